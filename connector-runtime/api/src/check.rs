@@ -1,0 +1,48 @@
+//! What a plugin's `check` may look at.
+
+use std::path::PathBuf;
+
+use crate::path::PathStep;
+
+/// Context of a check: everything comes from files, nothing from a network.
+#[derive(Clone, Copy, Default)]
+pub struct CheckContext<'a> {
+    /// The contract of the records that reach the plugin, if a local one is named and no transform changes them.
+    pub contract: Option<&'a dyn Contract>,
+}
+
+/// A read-only view of a contract, for comparing it with what a sink needs.
+pub trait Contract: Send + Sync {
+    /// What the contract says of the place that these steps lead to from the root. `None` is any element of an array.
+    fn field(&self, steps: &[Option<PathStep>]) -> ContractField;
+}
+
+/// What a contract says of one place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ContractField {
+    pub presence: Presence,
+    /// JSON Schema's words (`string`, `integer`, …); empty if any type is allowed or nothing is known.
+    pub types: Vec<String>,
+    /// Where the contract says so.
+    pub place: Option<ContractPlace>,
+}
+
+/// Whether a place exists in every valid record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Presence {
+    Always,
+    Sometimes,
+    /// No valid record has it, for example a name that `additionalProperties = false` excludes.
+    Never,
+    Unknown,
+}
+
+/// A place in a contract's file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ContractPlace {
+    pub file: PathBuf,
+    /// From 1.
+    pub line: usize,
+    /// From 1, in characters.
+    pub column: usize,
+}

@@ -1,0 +1,101 @@
+//! How a plugin says that something went wrong. Five words; the engine decides what follows from each.
+
+use std::fmt;
+
+/// What happened, in words that are safe to log: no secrets, no record values.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cause {
+    /// A stable word or number to search for, for example an SQLSTATE.
+    pub code: Option<String>,
+    /// One sentence without a full stop.
+    pub message: String,
+    /// What to do about it, if that is known.
+    pub help: Option<String>,
+}
+
+impl Cause {
+    pub fn new(message: impl Into<String>) -> Cause {
+        Cause {
+            code: None,
+            message: message.into(),
+            help: None,
+        }
+    }
+
+    pub fn with_code(mut self, code: impl Into<String>) -> Cause {
+        self.code = Some(code.into());
+        self
+    }
+
+    pub fn with_help(mut self, help: impl Into<String>) -> Cause {
+        self.help = Some(help.into());
+        self
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(code) = &self.code {
+            write!(formatter, "{code}: ")?;
+        }
+        formatter.write_str(&self.message)?;
+        if let Some(help) = &self.help {
+            write!(formatter, " ({help})")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Cause {}
+
+/// One record that cannot be written, by its own fault.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// Index into `Batch::records`.
+    pub record: usize,
+    pub cause: Cause,
+}
+
+/// Why a call failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// An outage: nothing of the call counts, and the same call may succeed later. Never a record's fault.
+    Retry(Cause),
+    /// These records cannot be written; nothing of the batch counts. They are taken out and the rest is sent again.
+    Refused(Vec<Refusal>),
+    /// Some record of the batch cannot be written and nobody knows which: the batch is halved down to it.
+    RefusedSomewhere(Cause),
+    /// The batch is too much at once, although each record may be fine: it is halved, and a single record is retried.
+    TooMuch(Cause),
+    /// Progress is not what was expected: somebody else owns these partitions or did. Nothing of the batch counts;
+    /// the engine asks the group and `resume` again.
+    Superseded(Cause),
+    /// It will not get better by itself: the connector stops and says so.
+    Fatal(Cause),
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Failure::Retry(cause)
+            | Failure::RefusedSomewhere(cause)
+            | Failure::TooMuch(cause)
+            | Failure::Superseded(cause)
+            | Failure::Fatal(cause) => cause.fmt(formatter),
+            Failure::Refused(refusals) => match refusals.first() {
+                Some(first) => write!(
+                    formatter,
+                    "{} records refused, first: {}",
+                    refusals.len(),
+                    first.cause
+                ),
+                None => formatter.write_str("no records refused"),
+            },
+        }
+    }
+}
+
+impl std::error::Error for Failure {}
+
+/// What calls of a plugin return.
+pub type Result<T, E = Failure> = std::result::Result<T, E>;

@@ -1,0 +1,77 @@
+//! What a check of configuration reports.
+
+/// How bad a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    Error,
+    Warning,
+    /// Worth knowing, nothing to mend.
+    Note,
+}
+
+/// One problem, at a place of a plugin's configuration. The engine adds file, line and column.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// Stable words with a dot, such as `mapping.not-null`; `connect explain` takes it.
+    pub code: &'static str,
+    pub severity: Severity,
+    /// JSON pointer into the plugin's table, such as `/tables/0/key` (RFC 6901). Empty: the table itself.
+    pub pointer: String,
+    /// One sentence without a full stop.
+    pub message: String,
+    /// A few words under the underlined place.
+    pub label: Option<String>,
+    /// What to type next.
+    pub help: Option<String>,
+}
+
+impl Finding {
+    pub fn error(
+        code: &'static str,
+        pointer: impl Into<String>,
+        message: impl Into<String>,
+    ) -> Finding {
+        Finding {
+            code,
+            severity: Severity::Error,
+            pointer: pointer.into(),
+            message: message.into(),
+            label: None,
+            help: None,
+        }
+    }
+
+    pub fn warning(
+        code: &'static str,
+        pointer: impl Into<String>,
+        message: impl Into<String>,
+    ) -> Finding {
+        Finding {
+            severity: Severity::Warning,
+            ..Finding::error(code, pointer, message)
+        }
+    }
+
+    pub fn with_label(mut self, label: impl Into<String>) -> Finding {
+        self.label = Some(label.into());
+        self
+    }
+
+    pub fn with_help(mut self, help: impl Into<String>) -> Finding {
+        self.help = Some(help.into());
+        self
+    }
+}
+
+/// A finding code that a plugin brings, as `connect explain` shows it.
+#[derive(Clone, Copy, Debug)]
+pub struct Explanation {
+    pub code: &'static str,
+    /// Why it matters.
+    pub why: &'static str,
+    /// What triggers it.
+    pub example: &'static str,
+    /// What to write instead.
+    pub fix: &'static str,
+}

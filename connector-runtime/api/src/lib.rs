@@ -1,0 +1,39 @@
+//! What a plugin of `connect` is written against: traits, values, records, paths, units, findings.
+//!
+//! The only crate that a plugin depends on. No Kafka client and no I/O in here.
+
+mod check;
+mod failure;
+mod finding;
+pub mod leaf;
+mod path;
+mod predicate;
+mod record;
+mod reference;
+mod registry;
+mod sink;
+mod source;
+pub mod time;
+mod transform;
+mod units;
+mod value;
+
+pub use async_trait::async_trait;
+pub use check::{CheckContext, Contract, ContractField, ContractPlace, Presence};
+pub use failure::{Cause, Failure, Refusal, Result};
+pub use finding::{Explanation, Finding, Severity};
+pub use path::{ElementsPath, FieldPath, PathRoot, PathStep};
+pub use predicate::Predicate;
+pub use record::{Batch, Header, Key, Origin, Progress, Record, Resume, TopicPartition};
+pub use reference::{Element, Metadata, Reference, Resolved};
+pub use registry::{PluginEntry, Plugins, SinkFactory, SourceFactory, TransformFactory};
+pub use sink::{
+    ContractCheck, ContractCompiler, Counter, Guarantee, Outgoing, Publisher, PublisherFactory,
+    Sink, SinkContext, SinkPlugin,
+};
+pub use source::{Polled, Positions, Source, SourceContext, SourcePlugin, SourceRecord};
+pub use transform::{Step, Transform, TransformPlugin};
+pub use units::{Duration, FilePath, Pattern, SchemaFile, Secret, Size};
+pub use value::{
+    EditError, Elements, JsonError, JsonLimits, Kind, Members, Number, Value, ValueRef,
+};

@@ -1,0 +1,284 @@
+//! Paths into a record: RFC 9535 queries, parsed by `jsonpath-rust` once and walked here.
+//!
+//! `$…` starts at the record's value, `@…` at the element of a table's `each`.
+
+use std::fmt;
+use std::sync::Arc;
+
+use jsonpath_rust::parser::model::{Segment, Selector};
+
+use crate::leaf::leaf_type;
+use crate::value::ValueRef;
+
+/// Where a path starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum PathRoot {
+    /// `$`: the record's value.
+    Value,
+    /// `@`: the element that `each` is at.
+    Element,
+}
+
+/// One step of a path that leads to at most one place.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum PathStep {
+    Name(Box<str>),
+    /// Negative counts from the end.
+    Index(i64),
+}
+
+impl PathStep {
+    pub(crate) fn follow<'a>(&self, from: ValueRef<'a>) -> Option<ValueRef<'a>> {
+        match self {
+            PathStep::Name(name) => from.get(name),
+            PathStep::Index(place) => from.at(*place),
+        }
+    }
+}
+
+/// A singular path: it leads to one place or to none.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct FieldPath {
+    text: Arc<str>,
+    root: PathRoot,
+    steps: Arc<[PathStep]>,
+}
+
+impl FieldPath {
+    /// Parses `$.a.b[0]['c d']` or the same with `@`.
+    pub fn parse(text: &str) -> Result<FieldPath, String> {
+        let (root, segments) = parse_query(text)?;
+        let steps = segments
+            .into_iter()
+            .map(|segment| match segment {
+                Segment::Selector(Selector::Name(name)) => Ok(PathStep::Name(name.into())),
+                Segment::Selector(Selector::Index(place)) => Ok(PathStep::Index(place)),
+                _ => Err(format!(
+                    "`{text}` can lead to several places; a path of names and indexes such as `$.store.id` leads to one"
+                )),
+            })
+            .collect::<Result<Vec<_>, String>>()?;
+        Ok(FieldPath {
+            text: text.into(),
+            root,
+            steps: steps.into(),
+        })
+    }
+
+    /// The path `$.name`, whatever characters the name has.
+    pub fn of_member(name: &str) -> FieldPath {
+        let plain = !name.is_empty()
+            && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+            && !name.starts_with(|c: char| c.is_ascii_digit());
+        let text = match plain {
+            true => format!("$.{name}"),
+            false => format!("$['{}']", name.replace('\\', "\\\\").replace('\'', "\\'")),
+        };
+        let steps = [PathStep::Name(name.into())];
+        FieldPath {
+            text: text.into(),
+            root: PathRoot::Value,
+            steps: steps.into(),
+        }
+    }
+
+    pub fn root(&self) -> PathRoot {
+        self.root
+    }
+
+    pub fn steps(&self) -> &[PathStep] {
+        &self.steps
+    }
+
+    /// Follows the path from `start`, which is the place that `$` or `@` means.
+    pub fn follow<'a>(&self, start: ValueRef<'a>) -> Option<ValueRef<'a>> {
+        self.steps
+            .iter()
+            .try_fold(start, |place, step| step.follow(place))
+    }
+}
+
+impl fmt::Display for FieldPath {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.text)
+    }
+}
+
+impl fmt::Debug for FieldPath {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.text)
+    }
+}
+
+leaf_type!(
+    FieldPath,
+    "field-path",
+    "A path that leads to one place: `$.store.id`, `$.items[0].sku`, `$['odd name']` (RFC 9535).",
+    FieldPath::parse
+);
+
+/// One step of a path that may lead to many places.
+#[derive(Clone, Debug, PartialEq)]
+enum ManyStep {
+    One(PathStep),
+    /// Every element of an array, every member of an object.
+    All,
+    Slice {
+        start: Option<i64>,
+        end: Option<i64>,
+        step: i64,
+    },
+}
+
+/// A path that may lead to many places: names, indexes, `[*]` and slices. Used by `each`.
+#[derive(Clone, PartialEq)]
+pub struct ElementsPath {
+    text: Arc<str>,
+    steps: Arc<[ManyStep]>,
+}
+
+impl ElementsPath {
+    pub fn parse(text: &str) -> Result<ElementsPath, String> {
+        let (root, segments) = parse_query(text)?;
+        if root == PathRoot::Element {
+            return Err(format!(
+                "`{text}` must start with `$`: `each` starts at the record's value"
+            ));
+        }
+        let steps = segments
+            .into_iter()
+            .map(|segment| match segment {
+                Segment::Selector(Selector::Name(name)) => {
+                    Ok(ManyStep::One(PathStep::Name(name.into())))
+                }
+                Segment::Selector(Selector::Index(place)) => {
+                    Ok(ManyStep::One(PathStep::Index(place)))
+                }
+                Segment::Selector(Selector::Wildcard) => Ok(ManyStep::All),
+                Segment::Selector(Selector::Slice(start, end, step)) => {
+                    Ok(ManyStep::Slice { start, end, step: step.unwrap_or(1) })
+                }
+                _ => Err(format!(
+                    "`{text}`: only names, indexes, `[*]` and slices are taken here, such as `$.items[*]`"
+                )),
+            })
+            .collect::<Result<Vec<_>, String>>()?;
+        Ok(ElementsPath {
+            text: text.into(),
+            steps: steps.into(),
+        })
+    }
+
+    /// Every place that the path leads to from `start`, in document order.
+    pub fn follow<'a>(&self, start: ValueRef<'a>) -> Vec<ValueRef<'a>> {
+        let mut places = vec![start];
+        for step in self.steps.iter() {
+            let mut next = Vec::new();
+            for place in places {
+                step.follow(place, &mut next);
+            }
+            places = next;
+        }
+        places
+    }
+
+    /// The steps as a contract sees them: `None` stands for any element.
+    pub fn described(&self) -> Vec<Option<PathStep>> {
+        self.steps
+            .iter()
+            .map(|step| match step {
+                ManyStep::One(step) => Some(step.clone()),
+                ManyStep::All | ManyStep::Slice { .. } => None,
+            })
+            .collect()
+    }
+}
+
+impl ManyStep {
+    fn follow<'a>(&self, from: ValueRef<'a>, out: &mut Vec<ValueRef<'a>>) {
+        match self {
+            ManyStep::One(step) => out.extend(step.follow(from)),
+            ManyStep::All => {
+                out.extend(from.elements().into_iter().flatten());
+                out.extend(
+                    from.members()
+                        .into_iter()
+                        .flatten()
+                        .map(|(_, member)| member),
+                );
+            }
+            ManyStep::Slice { start, end, step } => {
+                let elements: Vec<_> = from.elements().into_iter().flatten().collect();
+                let places = slice(elements.len() as i64, *start, *end, *step);
+                out.extend(
+                    places
+                        .iter()
+                        .filter_map(|place| elements.get(*place as usize)),
+                );
+            }
+        }
+    }
+}
+
+/// The places of a slice over `length` elements (RFC 9535, section 2.3.4.2.2).
+fn slice(length: i64, start: Option<i64>, end: Option<i64>, step: i64) -> Vec<i64> {
+    let normal = |place: i64| {
+        if place >= 0 {
+            place
+        } else {
+            length.saturating_add(place)
+        }
+    };
+    if step == 0 {
+        return Vec::new();
+    }
+    let stride = step.unsigned_abs() as usize;
+    if step > 0 {
+        let lower = normal(start.unwrap_or(0)).clamp(0, length);
+        let upper = normal(end.unwrap_or(length)).clamp(0, length);
+        (lower..upper).step_by(stride).collect()
+    } else {
+        let upper = normal(start.unwrap_or(length - 1)).clamp(-1, length - 1);
+        let lower = end.map_or(-1, |end| normal(end).clamp(-1, length - 1));
+        (lower + 1..=upper).rev().step_by(stride).collect()
+    }
+}
+
+impl fmt::Display for ElementsPath {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.text)
+    }
+}
+
+impl fmt::Debug for ElementsPath {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.text)
+    }
+}
+
+leaf_type!(
+    ElementsPath,
+    "elements-path",
+    "A path that leads to every element of an array: `$.items[*]` (RFC 9535: names, indexes, `[*]`, slices).",
+    ElementsPath::parse
+);
+
+fn parse_query(text: &str) -> Result<(PathRoot, Vec<Segment>), String> {
+    let (root, query) = match text.strip_prefix('@') {
+        Some(rest) => (PathRoot::Element, format!("${rest}")),
+        None if text.starts_with('$') => (PathRoot::Value, text.to_owned()),
+        None => {
+            return Err(format!(
+                "`{text}` is not a path: a path starts with `$` (the value) or `@` (the element of `each`)"
+            ));
+        }
+    };
+    let query = jsonpath_rust::parser::parse_json_path(&query).map_err(|error| {
+        let reason = error.to_string();
+        let first = reason.lines().next().unwrap_or_default();
+        format!(
+            "`{text}` is not a path of RFC 9535 ({first}); `$.store.id` and `$['odd name'][0]` are"
+        )
+    })?;
+    Ok((root, query.segments))
+}

@@ -1,0 +1,107 @@
+//! Records, batches and positions.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::value::{Value, ValueRef};
+
+/// A header as Kafka carries it; names may repeat.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Header {
+    pub name: String,
+    pub value: Option<Bytes>,
+}
+
+/// What Kafka held: undecoded, as a dead letter repeats it.
+#[derive(Clone, Debug, Default)]
+pub struct Origin {
+    pub topic: Arc<str>,
+    pub partition: i32,
+    pub offset: i64,
+    /// Milliseconds since 1970; `None` where the record carries no time.
+    pub timestamp_ms: Option<i64>,
+    pub key: Option<Bytes>,
+    pub value: Option<Bytes>,
+    pub headers: Vec<Header>,
+}
+
+/// A record's key after decoding.
+#[derive(Clone, Debug)]
+pub enum Key {
+    /// The record has no key.
+    Absent,
+    Decoded(Value),
+    /// The key's bytes do not fit its format. Only who reads the key minds.
+    Undecodable(Arc<str>),
+}
+
+/// One decoded record on its way through transforms into a sink. Several may stem from one source record.
+#[derive(Clone, Debug)]
+pub struct Record {
+    /// Where it came from, shared by all records that one source record became.
+    pub origin: Arc<Origin>,
+    pub key: Key,
+    /// `None` is a tombstone, which is not JSON `null`.
+    pub value: Option<Value>,
+    /// 0, or the place among the parts that a split made.
+    pub ordinal: u32,
+}
+
+impl Record {
+    /// The value's root; JSON null for a tombstone.
+    pub fn root(&self) -> Option<ValueRef<'_>> {
+        self.value.as_ref().map(Value::root)
+    }
+
+    pub fn topic_partition(&self) -> TopicPartition {
+        TopicPartition {
+            topic: self.origin.topic.clone(),
+            partition: self.origin.partition,
+        }
+    }
+}
+
+/// One partition of one topic.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TopicPartition {
+    pub topic: Arc<str>,
+    pub partition: i32,
+}
+
+impl std::fmt::Display for TopicPartition {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{} partition {}", self.topic, self.partition)
+    }
+}
+
+/// How far a batch moves one partition: from the offset that is expected to be stored to the next one to read,
+/// rejected and filtered records included.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Progress {
+    pub partition: TopicPartition,
+    pub expected: i64,
+    pub next: i64,
+    /// Milliseconds since 1970 of the last record, for lag in seconds.
+    pub last_timestamp_ms: Option<i64>,
+}
+
+/// What one `write` gets: records in arrival order, which keeps the order within each partition, and the progress that
+/// must become durable together with them. There may be progress without any record left.
+#[derive(Clone, Debug)]
+pub struct Batch<'a> {
+    pub records: Vec<&'a Record>,
+    /// In order of topic and partition, each once.
+    pub progress: Vec<Progress>,
+}
+
+/// Where a partition is to be read from, in the words of a sink that stores progress itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resume {
+    /// This offset is stored beside the rows.
+    At(i64),
+    /// This sink stores progress, and has none for the partition yet.
+    NoProgress,
+    /// This sink stores no progress: the consumer group does.
+    UseGroup,
+}

@@ -1,0 +1,150 @@
+//! The list of plugins that a binary knows: typed for their authors, erased for the engine by one adapter each.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use schemars::Schema;
+
+use crate::check::CheckContext;
+use crate::failure::Result;
+use crate::finding::{Explanation, Finding};
+use crate::sink::{Guarantee, Sink, SinkContext, SinkPlugin};
+use crate::source::{Source, SourceContext, SourcePlugin};
+use crate::transform::{Transform, TransformPlugin};
+
+/// Every plugin of a binary. `main` builds it, one line a plugin.
+#[derive(Default)]
+pub struct Plugins {
+    sinks: Vec<PluginEntry<Arc<dyn SinkFactory>>>,
+    sources: Vec<PluginEntry<Arc<dyn SourceFactory>>>,
+    transforms: Vec<PluginEntry<Arc<dyn TransformFactory>>>,
+}
+
+/// One plugin, as the engine and `connect plugins` see it.
+pub struct PluginEntry<Factory> {
+    /// The word in `type = "…"`.
+    pub name: &'static str,
+    pub about: &'static str,
+    pub example: &'static str,
+    pub explanations: &'static [Explanation],
+    /// The JSON Schema of the plugin's own keys.
+    pub schema: fn() -> Schema,
+    /// From a table that is valid by that schema. `Err` is what only deserializing finds.
+    pub configure: fn(serde_json::Value) -> Result<Factory, String>,
+}
+
+impl Plugins {
+    pub fn new() -> Plugins {
+        Plugins::default()
+    }
+
+    pub fn sink<P: SinkPlugin>(mut self) -> Self {
+        self.sinks.push(PluginEntry {
+            name: P::NAME,
+            about: P::ABOUT,
+            example: P::EXAMPLE,
+            explanations: P::EXPLANATIONS,
+            schema: || schemars::schema_for!(P::Config),
+            configure: |table| Ok(Arc::new(ConfiguredSink::<P>(parse(table)?))),
+        });
+        self
+    }
+
+    pub fn source<P: SourcePlugin>(mut self) -> Self {
+        self.sources.push(PluginEntry {
+            name: P::NAME,
+            about: P::ABOUT,
+            example: P::EXAMPLE,
+            explanations: P::EXPLANATIONS,
+            schema: || schemars::schema_for!(P::Config),
+            configure: |table| Ok(Arc::new(ConfiguredSource::<P>(parse(table)?))),
+        });
+        self
+    }
+
+    pub fn transform<P: TransformPlugin>(mut self) -> Self {
+        self.transforms.push(PluginEntry {
+            name: P::NAME,
+            about: P::ABOUT,
+            example: P::EXAMPLE,
+            explanations: &[],
+            schema: || schemars::schema_for!(P::Config),
+            configure: |table| Ok(Arc::new(ConfiguredTransform::<P>(parse(table)?))),
+        });
+        self
+    }
+
+    pub fn sinks(&self) -> &[PluginEntry<Arc<dyn SinkFactory>>] {
+        &self.sinks
+    }
+
+    pub fn sources(&self) -> &[PluginEntry<Arc<dyn SourceFactory>>] {
+        &self.sources
+    }
+
+    pub fn transforms(&self) -> &[PluginEntry<Arc<dyn TransformFactory>>] {
+        &self.transforms
+    }
+}
+
+fn parse<T: serde::de::DeserializeOwned>(table: serde_json::Value) -> Result<T, String> {
+    serde_json::from_value(table).map_err(|error| error.to_string())
+}
+
+/// A configured sink, erased.
+#[async_trait]
+pub trait SinkFactory: Send + Sync {
+    fn guarantee(&self) -> Guarantee;
+    fn check(&self, context: &CheckContext<'_>) -> Vec<Finding>;
+    async fn open(&self, context: SinkContext) -> Result<Box<dyn Sink>>;
+}
+
+struct ConfiguredSink<P: SinkPlugin>(P::Config);
+
+#[async_trait]
+impl<P: SinkPlugin> SinkFactory for ConfiguredSink<P> {
+    fn guarantee(&self) -> Guarantee {
+        P::guarantee(&self.0)
+    }
+
+    fn check(&self, context: &CheckContext<'_>) -> Vec<Finding> {
+        P::check(&self.0, context)
+    }
+
+    async fn open(&self, context: SinkContext) -> Result<Box<dyn Sink>> {
+        Ok(Box::new(P::open(&self.0, context).await?))
+    }
+}
+
+/// A configured source, erased.
+#[async_trait]
+pub trait SourceFactory: Send + Sync {
+    fn check(&self, context: &CheckContext<'_>) -> Vec<Finding>;
+    async fn open(&self, context: SourceContext) -> Result<Box<dyn Source>>;
+}
+
+struct ConfiguredSource<P: SourcePlugin>(P::Config);
+
+#[async_trait]
+impl<P: SourcePlugin> SourceFactory for ConfiguredSource<P> {
+    fn check(&self, context: &CheckContext<'_>) -> Vec<Finding> {
+        P::check(&self.0, context)
+    }
+
+    async fn open(&self, context: SourceContext) -> Result<Box<dyn Source>> {
+        Ok(Box::new(P::open(&self.0, context).await?))
+    }
+}
+
+/// A configured transform, erased; each task builds its own.
+pub trait TransformFactory: Send + Sync {
+    fn build(&self) -> Result<Box<dyn Transform>, Finding>;
+}
+
+struct ConfiguredTransform<P: TransformPlugin>(P::Config);
+
+impl<P: TransformPlugin> TransformFactory for ConfiguredTransform<P> {
+    fn build(&self) -> Result<Box<dyn Transform>, Finding> {
+        P::build(&self.0).map(|transform| Box::new(transform) as Box<dyn Transform>)
+    }
+}

@@ -1,0 +1,45 @@
+//! What a transform is.
+
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+
+use crate::failure::Cause;
+use crate::finding::Finding;
+use crate::record::Record;
+
+/// A kind of transform: the word in `type = "…"`, its configuration, and how to build it.
+pub trait TransformPlugin: 'static {
+    /// The word in `type = "…"`.
+    const NAME: &'static str;
+    /// One line for `connect plugins`.
+    const ABOUT: &'static str;
+    /// A minimal `[[transforms]]` table.
+    const EXAMPLE: &'static str;
+    /// What stands in the `[[transforms]]` table beside the engine's keys. Needs `#[serde(deny_unknown_fields)]`.
+    type Config: DeserializeOwned + JsonSchema + Send + Sync + 'static;
+    type Transform: Transform + 'static;
+
+    /// Compiles the transform. Pure: this is also how it is checked in CI.
+    fn build(config: &Self::Config) -> Result<Self::Transform, Finding>;
+}
+
+/// A compiled transform. One task owns it. No I/O, no waiting.
+pub trait Transform: Send {
+    /// `Err` is the record's own fault: it is dead-lettered or stops the connector, as `[errors]` says.
+    fn apply(&mut self, record: Record) -> Result<Step, Cause>;
+
+    /// Whether the decoded key is read or written.
+    fn uses_key(&self) -> bool {
+        false
+    }
+}
+
+/// What a transform made of a record.
+#[derive(Debug)]
+pub enum Step {
+    Keep(Record),
+    /// Filtered on purpose.
+    Drop,
+    /// Several records that stand or fall together; the engine numbers them.
+    Split(Vec<Record>),
+}

@@ -1,0 +1,248 @@
+//! Reading a [`Value`]: a `Copy` cursor, and iterators over members and elements.
+
+use super::{Node, Value};
+
+/// A place in a [`Value`]; cheap to copy.
+#[derive(Clone, Copy)]
+pub struct ValueRef<'a> {
+    value: &'a Value,
+    index: usize,
+}
+
+/// What stands at a place.
+#[derive(Clone, Copy)]
+pub enum Kind<'a> {
+    Null,
+    Bool(bool),
+    Number(Number<'a>),
+    String(&'a str),
+    Array(Elements<'a>),
+    Object(Members<'a>),
+}
+
+/// A JSON number, as the digits it was written with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Number<'a> {
+    digits: &'a str,
+}
+
+impl<'a> Number<'a> {
+    pub fn as_str(self) -> &'a str {
+        self.digits
+    }
+
+    /// The number if it is written as an integer and fits.
+    pub fn as_i64(self) -> Option<i64> {
+        self.digits.parse().ok()
+    }
+
+    pub fn as_u64(self) -> Option<u64> {
+        self.digits.parse().ok()
+    }
+
+    /// The nearest float. Infinite where the digits exceed every float.
+    pub fn as_f64(self) -> f64 {
+        self.digits.parse().unwrap_or(f64::NAN)
+    }
+}
+
+impl<'a> ValueRef<'a> {
+    pub(super) fn new(value: &'a Value, index: usize) -> Self {
+        ValueRef { value, index }
+    }
+
+    pub(super) fn index(self) -> usize {
+        self.index
+    }
+
+    pub fn kind(self) -> Kind<'a> {
+        let value = self.value;
+        match value.node(self.index) {
+            Node::Null => Kind::Null,
+            Node::Bool(boolean) => Kind::Bool(boolean),
+            Node::Number(span) => Kind::Number(Number {
+                digits: value.content(span),
+            }),
+            Node::String(span) => Kind::String(value.content(span)),
+            Node::Array { members, .. } => Kind::Array(Elements {
+                value,
+                next: self.index + 1,
+                left: members,
+            }),
+            Node::Object { members, .. } => Kind::Object(Members {
+                value,
+                next: self.index + 1,
+                left: members,
+            }),
+        }
+    }
+
+    /// `null`, `boolean`, `number`, `string`, `array` or `object`: the words of JSON Schema.
+    pub fn type_name(self) -> &'static str {
+        match self.kind() {
+            Kind::Null => "null",
+            Kind::Bool(_) => "boolean",
+            Kind::Number(_) => "number",
+            Kind::String(_) => "string",
+            Kind::Array(_) => "array",
+            Kind::Object(_) => "object",
+        }
+    }
+
+    pub fn is_null(self) -> bool {
+        matches!(self.value.node(self.index), Node::Null)
+    }
+
+    pub fn as_bool(self) -> Option<bool> {
+        match self.kind() {
+            Kind::Bool(boolean) => Some(boolean),
+            _ => None,
+        }
+    }
+
+    pub fn as_str(self) -> Option<&'a str> {
+        match self.kind() {
+            Kind::String(content) => Some(content),
+            _ => None,
+        }
+    }
+
+    pub fn as_number(self) -> Option<Number<'a>> {
+        match self.kind() {
+            Kind::Number(number) => Some(number),
+            _ => None,
+        }
+    }
+
+    /// The elements of an array; `None` for anything else.
+    pub fn elements(self) -> Option<Elements<'a>> {
+        match self.kind() {
+            Kind::Array(elements) => Some(elements),
+            _ => None,
+        }
+    }
+
+    /// The members of an object; `None` for anything else.
+    pub fn members(self) -> Option<Members<'a>> {
+        match self.kind() {
+            Kind::Object(members) => Some(members),
+            _ => None,
+        }
+    }
+
+    /// The member with this name, if this is an object that has it.
+    pub fn get(self, name: &str) -> Option<ValueRef<'a>> {
+        self.members()?
+            .find(|(member, _)| *member == name)
+            .map(|(_, value)| value)
+    }
+
+    /// The element at this place; negative places count from the end (RFC 9535, section 2.3.3).
+    pub fn at(self, place: i64) -> Option<ValueRef<'a>> {
+        let mut elements = self.elements()?;
+        let place = if place < 0 {
+            place + elements.len() as i64
+        } else {
+            place
+        };
+        elements.nth(usize::try_from(place).ok()?)
+    }
+
+    /// Tells this place from every other one of the same value: an address and an index.
+    pub fn identity(self) -> (usize, u32) {
+        (std::ptr::from_ref(self.value).addr(), self.index as u32)
+    }
+
+    /// A value of its own, sharing the record's buffer.
+    pub fn to_value(self) -> Value {
+        let extent = self.value.node(self.index).extent();
+        let nodes = self
+            .value
+            .nodes
+            .get(self.index..self.index + extent)
+            .unwrap_or_default();
+        Value {
+            buffer: self.value.buffer.clone(),
+            text: self.value.text.clone(),
+            nodes: nodes.to_vec(),
+        }
+    }
+}
+
+/// Equal as JSON: member order does not matter, and numbers are equal if their digits are.
+impl PartialEq for ValueRef<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        match (self.kind(), other.kind()) {
+            (Kind::Null, Kind::Null) => true,
+            (Kind::Bool(left), Kind::Bool(right)) => left == right,
+            (Kind::Number(left), Kind::Number(right)) => left == right,
+            (Kind::String(left), Kind::String(right)) => left == right,
+            (Kind::Array(left), Kind::Array(right)) => left.eq(right),
+            (Kind::Object(mut left), Kind::Object(right)) => {
+                left.len() == right.len()
+                    && left.all(|(name, value)| other.get(name).is_some_and(|found| found == value))
+            }
+            _ => false,
+        }
+    }
+}
+
+impl std::fmt::Debug for ValueRef<'_> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(&self.to_json())
+    }
+}
+
+/// Iterates over an array.
+#[derive(Clone, Copy)]
+pub struct Elements<'a> {
+    value: &'a Value,
+    next: usize,
+    left: u32,
+}
+
+impl<'a> Iterator for Elements<'a> {
+    type Item = ValueRef<'a>;
+
+    fn next(&mut self) -> Option<ValueRef<'a>> {
+        self.left = self.left.checked_sub(1)?;
+        let element = ValueRef::new(self.value, self.next);
+        self.next += self.value.node(self.next).extent();
+        Some(element)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.left as usize, Some(self.left as usize))
+    }
+}
+
+impl ExactSizeIterator for Elements<'_> {}
+
+/// Iterates over an object's members as (name, value), in the order they were written.
+#[derive(Clone, Copy)]
+pub struct Members<'a> {
+    value: &'a Value,
+    next: usize,
+    left: u32,
+}
+
+impl<'a> Iterator for Members<'a> {
+    type Item = (&'a str, ValueRef<'a>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.left = self.left.checked_sub(1)?;
+        let name = match self.value.node(self.next) {
+            Node::String(span) => self.value.content(span),
+            _ => "",
+        };
+        let member = ValueRef::new(self.value, self.next + 1);
+        self.next += 1 + self.value.node(self.next + 1).extent();
+        Some((name, member))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.left as usize, Some(self.left as usize))
+    }
+}
+
+impl ExactSizeIterator for Members<'_> {}
