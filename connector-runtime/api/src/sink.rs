@@ -57,6 +57,20 @@ pub trait Sink: Send {
     /// After any failure nothing of this batch counts.
     async fn write(&mut self, batch: &Batch<'_>) -> Result<()>;
 
+    /// For `connect offsets NAME show`: what is stored for these partitions, without taking them over. `None` where the
+    /// sink stores no progress at all.
+    async fn stored_progress(
+        &mut self,
+        _partitions: &[TopicPartition],
+    ) -> Result<Option<Vec<Option<i64>>>> {
+        Ok(None)
+    }
+
+    /// For `connect offsets NAME set`: the connector continues at these offsets. Only called while nothing else runs.
+    async fn store_progress(&mut self, _positions: &[(TopicPartition, i64)]) -> Result<()> {
+        Ok(())
+    }
+
     /// Lets go of connections. Called once; dropping without it must be harmless too.
     async fn close(&mut self) -> Result<()> {
         Ok(())

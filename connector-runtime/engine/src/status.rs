@@ -1,0 +1,255 @@
+//! What a connector is doing, as screens, HTTP and metrics see it.
+//!
+//! Tasks write into [`Meters`]; readers take one consistent [`ConnectorStatus`]. All counts of a connector stand
+//! behind one lock, taken once a batch, so that at every look (P8)
+//! consumed = delivered + dead-lettered + filtered + given back + in flight.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use connect_api::{Counter, Guarantee, time};
+
+/// States of a connector, in Kafka Connect's words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum State {
+    Running,
+    Paused,
+    /// Stopped by an error until a person or a changed file acts.
+    Failed,
+    /// Waits before it is started again after an unexpected failure.
+    Restarting,
+    /// Another process owns this source.
+    Unassigned,
+    Stopped,
+}
+
+impl State {
+    /// The word of the REST API and of screens.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            State::Running => "RUNNING",
+            State::Paused => "PAUSED",
+            State::Failed => "FAILED",
+            State::Restarting => "RESTARTING",
+            State::Unassigned => "UNASSIGNED",
+            State::Stopped => "STOPPED",
+        }
+    }
+
+    /// Whether the connector will not do anything more in this run.
+    pub fn is_final(self) -> bool {
+        matches!(self, State::Failed | State::Stopped)
+    }
+}
+
+/// What a connector waits for, or why it ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reason {
+    pub text: String,
+    /// Milliseconds since 1970.
+    pub since_ms: i64,
+    /// When the next attempt is made, in milliseconds since 1970.
+    pub retry_at_ms: Option<i64>,
+}
+
+/// Counts in source records, except `rows`, `retries` and `batches`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    pub consumed: u64,
+    pub delivered: u64,
+    pub dead_lettered: u64,
+    /// Filtered, ignored or discarded on purpose.
+    pub filtered: u64,
+    /// Read, then left to whoever owns the partition next (or to the next start).
+    pub given_back: u64,
+    pub in_flight: u64,
+    pub batches: u64,
+    /// Writes that were tried again.
+    pub retries: u64,
+    /// Rows or records that the sink wrote.
+    pub rows: u64,
+}
+
+/// A look at one connector.
+#[derive(Clone, Debug)]
+pub struct ConnectorStatus {
+    pub name: Arc<str>,
+    /// `sink` or `source`.
+    pub kind: &'static str,
+    /// The plugin: the word in `type = "…"`.
+    pub plugin: &'static str,
+    pub state: State,
+    pub reason: Option<Reason>,
+    pub guarantee: Guarantee,
+    pub tasks: u32,
+    pub counters: Counters,
+    /// Records between the position and the end of the partitions; `None` where there is none (sources) or it is unknown.
+    pub lag: Option<u64>,
+    /// Milliseconds since 1970 at which progress was last stored.
+    pub last_commit_ms: Option<i64>,
+    /// Seconds that durable batches took from the first record read to progress stored.
+    pub batch_seconds: Histogram,
+    /// Seconds from a record's own time to its batch being durable (the batch's last record).
+    pub end_to_end_seconds: Histogram,
+}
+
+/// Upper bounds in seconds of [`Histogram`]'s buckets.
+pub const HISTOGRAM_BOUNDS: [f64; 12] =
+    [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0, 600.0];
+
+/// Observations in seconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Histogram {
+    /// Observations at or below each bound of [`HISTOGRAM_BOUNDS`] (not cumulative).
+    pub buckets: [u64; HISTOGRAM_BOUNDS.len()],
+    pub count: u64,
+    pub sum: f64,
+}
+
+impl Histogram {
+    fn observe(&mut self, seconds: f64) {
+        let seconds = seconds.max(0.0);
+        let bucket = HISTOGRAM_BOUNDS.iter().zip(&mut self.buckets).find(|(bound, _)| seconds <= **bound);
+        if let Some((_, count)) = bucket {
+            *count += 1;
+        }
+        self.count += 1;
+        self.sum += seconds;
+    }
+}
+
+/// Where the tasks of one connector write what happens.
+#[derive(Clone)]
+pub struct Meters {
+    pub rows: Counter,
+    shared: Arc<Mutex<Shared>>,
+}
+
+struct Shared {
+    status: ConnectorStatus,
+    /// Lag of each task; a task that has not measured any yet is absent.
+    lag_by_task: Vec<Option<u64>>,
+    /// What each task waits for.
+    waiting_by_task: Vec<Option<Reason>>,
+}
+
+/// How one batch of source records ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BatchEnd {
+    pub delivered: u64,
+    pub dead_lettered: u64,
+    pub filtered: u64,
+    pub given_back: u64,
+}
+
+impl Meters {
+    pub fn new(name: Arc<str>, kind: &'static str, plugin: &'static str, guarantee: Guarantee, tasks: u32) -> Meters {
+        let status = ConnectorStatus {
+            name,
+            kind,
+            plugin,
+            state: State::Running,
+            reason: None,
+            guarantee,
+            tasks,
+            counters: Counters::default(),
+            lag: None,
+            last_commit_ms: None,
+            batch_seconds: Histogram::default(),
+            end_to_end_seconds: Histogram::default(),
+        };
+        let tasks = tasks as usize;
+        let shared = Shared { status, lag_by_task: vec![None; tasks], waiting_by_task: vec![None; tasks] };
+        Meters { rows: Counter::default(), shared: Arc::new(Mutex::new(shared)) }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Shared> {
+        // A panic elsewhere leaves plain numbers behind: they are still the best there is.
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// One consistent look.
+    pub fn status(&self) -> ConnectorStatus {
+        let shared = self.lock();
+        let mut status = shared.status.clone();
+        status.counters.rows = self.rows.get();
+        let known: Vec<u64> = shared.lag_by_task.iter().flatten().copied().collect();
+        status.lag = (!known.is_empty()).then(|| known.iter().sum());
+        if status.state == State::Running && status.reason.is_none() {
+            status.reason = shared.waiting_by_task.iter().flatten().next().cloned();
+        }
+        status
+    }
+
+    pub fn set_state(&self, state: State, reason: Option<String>, retry_at_ms: Option<i64>) {
+        let mut shared = self.lock();
+        shared.status.state = state;
+        shared.status.reason =
+            reason.map(|text| Reason { text, since_ms: time::now_ms(), retry_at_ms });
+        if state != State::Running {
+            shared.waiting_by_task.fill(None);
+        }
+    }
+
+    /// The task waits for something; said again with another text or time, `since` stays.
+    pub fn waiting(&self, task: u32, text: String, retry_at_ms: Option<i64>) {
+        if let Some(slot) = self.lock().waiting_by_task.get_mut(task as usize) {
+            let since_ms = slot.as_ref().map_or_else(time::now_ms, |reason| reason.since_ms);
+            *slot = Some(Reason { text, since_ms, retry_at_ms });
+        }
+    }
+
+    /// The task goes on.
+    pub fn not_waiting(&self, task: u32) {
+        if let Some(slot) = self.lock().waiting_by_task.get_mut(task as usize) {
+            *slot = None;
+        }
+    }
+
+    pub fn set_lag(&self, task: u32, lag: u64) {
+        if let Some(slot) = self.lock().lag_by_task.get_mut(task as usize) {
+            *slot = Some(lag);
+        }
+    }
+
+    pub fn consumed(&self, records: u64) {
+        let counters = &mut self.lock().status.counters;
+        counters.consumed += records;
+        counters.in_flight += records;
+    }
+
+    pub fn retried(&self) {
+        self.lock().status.counters.retries += 1;
+    }
+
+    /// Some of the records in flight came to an end.
+    pub fn ended(&self, end: BatchEnd) {
+        let counters = &mut self.lock().status.counters;
+        counters.delivered += end.delivered;
+        counters.dead_lettered += end.dead_lettered;
+        counters.filtered += end.filtered;
+        counters.given_back += end.given_back;
+        let sum = end.delivered + end.dead_lettered + end.filtered + end.given_back;
+        counters.in_flight = counters.in_flight.saturating_sub(sum);
+    }
+
+    /// A batch is durable, `seconds` after its first record was read; its last record's own time is given.
+    pub fn batch_durable(&self, seconds: f64, last_timestamp_ms: Option<i64>) {
+        let mut shared = self.lock();
+        let now_ms = time::now_ms();
+        shared.status.counters.batches += 1;
+        shared.status.last_commit_ms = Some(now_ms);
+        shared.status.batch_seconds.observe(seconds);
+        if let Some(timestamp_ms) = last_timestamp_ms {
+            let age_seconds = (now_ms - timestamp_ms) as f64 / 1_000.0;
+            shared.status.end_to_end_seconds.observe(age_seconds);
+        }
+    }
+
+    /// After a task died: what it had in flight goes back to where it came from.
+    pub fn give_back_in_flight(&self) {
+        let counters = &mut self.lock().status.counters;
+        counters.given_back += counters.in_flight;
+        counters.in_flight = 0;
+    }
+}
