@@ -1,0 +1,247 @@
+//! What is meant: the configuration that the engine runs, after every file was read, checked and completed with defaults.
+//!
+//! What is *written* in a file are the types of `written.rs`.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use connect_api::{
+    Duration, Pattern, Predicate, Reference, Secret, SinkFactory, Size, SourceFactory,
+    TransformFactory,
+};
+use connect_contracts::{FormatConfig, RegistryConfig};
+
+use super::finding::Findings;
+
+/// Everything that [`load`](super::load) found.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The connectors whose files have no errors, in the order of their files.
+    pub connectors: Vec<Connector>,
+    pub process: ProcessConfig,
+    /// The findings of all files, in the order of files and lines.
+    pub findings: Findings,
+    /// The connectors whose files have errors.
+    pub broken: Vec<BrokenConnector>,
+    /// How many schema files were compiled.
+    pub contracts: usize,
+}
+
+/// A file that should be a connector and has errors.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BrokenConnector {
+    pub name: Arc<str>,
+    pub file: PathBuf,
+}
+
+/// One connector file.
+#[derive(Clone, Debug)]
+pub struct Connector {
+    /// Identity of the consumer group (`connect-<name>`) and of stored progress.
+    pub name: Arc<str>,
+    pub file: PathBuf,
+    pub kind: ConnectorKind,
+}
+
+#[derive(Clone, Debug)]
+pub enum ConnectorKind {
+    /// From Kafka to somewhere.
+    Sink(SinkConnector),
+    /// From somewhere to Kafka.
+    Source(SourceConnector),
+}
+
+#[derive(Clone, Debug)]
+pub struct SinkConnector {
+    pub topics: Topics,
+    pub tasks: u32,
+    /// `None`: not written, which means earliest but asks where a group has offsets already.
+    pub start: Option<Start>,
+    /// `None`: a string, decoded only if it is read.
+    pub key: Option<FormatConfig>,
+    pub value: FormatConfig,
+    pub transforms: Vec<ConfiguredTransform>,
+    pub sink: ConfiguredSink,
+    pub batch: BatchConfig,
+    pub errors: ErrorsConfig,
+    pub create_topics: Option<CreateTopics>,
+}
+
+#[derive(Clone, Debug)]
+pub enum Topics {
+    Named(Vec<String>),
+    Pattern(Pattern),
+}
+
+impl Topics {
+    /// Whether records of this topic are read.
+    pub fn contains(&self, topic: &str) -> bool {
+        match self {
+            Topics::Named(names) => names.iter().any(|name| name == topic),
+            Topics::Pattern(pattern) => pattern.is_match(topic),
+        }
+    }
+}
+
+/// Where to begin if no position is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    Earliest,
+    Latest,
+    /// Where the consumer group stands.
+    Group,
+    /// At the first record of this time or later: milliseconds since 1970.
+    At(i64),
+}
+
+#[derive(Clone, Debug)]
+pub struct SourceConnector {
+    pub topic: String,
+    /// What the produced record's key is made from; `None`: as the source made it.
+    pub key: Option<Reference>,
+    pub source: ConfiguredSource,
+    pub transforms: Vec<ConfiguredTransform>,
+    pub value: FormatConfig,
+    pub errors: ErrorsConfig,
+    pub create_topics: Option<CreateTopics>,
+}
+
+#[derive(Clone)]
+pub struct ConfiguredTransform {
+    /// The word in `type = "…"`.
+    pub kind: &'static str,
+    pub when: Option<Predicate>,
+    pub factory: Arc<dyn TransformFactory>,
+}
+
+#[derive(Clone)]
+pub struct ConfiguredSink {
+    /// Default: its type.
+    pub name: Arc<str>,
+    /// The word in `type = "…"`.
+    pub kind: &'static str,
+    pub when: Option<Predicate>,
+    pub factory: Arc<dyn SinkFactory>,
+}
+
+#[derive(Clone)]
+pub struct ConfiguredSource {
+    /// The word in `type = "…"`.
+    pub kind: &'static str,
+    pub factory: Arc<dyn SourceFactory>,
+}
+
+/// Prints the type's word in place of the erased plugin, which may hold secrets.
+macro_rules! debug_as_kind {
+    ($($type:ident),*) => {$(
+        impl std::fmt::Debug for $type {
+            fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.debug_struct(stringify!($type)).field("kind", &self.kind).finish_non_exhaustive()
+            }
+        }
+    )*};
+}
+debug_as_kind!(ConfiguredTransform, ConfiguredSink, ConfiguredSource);
+
+/// How much is read before it is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BatchConfig {
+    pub max_records: u32,
+    pub max_bytes: Size,
+    /// How long a batch may wait for more records.
+    pub linger: Duration,
+    /// All bytes that a task may hold at a time.
+    pub in_flight: Size,
+}
+
+impl Default for BatchConfig {
+    fn default() -> BatchConfig {
+        BatchConfig {
+            max_records: 5000,
+            max_bytes: Size::from_bytes(4 << 20),
+            linger: Duration::from_millis(200),
+            in_flight: Size::from_bytes(32 << 20),
+        }
+    }
+}
+
+/// What happens to bad records.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ErrorsConfig {
+    pub tolerance: Tolerance,
+    pub dead_letter_topic: Option<String>,
+    /// In place of a topic.
+    pub dead_letter: Option<Discard>,
+    pub stop_after: Option<StopAfter>,
+}
+
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Tolerance {
+    /// Stop at the first bad record; nothing is skipped.
+    #[default]
+    None,
+    /// Dead-letter bad records and go on.
+    All,
+}
+
+/// The only word of `dead_letter`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Discard {
+    /// Count bad records and keep nothing of them.
+    Discard,
+}
+
+/// The breaker: too many rejects among the last records stop the connector.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StopAfter {
+    /// This many rejected records…
+    #[schemars(range(min = 1))]
+    pub rejects: u32,
+    /// …among this many of the latest.
+    #[schemars(range(min = 1))]
+    pub in_last: u32,
+}
+
+/// How missing topics are created.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CreateTopics {
+    pub partitions: u32,
+    /// `None`: as the broker's default says.
+    pub replication: Option<u16>,
+    /// Topic settings such as `cleanup.policy`.
+    pub config: BTreeMap<String, String>,
+}
+
+/// Settings of the process, from `connect.toml`.
+#[derive(Clone, Debug)]
+pub struct ProcessConfig {
+    /// The file, if there is one.
+    pub file: Option<PathBuf>,
+    pub bootstrap_servers: String,
+    /// Passed through to librdkafka; the engine's own keys are refused in it.
+    pub kafka: BTreeMap<String, Secret>,
+    pub registry: Option<RegistryConfig>,
+    pub http: HttpConfig,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct HttpConfig {
+    pub address: HttpAddress,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum HttpAddress {
+    /// 127.0.0.1:8083, or the next free port.
+    #[default]
+    Default,
+    /// This one and no other.
+    At(SocketAddr),
+    Off,
+}
