@@ -27,7 +27,7 @@ pub struct PluginEntry<Factory> {
     pub about: &'static str,
     pub example: &'static str,
     pub explanations: &'static [Explanation],
-    /// The JSON Schema of the plugin's own keys.
+    /// The JSON Schema of the plugin's own keys (draft 7, without `$ref`).
     pub schema: fn() -> Schema,
     /// From a table that is valid by that schema. `Err` is what only deserializing finds.
     pub configure: fn(serde_json::Value) -> Result<Factory, String>,
@@ -44,7 +44,7 @@ impl Plugins {
             about: P::ABOUT,
             example: P::EXAMPLE,
             explanations: P::EXPLANATIONS,
-            schema: || schemars::schema_for!(P::Config),
+            schema: schema_of::<P::Config>,
             configure: |table| Ok(Arc::new(ConfiguredSink::<P>(parse(table)?))),
         });
         self
@@ -56,7 +56,7 @@ impl Plugins {
             about: P::ABOUT,
             example: P::EXAMPLE,
             explanations: P::EXPLANATIONS,
-            schema: || schemars::schema_for!(P::Config),
+            schema: schema_of::<P::Config>,
             configure: |table| Ok(Arc::new(ConfiguredSource::<P>(parse(table)?))),
         });
         self
@@ -67,8 +67,8 @@ impl Plugins {
             name: P::NAME,
             about: P::ABOUT,
             example: P::EXAMPLE,
-            explanations: &[],
-            schema: || schemars::schema_for!(P::Config),
+            explanations: P::EXPLANATIONS,
+            schema: schema_of::<P::Config>,
             configure: |table| Ok(Arc::new(ConfiguredTransform::<P>(parse(table)?))),
         });
         self
@@ -87,6 +87,15 @@ impl Plugins {
     }
 }
 
+/// The JSON Schema of a configuration type: draft 7, which editors understand, and without `$ref`, so that a place in
+/// the schema follows from a place in the file.
+pub fn schema_of<T: schemars::JsonSchema>() -> Schema {
+    schemars::generate::SchemaSettings::draft07()
+        .with(|settings| settings.inline_subschemas = true)
+        .into_generator()
+        .into_root_schema_for::<T>()
+}
+
 fn parse<T: serde::de::DeserializeOwned>(table: serde_json::Value) -> Result<T, String> {
     serde_json::from_value(table).map_err(|error| error.to_string())
 }
@@ -95,6 +104,7 @@ fn parse<T: serde::de::DeserializeOwned>(table: serde_json::Value) -> Result<T, 
 #[async_trait]
 pub trait SinkFactory: Send + Sync {
     fn guarantee(&self) -> Guarantee;
+    fn target_topics(&self) -> Vec<String>;
     fn check(&self, context: &CheckContext<'_>) -> Vec<Finding>;
     async fn open(&self, context: SinkContext) -> Result<Box<dyn Sink>>;
 }
@@ -105,6 +115,10 @@ struct ConfiguredSink<P: SinkPlugin>(P::Config);
 impl<P: SinkPlugin> SinkFactory for ConfiguredSink<P> {
     fn guarantee(&self) -> Guarantee {
         P::guarantee(&self.0)
+    }
+
+    fn target_topics(&self) -> Vec<String> {
+        P::target_topics(&self.0)
     }
 
     fn check(&self, context: &CheckContext<'_>) -> Vec<Finding> {

@@ -35,6 +35,11 @@ pub trait SinkPlugin: 'static {
         Guarantee::AtLeastOnce
     }
 
+    /// The Kafka topics that this sink writes to: a connector that reads one of them would never end.
+    fn target_topics(_config: &Self::Config) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Finds problems without network, database or secrets. What JSON Schema can say is already checked.
     fn check(_config: &Self::Config, _context: &CheckContext<'_>) -> Vec<Finding> {
         Vec::new()

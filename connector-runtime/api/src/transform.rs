@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
 use crate::failure::Cause;
-use crate::finding::Finding;
+use crate::finding::{Explanation, Finding};
 use crate::record::Record;
 
 /// A kind of transform: the word in `type = "…"`, its configuration, and how to build it.
@@ -15,6 +15,8 @@ pub trait TransformPlugin: 'static {
     const ABOUT: &'static str;
     /// A minimal `[[transforms]]` table.
     const EXAMPLE: &'static str;
+    /// The finding codes that `build` below may use.
+    const EXPLANATIONS: &'static [Explanation] = &[];
     /// What stands in the `[[transforms]]` table beside the engine's keys. Needs `#[serde(deny_unknown_fields)]`.
     type Config: DeserializeOwned + JsonSchema + Send + Sync + 'static;
     type Transform: Transform + 'static;
