@@ -1,1 +1,26 @@
-//! Not written yet.
+//! What the end-to-end tests stand on: real servers, the real binary as a process that can be killed, and a checker
+//! that says whether ids in are ids out.
+//!
+//! The tests themselves are in `tests/e2e`, one module per promise or seed system. Server addresses come from the
+//! environment that `dev/test` sets; without them every test fails and says so, none is skipped.
+
+// A harness that cannot go on must stop the test, with the place where it happened.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic
+)]
+
+pub mod checker;
+pub mod database;
+mod eventually;
+pub mod folder;
+pub mod kafka;
+pub mod load;
+pub mod process;
+pub mod proxy;
+pub mod registry;
+pub mod servers;
+
+pub use eventually::eventually;

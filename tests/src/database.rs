@@ -1,0 +1,142 @@
+//! A database of its own for each test, and the guard that nothing else is ever dropped.
+
+use std::net::SocketAddr;
+
+use sqlx::postgres::{PgPool, PgPoolOptions, PgRow};
+use sqlx::{Connection, PgConnection, Row};
+use uuid::Uuid;
+
+use crate::checker::{Digest, Entry, Place};
+use crate::servers;
+
+const PREFIX: &str = "connect_test_";
+
+/// A fresh database with a random name, and in it a marker that says who made it.
+pub struct Database {
+    name: String,
+    marker: Uuid,
+    pool: PgPool,
+}
+
+impl Database {
+    pub async fn create() -> Database {
+        let name = format!("{PREFIX}{}", Uuid::new_v4().simple());
+        let mut server = administrator().await;
+        sqlx::raw_sql(&format!("CREATE DATABASE {name}"))
+            .execute(&mut server)
+            .await
+            .expect("create database");
+        let pool = PgPoolOptions::new()
+            .max_connections(2)
+            .connect_lazy(&url_of(&name))
+            .expect("a URL");
+        let database = Database {
+            name,
+            marker: Uuid::new_v4(),
+            pool,
+        };
+        let marker = database.marker;
+        database
+            .execute(&format!(
+                "CREATE TABLE connect_test_marker AS SELECT '{marker}' AS made_by"
+            ))
+            .await;
+        database
+    }
+
+    /// What connectors use as `DATABASE_URL`.
+    pub fn url(&self) -> String {
+        url_of(&self.name)
+    }
+
+    /// The same by way of a proxy, which reads along: without TLS.
+    pub fn url_through(&self, proxy: SocketAddr) -> String {
+        let url = self.url();
+        let (credentials, rest) = url.rsplit_once('@').expect("a URL with a user");
+        let (_, database) = rest.split_once('/').expect("a URL with a database");
+        format!("{credentials}@{proxy}/{database}?sslmode=disable")
+    }
+
+    /// Several statements at once.
+    pub async fn execute(&self, sql: &str) {
+        sqlx::raw_sql(sql)
+            .execute(&self.pool)
+            .await
+            .unwrap_or_else(|error| panic!("{error}: {sql}"));
+    }
+
+    /// One row, one column. `None` also while the server is down or the table is not there yet.
+    pub async fn try_number(&self, sql: &str) -> Option<i64> {
+        let row = sqlx::query(sql).fetch_one(&self.pool).await.ok()?;
+        row.try_get::<i64, _>(0).ok()
+    }
+
+    /// How many rows a table has by now; none while it cannot be asked.
+    pub async fn count(&self, table: &str) -> i64 {
+        self.try_number(&format!("SELECT count(*) FROM {table}"))
+            .await
+            .unwrap_or(0)
+    }
+
+    /// One row, one column, as text.
+    pub async fn text(&self, sql: &str) -> String {
+        let row = sqlx::query(sql)
+            .fetch_one(&self.pool)
+            .await
+            .unwrap_or_else(|error| panic!("{error}: {sql}"));
+        row.try_get::<Option<String>, _>(0)
+            .unwrap_or_else(|error| panic!("{error}: {sql}"))
+            .unwrap_or_default()
+    }
+
+    /// Rows as the checker wants them. The query gives id, topic, partition, "offset" and the content as text, in the
+    /// order in which the rows were written.
+    pub async fn entries(&self, sql: &str) -> Vec<Entry> {
+        let rows = sqlx::query(sql)
+            .fetch_all(&self.pool)
+            .await
+            .unwrap_or_else(|error| panic!("{error}: {sql}"));
+        rows.iter().map(entry).collect()
+    }
+
+    /// Drops the database: only if this very object made it.
+    pub async fn remove(self) {
+        let marker = self.text("SELECT made_by FROM connect_test_marker").await;
+        assert!(
+            self.name.starts_with(PREFIX) && marker == self.marker.to_string(),
+            "{} was not made by this test: it stays",
+            self.name
+        );
+        self.pool.close().await;
+        let mut server = administrator().await;
+        sqlx::raw_sql(&format!("DROP DATABASE {} WITH (FORCE)", self.name))
+            .execute(&mut server)
+            .await
+            .expect("drop database");
+    }
+}
+
+fn entry(row: &PgRow) -> Entry {
+    let place = Place {
+        topic: row.get("topic"),
+        partition: row.get("partition"),
+        offset: row.get("offset"),
+    };
+    Entry::new(
+        row.get::<String, _>("id"),
+        place,
+        Digest::of(row.get::<String, _>("content")),
+    )
+}
+
+async fn administrator() -> PgConnection {
+    PgConnection::connect(&servers::postgres())
+        .await
+        .expect("PostgreSQL answers")
+}
+
+fn url_of(database: &str) -> String {
+    let url = servers::postgres();
+    let (server, _) = url.rsplit_once('/').expect("a URL with a database");
+    format!("{server}/{database}")
+}

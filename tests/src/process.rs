@@ -1,0 +1,248 @@
+//! The real binary as a process that can be killed, frozen and asked.
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::folder::Folder;
+use crate::{eventually, servers};
+
+/// The binary under test.
+pub fn binary() -> PathBuf {
+    let path = std::env::var_os("CONNECT_BINARY").map_or_else(
+        || servers::workspace().join("target/release/connect"),
+        PathBuf::from,
+    );
+    assert!(
+        path.is_file(),
+        "{} is not there: run dev/test, or set CONNECT_BINARY",
+        path.display()
+    );
+    path
+}
+
+/// How to start it.
+pub struct Launch {
+    program: PathBuf,
+    arguments: Vec<OsString>,
+    variables: Vec<(String, String)>,
+}
+
+impl Launch {
+    pub fn new(arguments: &[&str]) -> Launch {
+        Launch {
+            program: binary(),
+            arguments: arguments.iter().map(OsString::from).collect(),
+            variables: vec![("KAFKA_BOOTSTRAP_SERVERS".into(), servers::kafka())],
+        }
+    }
+
+    /// `connect run FOLDER`, with logs that can be read by a program.
+    pub fn run(folder: &Folder) -> Launch {
+        Launch::new(&["run", "--log-format", "json"]).argument(folder.connectors())
+    }
+
+    /// Another binary than `connect`.
+    pub fn program(mut self, program: impl Into<PathBuf>) -> Launch {
+        self.program = program.into();
+        self
+    }
+
+    pub fn argument(mut self, argument: impl Into<OsString>) -> Launch {
+        self.arguments.push(argument.into());
+        self
+    }
+
+    pub fn variable(mut self, name: &str, value: impl Into<String>) -> Launch {
+        self.variables.push((name.to_owned(), value.into()));
+        self
+    }
+
+    pub fn database(self, url: impl Into<String>) -> Launch {
+        self.variable("DATABASE_URL", url)
+    }
+
+    pub fn start(&self) -> ConnectProcess {
+        let output = tempfile::tempdir().expect("a temporary folder");
+        let file = |name: &str| File::create(output.path().join(name)).expect("a file for output");
+        let child = Command::new(&self.program)
+            .args(&self.arguments)
+            .envs(self.variables.iter().map(|(name, value)| (name, value)))
+            .stdin(Stdio::null())
+            .stdout(file("stdout"))
+            .stderr(file("stderr"))
+            .spawn()
+            .unwrap_or_else(|error| panic!("{}: {error}", self.program.display()));
+        ConnectProcess {
+            child,
+            output,
+            ended: None,
+        }
+    }
+}
+
+/// A running `connect`. Dropping it kills it; a failing test shows the end of what it said.
+pub struct ConnectProcess {
+    child: Child,
+    output: tempfile::TempDir,
+    ended: Option<ExitStatus>,
+}
+
+impl ConnectProcess {
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// `kill -9`, and waits until the process is gone.
+    pub fn kill(&mut self) {
+        self.child.kill().expect("kill");
+        self.ended = Some(self.child.wait().expect("wait"));
+    }
+
+    /// Sends a signal by its name: `TERM`, `INT`, `STOP`, `CONT`.
+    pub fn signal(&self, name: &str) {
+        let status = Command::new("kill")
+            .args([format!("-{name}"), self.id().to_string()])
+            .status()
+            .expect("kill");
+        assert!(status.success(), "kill -{name} {}", self.id());
+    }
+
+    pub fn has_ended(&mut self) -> Option<ExitStatus> {
+        if self.ended.is_none() {
+            self.ended = self.child.try_wait().expect("wait");
+        }
+        self.ended
+    }
+
+    /// Waits for the end; gives the exit code, or 128 + the signal's number as shells do.
+    pub async fn exit_code(&mut self, deadline: Duration) -> i32 {
+        let status = eventually("the process ends", deadline, async || self.has_ended()).await;
+        exit_code(status)
+    }
+
+    /// SIGTERM, and the exit code.
+    pub async fn stop(&mut self, deadline: Duration) -> i32 {
+        self.signal("TERM");
+        self.exit_code(deadline).await
+    }
+
+    pub fn stdout(&self) -> String {
+        self.read("stdout")
+    }
+
+    pub fn stderr(&self) -> String {
+        self.read("stderr")
+    }
+
+    fn read(&self, name: &str) -> String {
+        let bytes = std::fs::read(self.output.path().join(name)).expect("output");
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// The log's objects of one event, such as `connector_started`.
+    pub fn events(&self, event: &str) -> Vec<Value> {
+        self.stderr()
+            .lines()
+            .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+            .filter(|object| object["event"] == event)
+            .collect()
+    }
+
+    /// Waits for a log event that fits.
+    pub async fn event(
+        &self,
+        event: &str,
+        deadline: Duration,
+        fits: impl Fn(&Value) -> bool,
+    ) -> Value {
+        eventually(&format!("log event {event}"), deadline, async || {
+            self.events(event).into_iter().find(&fits)
+        })
+        .await
+    }
+
+    /// User and system time so far, in seconds.
+    pub fn cpu_seconds(&self) -> f64 {
+        cpu_seconds(self.id())
+    }
+
+    /// A line of `/proc/PID/status` in KiB: `VmRSS` now, `VmHWM` at its peak.
+    pub fn memory_kib(&self, line: &str) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).expect("/proc");
+        let text = status
+            .lines()
+            .find_map(|known| known.strip_prefix(line)?.strip_prefix(':'))
+            .expect("a line of /proc/PID/status");
+        text.trim().trim_end_matches(" kB").parse().expect("KiB")
+    }
+}
+
+/// As shells say it.
+pub fn exit_code(status: ExitStatus) -> i32 {
+    use std::os::unix::process::ExitStatusExt;
+    status
+        .code()
+        .unwrap_or_else(|| 128 + status.signal().unwrap_or_default())
+}
+
+fn cpu_seconds(process: u32) -> f64 {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).expect("/proc");
+    // The name, in parentheses, may hold spaces: fields are counted from behind it.
+    let (_, fields) = stat.rsplit_once(')').expect("a name");
+    let ticks: u64 = fields
+        .split_whitespace()
+        .skip(11)
+        .take(2)
+        .map(|field| field.parse::<u64>().expect("ticks"))
+        .sum();
+    // The kernel reports in units of 1/100 s on every Linux that Rust supports.
+    ticks as f64 / 100.0
+}
+
+/// A command that ends by itself: its exit code, stdout and stderr.
+pub struct Finished {
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+/// Runs `connect ARGUMENTS` to its end.
+pub async fn connect(arguments: &[&str], variables: &[(&str, &str)], path: &Path) -> Finished {
+    let mut launch = Launch::new(arguments).argument(path);
+    for (name, value) in variables {
+        launch = launch.variable(name, *value);
+    }
+    let mut process = launch.start();
+    let code = process.exit_code(Duration::from_secs(60)).await;
+    Finished {
+        code,
+        stdout: process.stdout(),
+        stderr: process.stderr(),
+    }
+}
+
+impl Drop for ConnectProcess {
+    fn drop(&mut self) {
+        if self.has_ended().is_none() {
+            self.child.kill().ok();
+            self.child.wait().ok();
+        }
+        if std::thread::panicking() {
+            for name in ["stdout", "stderr"] {
+                let text = self.read(name);
+                let lines: Vec<&str> = text.lines().collect();
+                let last = lines[lines.len().saturating_sub(40)..].join("\n");
+                // libtest shows it with the failed test.
+                #[allow(clippy::print_stderr)]
+                {
+                    eprintln!("--- process {} {name}, last lines ---\n{last}", self.id());
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,245 @@
+//! A proxy before PostgreSQL that reads along just enough to act at a COMMIT.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+
+use crate::servers;
+
+/// What the proxy does; shared by all connections.
+#[derive(Default)]
+struct Orders {
+    /// Every how many COMMITs one loses its answer; 0 for none.
+    cut_every: AtomicU64,
+    /// Whether the server is still asked to commit when the answer is to be lost.
+    cut_before: AtomicBool,
+    commits: AtomicU64,
+    cuts: AtomicU64,
+    delay_ms: AtomicU64,
+}
+
+/// A proxy on a free port of the loopback interface; gone with its runtime.
+pub struct Proxy {
+    address: SocketAddr,
+    orders: Arc<Orders>,
+    paused: watch::Sender<bool>,
+}
+
+impl Proxy {
+    /// Before the PostgreSQL of this run.
+    pub async fn before_postgres() -> Proxy {
+        let url = servers::postgres();
+        let (_, rest) = url.rsplit_once('@').expect("a URL with a user");
+        let (upstream, _) = rest.split_once('/').expect("a URL with a database");
+        let upstream = upstream.to_owned();
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let orders = Arc::new(Orders::default());
+        let (paused, gate) = watch::channel(false);
+        let shared = orders.clone();
+        tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                // An upstream that is down looks as it is: the connection closes.
+                if let Ok(server) = TcpStream::connect(&upstream).await {
+                    tokio::spawn(serve(client, server, shared.clone(), gate.clone()));
+                }
+            }
+        });
+        Proxy {
+            address,
+            orders,
+            paused,
+        }
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Of every `n` COMMITs one is carried out by the server, but its answer never arrives: the connection breaks.
+    pub fn cut_every_answer_to_commit(&self, n: u64) {
+        self.orders.cut_before.store(false, Ordering::SeqCst);
+        self.orders.cut_every.store(n, Ordering::SeqCst);
+    }
+
+    /// Of every `n` COMMITs one never arrives at the server: the connection breaks.
+    pub fn cut_every_commit(&self, n: u64) {
+        self.orders.cut_before.store(true, Ordering::SeqCst);
+        self.orders.cut_every.store(n, Ordering::SeqCst);
+    }
+
+    pub fn commits(&self) -> u64 {
+        self.orders.commits.load(Ordering::SeqCst)
+    }
+
+    pub fn cuts(&self) -> u64 {
+        self.orders.cuts.load(Ordering::SeqCst)
+    }
+
+    /// Holds every COMMIT back for a time.
+    pub fn delay_commits(&self, delay: Duration) {
+        let milliseconds = u64::try_from(delay.as_millis()).expect("a short delay");
+        self.orders.delay_ms.store(milliseconds, Ordering::SeqCst);
+    }
+
+    /// Nothing passes until `resume`; nothing is refused either.
+    pub fn pause(&self) {
+        self.paused.send_replace(true);
+    }
+
+    pub fn resume(&self) {
+        self.paused.send_replace(false);
+    }
+}
+
+async fn serve(
+    client: TcpStream,
+    server: TcpStream,
+    orders: Arc<Orders>,
+    gate: watch::Receiver<bool>,
+) {
+    client.set_nodelay(true).ok();
+    server.set_nodelay(true).ok();
+    let (from_client, to_client) = client.into_split();
+    let (from_server, to_server) = server.into_split();
+    // Set when the answer to come is to be swallowed.
+    let swallow = Arc::new(AtomicBool::new(false));
+    // Whichever direction ends first ends both, so that a cut is seen on both sides.
+    tokio::select! {
+        () = requests(from_client, to_server, &orders, gate.clone(), &swallow) => {}
+        () = answers(from_server, to_client, &orders, gate, &swallow) => {}
+    }
+}
+
+/// Client to server, message by message.
+async fn requests(
+    mut from: OwnedReadHalf,
+    mut to: OwnedWriteHalf,
+    orders: &Orders,
+    mut gate: watch::Receiver<bool>,
+    swallow: &AtomicBool,
+) {
+    let mut pending = Vec::new();
+    let mut started = false;
+    loop {
+        let mut chunk = [0; 64 * 1024];
+        let read = from.read(&mut chunk).await.unwrap_or(0);
+        if read == 0 {
+            return;
+        }
+        pending.extend_from_slice(&chunk[..read]);
+        let mut passed = 0;
+        while let Some(length) = message_length(&pending[passed..], started) {
+            let message = &pending[passed..passed + length];
+            if started && is_commit(message) {
+                let count = orders.commits.fetch_add(1, Ordering::SeqCst) + 1;
+                tokio::time::sleep(Duration::from_millis(
+                    orders.delay_ms.load(Ordering::SeqCst),
+                ))
+                .await;
+                let every = orders.cut_every.load(Ordering::SeqCst);
+                if every > 0 && count.is_multiple_of(every) {
+                    if orders.cut_before.load(Ordering::SeqCst) {
+                        orders.cuts.fetch_add(1, Ordering::SeqCst);
+                        return;
+                    }
+                    swallow.store(true, Ordering::SeqCst);
+                }
+            }
+            started = true;
+            passed += length;
+        }
+        if gate.wait_for(|paused| !paused).await.is_err() {
+            return;
+        }
+        if to.write_all(&pending[..passed]).await.is_err() {
+            return;
+        }
+        pending.drain(..passed);
+    }
+}
+
+/// Server to client, as it comes; an answer to be swallowed ends the connection instead.
+async fn answers(
+    mut from: OwnedReadHalf,
+    mut to: OwnedWriteHalf,
+    orders: &Orders,
+    mut gate: watch::Receiver<bool>,
+    swallow: &AtomicBool,
+) {
+    let mut swallowed = Vec::new();
+    loop {
+        let mut chunk = [0; 64 * 1024];
+        let read = from.read(&mut chunk).await.unwrap_or(0);
+        if read == 0 || gate.wait_for(|paused| !paused).await.is_err() {
+            return;
+        }
+        if swallow.load(Ordering::SeqCst) {
+            swallowed.extend_from_slice(&chunk[..read]);
+            // The server has committed once it says so.
+            if contains(&swallowed, b"COMMIT\0") {
+                orders.cuts.fetch_add(1, Ordering::SeqCst);
+                return;
+            }
+        } else if to.write_all(&chunk[..read]).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// The first message of a connection has no type byte; every other has one before its length.
+fn message_length(bytes: &[u8], started: bool) -> Option<usize> {
+    let head = usize::from(started);
+    let length: [u8; 4] = bytes.get(head..head + 4)?.try_into().ok()?;
+    let length = head + usize::try_from(u32::from_be_bytes(length)).ok()?;
+    (bytes.len() >= length).then_some(length)
+}
+
+/// A simple query, or the parsing of a statement, that commits.
+fn is_commit(message: &[u8]) -> bool {
+    match message.first() {
+        Some(b'Q') => contains(&message.to_ascii_uppercase(), b"COMMIT"),
+        Some(b'P') => contains(&message.to_ascii_uppercase(), b"COMMIT\0"),
+        _ => false,
+    }
+}
+
+fn contains(bytes: &[u8], wanted: &[u8]) -> bool {
+    bytes.windows(wanted.len()).any(|window| window == wanted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(kind: u8, body: &[u8]) -> Vec<u8> {
+        let mut bytes = vec![kind];
+        bytes.extend(u32::try_from(body.len() + 4).unwrap().to_be_bytes());
+        bytes.extend(body);
+        bytes
+    }
+
+    #[test]
+    fn finds_the_ends_of_messages() {
+        let query = message(b'Q', b"SELECT 1\0");
+        assert_eq!(message_length(&query, true), Some(query.len()));
+        assert_eq!(message_length(&query[..query.len() - 1], true), None);
+        assert_eq!(message_length(&[0, 0, 0, 8, 1, 2, 3, 4, 9], false), Some(8));
+        assert_eq!(message_length(&[0, 0], false), None);
+    }
+
+    #[test]
+    fn knows_a_commit() {
+        assert!(is_commit(&message(b'Q', b"COMMIT\0")));
+        assert!(is_commit(&message(b'Q', b"commit;\0")));
+        assert!(is_commit(&message(b'P', b"name\0COMMIT\0\0\0")));
+        assert!(!is_commit(&message(b'Q', b"ROLLBACK\0")));
+        assert!(!is_commit(&message(b'd', b"COMMIT\0")));
+    }
+}

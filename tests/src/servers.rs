@@ -1,0 +1,66 @@
+//! The real servers: where they are, who may disturb them, and how to stop and start them.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use tokio::process::Command;
+use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+/// Tests share the servers. Who stops one of them, or measures, is alone.
+static TURN: RwLock<()> = RwLock::const_new(());
+
+/// Others may run beside this test.
+pub async fn shared() -> RwLockReadGuard<'static, ()> {
+    TURN.read().await
+}
+
+/// No other test of this binary runs meanwhile.
+pub async fn alone() -> RwLockWriteGuard<'static, ()> {
+    TURN.write().await
+}
+
+/// The broker's address, as librdkafka wants it.
+pub fn kafka() -> String {
+    address("CONNECT_TEST_KAFKA")
+}
+
+/// The URL of a superuser's connection to PostgreSQL.
+pub fn postgres() -> String {
+    address("CONNECT_TEST_POSTGRES")
+}
+
+/// The schema registry's URL.
+pub fn registry() -> String {
+    address("CONNECT_TEST_REGISTRY")
+}
+
+fn address(variable: &str) -> String {
+    std::env::var(variable).unwrap_or_else(|_| {
+        panic!("{variable} is not set: run dev/test, or `dev/servers up` and `eval \"$(dev/servers env)\"`")
+    })
+}
+
+/// Stops, crashes or starts one of the servers: `dev/servers VERB NAME`.
+pub async fn operate(verb: &str, name: &str) {
+    let script = workspace().join("dev/servers");
+    let output = Command::new(&script)
+        .args([verb, name])
+        .stdin(Stdio::null())
+        .output()
+        .await
+        .unwrap_or_else(|error| panic!("{}: {error}", script.display()));
+    assert!(
+        output.status.success(),
+        "dev/servers {verb} {name}: {}\n{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+/// The folder of the workspace.
+pub fn workspace() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("this crate is in the workspace")
+        .to_owned()
+}
