@@ -72,7 +72,7 @@ impl FieldPath {
             && !name.starts_with(|c: char| c.is_ascii_digit());
         let text = match plain {
             true => format!("$.{name}"),
-            false => format!("$['{}']", name.replace('\\', "\\\\").replace('\'', "\\'")),
+            false => format!("$['{}']", escape(name)),
         };
         let steps = [PathStep::Name(name.into())];
         FieldPath {
@@ -116,6 +116,19 @@ leaf_type!(
     "A path that leads to one place: `$.store.id`, `$.items[0].sku`, `$['odd name']` (RFC 9535).",
     FieldPath::parse
 );
+
+/// The name as it stands between single quotes in a path (RFC 9535, section 2.3.1.1).
+fn escape(name: &str) -> String {
+    let mut escaped = String::with_capacity(name.len());
+    for character in name.chars() {
+        match character {
+            '\\' | '\'' => escaped.extend(['\\', character]),
+            '\0'..='\u{1f}' => escaped.push_str(&format!("\\u{:04x}", u32::from(character))),
+            _ => escaped.push(character),
+        }
+    }
+    escaped
+}
 
 /// One step of a path that may lead to many places.
 #[derive(Clone, Debug, PartialEq)]
@@ -273,12 +286,41 @@ fn parse_query(text: &str) -> Result<(PathRoot, Vec<Segment>), String> {
             ));
         }
     };
-    let query = jsonpath_rust::parser::parse_json_path(&query).map_err(|error| {
-        let reason = error.to_string();
-        let first = reason.lines().next().unwrap_or_default();
+    let refuse = |reason: &str| {
         format!(
-            "`{text}` is not a path of RFC 9535 ({first}); `$.store.id` and `$['odd name'][0]` are"
+            "`{text}` is not a path of RFC 9535 ({reason}); `$.store.id` and `$['odd name'][0]` are"
         )
-    })?;
+    };
+    if has_stray_blank(&query) {
+        return Err(refuse(
+            "blank that is neither in brackets nor before a step",
+        ));
+    }
+    let query = jsonpath_rust::parser::parse_json_path(&query)
+        .map_err(|error| refuse(error.to_string().lines().next().unwrap_or_default()))?;
     Ok((root, query.segments))
+}
+
+/// Whether there are blanks outside brackets that no `.` or `[` follows: at the end, or inside a name, where the
+/// parser takes `$.a b` for a member named `a b`. (The standard takes such a name in quotes only.)
+fn has_stray_blank(query: &str) -> bool {
+    let mut depth = 0_usize;
+    let mut quote = None;
+    let mut characters = query.chars().peekable();
+    while let Some(character) = characters.next() {
+        match (quote, character) {
+            (Some(_), '\\') => drop(characters.next()),
+            (Some(open), _) if open == character => quote = None,
+            (Some(_), _) => {}
+            (None, '\'' | '"') => quote = Some(character),
+            (None, '[') => depth += 1,
+            (None, ']') => depth = depth.saturating_sub(1),
+            (None, ' ' | '\t' | '\r' | '\n') if depth == 0 => match characters.peek() {
+                Some('.' | '[' | ' ' | '\t' | '\r' | '\n') => {}
+                _ => return true,
+            },
+            _ => {}
+        }
+    }
+    false
 }

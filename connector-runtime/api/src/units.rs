@@ -59,9 +59,10 @@ impl Size {
     }
 
     pub fn parse(text: &str) -> Result<Size, String> {
-        let known = text.parse::<bytesize::ByteSize>();
-        match known {
-            Ok(size) if text.contains(|c: char| c.is_ascii_alphabetic()) => Ok(Size(size.as_u64())),
+        let has_unit = text.contains(|c: char| c.is_ascii_alphabetic());
+        match text.parse::<bytesize::ByteSize>() {
+            // What exceeds 64 bits arrives as the largest number.
+            Ok(size) if has_unit && size.as_u64() != u64::MAX => Ok(Size(size.as_u64())),
             _ => Err(format!(
                 "`{text}` is not a size; \"4MiB\" and \"500kB\" are"
             )),
