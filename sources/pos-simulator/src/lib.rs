@@ -1,1 +1,15 @@
-//! Not written yet.
+//! `pos_simulator`: a chain of stores that sells, for trying out, for tests and for load.
+//!
+//! Sale number *n* is a function of *n*, the seed, and the keys that describe the chain and its clock. Neither `rate` nor
+//! `count` nor a restart nor the size of a poll changes a byte of it, so that two runs can be compared record by record.
+
+mod clock;
+mod config;
+mod dice;
+mod pace;
+mod sale;
+mod shop;
+mod source;
+
+pub use config::{PosSimulatorConfig, StartTime};
+pub use source::{PosSimulator, PosSimulatorSource};
