@@ -2,8 +2,8 @@
 
 here=${here:?set by the script that sources this}
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/connect-dev
-checksum=$(printf '%s' "$here" | cksum | cut -d' ' -f1)
-data=${CONNECT_SERVERS_DATA:-/var/tmp/connect-servers-$(id -u)-$checksum}
+data=${CONNECT_SERVERS_DATA:-/var/tmp/connect-servers-$(id -u)-$(printf '%s' "$here" | cksum | cut -d' ' -f1)}
+checksum=$(printf '%s' "$data" | cksum | cut -d' ' -f1)
 
 say() { echo "$*" >&2; }
 fail() { say "dev: $*"; exit 1; }
@@ -37,14 +37,16 @@ make_data_folder() {
   "$here/lib/certificates" "$data/tls"
 }
 
-# Only one `up` or `down` at a time in one folder; the servers themselves must not inherit the lock.
-locked() {
+# Only one at a time: the same COMMAND of another shell waits. The servers themselves must not inherit the lock.
+locked() { # NAME COMMAND…
+  local name=$1; shift
   if command -v flock >/dev/null; then
     mkdir -p "$cache"
-    exec 9>"$cache/lock-$checksum"
+    exec 9>"$cache/$name.lock"
     flock 9
-  fi
-  "$@"
+    "$@"
+    exec 9>&-
+  else "$@"; fi
 }
 
 port_is_open() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
