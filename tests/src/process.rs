@@ -30,6 +30,7 @@ pub struct Launch {
     program: PathBuf,
     arguments: Vec<OsString>,
     variables: Vec<(String, String)>,
+    folder: Option<PathBuf>,
 }
 
 impl Launch {
@@ -38,6 +39,7 @@ impl Launch {
             program: binary(),
             arguments: arguments.iter().map(OsString::from).collect(),
             variables: vec![("KAFKA_BOOTSTRAP_SERVERS".into(), servers::kafka())],
+            folder: None,
         }
     }
 
@@ -62,6 +64,12 @@ impl Launch {
         self
     }
 
+    /// Starts it in this folder.
+    pub fn working_in(mut self, folder: impl Into<PathBuf>) -> Launch {
+        self.folder = Some(folder.into());
+        self
+    }
+
     pub fn database(self, url: impl Into<String>) -> Launch {
         self.variable("DATABASE_URL", url)
     }
@@ -69,7 +77,11 @@ impl Launch {
     pub fn start(&self) -> ConnectProcess {
         let output = tempfile::tempdir().expect("a temporary folder");
         let file = |name: &str| File::create(output.path().join(name)).expect("a file for output");
-        let child = Command::new(&self.program)
+        let mut command = Command::new(&self.program);
+        if let Some(folder) = &self.folder {
+            command.current_dir(folder);
+        }
+        let child = command
             .args(&self.arguments)
             .envs(self.variables.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())

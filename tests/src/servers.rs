@@ -42,7 +42,8 @@ fn address(variable: &str) -> String {
 
 /// Stops, crashes or starts one of the servers: `dev/servers VERB NAME`.
 pub async fn operate(verb: &str, name: &str) {
-    let script = workspace().join("dev/servers");
+    let script = std::env::var_os("CONNECT_TEST_SERVERS")
+        .map_or_else(|| workspace().join("dev/servers"), PathBuf::from);
     let output = Command::new(&script)
         .args([verb, name])
         .stdin(Stdio::null())

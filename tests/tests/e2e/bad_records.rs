@@ -1,0 +1,171 @@
+//! One bad record in a thousand: 999 rows and one dead letter with its bytes and reason.
+
+use std::time::Duration;
+
+use connect_tests::checker::Ledger;
+use connect_tests::kafka::{Isolation, Topic};
+use connect_tests::load::{Payments, Producer};
+use connect_tests::process::Launch;
+use connect_tests::{eventually, servers};
+
+use crate::payments;
+
+/// A kind of bad record: a word for it, its bytes, the stage that refuses it, and a word of the reason.
+struct Kind {
+    name: &'static str,
+    value: &'static [u8],
+    reason: &'static str,
+}
+
+const KINDS: [Kind; 9] = [
+    Kind {
+        name: "not-json",
+        value: b"this is not JSON",
+        reason: "JSON",
+    },
+    Kind {
+        name: "cut-off",
+        value: br#"{"id":"bad","sequence":1,"#,
+        reason: "JSON",
+    },
+    Kind {
+        name: "empty",
+        value: b"",
+        reason: "",
+    },
+    Kind {
+        name: "duplicate-key",
+        value: br#"{"id":"bad","id":"worse","sequence":1,"account":"a","amount":1,"note":"n"}"#,
+        reason: "id",
+    },
+    Kind {
+        name: "contract-missing",
+        value: br#"{"id":"bad","sequence":1,"account":"a","note":"n"}"#,
+        reason: "amount",
+    },
+    Kind {
+        name: "contract-minimum",
+        value: br#"{"id":"bad","sequence":-1,"account":"a","amount":1,"note":"n"}"#,
+        reason: "sequence",
+    },
+    Kind {
+        name: "numeric-overflow",
+        value: br#"{"id":"bad","sequence":1,"account":"a","amount":99999999999.99,"note":"n"}"#,
+        reason: "amount",
+    },
+    Kind {
+        name: "bigint-overflow",
+        value:
+            br#"{"id":"bad","sequence":9223372036854775808,"account":"a","amount":1,"note":"n"}"#,
+        reason: "sequence",
+    },
+    Kind {
+        name: "nul-in-text",
+        value: br#"{"id":"bad","sequence":1,"account":"a","amount":1,"note":"a\u0000b"}"#,
+        reason: "note",
+    },
+];
+
+/// A thousand records in two partitions, number 500 of which is bad.
+async fn produce_with_one_bad(topic: &Topic, bad: &'static [u8]) -> Ledger {
+    let topic = topic.clone();
+    tokio::task::spawn_blocking(move || {
+        let producer = Producer::new();
+        for payment in Payments::seeded(3).take(1_000) {
+            if payment.sequence == 500 {
+                producer.send(&topic, 0, "bad", bad, bad);
+            } else {
+                payment.send(&producer, &topic, 2);
+            }
+        }
+        producer.finish()
+    })
+    .await
+    .unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_bad_record_in_a_thousand_of_each_kind_is_one_dead_letter() {
+    let _turn = servers::shared().await;
+    for kind in &KINDS {
+        let topic = Topic::create(kind.name, 2).await;
+        let dead = Topic::create(&format!("{}-dlq", kind.name), 1).await;
+        let database = payments::database().await;
+        let ledger = produce_with_one_bad(&topic, kind.value).await;
+        let folder = payments::folder();
+        folder.connector(
+            kind.name,
+            payments::connector(&topic, "", &payments::tolerant(&dead)),
+        );
+        let mut process = Launch::run(&folder).database(database.url()).start();
+        payments::rows(&database, 999).await;
+        eventually("a dead letter", Duration::from_secs(30), async || {
+            (!dead.read(Isolation::Committed).await.is_empty()).then_some(())
+        })
+        .await;
+        payments::verdict(&ledger, &database, Some(&dead))
+            .await
+            .assert_clean();
+        let letters = dead.read(Isolation::Committed).await;
+        assert_eq!(letters.len(), 1, "{}", kind.name);
+        let header = |name: &str| letters[0].header(&format!("__connect.errors.{name}"));
+        assert_eq!(header("connector.name").as_deref(), Some(kind.name));
+        assert_eq!(header("task.id").as_deref(), Some("0"));
+        for name in [
+            "stage",
+            "class.name",
+            "exception.class.name",
+            "exception.stacktrace",
+        ] {
+            assert!(header(name).is_some(), "{}: {name} is missing", kind.name);
+        }
+        let message = header("exception.message").unwrap_or_default();
+        assert!(
+            message.contains(kind.reason) && !message.is_empty(),
+            "{}: {message}",
+            kind.name
+        );
+        assert_eq!(process.stop(Duration::from_secs(30)).await, 0);
+        database.remove().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_tolerance_the_first_bad_record_stops_and_nothing_after_it_is_skipped() {
+    let _turn = servers::shared().await;
+    let topic = Topic::create("intolerant", 1).await;
+    let database = payments::database().await;
+    let folder = payments::folder();
+    let written = topic.clone();
+    tokio::task::spawn_blocking(move || {
+        let producer = Producer::new();
+        for payment in Payments::seeded(3).take(1_000) {
+            if payment.sequence == 700 {
+                producer.send(&written, 0, "bad", b"{}", b"{}");
+            } else {
+                payment.send(&producer, &written, 1);
+            }
+        }
+        producer.finish()
+    })
+    .await
+    .unwrap();
+    folder.connector("intolerant", payments::connector(&topic, "", ""));
+    let mut process = Launch::run(&folder).database(database.url()).start();
+    assert_eq!(
+        process.exit_code(Duration::from_secs(60)).await,
+        1,
+        "{}",
+        process.stderr()
+    );
+    assert_eq!(
+        database.count("payments").await,
+        700,
+        "everything below the bad record is written, nothing above it"
+    );
+    let log = process.stderr();
+    for part in [topic.name(), "700"] {
+        assert!(log.contains(part), "{part} is missing in\n{log}");
+    }
+    database.remove().await;
+}

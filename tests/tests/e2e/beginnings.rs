@@ -1,0 +1,94 @@
+//! Where reading begins: topics that are not there yet, new partitions, and what retention took away.
+
+use std::time::Duration;
+
+use connect_tests::kafka::Topic;
+use connect_tests::load::{SteadyLoad, produce_payments};
+use connect_tests::process::Launch;
+use connect_tests::servers;
+
+use crate::payments;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_topic_that_does_not_exist_yet_is_waited_for() {
+    let _turn = servers::shared().await;
+    let topic = Topic::unborn("late");
+    let database = payments::database().await;
+    let folder = payments::folder();
+    folder.connector("late", payments::connector(&topic, "", ""));
+    let mut process = Launch::run(&folder).database(database.url()).start();
+    process
+        .event("connector_started", Duration::from_secs(20), |_| true)
+        .await;
+    topic.bring_to_life(2).await;
+    let ledger = produce_payments(&topic, 2, 1_000).await;
+    payments::verdict(&ledger, &database, None)
+        .await
+        .assert_clean();
+    assert_eq!(process.stop(Duration::from_secs(30)).await, 0);
+    database.remove().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_partition_added_under_load_is_read_from_its_first_record() {
+    let _turn = servers::shared().await;
+    let topic = Topic::create("growing", 2).await;
+    let database = payments::database().await;
+    let folder = payments::folder();
+    // New partitions are found when librdkafka asks for metadata again, which is every five minutes by default.
+    folder.settings("[kafka]\n\"topic.metadata.refresh.interval.ms\" = 1000\n");
+    // `latest` is about a first start only: a later partition begins at its first record all the same.
+    folder.connector(
+        "growing",
+        payments::connector(&topic, "start = \"earliest\"", ""),
+    );
+    let load = SteadyLoad::start(&topic, 2, 2_000.0);
+    let mut process = Launch::run(&folder).database(database.url()).start();
+    payments::rows(&database, 2_000).await;
+    topic.grow_to(5).await;
+    load.spread_over(5);
+    payments::rows(&database, 12_000).await;
+    let ledger = load.stop().await;
+    payments::verdict(&ledger, &database, None)
+        .await
+        .assert_clean();
+    let partitions = database
+        .try_number("SELECT count(DISTINCT partition) FROM payments")
+        .await;
+    assert_eq!(partitions, Some(5));
+    assert_eq!(process.stop(Duration::from_secs(30)).await, 0);
+    database.remove().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn records_that_retention_took_away_stop_the_connector_with_the_missing_range() {
+    let _turn = servers::shared().await;
+    let topic = Topic::create("forgotten", 1).await;
+    let database = payments::database().await;
+    let folder = payments::folder();
+    folder.connector("forgotten", payments::connector(&topic, "", ""));
+    let first = produce_payments(&topic, 1, 1_000).await;
+    let launch = Launch::run(&folder).database(database.url());
+    let mut process = launch.start();
+    payments::verdict(&first, &database, None)
+        .await
+        .assert_clean();
+    assert_eq!(process.stop(Duration::from_secs(30)).await, 0);
+
+    produce_payments(&topic, 1, 1_000).await;
+    topic.forget_before(0, 1_500).await;
+    let mut process = launch.start();
+    let code = process.exit_code(Duration::from_secs(60)).await;
+    let log = process.stderr();
+    assert_eq!(code, 1, "{log}");
+    assert!(
+        log.contains("1000") && log.contains("1500"),
+        "the missing range is not named: {log}"
+    );
+    assert_eq!(
+        database.count("payments").await,
+        1_000,
+        "nothing was skipped"
+    );
+    database.remove().await;
+}

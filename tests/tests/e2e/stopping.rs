@@ -1,0 +1,76 @@
+//! Stop means drained within the grace period (P7), and a second signal means at once.
+
+use std::time::Duration;
+
+use connect_tests::kafka::Topic;
+use connect_tests::load::{SteadyLoad, produce_payments};
+use connect_tests::process::Launch;
+use connect_tests::proxy::Proxy;
+use connect_tests::servers;
+
+use crate::payments;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sigterm_and_sigint_under_load_drain_and_exit_0() {
+    let _turn = servers::shared().await;
+    let topic = Topic::create("stopped", 4).await;
+    let database = payments::database().await;
+    let folder = payments::folder();
+    folder.connector("stopped", payments::connector(&topic, "tasks = 2", ""));
+    let load = SteadyLoad::start(&topic, 4, 3_000.0);
+    let launch = Launch::run(&folder).database(database.url());
+    for signal in ["TERM", "INT"] {
+        let before = database.count("payments").await;
+        let mut process = launch.start();
+        payments::rows(&database, before + 2_000).await;
+        process.signal(signal);
+        assert_eq!(
+            process.exit_code(Duration::from_secs(20)).await,
+            0,
+            "{signal}"
+        );
+    }
+    // Who has left on purpose is not waited for: the next start begins at once, not after the session's 10 s.
+    let ledger = load.stop().await;
+    let mut process = launch.start();
+    payments::verdict(&ledger, &database, None)
+        .await
+        .assert_clean();
+    assert_eq!(process.stop(Duration::from_secs(30)).await, 0);
+    database.remove().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_signal_stops_at_once_and_a_restart_repeats_nothing() {
+    let _turn = servers::shared().await;
+    let topic = Topic::create("stopped-at-once", 2).await;
+    let database = payments::database().await;
+    let folder = payments::folder();
+    folder.connector("stopped-at-once", payments::connector(&topic, "", ""));
+    let proxy = Proxy::before_postgres().await;
+    let ledger = produce_payments(&topic, 2, 3_000).await;
+    proxy.delay_commits(Duration::from_secs(3600));
+    for (signal, code) in [("TERM", 143), ("INT", 130)] {
+        let mut process = Launch::run(&folder)
+            .database(database.url_through(proxy.address()))
+            .start();
+        let seen = proxy.commits();
+        connect_tests::eventually("a COMMIT hangs", payments::SETTLED, async || {
+            (proxy.commits() > seen).then_some(())
+        })
+        .await;
+        process.signal(signal);
+        process
+            .event("stopping", Duration::from_secs(10), |_| true)
+            .await;
+        assert!(process.has_ended().is_none(), "the first signal drains");
+        process.signal(signal);
+        assert_eq!(process.exit_code(Duration::from_secs(5)).await, code);
+    }
+    let mut process = Launch::run(&folder).database(database.url()).start();
+    payments::verdict(&ledger, &database, None)
+        .await
+        .assert_clean();
+    assert_eq!(process.stop(Duration::from_secs(30)).await, 0);
+    database.remove().await;
+}
