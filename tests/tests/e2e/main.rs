@@ -10,6 +10,7 @@
 mod bad_records;
 mod beginnings;
 mod configuration;
+mod harness;
 mod outages;
 mod payments;
 mod sharing;
