@@ -1,0 +1,459 @@
+//! A record's places as CEL values. An object or array is handed over as a place and walked when CEL asks for a member;
+//! only numbers, strings and the like become CEL's own, strings by reference.
+
+use std::any::Any;
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::OnceLock;
+
+use cel::ExecutionError;
+use cel::common::traits::{Adder, Container, Indexer, Iterable, Iterator as CelIterator, Sizer};
+use cel::common::types::{
+    CelBool, CelBytes, CelDouble, CelInt, CelList, CelMap, CelMapKey, CelNull, CelString, CelUInt,
+    Kind as CelKind, LIST_TYPE, MAP_TYPE, Type,
+};
+use cel::common::value::{CowVal, StaticVal, Val};
+
+use crate::record::Header;
+use crate::units::Pattern;
+use crate::value::{Kind, Number, ValueRef};
+
+/// The CEL value at a place of a record.
+pub(super) fn of_place<'a>(place: ValueRef<'a>) -> Box<dyn Val + 'a> {
+    match place.kind() {
+        Kind::Null => Box::new(CelNull),
+        Kind::Bool(boolean) => Box::new(CelBool::from(boolean)),
+        Kind::Number(number) => of_number(number),
+        Kind::String(content) => Box::new(CelString::from(content)),
+        Kind::Array(_) => Box::new(ListVal {
+            place,
+            elements: OnceLock::new(),
+        }),
+        Kind::Object(_) => Box::new(MapVal {
+            fields: Fields::Object(place),
+            names: OnceLock::new(),
+        }),
+    }
+}
+
+fn of_number<'a>(number: Number<'a>) -> Box<dyn Val + 'a> {
+    match (number.as_i64(), number.as_u64()) {
+        (Some(integer), _) => Box::new(CelInt::from(integer)),
+        (None, Some(unsigned)) => Box::new(CelUInt::from(unsigned)),
+        (None, None) => Box::new(CelDouble::from(number.as_f64())),
+    }
+}
+
+/// What can be asked for members by name.
+#[derive(Clone, Copy)]
+enum Fields<'a> {
+    Object(ValueRef<'a>),
+    Headers(&'a [Header]),
+}
+
+impl<'a> Fields<'a> {
+    fn get(self, name: &str) -> Option<Box<dyn Val + 'a>> {
+        match self {
+            Fields::Object(place) => place.get(name).map(of_place),
+            Fields::Headers(headers) => {
+                let last = headers.iter().rev().find(|header| header.name == name)?;
+                let bytes = last.value.as_deref()?;
+                Some(match std::str::from_utf8(bytes) {
+                    Ok(text) => Box::new(CelString::from(text)),
+                    Err(_) => Box::new(CelBytes::from(bytes)),
+                })
+            }
+        }
+    }
+
+    fn names(self) -> Vec<&'a str> {
+        match self {
+            Fields::Object(place) => place
+                .members()
+                .into_iter()
+                .flatten()
+                .map(|(name, _)| name)
+                .collect(),
+            Fields::Headers(headers) => {
+                let mut names: Vec<&str> =
+                    headers.iter().map(|header| header.name.as_str()).collect();
+                names.sort_unstable();
+                names.dedup();
+                names.retain(|name| self.get(name).is_some());
+                names
+            }
+        }
+    }
+}
+
+/// An object of the record, or its headers.
+pub(super) struct MapVal<'a> {
+    fields: Fields<'a>,
+    /// Filled if a macro goes through the names.
+    names: OnceLock<Vec<CelString<'a>>>,
+}
+
+impl<'a> MapVal<'a> {
+    pub(super) fn of_headers(headers: &'a [Header]) -> MapVal<'a> {
+        MapVal {
+            fields: Fields::Headers(headers),
+            names: OnceLock::new(),
+        }
+    }
+}
+
+impl fmt::Debug for MapVal<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("map of the record")
+    }
+}
+
+impl Val for MapVal<'_> {
+    fn get_type(&self) -> &Type {
+        &MAP_TYPE
+    }
+
+    fn cel_type() -> &'static Type {
+        &MAP_TYPE
+    }
+
+    fn as_container(&self) -> Option<&dyn Container> {
+        Some(self)
+    }
+
+    fn as_indexer<'b, 'v>(&'b self) -> Option<&'b (dyn Indexer + 'v)>
+    where
+        Self: 'v,
+    {
+        Some(self)
+    }
+
+    fn as_iterable<'b, 'v>(&'b self) -> Option<&'b (dyn Iterable + 'v)>
+    where
+        Self: 'v,
+    {
+        Some(self)
+    }
+
+    fn as_sizer(&self) -> Option<&dyn Sizer> {
+        Some(self)
+    }
+
+    fn equals(&self, other: &dyn Val) -> bool {
+        other.get_type().kind() == CelKind::Map
+            && to_plain(self).is_ok_and(|plain| plain.equals(other))
+    }
+
+    fn clone_as_boxed<'v>(&self) -> Box<dyn Val + 'v>
+    where
+        Self: 'v,
+    {
+        Box::new(MapVal {
+            fields: self.fields,
+            names: OnceLock::new(),
+        })
+    }
+}
+
+impl Indexer for MapVal<'_> {
+    fn get<'b, 'v>(&'b self, name: &dyn Val) -> Result<CowVal<'b, 'v>, ExecutionError>
+    where
+        Self: 'v,
+    {
+        let Some(name) = name.downcast_ref::<CelString>() else {
+            return Err(ExecutionError::UnexpectedType {
+                got: name.get_type().name().to_owned(),
+                want: "the name of a member".to_owned(),
+            });
+        };
+        match self.fields.get(name.inner()) {
+            Some(member) => Ok(CowVal::Owned(member)),
+            None => Err(ExecutionError::no_such_key(name.inner())),
+        }
+    }
+
+    fn steal<'v>(self: Box<Self>, name: &dyn Val) -> Result<Box<dyn Val + 'v>, ExecutionError>
+    where
+        Self: 'v,
+    {
+        self.get(name).map(CowVal::into_owned)
+    }
+}
+
+impl Container for MapVal<'_> {
+    fn contains(&self, name: &dyn Val) -> Result<bool, ExecutionError> {
+        Ok(name
+            .downcast_ref::<CelString>()
+            .is_some_and(|name| self.fields.get(name.inner()).is_some()))
+    }
+}
+
+impl Sizer for MapVal<'_> {
+    fn size(&self) -> CelInt {
+        CelInt::from(self.fields.names().len() as i64)
+    }
+}
+
+impl Iterable for MapVal<'_> {
+    fn iter<'b, 'v>(&'b self) -> Box<dyn CelIterator<'b, 'v> + 'b>
+    where
+        Self: 'v,
+    {
+        let names = self.names.get_or_init(|| {
+            let names = self.fields.names().into_iter();
+            names.map(CelString::from).collect()
+        });
+        Box::new(Names(names.iter()))
+    }
+}
+
+struct Names<'b, 'a>(std::slice::Iter<'b, CelString<'a>>);
+
+impl<'b, 'a: 'v, 'v> CelIterator<'b, 'v> for Names<'b, 'a> {
+    fn next(&mut self) -> Option<&'b (dyn Val + 'v)> {
+        self.0.next().map(|name| name as &(dyn Val + 'v))
+    }
+}
+
+/// An array of the record.
+struct ListVal<'a> {
+    place: ValueRef<'a>,
+    /// Filled if a macro goes through the elements: CEL's iterators lend.
+    elements: OnceLock<Vec<Box<dyn Val + 'a>>>,
+}
+
+impl<'a> ListVal<'a> {
+    fn elements(&self) -> &Vec<Box<dyn Val + 'a>> {
+        self.elements.get_or_init(|| {
+            let elements = self.place.elements().into_iter().flatten();
+            elements.map(of_place).collect()
+        })
+    }
+}
+
+impl fmt::Debug for ListVal<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("list of the record")
+    }
+}
+
+impl Val for ListVal<'_> {
+    fn get_type(&self) -> &Type {
+        &LIST_TYPE
+    }
+
+    fn cel_type() -> &'static Type {
+        &LIST_TYPE
+    }
+
+    fn as_adder<'b, 'v>(&'b self) -> Option<&'b (dyn Adder + 'v)>
+    where
+        Self: 'v,
+    {
+        Some(self)
+    }
+
+    fn as_container(&self) -> Option<&dyn Container> {
+        Some(self)
+    }
+
+    fn as_indexer<'b, 'v>(&'b self) -> Option<&'b (dyn Indexer + 'v)>
+    where
+        Self: 'v,
+    {
+        Some(self)
+    }
+
+    fn as_iterable<'b, 'v>(&'b self) -> Option<&'b (dyn Iterable + 'v)>
+    where
+        Self: 'v,
+    {
+        Some(self)
+    }
+
+    fn as_sizer(&self) -> Option<&dyn Sizer> {
+        Some(self)
+    }
+
+    fn equals(&self, other: &dyn Val) -> bool {
+        other.get_type().kind() == CelKind::List
+            && to_plain(self).is_ok_and(|plain| plain.equals(other))
+    }
+
+    fn clone_as_boxed<'v>(&self) -> Box<dyn Val + 'v>
+    where
+        Self: 'v,
+    {
+        of_place(self.place)
+    }
+}
+
+impl Adder for ListVal<'_> {
+    fn add<'b, 'v>(&'b self, right: &(dyn Val + 'v)) -> Result<CowVal<'b, 'v>, ExecutionError>
+    where
+        Self: 'v,
+    {
+        let mut joined: Vec<Box<dyn Val + 'v>> = Vec::new();
+        joined.extend(
+            self.elements()
+                .iter()
+                .map(|element| element.clone_as_boxed()),
+        );
+        let Some(right) = right.as_iterable() else {
+            return Err(ExecutionError::no_such_overload(
+                "_+_",
+                vec!["list".into(), right.get_type().name().into()],
+            ));
+        };
+        let mut elements = right.iter();
+        while let Some(element) = elements.next() {
+            joined.push(element.clone_as_boxed());
+        }
+        Ok(CowVal::owned(CelList::from(joined)))
+    }
+}
+
+impl Indexer for ListVal<'_> {
+    fn get<'b, 'v>(&'b self, place: &dyn Val) -> Result<CowVal<'b, 'v>, ExecutionError>
+    where
+        Self: 'v,
+    {
+        let Some(place) = place.downcast_ref::<CelInt>() else {
+            return Err(ExecutionError::UnexpectedType {
+                got: place.get_type().name().to_owned(),
+                want: "the number of an element".to_owned(),
+            });
+        };
+        // CEL counts from the front only.
+        let place = *place.inner();
+        let element = self.place.at(place).filter(|_| place >= 0);
+        match element {
+            Some(element) => Ok(CowVal::Owned(of_place(element))),
+            None => Err(ExecutionError::IndexOutOfBounds(place.into())),
+        }
+    }
+
+    fn steal<'v>(self: Box<Self>, place: &dyn Val) -> Result<Box<dyn Val + 'v>, ExecutionError>
+    where
+        Self: 'v,
+    {
+        self.get(place).map(CowVal::into_owned)
+    }
+}
+
+impl Container for ListVal<'_> {
+    fn contains(&self, value: &dyn Val) -> Result<bool, ExecutionError> {
+        let mut elements = self.place.elements().into_iter().flatten();
+        Ok(elements.any(|element| of_place(element).equals(value)))
+    }
+}
+
+impl Sizer for ListVal<'_> {
+    fn size(&self) -> CelInt {
+        let length = self.place.elements().map_or(0, |elements| elements.len());
+        CelInt::from(length as i64)
+    }
+}
+
+impl Iterable for ListVal<'_> {
+    fn iter<'b, 'v>(&'b self) -> Box<dyn CelIterator<'b, 'v> + 'b>
+    where
+        Self: 'v,
+    {
+        Box::new(ElementIterator(self.elements().iter()))
+    }
+}
+
+struct ElementIterator<'b, 'a>(std::slice::Iter<'b, Box<dyn Val + 'a>>);
+
+impl<'b, 'a: 'v, 'v> CelIterator<'b, 'v> for ElementIterator<'b, 'a> {
+    fn next(&mut self) -> Option<&'b (dyn Val + 'v)> {
+        self.0.next().map(|element| &**element as &(dyn Val + 'v))
+    }
+}
+
+/// `@plain(x)`: an object or array of the record as CEL's own map or list, anything else as it is.
+///
+/// CEL's own maps and lists are equal only to their like, and CEL asks the left operand. So whatever may be a place in
+/// the record and is on the other side of a comparison goes through here first.
+pub(super) fn plain<'b, 'v>(
+    mut arguments: Vec<CowVal<'b, 'v>>,
+) -> Result<CowVal<'b, 'v>, ExecutionError> {
+    match arguments.pop() {
+        Some(value) if is_compound(&*value) => to_plain(&*value).map(CowVal::Owned),
+        Some(value) => Ok(value),
+        None => Err(ExecutionError::missing_argument_or_target()),
+    }
+}
+
+fn is_compound(value: &dyn Val) -> bool {
+    matches!(value.get_type().kind(), CelKind::List | CelKind::Map)
+}
+
+fn to_plain<'v>(value: &(dyn Val + 'v)) -> Result<Box<dyn Val + 'v>, ExecutionError> {
+    let (Some(iterable), true) = (value.as_iterable(), is_compound(value)) else {
+        return Ok(value.clone_as_boxed());
+    };
+    let mut items = iterable.iter();
+    if value.get_type().kind() == CelKind::List {
+        let mut elements = Vec::new();
+        while let Some(element) = items.next() {
+            elements.push(to_plain(element)?);
+        }
+        return Ok(Box::new(CelList::from(elements)));
+    }
+    let mut members: HashMap<CelMapKey<'v>, Box<dyn Val + 'v>> = HashMap::new();
+    while let Some(name) = items.next() {
+        let Some(indexer) = value.as_indexer() else {
+            break;
+        };
+        let member = indexer.get(name)?;
+        members.insert(name.clone_as_boxed().try_into()?, to_plain(&*member)?);
+    }
+    Ok(Box::new(CelMap::from(members)))
+}
+
+/// The type of compiled patterns; no expression can name it.
+pub(super) const PATTERN_TYPE: Type = Type::new_unspecified_type("pattern");
+static PATTERN: Type = PATTERN_TYPE;
+
+/// A pattern that was compiled with its condition.
+#[derive(Clone, Debug)]
+pub(super) struct PatternVal(pub(super) Pattern);
+
+impl Val for PatternVal {
+    fn get_type(&self) -> &Type {
+        &PATTERN
+    }
+
+    fn cel_type() -> &'static Type {
+        &PATTERN
+    }
+
+    fn clone_as_boxed<'v>(&self) -> Box<dyn Val + 'v> {
+        Box::new(self.clone())
+    }
+
+    fn as_any(&self) -> Option<&dyn Any> {
+        Some(self)
+    }
+}
+
+impl StaticVal for PatternVal {}
+
+/// `@matches(text, pattern)`.
+pub(super) fn matches<'b, 'v>(
+    arguments: Vec<CowVal<'b, 'v>>,
+) -> Result<CowVal<'b, 'v>, ExecutionError> {
+    let [text, pattern] = arguments.as_slice() else {
+        return Err(ExecutionError::missing_argument_or_target());
+    };
+    let text = text.downcast_ref::<CelString>();
+    let pattern = pattern.downcast_ref::<PatternVal>();
+    match (text, pattern) {
+        (Some(text), Some(pattern)) => Ok(CowVal::owned(CelBool::from(
+            pattern.0.is_match(text.inner()),
+        ))),
+        _ => Err(ExecutionError::missing_argument_or_target()),
+    }
+}

@@ -1,0 +1,375 @@
+//! Conditions: what they mean, what they say when they cannot be evaluated, and what is refused beforehand.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use connect_api::{Header, JsonLimits, Key, Origin, Predicate, Record, Value};
+
+fn value(text: &str) -> Value {
+    Value::parse_json(
+        Bytes::copy_from_slice(text.as_bytes()),
+        JsonLimits::default(),
+    )
+    .unwrap_or_else(|error| panic!("{text}: {error}"))
+}
+
+const SALE: &str = r#"{
+    "id": "9f1c", "total": 100.5, "count": 100, "big": 18446744073709551615, "huge": 1e400, "none": null, "paid": true,
+    "store": {"id": 7, "country": "DE", "tags": ["a", "b"]}, "odd name": 1, "empty": {}, "text": "12",
+    "items": [{"sku": "x", "quantity": 1}, {"sku": "y", "quantity": 5, "parts": [{"n": 1}, {"n": 2}]}],
+    "numbers": [1, 2, 3.0], "nested": [[1], [2, {"k": "v"}]], "copy": [[1], [2, {"k": "v"}]], "-": {"a.b": 3}
+}"#;
+
+fn record() -> Record {
+    let header = |name: &str, value: Option<&'static [u8]>| Header {
+        name: name.into(),
+        value: value.map(Bytes::from_static),
+    };
+    Record {
+        origin: Arc::new(Origin {
+            topic: "sales".into(),
+            partition: 3,
+            offset: 42,
+            timestamp_ms: Some(1_700_000_000_000),
+            headers: vec![
+                header("trace", Some(b"first")),
+                header("trace", Some(b"last")),
+                header("gone", None),
+                header("raw", Some(b"\xff")),
+            ],
+            ..Origin::default()
+        }),
+        key: Key::Decoded(value(r#"{"id":"k1"}"#)),
+        value: Some(value(SALE)),
+        ordinal: 0,
+    }
+}
+
+fn evaluate(text: &str, record: &Record) -> Result<bool, String> {
+    Predicate::parse(text)
+        .unwrap_or_else(|error| panic!("{error}"))
+        .matches(record)
+}
+
+#[test]
+fn conditions_that_hold() {
+    let record = record();
+    for text in [
+        // Numbers compare by amount, whatever they are written as.
+        "value.total > 100",
+        "value.total > 100.0",
+        "value.total < 101",
+        "value.count >= 100.0",
+        "value.count == 100",
+        "value.count == 100.0",
+        "100 == value.count",
+        "value.count in [99, 100]",
+        "value.total != value.count",
+        "value.big > 0",
+        "value.big == 18446744073709551615u",
+        "value.huge > 1e300",
+        "value.numbers[2] == 3",
+        "double(value.count) * 1.19 > 118.0",
+        "value.count % 7 == 2",
+        "-value.count < 0",
+        // Text.
+        "value.id == '9f1c'",
+        "value.store.country in ['DE', 'FR']",
+        "value.id.startsWith('9f') && value.id.endsWith('c') && value.id.contains('f1')",
+        "value.id.matches('^[0-9a-f]+$')",
+        "matches(value.id, '^9')",
+        "value.id.matches(value.store.country) == false",
+        "size(value.id) == 4 && value.id.size() == 4",
+        "int(value.text) == 12 && string(value.count) == '100'",
+        "value.id + '!' == '9f1c!'",
+        "value.id < 'a'",
+        // Null, booleans, types.
+        "value.paid",
+        "!(!value.paid)",
+        "value.none == null",
+        "value.total != null",
+        "type(value.count) == int && type(value.total) == double && type(value.store) == map",
+        "type(value.none) == null_type",
+        "value.paid ? value.count == 100 : value.missing == 1",
+        // Fields that may be missing.
+        "has(value.total)",
+        "!has(value.missing)",
+        "!has(value.store.missing)",
+        "has(value.none)",
+        "has(value.store) && has(value.store.id)",
+        "!has(value.missing) || value.missing > 1",
+        "'total' in value",
+        "!('missing' in value)",
+        "value['odd name'] == 1",
+        "value['-']['a.b'] == 3",
+        "value['store'].id == 7",
+        // Objects and arrays.
+        "size(value.items) == 2 && value.items.size() == 2",
+        "value.items[1].quantity == 5",
+        "value.items.all(item, item.quantity > 0)",
+        "value.items.exists(item, item.sku == 'y')",
+        "value.items.exists_one(item, item.quantity == 1)",
+        "value.items.filter(item, item.quantity > 1).size() == 1",
+        "value.items.map(item, item.sku) == ['x', 'y']",
+        "['x', 'y'] == value.items.map(item, item.sku)",
+        "value.items.exists(item, has(item.parts) && item.parts.exists(part, part.n == 2))",
+        "value.store.all(name, name != 'x')",
+        "value.store.exists(name, name == 'tags')",
+        "size(value.store) == 3",
+        "value.empty == {}",
+        "{} == value.empty",
+        "value.store.tags == ['a', 'b']",
+        "['a', 'b'] == value.store.tags",
+        "['b', 'a'] != value.store.tags",
+        "value.nested == value.copy",
+        "value.nested == [[1], [2, {'k': 'v'}]]",
+        "[[1], [2, {'k': 'v'}]] == value.nested",
+        "{'id': 7, 'country': 'DE', 'tags': ['a', 'b']} == value.store",
+        "value.store == {'id': 7.0, 'country': 'DE', 'tags': ['a', 'b']}",
+        "value.store != {'id': 7}",
+        "[value.nested] == [value.copy]",
+        "{'a': value.nested} == {'a': value.copy}",
+        "'a' in value.store.tags",
+        "!('c' in value.store.tags)",
+        "[1] in value.nested",
+        "{'sku': 'x', 'quantity': 1} in value.items",
+        "value.items[0] in value.items",
+        "value.items[0] in [{'sku': 'x', 'quantity': 1}]",
+        "value.nested[0] in [[1], [2]]",
+        "value.numbers + [4] == [1, 2, 3, 4]",
+        "[0] + value.numbers == [0, 1, 2, 3]",
+        "value.store != value.items",
+        // Metadata.
+        "topic == 'sales' && partition == 3 && offset == 42",
+        "timestamp == 1700000000000",
+        "key.id == 'k1'",
+        "headers.trace == 'last'",
+        "headers['trace'] == 'last'",
+        "!has(headers.gone) && !has(headers.never)",
+        "size(headers) == 2",
+        "type(headers.raw) == bytes",
+        "headers.all(name, name in ['trace', 'raw'])",
+        // A macro's variable hides what has its name.
+        "value.numbers.all(key, key > 0)",
+        "true",
+    ] {
+        assert_eq!(evaluate(text, &record), Ok(true), "{text}");
+        assert_eq!(
+            evaluate(&format!("!({text})"), &record),
+            Ok(false),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn a_condition_that_cannot_be_evaluated_says_why_and_nothing_of_the_record() {
+    let record = record();
+    for (text, expected) in [
+        ("value.missing > 1", "`missing` is missing; `has()` asks"),
+        ("value.store.missing == 'x'", "`missing` is missing"),
+        ("value.missing.deeper == 1", "`missing` is missing"),
+        ("value['no such'] == 1", "`no such` is missing"),
+        ("value.store[value.id] == 1", "a key is missing"),
+        ("headers.gone == 'x'", "`gone` is missing"),
+        ("value.items[2].sku == 'x'", "no such element"),
+        ("value.items[-1].sku == 'x'", "no such element"),
+        ("value.id > 5", "`>` does not work on (string, int)"),
+        ("value.none > 5", "`>` does not work on (null_type, int)"),
+        (
+            "value.total + 1 > 5.0",
+            "does not work on values of these types",
+        ),
+        ("value.items.total == 1", "does not work on"),
+        ("value.id.total == 1", "does not work on"),
+        ("has(value.id.total)", "does not work on"),
+        ("value.items['x'] == 1", "does not work on"),
+        ("value[0] == 1", "does not work on"),
+        ("value.id", "gives string, neither true nor false"),
+        ("value.store", "gives map, neither true nor false"),
+        (
+            "value.total.all(x, true)",
+            "double found where iterable was expected",
+        ),
+        ("int(value.id) == 1", "`int` does not take this text"),
+        ("value.count / 0 == 1", "division by zero"),
+        ("value.count * 9223372036854775807 > 1", "exceeds 64 bits"),
+        (
+            "value.count.startsWith('1')",
+            "`startsWith` does not work on (int, string)",
+        ),
+        (
+            "value.count.matches('1')",
+            "`matches` does not work on (int, pattern)",
+        ),
+        (
+            "value.id.matches('(' + value.id)",
+            "`matches` does not take this text",
+        ),
+        ("!value.count", "does not work on"),
+        ("value.count && true", "does not work on"),
+    ] {
+        let error = evaluate(text, &record).unwrap_err();
+        assert!(error.contains(expected), "{text}: {error}");
+        assert!(error.starts_with(&format!("`{text}`")), "{error}");
+        for secret in ["9f1c", "100.5", "DE"] {
+            assert!(!error.contains(secret), "{text}: {error}");
+        }
+    }
+}
+
+#[test]
+fn what_can_never_work_is_refused_beforehand() {
+    for (text, expected) in [
+        ("", "it is empty"),
+        ("  ", "it is empty"),
+        ("value.total >", "column"),
+        ("value.total > 100)", "column"),
+        ("value.total = 100", "write `==`"),
+        ("value.a == 1 and value.b == 2", "write `&&`"),
+        ("not value.paid", "write `&&`"),
+        ("'open", "column"),
+        (
+            "total > 100",
+            "`total` is not a variable; variables are value key headers",
+        ),
+        ("total > 100", "a field of the record is `value.total`"),
+        ("$.total > 100", "column"),
+        ("values.total > 100", "`values` is not a variable"),
+        (
+            "value.items.all(item, itm.quantity > 0)",
+            "`itm` is not a variable",
+        ),
+        (
+            "value.items.all(item, true) && item == 1",
+            "`item` is not a variable",
+        ),
+        ("now() > 1", "`now` is not a function; functions are size"),
+        ("value.id.lower() == 'x'", "`lower` is not a function"),
+        ("len(value.items) > 1", "`len` is not a function"),
+        ("value.?total == 1", "column"),
+        ("optional.of(value.id) == 1", "`of` is not a function"),
+        ("Sale{id: 1} == value", "`Sale` cannot be made here"),
+        ("value.id.matches('(')", "is not a regular expression"),
+        ("value.id.matches('(?=x)')", "is not a regular expression"),
+        ("value.count + 1", "neither true nor false"),
+        ("size(value.items)", "neither true nor false"),
+        ("'text'", "neither true nor false"),
+        ("1", "neither true nor false"),
+        ("null", "neither true nor false"),
+        ("topic", "neither true nor false"),
+        ("int", "neither true nor false"),
+        ("[true]", "neither true nor false"),
+        ("value.paid ? 1 : 2", "neither true nor false"),
+        (
+            "value.a.all(x, x.b.all(y, y.c.all(z, z > 0)))",
+            "nested more than 2 deep",
+        ),
+        (
+            "value.a.map(x, x.map(y, y.filter(z, z > 0))).size() > 0",
+            "nested more than 2 deep",
+        ),
+    ] {
+        let error = match Predicate::parse(text) {
+            Ok(_) => panic!("`{text}` is taken"),
+            Err(error) => error,
+        };
+        assert!(error.contains(expected), "{text}: {error}");
+        assert!(
+            error.starts_with(&format!("`{text}` is not a condition: ")),
+            "{error}"
+        );
+        assert!(!error.contains('\n'), "{error}");
+    }
+    // One after the other is not one inside the other.
+    for text in [
+        "value.a.all(x, x.b.all(y, y > 0)) && value.a.all(x, x.b.all(y, y > 0))",
+        "value.a.map(x, x).map(x, x).map(x, x).filter(x, x > 0).size() > 0",
+        "has(value.a) && has(value.b) && has(value.c)",
+    ] {
+        assert!(Predicate::parse(text).is_ok(), "{text}");
+    }
+}
+
+/// CEL's parser is recursive: whatever is written, it must not reach the end of the stack.
+#[test]
+fn long_and_deep_conditions_are_no_stack_overflow() {
+    for (open, close) in [
+        ("(", ")"),
+        ("[", "]"),
+        ("{1:", "}"),
+        ("size(", ")"),
+        ("value[", "]"),
+    ] {
+        for depth in [32, 33, 5_000] {
+            let text = format!(
+                "{}value.paid{} == 1",
+                open.repeat(depth),
+                close.repeat(depth)
+            );
+            assert_eq!(
+                Predicate::parse(&text).is_ok(),
+                depth <= 32,
+                "{open} {depth}"
+            );
+        }
+    }
+    for (repeated, last) in [
+        ("!", "value.paid"),
+        ("- ", "1 == 1"),
+        ("value.a.", "b"),
+        ("true ? true : ", "true"),
+        ("true && ", "true"),
+        ("true || false && ", "true"),
+        ("1 + ", "1 == 2"),
+        ("'a' == ", "'b'"),
+        ("value.a in ", "value.b"),
+        ("value", "[0][0][0]"),
+    ] {
+        let text = format!("{}{last}", repeated.repeat(3_900 / repeated.len()));
+        if let Ok(predicate) = Predicate::parse(&text) {
+            let _ = predicate.matches(&record());
+        }
+    }
+    assert!(Predicate::parse(&format!("{}true", "true && ".repeat(1_000))).is_err());
+}
+
+#[test]
+fn tombstones_and_records_without_key_or_time_are_null() {
+    let mut record = record();
+    record.value = None;
+    record.key = Key::Absent;
+    Arc::make_mut(&mut record.origin).timestamp_ms = None;
+    for text in [
+        "value == null",
+        "key == null",
+        "timestamp == null",
+        "offset == 42",
+    ] {
+        assert_eq!(evaluate(text, &record), Ok(true), "{text}");
+    }
+    assert!(evaluate("value.total > 1", &record).is_err());
+    assert!(evaluate("has(value.total)", &record).is_err());
+    assert_eq!(
+        evaluate("value != null && has(value.total)", &record),
+        Ok(false)
+    );
+}
+
+#[test]
+fn the_key_is_asked_for_only_if_the_condition_reads_it() {
+    let uses_key = |text: &str| Predicate::parse(text).unwrap().uses_key();
+    assert!(uses_key("key == 'x'"));
+    assert!(uses_key("value.items.exists(x, x == key.id)"));
+    assert!(!uses_key("value.key == 1"));
+    assert!(!uses_key("value.items.all(key, key > 0)"));
+    let mut record = record();
+    record.key = Key::Undecodable("not JSON at byte 0".into());
+    assert_eq!(evaluate("value.paid", &record), Ok(true));
+    assert_eq!(
+        evaluate("key.id == 'x'", &record),
+        Err("`key.id == 'x'` reads the key: not JSON at byte 0".into())
+    );
+}
