@@ -1,1 +1,24 @@
-//! Not written yet.
+//! Formats and contracts: bytes to [`connect_api::Value`] and back, checked.
+//!
+//! `connect run` decodes with this and `connect check` compiles with it, so that what is accepted in CI is what is
+//! enforced (P12). A contract is a JSON Schema in a file, or a JSON Schema or Avro schema in a schema registry.
+
+mod avro;
+mod config;
+mod contracts;
+mod decode;
+mod encode;
+mod looks_like;
+mod registry;
+mod rejection;
+mod schema;
+
+pub use config::{
+    Format, FormatConfig, RegistryConfig, RegistrySubject, RegistryVersion, TombstonePolicy,
+};
+pub use contracts::{Contracts, Side};
+pub use decode::Decoder;
+pub use encode::Encoder;
+pub use registry::SchemaNeeded;
+pub use rejection::{DecodeError, Rejection, Stage};
+pub use schema::{CompiledSchema, SchemaProblem};

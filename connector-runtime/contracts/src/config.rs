@@ -1,0 +1,266 @@
+//! The `[key]`, `[value]` and `[registry]` tables.
+
+use connect_api::{Duration, FilePath, Finding, SchemaFile, Secret};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// What the bytes of a record's key or value are, and the contract that they must keep.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct FormatConfig {
+    /// What the bytes are.
+    pub format: Format,
+    /// The JSON Schema that every decoded value must be valid against.
+    pub schema: Option<SchemaFile>,
+    /// The contract is in the schema registry: each message names its schema by an id in its first five bytes.
+    pub registry: Option<RegistrySubject>,
+    /// What a record without a value (a tombstone) means.
+    pub tombstone: TombstonePolicy,
+}
+
+/// What the bytes of a key or value are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Format {
+    /// One JSON document (RFC 8259).
+    #[default]
+    Json,
+    /// UTF-8 text, as it stands.
+    String,
+    /// Any bytes; the value is their base64 text.
+    Bytes,
+    /// Avro's binary encoding, with its schema in the registry.
+    Avro,
+}
+
+impl Format {
+    /// The word in `format = "…"`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Format::Json => "json",
+            Format::String => "string",
+            Format::Bytes => "bytes",
+            Format::Avro => "avro",
+        }
+    }
+}
+
+/// What a record without a value means.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TombstonePolicy {
+    /// A bad record.
+    #[default]
+    Reject,
+    /// Delete what the key names.
+    Delete,
+    /// Skip it.
+    Ignore,
+}
+
+/// Which schema of the registry.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RegistrySubject {
+    /// The subject. Default: `<topic>-value`, or `<topic>-key` for a key.
+    pub subject: Option<String>,
+    /// The subject's version to write with (default: the latest). Where JSON is read, each value must also be valid against
+    /// this version, beside the one that the message names; looked up once.
+    pub version: Option<RegistryVersion>,
+}
+
+/// A version of a subject: `"latest"` or its number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RegistryVersion {
+    Latest,
+    Number(u32),
+}
+
+impl std::fmt::Display for RegistryVersion {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            RegistryVersion::Latest => formatter.write_str("latest"),
+            RegistryVersion::Number(number) => write!(formatter, "{number}"),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for RegistryVersion {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl serde::de::Visitor<'_> for Visitor {
+            type Value = RegistryVersion;
+
+            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.write_str("\"latest\" or a version's number from 1")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<RegistryVersion, E> {
+                match text {
+                    "latest" => Ok(RegistryVersion::Latest),
+                    _ => Err(E::invalid_value(serde::de::Unexpected::Str(text), &self)),
+                }
+            }
+
+            fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<RegistryVersion, E> {
+                match u32::try_from(number) {
+                    Ok(number) if number > 0 => Ok(RegistryVersion::Number(number)),
+                    _ => Err(E::invalid_value(
+                        serde::de::Unexpected::Unsigned(number),
+                        &self,
+                    )),
+                }
+            }
+
+            fn visit_i64<E: serde::de::Error>(self, number: i64) -> Result<RegistryVersion, E> {
+                match u64::try_from(number) {
+                    Ok(number) => self.visit_u64(number),
+                    Err(_) => Err(E::invalid_value(
+                        serde::de::Unexpected::Signed(number),
+                        &self,
+                    )),
+                }
+            }
+        }
+        deserializer.deserialize_any(Visitor)
+    }
+}
+
+impl JsonSchema for RegistryVersion {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "RegistryVersion".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        // `pattern` asks only strings and `minimum` only numbers, so that a mistake gets one clear error.
+        schemars::json_schema!({
+            "type": ["string", "integer"],
+            "pattern": "^latest$",
+            "minimum": 1,
+            "maximum": u32::MAX,
+            "description": "`\"latest\"` or a version's number.",
+        })
+    }
+}
+
+/// The schema registry that all connectors of the process use (Confluent's API).
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RegistryConfig {
+    /// Where it is, for example `"https://registry.example.com"`. User and password have keys of their own.
+    pub url: String,
+    /// User of basic authentication.
+    #[serde(default)]
+    pub username: Option<String>,
+    /// Password of basic authentication.
+    #[serde(default)]
+    pub password: Option<Secret>,
+    /// Certificates (PEM) of the authorities to trust beside the machine's own.
+    #[serde(default)]
+    pub ca_file: Option<FilePath>,
+    /// How long one answer may take.
+    #[serde(default = "default_timeout")]
+    pub timeout: Duration,
+}
+
+fn default_timeout() -> Duration {
+    Duration::from_millis(10_000)
+}
+
+impl FormatConfig {
+    /// What a connector without a `[key]` table has: keys are text.
+    pub fn text() -> FormatConfig {
+        FormatConfig {
+            format: Format::String,
+            ..FormatConfig::default()
+        }
+    }
+
+    /// What JSON Schema cannot say about the table. The findings' pointers start at the table itself.
+    pub fn check(&self) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        if self.format == Format::Avro && self.registry.is_none() {
+            findings.push(
+                Finding::error(
+                    "contract.avro-needs-registry",
+                    "/format",
+                    "Avro is decoded with the schema that wrote it, and no registry is named",
+                )
+                .with_help("add `registry = {}` here and `[registry] url = \"…\"` to connect.toml"),
+            );
+        }
+        if let (Some(_), Format::String | Format::Bytes) = (&self.registry, self.format) {
+            findings.push(
+                Finding::error(
+                    "contract.registry-unused",
+                    "/registry",
+                    "text and bytes have no schema in a registry",
+                )
+                .with_help(
+                    "write `format = \"json\"` or `format = \"avro\"`, or leave out `registry`",
+                ),
+            );
+        }
+        if let (Some(_), Format::Bytes) = (&self.schema, self.format) {
+            findings.push(
+                Finding::error(
+                    "contract.schema-unused",
+                    "/schema",
+                    "bytes have no fields that a JSON Schema could describe",
+                )
+                .with_help("write `format = \"json\"`, or leave out `schema`"),
+            );
+        }
+        findings
+    }
+}
+
+impl RegistryConfig {
+    /// What JSON Schema cannot say about the table. The findings' pointers start at the table itself.
+    pub fn check(&self) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        match reqwest::Url::parse(&self.url) {
+            Ok(url) if !matches!(url.scheme(), "http" | "https") => findings.push(
+                Finding::error(
+                    "registry.url",
+                    "/url",
+                    "a registry is reached by http:// or https://",
+                )
+                .with_help("write `url = \"https://registry.example.com\"`"),
+            ),
+            // The address is shown in messages; a password in it would be shown too.
+            Ok(url) if !url.username().is_empty() || url.password().is_some() => findings.push(
+                Finding::error(
+                    "registry.url",
+                    "/url",
+                    "the address carries a user or a password",
+                )
+                .with_help("move them to `username` and `password = \"${env:REGISTRY_PASSWORD}\"`"),
+            ),
+            Ok(_) => {}
+            Err(error) => findings.push(
+                Finding::error(
+                    "registry.url",
+                    "/url",
+                    format!("this is not an address: {error}"),
+                )
+                .with_help("write `url = \"https://registry.example.com\"`"),
+            ),
+        }
+        if self.password.is_some() && self.username.is_none() {
+            findings.push(
+                Finding::error(
+                    "registry.username",
+                    "/password",
+                    "a password without a user is never sent",
+                )
+                .with_help("add `username = \"…\"`"),
+            );
+        }
+        findings
+    }
+}

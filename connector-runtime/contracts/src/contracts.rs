@@ -1,0 +1,123 @@
+//! What a process knows about contracts: compiled files and the registry, shared by all connectors.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use connect_api::{Cause, ContractCheck, ContractCompiler, SchemaFile};
+
+use crate::config::{FormatConfig, RegistryConfig, RegistryVersion};
+use crate::decode::Decoder;
+use crate::encode::{self, Encoder};
+use crate::registry::Registry;
+use crate::schema::{CompiledSchema, SchemaProblem};
+
+/// Which part of a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Side {
+    Key,
+    Value,
+}
+
+impl Side {
+    /// The subject by Confluent's `TopicNameStrategy`, unless one is named.
+    pub(crate) fn subject(self, named: &Option<String>, topic: &str) -> String {
+        match (named, self) {
+            (Some(subject), _) => subject.clone(),
+            (None, Side::Key) => format!("{topic}-key"),
+            (None, Side::Value) => format!("{topic}-value"),
+        }
+    }
+}
+
+/// Compiled schema files and the registry. Cheap to clone; clones share. A file is read once: a changed one is seen by
+/// a new `Contracts`.
+#[derive(Clone)]
+pub struct Contracts(Arc<Shared>);
+
+struct Shared {
+    files: Mutex<HashMap<PathBuf, Result<Arc<CompiledSchema>, SchemaProblem>>>,
+    registry: Option<Arc<Registry>>,
+}
+
+impl Contracts {
+    /// Opens no connection. `Err` is a certificate file that cannot be used.
+    pub fn new(registry: Option<&RegistryConfig>) -> Result<Contracts, Cause> {
+        let registry = registry.map(Registry::new).transpose()?.map(Arc::new);
+        Ok(Contracts(Arc::new(Shared {
+            files: Mutex::default(),
+            registry,
+        })))
+    }
+
+    /// Compiles a JSON Schema file and whatever it refers to.
+    pub fn compile_file(&self, path: &Path) -> Result<Arc<CompiledSchema>, SchemaProblem> {
+        let mut files = self.0.files.lock().unwrap_or_else(PoisonError::into_inner);
+        files
+            .entry(path.to_path_buf())
+            .or_insert_with(|| CompiledSchema::of_file(path).map(Arc::new))
+            .clone()
+    }
+
+    /// A decoder for the keys or the values of a connector. Asks nothing of the network.
+    pub fn decoder(&self, side: Side, config: &FormatConfig) -> Result<Decoder, Cause> {
+        let (schema, registry) = self.parts(config)?;
+        Ok(Decoder::new(side, config, schema, registry))
+    }
+
+    /// An encoder for the keys or the values of one topic. Asks nothing of the network.
+    pub fn encoder(
+        &self,
+        side: Side,
+        config: &FormatConfig,
+        topic: &str,
+    ) -> Result<Encoder, Cause> {
+        let (schema, registry) = self.parts(config)?;
+        let named = config.registry.clone().unwrap_or_default();
+        Ok(Encoder {
+            format: config.format,
+            schema,
+            registered: registry.map(|registry| encode::Registered {
+                registry,
+                subject: side.subject(&named.subject, topic),
+                version: named.version.unwrap_or(RegistryVersion::Latest),
+                contract: Arc::new(OnceLock::new()),
+            }),
+        })
+    }
+
+    fn parts(
+        &self,
+        config: &FormatConfig,
+    ) -> Result<(Option<Arc<CompiledSchema>>, Option<Arc<Registry>>), Cause> {
+        if let Some(finding) = config.check().into_iter().next() {
+            let cause = Cause::new(finding.message).with_code(finding.code);
+            return Err(match finding.help {
+                Some(help) => cause.with_help(help),
+                None => cause,
+            });
+        }
+        let schema = match &config.schema {
+            Some(file) => Some(self.compile_file(file.as_path())?),
+            None => None,
+        };
+        let registry = match (&config.registry, &self.0.registry) {
+            (None, _) => None,
+            (Some(_), Some(registry)) => Some(Arc::clone(registry)),
+            (Some(_), None) => {
+                return Err(Cause::new(
+                    "a contract is in the schema registry, and no registry is configured",
+                )
+                .with_help("add `[registry] url = \"https://…\"` to connect.toml"));
+            }
+        };
+        Ok((schema, registry))
+    }
+}
+
+impl ContractCompiler for Contracts {
+    fn compile(&self, schema: &SchemaFile) -> Result<Arc<dyn ContractCheck>, Cause> {
+        let compiled = self.compile_file(schema.as_path())?;
+        Ok(compiled)
+    }
+}

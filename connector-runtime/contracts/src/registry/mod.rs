@@ -1,0 +1,36 @@
+//! Contracts that live in a schema registry (Confluent's API and wire format).
+
+mod cache;
+mod client;
+mod contract;
+mod wire;
+
+pub(crate) use cache::{Lookup, Registry};
+pub(crate) use contract::{Kind, RegisteredContract};
+pub(crate) use wire::{frame, unframe};
+
+use crate::config::RegistryVersion;
+
+/// A schema that is not in the cache yet. Hand it to `Decoder::fetch`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct SchemaNeeded(pub(crate) Wanted);
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Wanted {
+    Id(u32),
+    Version {
+        subject: String,
+        version: RegistryVersion,
+    },
+}
+
+impl std::fmt::Display for SchemaNeeded {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.0 {
+            Wanted::Id(id) => write!(formatter, "schema id {id}"),
+            Wanted::Version { subject, version } => {
+                write!(formatter, "subject {subject} version {version}")
+            }
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! The wire format: a zero byte, the schema's id in four bytes (big-endian), the payload.
+
+use bytes::Bytes;
+
+use crate::looks_like::looks_like;
+
+const MAGIC: u8 = 0;
+const PREFIX: usize = 5;
+
+/// The schema's id and the payload behind it; `Err` says what the bytes look like instead.
+pub(crate) fn unframe(bytes: &Bytes) -> Result<(u32, Bytes), String> {
+    match bytes.get(..PREFIX) {
+        Some(&[MAGIC, a, b, c, d]) => Ok((u32::from_be_bytes([a, b, c, d]), bytes.slice(PREFIX..))),
+        _ if bytes.first() == Some(&MAGIC) => Err(format!(
+            "the message ends after {} bytes, before its schema's id",
+            bytes.len()
+        )),
+        _ => Err(format!(
+            "the message does not begin with a schema registry's magic byte 0: {}",
+            looks_like(bytes)
+        )),
+    }
+}
+
+/// Puts the prefix before what `write` appends.
+pub(crate) fn frame<E>(
+    id: u32,
+    write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
+) -> Result<Bytes, E> {
+    let mut out = Vec::with_capacity(256);
+    out.push(MAGIC);
+    out.extend_from_slice(&id.to_be_bytes());
+    write(&mut out)?;
+    Ok(out.into())
+}

@@ -1,0 +1,112 @@
+//! Why a record is refused.
+
+use connect_api::Cause;
+
+use crate::registry::SchemaNeeded;
+
+/// Where on its way a record was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// The bytes are not what the format says.
+    Decode,
+    /// The value breaks its contract.
+    Contract,
+}
+
+impl std::fmt::Display for Stage {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(match self {
+            Stage::Decode => "decode",
+            Stage::Contract => "contract",
+        })
+    }
+}
+
+/// A record that is refused by its own fault. Safe to print: one line each, cut, without control characters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rejection {
+    pub stage: Stage,
+    /// The whole story in one line.
+    pub message: String,
+    /// The place in the value, such as `$.items[2].quantity`.
+    pub at: Option<String>,
+    /// What stands there, cut.
+    pub found: Option<String>,
+    /// What should.
+    pub expected: Option<String>,
+    /// The contract: a file, or a subject and its version.
+    pub contract: Option<String>,
+}
+
+impl Rejection {
+    pub(crate) fn decode(message: impl Into<String>) -> Rejection {
+        Rejection {
+            stage: Stage::Decode,
+            message: message.into(),
+            at: None,
+            found: None,
+            expected: None,
+            contract: None,
+        }
+    }
+}
+
+impl std::fmt::Display for Rejection {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Rejection {}
+
+impl From<Rejection> for Cause {
+    fn from(rejection: Rejection) -> Cause {
+        let help = rejection
+            .contract
+            .map(|contract| format!("contract: {contract}"));
+        Cause {
+            code: None,
+            message: rejection.message,
+            help,
+        }
+    }
+}
+
+/// Why a payload is not a value (yet).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DecodeError {
+    /// By its own fault.
+    Refused(Rejection),
+    /// A schema must be fetched first: hand it to `Decoder::fetch`, then decode again.
+    SchemaNeeded(SchemaNeeded),
+}
+
+impl From<Rejection> for DecodeError {
+    fn from(rejection: Rejection) -> DecodeError {
+        DecodeError::Refused(rejection)
+    }
+}
+
+/// `text` for one line of a terminal or a log: cut after `length` characters, control characters escaped.
+pub(crate) fn shown(text: &str, length: usize) -> String {
+    let mut out = String::new();
+    for (count, character) in text.chars().enumerate() {
+        if count == length {
+            out.push('…');
+            break;
+        }
+        match character {
+            // Bidirectional overrides and isolates reorder what follows them on a screen.
+            '\u{200e}'
+            | '\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2066}'..='\u{2069}'
+            | '\u{feff}' => {
+                out.extend(character.escape_unicode());
+            }
+            _ if character.is_control() => out.extend(character.escape_default()),
+            _ => out.push(character),
+        }
+    }
+    out
+}

@@ -1,0 +1,279 @@
+//! Says why a value breaks its contract: where, what was found, what was expected.
+
+use connect_api::{Kind, ValueRef};
+use jsonschema::ValidationError;
+use jsonschema::error::{TypeKind, ValidationErrorKind};
+use serde_json::Value as Json;
+
+use super::CompiledSchema;
+use super::folder::{percent_decoded, without_fragment};
+use super::places::unescape;
+use crate::rejection::{Rejection, Stage, shown};
+
+/// Characters of a found value, of a pattern or of a list that a message shows.
+const SHOWN: usize = 60;
+/// Values of an `enum` that a message lists.
+const LISTED: usize = 6;
+
+/// What a message says beside the place.
+struct Story {
+    /// Steps to add to the place, for a member that is missing or too much.
+    member: Option<String>,
+    found: Option<String>,
+    expected: String,
+}
+
+impl Story {
+    fn expecting(expected: impl Into<String>) -> Story {
+        Story {
+            member: None,
+            found: None,
+            expected: expected.into(),
+        }
+    }
+}
+
+pub(super) fn rejection(
+    schema: &CompiledSchema,
+    value: ValueRef<'_>,
+    error: &ValidationError<'_>,
+) -> Rejection {
+    let error = most_telling(error);
+    let (mut at, place) = locate(value, error.instance_path().as_str());
+    let story = tell(schema, place, error);
+    if let Some(member) = &story.member {
+        push_member(&mut at, member);
+    }
+    let found = story
+        .found
+        .or_else(|| place.map(describe_found))
+        .unwrap_or_else(|| shown_json(error.instance()));
+    let expected = story.expected;
+    Rejection {
+        stage: Stage::Contract,
+        message: shown(&format!("at {at} found {found}, expected {expected}"), 400),
+        at: Some(shown(&at, 200)),
+        found: Some(found),
+        expected: Some(expected),
+        contract: Some(schema.name.clone()),
+    }
+}
+
+/// Of the branches of `anyOf` and `oneOf` the error that lies deepest: the branch that was most probably meant.
+fn most_telling<'e, 'i>(error: &'e ValidationError<'i>) -> &'e ValidationError<'i>
+where
+    'i: 'e,
+{
+    let (ValidationErrorKind::AnyOf { context } | ValidationErrorKind::OneOfNotValid { context }) =
+        error.kind()
+    else {
+        return error;
+    };
+    let depth = |error: &ValidationError<'_>| error.instance_path().as_str().matches('/').count();
+    let deepest = context
+        .iter()
+        .filter_map(|branch| branch.iter().max_by_key(|error| depth(error)))
+        .max_by_key(|error| depth(error));
+    match deepest {
+        Some(deepest) if depth(deepest) > depth(error) => most_telling(deepest),
+        _ => error,
+    }
+}
+
+/// The place as `$.items[2].quantity`, and what stands there.
+fn locate<'a>(root: ValueRef<'a>, pointer: &str) -> (String, Option<ValueRef<'a>>) {
+    let mut at = String::from("$");
+    let mut place = Some(root);
+    for token in pointer.split('/').skip(1).map(unescape) {
+        let index = token.parse::<i64>().ok();
+        match (place.map(ValueRef::kind), index) {
+            (Some(Kind::Array(_)), Some(index)) => {
+                at.push_str(&format!("[{index}]"));
+                place = place.and_then(|place| place.at(index));
+            }
+            _ => {
+                push_member(&mut at, &token);
+                place = place.and_then(|place| place.get(&token));
+            }
+        }
+    }
+    (at, place)
+}
+
+fn push_member(at: &mut String, name: &str) {
+    let plain = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    if plain {
+        at.push('.');
+        at.push_str(name);
+    } else {
+        let escaped = name.replace('\\', "\\\\").replace('\'', "\\'");
+        at.push_str(&format!("['{escaped}']"));
+    }
+}
+
+/// A found value in a few words: scalars as JSON, cut; of arrays and objects only the size.
+fn describe_found(value: ValueRef<'_>) -> String {
+    match value.kind() {
+        Kind::Array(elements) => {
+            format!("an array of {}", counted(elements.len() as u64, "element"))
+        }
+        Kind::Object(members) => {
+            format!("an object of {}", counted(members.len() as u64, "member"))
+        }
+        Kind::String(text) => format!("\"{}\"", shown(text, SHOWN)),
+        _ => shown(&value.to_json(), SHOWN),
+    }
+}
+
+pub(super) fn shown_json(value: &Json) -> String {
+    match value {
+        Json::Array(elements) => {
+            format!("an array of {}", counted(elements.len() as u64, "element"))
+        }
+        Json::Object(members) => {
+            format!("an object of {}", counted(members.len() as u64, "member"))
+        }
+        Json::String(text) => format!("\"{}\"", shown(text, SHOWN)),
+        _ => shown(&value.to_string(), SHOWN),
+    }
+}
+
+fn tell(
+    schema: &CompiledSchema,
+    place: Option<ValueRef<'_>>,
+    error: &ValidationError<'_>,
+) -> Story {
+    use ValidationErrorKind as Failed;
+    let siblings = enclosing_schema(schema, error);
+    let number = || match types_of(siblings).as_deref() {
+        Some("an integer") => "an integer",
+        _ => "a number",
+    };
+    let keyword = error.kind().keyword();
+    let named = |words: String| Story::expecting(format!("{words} ({keyword})"));
+    match error.kind() {
+        Failed::Type { kind } => named(match kind {
+            TypeKind::Single(one) => with_article(one.as_str()),
+            TypeKind::Multiple(many) => {
+                joined(many.iter().map(|one| with_article(one.as_str())).collect())
+            }
+        }),
+        Failed::Required { property } => {
+            let name = property.as_str().unwrap_or_default();
+            let wanted = siblings
+                .and_then(|siblings| types_of(siblings.get("properties")?.get(name)))
+                .unwrap_or_else(|| "a value".to_owned());
+            Story {
+                member: Some(name.to_owned()),
+                found: Some("nothing".to_owned()),
+                ..named(wanted)
+            }
+        }
+        Failed::AdditionalProperties { unexpected }
+        | Failed::UnevaluatedProperties { unexpected } => {
+            unexpected_member(place, unexpected, keyword)
+        }
+        Failed::Minimum { limit } => named(format!("{} ≥ {limit}", number())),
+        Failed::Maximum { limit } => named(format!("{} ≤ {limit}", number())),
+        Failed::ExclusiveMinimum { limit } => named(format!("{} > {limit}", number())),
+        Failed::ExclusiveMaximum { limit } => named(format!("{} < {limit}", number())),
+        Failed::MultipleOf { multiple_of } => named(format!("a multiple of {multiple_of}")),
+        Failed::Enum { options } => named(one_of(options)),
+        Failed::Constant { expected_value } => named(shown_json(expected_value)),
+        Failed::Pattern { pattern } => {
+            named(format!("text that matches {}", shown(pattern, SHOWN)))
+        }
+        Failed::Format { format } => named(format!("text of the format {}", shown(format, SHOWN))),
+        Failed::MinItems { limit } => named(format!("at least {}", counted(*limit, "element"))),
+        Failed::MaxItems { limit } => named(format!("at most {}", counted(*limit, "element"))),
+        Failed::MinLength { limit } => named(format!("at least {}", counted(*limit, "character"))),
+        Failed::MaxLength { limit } => named(format!("at most {}", counted(*limit, "character"))),
+        Failed::MinProperties { limit } => named(format!("at least {}", counted(*limit, "member"))),
+        Failed::MaxProperties { limit } => named(format!("at most {}", counted(*limit, "member"))),
+        Failed::UniqueItems => named("no element twice".to_owned()),
+        Failed::FalseSchema => Story::expecting("nothing here (the schema is `false`)"),
+        Failed::Not { .. } => named("a value that a schema excludes not".to_owned()),
+        Failed::AnyOf { context } => named(format!("one of {} schemas to fit", context.len())),
+        Failed::OneOfNotValid { context } => {
+            named(format!("one of {} schemas to fit", context.len()))
+        }
+        Failed::OneOfMultipleValid { .. } => named("exactly one schema to fit".to_owned()),
+        Failed::Contains => named("an element that the schema asks for".to_owned()),
+        Failed::PropertyNames { error } => named(format!(
+            "member names that are valid ({})",
+            shown(&error.masked_with("a name").to_string(), SHOWN)
+        )),
+        _ => named(shown(&error.masked().to_string(), 2 * SHOWN)),
+    }
+}
+
+fn unexpected_member(place: Option<ValueRef<'_>>, unexpected: &[String], keyword: &str) -> Story {
+    let first = unexpected.first().map(String::as_str).unwrap_or_default();
+    let others = match unexpected.len() {
+        0 | 1 => String::new(),
+        count => format!(", nor {} more that are there", count - 1),
+    };
+    Story {
+        member: Some(first.to_owned()),
+        found: place.and_then(|place| place.get(first)).map(describe_found),
+        expected: format!("no such member{others} ({keyword})"),
+    }
+}
+
+/// The schema object that holds the keyword which failed.
+fn enclosing_schema<'s>(
+    schema: &'s CompiledSchema,
+    error: &ValidationError<'_>,
+) -> Option<&'s Json> {
+    let location = error.absolute_keyword_location()?.as_str();
+    let (_, pointer) = location.split_once('#')?;
+    let document = schema.documents.get(without_fragment(location))?;
+    let (enclosing, _) = pointer.rsplit_once('/')?;
+    document.value.pointer(&percent_decoded(enclosing))
+}
+
+/// What a schema's `type` says, in words.
+fn types_of(schema: Option<&Json>) -> Option<String> {
+    match schema?.get("type")? {
+        Json::String(one) => Some(with_article(one)),
+        Json::Array(many) => Some(joined(
+            many.iter()
+                .filter_map(Json::as_str)
+                .map(with_article)
+                .collect(),
+        )),
+        _ => None,
+    }
+}
+
+fn with_article(type_name: &str) -> String {
+    match type_name {
+        "null" => "null".to_owned(),
+        "integer" | "array" | "object" => format!("an {type_name}"),
+        _ => format!("a {type_name}"),
+    }
+}
+
+fn one_of(options: &Json) -> String {
+    let options = options.as_array().map(Vec::as_slice).unwrap_or_default();
+    let listed: Vec<String> = options.iter().take(LISTED).map(shown_json).collect();
+    match options.len().checked_sub(LISTED) {
+        None | Some(0) => format!("one of {}", listed.join(", ")),
+        Some(more) => format!("one of {} and {more} more", listed.join(", ")),
+    }
+}
+
+fn joined(words: Vec<String>) -> String {
+    match words.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
+        _ => words.concat(),
+    }
+}
+
+fn counted(count: u64, noun: &str) -> String {
+    match count {
+        1 => format!("1 {noun}"),
+        _ => format!("{count} {noun}s"),
+    }
+}

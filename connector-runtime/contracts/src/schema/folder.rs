@@ -1,0 +1,255 @@
+//! Where a schema's `$ref`s may lead: into the folder of schemas around it, and nowhere else.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jsonschema::{Retrieve, Uri};
+
+use super::document::{Document, SchemaProblem};
+
+/// More files than this are not searched for an `$id`.
+const MOST_FILES: usize = 10_000;
+
+/// The documents that one schema is made of, by their URI.
+pub(crate) type Documents = BTreeMap<String, Arc<Document>>;
+
+/// Reads referenced documents from the folder of schemas, or takes them from what was fetched before.
+///
+/// `jsonschema` asks it while it compiles. What it handed out is kept, for places in messages and for the read-only view.
+#[derive(Clone)]
+pub(crate) struct Library(Arc<Shelves>);
+
+struct Shelves {
+    /// The folder, canonical. `None`: only what is in `documents` from the start.
+    root: Option<PathBuf>,
+    documents: Mutex<Documents>,
+    /// What is wrong with a document that was asked for; the validator's own error would lose its place.
+    problem: Mutex<Option<SchemaProblem>>,
+}
+
+impl Library {
+    /// For the schema in `file` (canonical): the nearest folder above it that is called `schemas`, else its own.
+    pub(crate) fn around(file: &Path) -> Library {
+        let own = file.parent().unwrap_or(file);
+        let named = own
+            .ancestors()
+            .find(|folder| folder.file_name().is_some_and(|name| name == "schemas"));
+        Library::new(Some(named.unwrap_or(own).to_path_buf()), Documents::new())
+    }
+
+    /// Of documents that are all at hand.
+    pub(crate) fn of(documents: Documents) -> Library {
+        Library::new(None, documents)
+    }
+
+    fn new(root: Option<PathBuf>, documents: Documents) -> Library {
+        Library(Arc::new(Shelves {
+            root,
+            documents: Mutex::new(documents),
+            problem: Mutex::new(None),
+        }))
+    }
+
+    pub(crate) fn keep(&self, uri: &str, document: &Arc<Document>) {
+        let mut documents = self
+            .0
+            .documents
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        documents.insert(uri.to_owned(), Arc::clone(document));
+        if let Some(id) = id_of(uri, &document.value) {
+            documents.insert(id, Arc::clone(document));
+        }
+    }
+
+    pub(crate) fn documents(&self) -> Documents {
+        let documents = self
+            .0
+            .documents
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        documents.clone()
+    }
+
+    /// What was wrong with a document that a `$ref` asked for.
+    pub(crate) fn take_problem(&self) -> Option<SchemaProblem> {
+        let mut problem = self
+            .0
+            .problem
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        problem.take()
+    }
+
+    fn load(&self, uri: &str) -> Result<Arc<Document>, String> {
+        if let Some(document) = self.documents().get(uri) {
+            return Ok(Arc::clone(document));
+        }
+        let Some(root) = &self.0.root else {
+            return Err("the registry lists no reference of this name".to_owned());
+        };
+        let file = match path_of(uri) {
+            Some(path) => within(root, &path)?,
+            None => file_with_id(root, uri).ok_or_else(|| {
+                format!(
+                    "schemas are not fetched from the network, and no file below {} has this `$id`",
+                    root.display()
+                )
+            })?,
+        };
+        let document = read(&file).map_err(|problem| {
+            let message = problem.message.clone();
+            let mut slot = self
+                .0
+                .problem
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            slot.get_or_insert(problem);
+            message
+        })?;
+        self.keep(uri, &document);
+        Ok(document)
+    }
+}
+
+impl Retrieve for Library {
+    fn retrieve(
+        &self,
+        uri: &Uri<String>,
+    ) -> Result<serde_json::Value, Box<dyn Error + Send + Sync>> {
+        let document = self.load(without_fragment(uri.as_str()))?;
+        Ok(document.value.clone())
+    }
+}
+
+pub(crate) fn read(file: &Path) -> Result<Arc<Document>, SchemaProblem> {
+    let text = std::fs::read_to_string(file).map_err(|error| SchemaProblem {
+        message: match error.kind() {
+            std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
+            std::io::ErrorKind::InvalidData => "the file is not UTF-8".to_owned(),
+            _ => format!("the file cannot be read: {error}"),
+        },
+        file: file.to_path_buf(),
+        line: 1,
+        column: 1,
+        help: None,
+    })?;
+    Document::parse(file.to_path_buf(), text)
+}
+
+/// `path` with its links followed, if that is below `root`.
+fn within(root: &Path, path: &Path) -> Result<PathBuf, String> {
+    let outside = || {
+        format!(
+            "it leads out of {}, the folder that schemas are read from",
+            root.display()
+        )
+    };
+    match path.canonicalize() {
+        Ok(file) if file.starts_with(root) => Ok(file),
+        Ok(_) => Err(outside()),
+        // Whether a file exists out there is nobody's business.
+        Err(_) if !path.starts_with(root) => Err(outside()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            Err(format!("there is no file {}", path.display()))
+        }
+        Err(error) => Err(format!("{} cannot be read: {error}", path.display())),
+    }
+}
+
+/// The file below `root` whose schema calls itself `uri`.
+fn file_with_id(root: &Path, uri: &str) -> Option<PathBuf> {
+    let mut folders = vec![root.to_path_buf()];
+    let mut seen = 0;
+    while let Some(folder) = folders.pop() {
+        let mut entries: Vec<_> = std::fs::read_dir(folder).ok()?.flatten().collect();
+        entries.sort_by_key(std::fs::DirEntry::file_name);
+        for entry in entries {
+            seen += 1;
+            if seen > MOST_FILES {
+                return None;
+            }
+            let path = entry.path();
+            let kind = entry.file_type().ok()?;
+            if kind.is_dir() {
+                folders.push(path);
+            } else if kind.is_file()
+                && path
+                    .extension()
+                    .is_some_and(|extension| extension == "json")
+                && read(&path).is_ok_and(|found| id_of("", &found.value).as_deref() == Some(uri))
+            {
+                return Some(path);
+            }
+        }
+    }
+    None
+}
+
+/// The document's own `$id`, resolved against `base`.
+pub(crate) fn id_of(base: &str, schema: &serde_json::Value) -> Option<String> {
+    let id = schema.get("$id").or_else(|| schema.get("id"))?.as_str()?;
+    Some(without_fragment(&resolve(base, id)?).to_owned())
+}
+
+/// `reference` against `base`, as RFC 3986 resolves it.
+pub(crate) fn resolve(base: &str, reference: &str) -> Option<String> {
+    if base.is_empty() {
+        return jsonschema::uri::from_str(reference)
+            .ok()
+            .map(|uri| uri.as_str().to_owned());
+    }
+    let base = jsonschema::uri::from_str(base).ok()?;
+    jsonschema::uri::resolve_against(&base.borrow(), reference)
+        .ok()
+        .map(|uri| uri.as_str().to_owned())
+}
+
+pub(crate) fn without_fragment(uri: &str) -> &str {
+    uri.split_once('#').map_or(uri, |(document, _)| document)
+}
+
+/// The `file:` URI of an absolute path.
+pub(crate) fn uri_of(path: &Path) -> String {
+    let mut uri = String::from("file://");
+    for byte in path.to_string_lossy().bytes() {
+        match byte {
+            b'/' | b'-' | b'.' | b'_' | b'~' => uri.push(byte.into()),
+            _ if byte.is_ascii_alphanumeric() => uri.push(byte.into()),
+            _ => uri.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    uri
+}
+
+/// The path of a `file:` URI; `None` for any other.
+fn path_of(uri: &str) -> Option<PathBuf> {
+    let path = uri.strip_prefix("file://")?;
+    Some(PathBuf::from(percent_decoded(path)))
+}
+
+/// Text whose `%20` and the like are the characters that they stand for.
+pub(crate) fn percent_decoded(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        let escaped = after
+            .get(..2)
+            .filter(|_| *first == b'%')
+            .and_then(|digits| std::str::from_utf8(digits).ok())
+            .and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        match escaped {
+            Some(byte) => {
+                bytes.push(byte);
+                rest = after.get(2..).unwrap_or_default();
+            }
+            None => {
+                bytes.push(*first);
+                rest = after;
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}

@@ -1,0 +1,207 @@
+//! JSON Schemas: compiled once, asked for every record.
+
+mod document;
+mod explain;
+mod folder;
+mod places;
+mod tape;
+mod view;
+
+use std::path::Path;
+
+use connect_api::{Cause, ContractCheck, ValueRef};
+use jsonschema::error::ValidationErrorKind;
+use jsonschema::{PatternOptions, ReferencingError, ValidationError};
+
+use crate::rejection::Rejection;
+pub(crate) use document::Document;
+pub use document::SchemaProblem;
+pub(crate) use folder::{Documents, Library, id_of, resolve};
+use tape::{Tape, TapeNode};
+
+/// A compiled JSON Schema. Share it: compiling costs a thousand times what a check costs.
+pub struct CompiledSchema {
+    validator: jsonschema::Validator<Tape>,
+    /// How messages call it: a file, or a subject and its version.
+    name: String,
+    /// The URI of the schema itself among `documents`.
+    uri: String,
+    /// Every document that takes part.
+    documents: Documents,
+}
+
+impl CompiledSchema {
+    /// Compiles the schema in `file`.
+    pub(crate) fn of_file(file: &Path) -> Result<CompiledSchema, SchemaProblem> {
+        let canonical = file.canonicalize().map_err(|_| folder::read(file).err());
+        let canonical = match canonical {
+            Ok(canonical) => canonical,
+            Err(problem) => {
+                return Err(problem.unwrap_or_else(|| SchemaProblem {
+                    message: "the file cannot be found".to_owned(),
+                    file: file.to_path_buf(),
+                    line: 1,
+                    column: 1,
+                    help: None,
+                }));
+            }
+        };
+        let document = folder::read(&canonical)?;
+        let library = Library::around(&canonical);
+        let uri = folder::uri_of(&canonical);
+        library.keep(&uri, &document);
+        let name = shown_path(file);
+        CompiledSchema::compile(name, uri, &document, &library)
+    }
+
+    /// Compiles `document`, whose references lead into `documents` and nowhere else.
+    pub(crate) fn of_documents(
+        name: String,
+        uri: String,
+        documents: Documents,
+    ) -> Result<CompiledSchema, SchemaProblem> {
+        let Some(document) = documents.get(&uri).cloned() else {
+            return Err(SchemaProblem {
+                message: "the schema is missing among its own documents".to_owned(),
+                file: name.into(),
+                line: 1,
+                column: 1,
+                help: None,
+            });
+        };
+        let library = Library::of(Documents::new());
+        for (uri, document) in &documents {
+            library.keep(uri, document);
+        }
+        CompiledSchema::compile(name, uri, &document, &library)
+    }
+
+    fn compile(
+        name: String,
+        uri: String,
+        document: &Document,
+        library: &Library,
+    ) -> Result<CompiledSchema, SchemaProblem> {
+        let built = jsonschema::options_for::<Tape>()
+            .with_base_uri(uri.clone())
+            .with_retriever(library.clone())
+            .with_pattern_options(PatternOptions::regex())
+            .should_validate_formats(true)
+            .build(&document.value);
+        let documents = library.documents();
+        match built {
+            Ok(validator) => Ok(CompiledSchema {
+                validator,
+                name,
+                uri,
+                documents,
+            }),
+            Err(error) => Err(library
+                .take_problem()
+                .unwrap_or_else(|| problem_of(&error, document, &documents))),
+        }
+    }
+
+    /// How messages call it.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The hot path: nothing is allocated for a value that keeps the contract.
+    pub fn validate(&self, value: ValueRef<'_>) -> Result<(), Rejection> {
+        if self.validator.is_valid(TapeNode::Value(value)) {
+            return Ok(());
+        }
+        match self.validator.validate(TapeNode::Value(value)) {
+            Ok(()) => Ok(()),
+            Err(error) => Err(explain::rejection(self, value, &error)),
+        }
+    }
+}
+
+impl ContractCheck for CompiledSchema {
+    fn check(&self, value: ValueRef<'_>) -> Result<(), Cause> {
+        self.validate(value).map_err(Cause::from)
+    }
+}
+
+impl std::fmt::Debug for CompiledSchema {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("CompiledSchema")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Relative to the working directory where it lies below it: shorter, and what was typed.
+fn shown_path(file: &Path) -> String {
+    let working_directory = std::env::current_dir().unwrap_or_default();
+    let shown = file.strip_prefix(working_directory).unwrap_or(file);
+    shown.display().to_string()
+}
+
+/// Says in our words, and with its place, why a schema does not compile.
+fn problem_of(
+    error: &ValidationError<'_>,
+    document: &Document,
+    documents: &Documents,
+) -> SchemaProblem {
+    if let ValidationErrorKind::Referencing(reason) = error.kind() {
+        return reference_problem(reason, document, documents);
+    }
+    let pointer = error.instance_path().as_str();
+    let place = error
+        .absolute_keyword_location()
+        .and_then(|location| documents.get(folder::without_fragment(location.as_str())))
+        .map_or(document, |found| found);
+    if pointer.ends_with("/pattern") || pointer.contains("/patternProperties") {
+        let message = format!(
+            "this regular expression is not taken: {}",
+            explain::shown_json(error.instance())
+        );
+        let mut problem = place.problem(pointer, message);
+        problem.help = Some(
+            "patterns run in linear time: look-ahead, look-behind and back-references are not available"
+                .to_owned(),
+        );
+        return problem;
+    }
+    let message = format!("this is not a valid JSON Schema: {error}");
+    place.problem(pointer, crate::rejection::shown(&message, 300))
+}
+
+fn reference_problem(
+    reason: &ReferencingError,
+    document: &Document,
+    documents: &Documents,
+) -> SchemaProblem {
+    let (sought, message) = match reason {
+        ReferencingError::Unretrievable { uri, source } => {
+            (uri.clone(), format!("`$ref` to {uri}: {source}"))
+        }
+        other => (String::new(), format!("this `$ref` leads nowhere: {other}")),
+    };
+    // The validator does not say which document asked; whoever has a `$ref` that resolves to the URI did.
+    for (base, found) in documents {
+        let base = id_of(base, &found.value).unwrap_or_else(|| base.clone());
+        let leads_there = |reference: &str| match reason {
+            ReferencingError::PointerToNowhere { pointer } => reference
+                .rsplit('#')
+                .next()
+                .is_some_and(|fragment| fragment == pointer),
+            ReferencingError::NoSuchAnchor { anchor }
+            | ReferencingError::InvalidAnchor { anchor } => reference
+                .rsplit('#')
+                .next()
+                .is_some_and(|fragment| fragment == anchor),
+            _ => resolve(&base, reference).is_some_and(|uri| {
+                folder::without_fragment(&uri) == folder::without_fragment(&sought)
+            }),
+        };
+        if let Some(pointer) = places::pointer_of_reference(&found.value, &leads_there) {
+            return found.problem(&pointer, message);
+        }
+    }
+    document.problem("", message)
+}

@@ -1,0 +1,354 @@
+//! The read-only view of a contract: what it says of one place, for comparing it with what a sink needs.
+//!
+//! It claims only what is certain for every valid value. `$ref` and `allOf` are followed; what a condition decides
+//! (`anyOf`, `oneOf`, `if`, `not`) leads to "unknown".
+
+use connect_api::{Contract, ContractField, ContractPlace, PathStep, Presence};
+use serde_json::Value as Json;
+
+use super::CompiledSchema;
+use super::document::Document;
+use super::folder::{id_of, percent_decoded, resolve, without_fragment};
+
+/// `$ref`s that are followed for one step; a ring of them ends here.
+const MOST_REFERENCES: usize = 32;
+
+/// Keywords that decide by condition; a place below them is unknown unless the plain keywords name it too.
+const CONDITIONAL: [&str; 8] = [
+    "anyOf",
+    "oneOf",
+    "if",
+    "not",
+    "dependentSchemas",
+    "dependencies",
+    "$dynamicRef",
+    "$recursiveRef",
+];
+
+/// A schema object, and where it stands.
+#[derive(Clone)]
+struct Spot<'s> {
+    /// The URI of its document.
+    uri: &'s str,
+    document: &'s Document,
+    pointer: String,
+    schema: &'s Json,
+}
+
+impl Contract for CompiledSchema {
+    fn field(&self, steps: &[Option<PathStep>]) -> ContractField {
+        let Some((uri, document)) = self.documents.get_key_value(&self.uri) else {
+            return unknown(None);
+        };
+        let root = Spot {
+            uri,
+            document,
+            pointer: String::new(),
+            schema: &document.value,
+        };
+        let mut here = self.all_of(root);
+        let mut presence = Presence::Always;
+        for step in steps {
+            let taken = take(&here, step.as_ref());
+            if taken.presence == Presence::Never {
+                return ContractField {
+                    presence: Presence::Never,
+                    types: Vec::new(),
+                    place: taken.place,
+                };
+            }
+            if taken.spots.is_empty() {
+                return unknown(taken.place);
+            }
+            presence = weaker(presence, taken.presence);
+            here = taken
+                .spots
+                .into_iter()
+                .flat_map(|spot| self.all_of(spot))
+                .collect();
+        }
+        ContractField {
+            presence,
+            types: types_of(&here).into_iter().map(str::to_owned).collect(),
+            place: here.first().map(|spot| spot.document.place(&spot.pointer)),
+        }
+    }
+}
+
+impl CompiledSchema {
+    /// The spot and every schema that must hold with it: what it refers to, and its `allOf`.
+    fn all_of<'s>(&'s self, spot: Spot<'s>) -> Vec<Spot<'s>> {
+        let mut found: Vec<Spot<'s>> = Vec::new();
+        let mut open = vec![spot];
+        while let Some(spot) = open.pop() {
+            if found.len() > MOST_REFERENCES {
+                break;
+            }
+            if let Some(target) = spot.schema.get("$ref").and_then(Json::as_str)
+                && let Some(target) = self.follow(&spot, target)
+            {
+                open.push(target);
+            }
+            for place in 0..spot
+                .schema
+                .get("allOf")
+                .and_then(Json::as_array)
+                .map_or(0, Vec::len)
+            {
+                open.extend(spot.child(&format!("/allOf/{place}")));
+            }
+            found.push(spot);
+        }
+        found
+    }
+
+    /// Where `$ref` leads; `None` for anchors and whatever else only the validator resolves.
+    fn follow<'s>(&'s self, from: &Spot<'s>, reference: &str) -> Option<Spot<'s>> {
+        let base = id_of(from.uri, &from.document.value).unwrap_or_else(|| from.uri.to_owned());
+        let target = resolve(&base, reference)?;
+        let (uri, document) = self.documents.get_key_value(without_fragment(&target))?;
+        let fragment = target.split_once('#').map_or("", |(_, fragment)| fragment);
+        let pointer = percent_decoded(fragment);
+        Some(Spot {
+            uri,
+            document,
+            schema: document.value.pointer(&pointer)?,
+            pointer,
+        })
+    }
+}
+
+impl<'s> Spot<'s> {
+    fn child(&self, pointer: &str) -> Option<Spot<'s>> {
+        Some(Spot {
+            schema: self.schema.pointer(pointer)?,
+            pointer: format!("{}{pointer}", self.pointer),
+            ..self.clone()
+        })
+    }
+
+    fn place(&self) -> ContractPlace {
+        self.document.place(&self.pointer)
+    }
+
+    fn is_conditional(&self) -> bool {
+        CONDITIONAL
+            .iter()
+            .any(|keyword| self.schema.get(keyword).is_some())
+    }
+}
+
+/// What one step leads to.
+struct Taken<'s> {
+    presence: Presence,
+    spots: Vec<Spot<'s>>,
+    place: Option<ContractPlace>,
+}
+
+fn take<'s>(here: &[Spot<'s>], step: Option<&PathStep>) -> Taken<'s> {
+    match step {
+        Some(PathStep::Name(name)) => take_member(here, name),
+        Some(PathStep::Index(place)) => take_element(here, Some(*place)),
+        None => take_element(here, None),
+    }
+}
+
+fn take_member<'s>(here: &[Spot<'s>], name: &str) -> Taken<'s> {
+    let escaped = name.replace('~', "~0").replace('/', "~1");
+    let named: Vec<Spot<'s>> = here
+        .iter()
+        .filter_map(|spot| spot.child(&format!("/properties/{escaped}")))
+        .collect();
+    let required = here.iter().any(|spot| {
+        let names = spot.schema.get("required").and_then(Json::as_array);
+        names.is_some_and(|names| names.iter().any(|required| required.as_str() == Some(name)))
+    });
+    let excluded = here
+        .iter()
+        .find_map(|spot| excludes(spot, here, name, &escaped));
+    let never = named
+        .iter()
+        .find(|spot| spot.schema == &Json::Bool(false))
+        .map(Spot::place);
+    if let Some(place) = excluded.or(never) {
+        return Taken {
+            presence: Presence::Never,
+            spots: Vec::new(),
+            place: Some(place),
+        };
+    }
+    // `required` binds objects only: where another type is allowed, there may be no member.
+    let is_object = types_of(here) == ["object"];
+    let presence = match (required && is_object, named.is_empty()) {
+        (true, _) => Presence::Always,
+        (false, false) => Presence::Sometimes,
+        (false, true) => Presence::Unknown,
+    };
+    let others = |spot: &Spot<'s>| {
+        spot.child("/additionalProperties")
+            .filter(|spot| spot.schema.is_object())
+    };
+    let spots = match (named.is_empty(), required) {
+        (false, _) => named,
+        (true, _) => here.iter().filter_map(others).collect(),
+    };
+    Taken {
+        presence: match (presence, spots.is_empty()) {
+            (Presence::Unknown, false) => Presence::Sometimes,
+            (presence, _) => presence,
+        },
+        place: here.first().map(Spot::place),
+        spots,
+    }
+}
+
+/// Where a schema says that no member of this name is allowed.
+fn excludes<'s>(
+    spot: &Spot<'s>,
+    here: &[Spot<'s>],
+    name: &str,
+    escaped: &str,
+) -> Option<ContractPlace> {
+    let declares = |spot: &Spot<'s>| {
+        spot.schema
+            .pointer(&format!("/properties/{escaped}"))
+            .is_some()
+            || patterns_may_match(spot.schema, name)
+    };
+    let additional = spot.child("/additionalProperties");
+    if let Some(additional) = additional
+        && additional.schema == &Json::Bool(false)
+        && !declares(spot)
+    {
+        return Some(additional.place());
+    }
+    // `unevaluatedProperties` sees what its neighbours declare, conditions among them.
+    let unevaluated = spot.child("/unevaluatedProperties")?;
+    let closed = unevaluated.schema == &Json::Bool(false)
+        && !here
+            .iter()
+            .any(|spot| declares(spot) || spot.is_conditional());
+    closed.then(|| unevaluated.place())
+}
+
+fn patterns_may_match(schema: &Json, name: &str) -> bool {
+    let patterns = schema.get("patternProperties").and_then(Json::as_object);
+    patterns.is_some_and(|patterns| {
+        patterns.keys().any(|pattern| {
+            regex::Regex::new(pattern).map_or(true, |pattern| pattern.is_match(name))
+        })
+    })
+}
+
+fn take_element<'s>(here: &[Spot<'s>], index: Option<i64>) -> Taken<'s> {
+    let spots: Vec<Spot<'s>> = here
+        .iter()
+        .filter_map(|spot| {
+            let tuple = |index: i64| {
+                spot.child(&format!("/prefixItems/{index}"))
+                    .or_else(|| spot.child(&format!("/items/{index}")))
+            };
+            let of_place = index.filter(|index| *index >= 0).and_then(tuple);
+            let has_tuple = spot.schema.get("prefixItems").is_some();
+            let rest = spot.child("/items").filter(|spot| spot.schema.is_object());
+            // Beside a tuple `items` holds for the elements behind it only.
+            of_place.or(rest.filter(|_| !has_tuple))
+        })
+        .collect();
+    let is_array = types_of(here) == ["array"];
+    let longest = here
+        .iter()
+        .filter_map(|spot| spot.schema.get("minItems")?.as_i64())
+        .max()
+        .unwrap_or(0);
+    let presence = match index {
+        // Of each element there is one.
+        None if is_array => Presence::Always,
+        Some(index) if is_array && (0..longest).contains(&index) => Presence::Always,
+        _ => Presence::Sometimes,
+    };
+    Taken {
+        presence,
+        place: here.first().map(Spot::place),
+        spots,
+    }
+}
+
+/// The types that all schemas allow together; empty if none of them says anything.
+fn types_of<'s>(here: &[Spot<'s>]) -> Vec<&'s str> {
+    let mut allowed: Option<Vec<&'s str>> = None;
+    for said in here.iter().filter_map(|spot| said_types(spot.schema)) {
+        allowed = Some(match allowed {
+            None => said,
+            Some(before) => both(&before, &said),
+        });
+    }
+    allowed.unwrap_or_default()
+}
+
+fn said_types(schema: &Json) -> Option<Vec<&str>> {
+    if let Some(types) = schema.get("type") {
+        return match types {
+            Json::String(one) => Some(vec![one]),
+            Json::Array(many) => Some(many.iter().filter_map(Json::as_str).collect()),
+            _ => None,
+        };
+    }
+    let values: Vec<&Json> = match (schema.get("const"), schema.get("enum")) {
+        (Some(constant), _) => vec![constant],
+        (None, Some(Json::Array(options))) => options.iter().collect(),
+        _ => return None,
+    };
+    let mut types: Vec<&str> = values.into_iter().map(type_of).collect();
+    types.sort_unstable();
+    types.dedup();
+    Some(types)
+}
+
+fn type_of(value: &Json) -> &'static str {
+    match value {
+        Json::Null => "null",
+        Json::Bool(_) => "boolean",
+        Json::Number(number) if number.is_f64() => "number",
+        Json::Number(_) => "integer",
+        Json::String(_) => "string",
+        Json::Array(_) => "array",
+        Json::Object(_) => "object",
+    }
+}
+
+/// Both lists' common types; an integer is a number too.
+fn both<'s>(left: &[&'s str], right: &[&'s str]) -> Vec<&'s str> {
+    let fits = |one: &str, others: &[&str]| {
+        others.contains(&one) || (one == "integer" && others.contains(&"number"))
+    };
+    let mut common: Vec<&'s str> = left
+        .iter()
+        .copied()
+        .filter(|one| fits(one, right))
+        .collect();
+    common.extend(
+        right
+            .iter()
+            .copied()
+            .filter(|one| !left.contains(one) && fits(one, left)),
+    );
+    common
+}
+
+fn weaker(left: Presence, right: Presence) -> Presence {
+    match (left, right) {
+        (Presence::Never, _) | (_, Presence::Never) => Presence::Never,
+        (Presence::Unknown, _) | (_, Presence::Unknown) => Presence::Unknown,
+        (Presence::Sometimes, _) | (_, Presence::Sometimes) => Presence::Sometimes,
+        (Presence::Always, Presence::Always) => Presence::Always,
+    }
+}
+
+fn unknown(place: Option<ContractPlace>) -> ContractField {
+    ContractField {
+        presence: Presence::Unknown,
+        types: Vec::new(),
+        place,
+    }
+}
