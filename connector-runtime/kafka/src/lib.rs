@@ -1,1 +1,33 @@
-//! Not written yet.
+//! Everything that touches librdkafka: client settings, the consumer of a sink's task, producers, transactions, admin
+//! calls and the in-process mock cluster. No other crate names `rdkafka`.
+
+mod admin;
+mod assignment;
+mod blocking;
+mod consumer;
+mod consumer_context;
+mod delivery;
+mod error;
+mod lag;
+mod log;
+mod mock;
+mod offsets;
+mod ownership;
+mod producer;
+mod settings;
+mod topic_reader;
+mod transaction;
+
+pub use admin::{Admin, NewTopics};
+pub use assignment::Generation;
+pub use consumer::{
+    ConsumerOptions, Event, GroupMetadata, SinkConsumer, StartOffset, Subscription,
+};
+pub use delivery::Outcome;
+pub use mock::Embedded;
+pub use offsets::{GroupOffsets, GroupState};
+pub use ownership::{Ownership, PartitionOwner};
+pub use producer::Producer;
+pub use settings::{ClientSettings, check_setting, owned_keys};
+pub use topic_reader::{KeyAndValue, read_topic_to_end};
+pub use transaction::{TransactionError, TransactionOffsets, TransactionalProducer};

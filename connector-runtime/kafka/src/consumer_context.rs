@@ -1,0 +1,185 @@
+//! What librdkafka calls back while the consumer's thread polls: rebalances, results of commits, statistics, log lines.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use connect_api::TopicPartition;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, RebalanceProtocol};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::types::RDKafkaRespErr;
+use rdkafka::{ClientContext, Offset, Statistics, TopicPartitionList};
+
+use crate::assignment::{Assignment, Generation};
+use crate::consumer::Event;
+use crate::error::{code_cause, is_rebalance};
+use crate::lag::Ends;
+use crate::log::LogFilter;
+
+/// Shared by the consumer and its callbacks. All of them run on the consumer's thread; the lock is there because the
+/// client's type asks for it, and is never held while librdkafka is called.
+#[derive(Debug, Default)]
+pub(crate) struct Shared(Mutex<State>);
+
+#[derive(Debug, Default)]
+pub(crate) struct State {
+    pub(crate) assignment: Assignment,
+    pub(crate) pending: VecDeque<Pending>,
+    pub(crate) ends: Ends,
+    /// The text of the error that the current poll is about to return: it alone holds the topic or the offset.
+    pub(crate) reason: Option<String>,
+}
+
+/// An event that waits for the next poll.
+#[derive(Debug)]
+pub(crate) enum Pending {
+    /// With generations, because an assignment may be over before its owner hears of it.
+    Assigned(Vec<(TopicPartition, Generation)>),
+    Other(Event),
+}
+
+impl Shared {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The callbacks of a sink's consumer.
+pub(crate) struct SinkConsumerContext {
+    shared: Arc<Shared>,
+    log: LogFilter,
+}
+
+impl SinkConsumerContext {
+    pub(crate) fn new(shared: Arc<Shared>) -> SinkConsumerContext {
+        SinkConsumerContext {
+            shared,
+            log: LogFilter::default(),
+        }
+    }
+
+    /// Takes the partitions and pauses them before anything is fetched. They begin nowhere yet: an explicit offset keeps
+    /// librdkafka from asking for the group's (and from an error where there is none); it is never read from, because the
+    /// partition is paused and `begin_at` seeks first.
+    fn assigned(&self, consumer: &BaseConsumer<Self>, list: &mut TopicPartitionList) {
+        let partitions = partitions_of(list);
+        let done = list
+            .set_all_offsets(Offset::Offset(0))
+            .and_then(|()| match consumer.rebalance_protocol() {
+                RebalanceProtocol::Cooperative => consumer.incremental_assign(list),
+                RebalanceProtocol::None | RebalanceProtocol::Eager => consumer.assign(list),
+            })
+            .and_then(|()| consumer.pause(list));
+        self.report("taking partitions", done);
+        let mut state = self.shared.lock();
+        let generations = state.assignment.assign(&partitions);
+        let given = partitions.into_iter().zip(generations).collect();
+        state.pending.push_back(Pending::Assigned(given));
+    }
+
+    /// Commits what is durable, forgets the rest, gives the partitions back. The commit is on its way before the group
+    /// hears that we let go, on the same connection, so that the next owner sees it; nobody waits in here.
+    fn revoked(&self, consumer: &BaseConsumer<Self>, list: &TopicPartitionList) {
+        let lost = consumer.assignment_lost();
+        if !lost {
+            match consumer.commit_consumer_state(CommitMode::Async) {
+                Err(KafkaError::ConsumerCommit(RDKafkaErrorCode::NoOffset)) | Ok(()) => {}
+                Err(error) => self.report("committing revoked partitions", Err(error)),
+            }
+        }
+        let taken = self.shared.lock().assignment.revoke(&partitions_of(list));
+        let done = match consumer.rebalance_protocol() {
+            RebalanceProtocol::Cooperative => consumer.incremental_unassign(list),
+            RebalanceProtocol::None | RebalanceProtocol::Eager => consumer.unassign(),
+        };
+        self.report("giving partitions back", done);
+        if !taken.is_empty() {
+            let event = if lost {
+                Event::Lost(taken)
+            } else {
+                Event::Revoked(taken)
+            };
+            self.shared.lock().pending.push_back(Pending::Other(event));
+        }
+    }
+
+    fn report(&self, doing: &str, done: KafkaResult<()>) {
+        if let Err(error) = done {
+            let cause = crate::error::cause(doing, &error);
+            self.shared
+                .lock()
+                .pending
+                .push_back(Pending::Other(Event::Waiting(cause)));
+        }
+    }
+}
+
+impl ClientContext for SinkConsumerContext {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
+        self.log.log(level, facility, line);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        self.shared.lock().reason = Some(reason.to_owned());
+        if error.rdkafka_error_code() != Some(RDKafkaErrorCode::PartitionEOF) {
+            self.log.error(&error, reason);
+        }
+    }
+
+    fn stats(&self, statistics: Statistics) {
+        self.shared.lock().ends.update(&statistics);
+    }
+}
+
+impl ConsumerContext for SinkConsumerContext {
+    fn rebalance(
+        &self,
+        consumer: &BaseConsumer<Self>,
+        what: RDKafkaRespErr,
+        list: &mut TopicPartitionList,
+    ) {
+        match what {
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => self.assigned(consumer, list),
+            _ => self.revoked(consumer, list),
+        }
+    }
+
+    fn commit_callback(&self, result: KafkaResult<()>, _offsets: &TopicPartitionList) {
+        let Err(error) = result else { return };
+        let Some(code) = error.rdkafka_error_code() else {
+            return;
+        };
+        // A commit that a rebalance refuses is an event of its own: the revocation that follows.
+        if code == RDKafkaErrorCode::NoOffset || is_rebalance(code) {
+            tracing::debug!(%error, "the group moved on before a commit arrived");
+            return;
+        }
+        let cause = code_cause("committing offsets", code, None);
+        self.shared
+            .lock()
+            .pending
+            .push_back(Pending::Other(Event::Waiting(cause)));
+    }
+}
+
+/// The partitions of librdkafka's list.
+pub(crate) fn partitions_of(list: &TopicPartitionList) -> Vec<TopicPartition> {
+    list.elements()
+        .iter()
+        .map(|element| TopicPartition {
+            topic: element.topic().into(),
+            partition: element.partition(),
+        })
+        .collect()
+}
+
+/// librdkafka's list of these partitions.
+pub(crate) fn list_of<'a>(
+    partitions: impl IntoIterator<Item = &'a TopicPartition>,
+) -> TopicPartitionList {
+    let mut list = TopicPartitionList::new();
+    for partition in partitions {
+        list.add_partition(&partition.topic, partition.partition);
+    }
+    list
+}

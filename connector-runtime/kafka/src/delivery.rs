@@ -1,0 +1,296 @@
+//! Sending messages and waiting for each one's report.
+//!
+//! rdkafka's `flush`, and all that calls it, waits in slices of 100 ms even if the last report comes after five. So reports
+//! are drained by short polls first, and such a call is made only when nothing is in flight.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use connect_api::{Cause, Outgoing};
+use rdkafka::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{DeliveryResult, Header, Message, OwnedHeaders};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
+
+use crate::error::{code_cause, is_fault_of_message};
+use crate::log::LogFilter;
+
+/// How long one poll for reports takes at most.
+const SHORT_POLL: Duration = Duration::from_millis(1);
+
+/// What became of one message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// All replicas that must have it, have it.
+    Delivered { partition: i32, offset: i64 },
+    /// By its own fault it will never be taken: too large, for example.
+    Refused(Cause),
+    /// It was not taken, and may be later.
+    Failed(Cause),
+}
+
+/// What librdkafka reports of one message.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Report {
+    Delivered {
+        partition: i32,
+        offset: i64,
+    },
+    Failed {
+        code: RDKafkaErrorCode,
+        by_broker: bool,
+    },
+}
+
+impl Report {
+    /// The broker refuses a message as too large by its whole batch: the others in it are as innocent as can be.
+    pub(crate) fn may_be_anothers_fault(self) -> bool {
+        matches!(
+            self,
+            Report::Failed {
+                code: RDKafkaErrorCode::MessageSizeTooLarge
+                    | RDKafkaErrorCode::MessageBatchTooLarge
+                    | RDKafkaErrorCode::InvalidTimestamp,
+                by_broker: true,
+            } | Report::Failed {
+                code: RDKafkaErrorCode::InvalidDifferentRecord,
+                ..
+            }
+        )
+    }
+
+    pub(crate) fn outcome(self, topic: &str) -> Outcome {
+        match self {
+            Report::Delivered { partition, offset } => Outcome::Delivered { partition, offset },
+            Report::Failed { code, .. } => {
+                let cause = code_cause(&format!("producing to {topic}"), code, None);
+                if is_fault_of_message(code) {
+                    Outcome::Refused(cause)
+                } else {
+                    Outcome::Failed(cause)
+                }
+            }
+        }
+    }
+}
+
+/// Gathers the reports of the one batch that is in flight.
+#[derive(Default)]
+pub(crate) struct DeliveryContext {
+    reports: Mutex<Vec<Option<Report>>>,
+    /// The last error of the client as a whole, for who waits and wants to know why.
+    trouble: Mutex<Option<Cause>>,
+    log: LogFilter,
+}
+
+impl DeliveryContext {
+    fn reports(&self) -> MutexGuard<'_, Vec<Option<Report>>> {
+        self.reports.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn trouble(&self) -> MutexGuard<'_, Option<Cause>> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set(&self, index: usize, report: Report) {
+        if let Some(slot) = self.reports().get_mut(index) {
+            *slot = Some(report);
+        }
+    }
+}
+
+impl ClientContext for DeliveryContext {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
+        self.log.log(level, facility, line);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        self.log.error(&error, reason);
+        if let Some(code) = error.rdkafka_error_code() {
+            *self.trouble() = Some(code_cause("producing", code, Some(reason)));
+        }
+    }
+}
+
+impl ProducerContext for DeliveryContext {
+    /// The message's index in its batch.
+    type DeliveryOpaque = usize;
+
+    fn delivery(&self, result: &DeliveryResult<'_>, index: usize) {
+        let report = match result {
+            Ok(message) => Report::Delivered {
+                partition: message.partition(),
+                offset: message.offset(),
+            },
+            Err((error, _)) => Report::Failed {
+                code: error
+                    .rdkafka_error_code()
+                    .unwrap_or(RDKafkaErrorCode::Unknown),
+                by_broker: true,
+            },
+        };
+        self.set(index, report);
+    }
+}
+
+/// One batch on its way: what was handed to librdkafka and what not yet.
+pub(crate) struct Delivery {
+    messages: Vec<Outgoing>,
+    handed_over: usize,
+    /// Messages that were refused together and are sent once more, each alone. `None` before that is known.
+    retrials: Option<VecDeque<usize>>,
+}
+
+impl Delivery {
+    /// Begins a batch. Nothing may be in flight: indexes of two batches would mix.
+    pub(crate) fn begin(
+        producer: &BaseProducer<DeliveryContext>,
+        messages: Vec<Outgoing>,
+    ) -> Delivery {
+        let mut reports = producer.context().reports();
+        reports.clear();
+        reports.resize(messages.len(), None);
+        drop(reports);
+        producer.context().trouble().take();
+        Delivery {
+            messages,
+            handed_over: 0,
+            retrials: None,
+        }
+    }
+
+    /// Hands over and waits until every message has its report; `None` at the deadline, and may be called again. A full
+    /// queue is waited for.
+    pub(crate) fn drive(
+        &mut self,
+        producer: &BaseProducer<DeliveryContext>,
+        deadline: Instant,
+    ) -> Option<Vec<Report>> {
+        while self.handed_over < self.messages.len() {
+            if !self.hand_over(producer, self.handed_over, deadline) {
+                return None;
+            }
+            self.handed_over += 1;
+        }
+        if !drain(producer, deadline) {
+            return None;
+        }
+        producer.context().reports().iter().copied().collect()
+    }
+
+    /// As `drive`. A broker refuses a message by refusing the batch that it came in; here each message of such a batch
+    /// is sent once more, alone, so that every report is that message's own.
+    pub(crate) fn drive_fairly(
+        &mut self,
+        producer: &BaseProducer<DeliveryContext>,
+        deadline: Instant,
+    ) -> Option<Vec<Report>> {
+        let reports = self.drive(producer, deadline)?;
+        let retrials = self.retrials.get_or_insert_with(|| {
+            let suspects: VecDeque<usize> = (0..)
+                .zip(&reports)
+                .filter(|(_, report)| report.may_be_anothers_fault())
+                .map(|(index, _)| index)
+                .collect();
+            if suspects.len() > 1 {
+                suspects
+            } else {
+                VecDeque::new()
+            }
+        });
+        let mut retrials = std::mem::take(retrials);
+        let mut in_time = true;
+        while in_time && let Some(index) = retrials.pop_front() {
+            if self.hand_over(producer, index, deadline) {
+                in_time = drain(producer, deadline);
+            } else {
+                retrials.push_front(index);
+                in_time = false;
+            }
+        }
+        self.retrials = Some(retrials);
+        if !in_time {
+            return None;
+        }
+        producer.context().reports().iter().copied().collect()
+    }
+
+    /// Puts one message into librdkafka's queue, or its refusal into its report. False if there was no room in time.
+    fn hand_over(
+        &self,
+        producer: &BaseProducer<DeliveryContext>,
+        index: usize,
+        deadline: Instant,
+    ) -> bool {
+        let Some(message) = self.messages.get(index) else {
+            return true;
+        };
+        loop {
+            match producer.send(to_record(message, index)) {
+                Ok(()) => return true,
+                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _)) => {
+                    if Instant::now() >= deadline {
+                        return false;
+                    }
+                    producer.poll(SHORT_POLL);
+                }
+                Err((error, _)) => {
+                    let code = error
+                        .rdkafka_error_code()
+                        .unwrap_or(RDKafkaErrorCode::InvalidArgument);
+                    let report = Report::Failed {
+                        code,
+                        by_broker: false,
+                    };
+                    producer.context().set(index, report);
+                    return true;
+                }
+            }
+        }
+    }
+
+    pub(crate) fn into_messages(self) -> Vec<Outgoing> {
+        self.messages
+    }
+}
+
+/// Polls until nothing is in flight. False at the deadline.
+pub(crate) fn drain(producer: &BaseProducer<DeliveryContext>, deadline: Instant) -> bool {
+    while producer.in_flight_count() > 0 {
+        if Instant::now() >= deadline {
+            return false;
+        }
+        producer.poll(SHORT_POLL);
+    }
+    true
+}
+
+/// Why it takes so long, if the client has said anything.
+pub(crate) fn trouble(producer: &BaseProducer<DeliveryContext>, waited: Duration) -> Cause {
+    let heard = producer.context().trouble().clone();
+    heard.unwrap_or_else(|| {
+        Cause::new(format!(
+            "Kafka has not taken all messages within {} ms",
+            waited.as_millis()
+        ))
+    })
+}
+
+fn to_record(message: &Outgoing, index: usize) -> BaseRecord<'_, [u8], [u8], usize> {
+    let mut record = BaseRecord::with_opaque_to(&message.topic, index);
+    record.key = message.key.as_deref();
+    record.payload = message.value.as_deref();
+    record.timestamp = message.timestamp_ms;
+    if !message.headers.is_empty() {
+        let headers = OwnedHeaders::new_with_capacity(message.headers.len());
+        record.headers = Some(message.headers.iter().fold(headers, |headers, header| {
+            headers.insert(Header {
+                key: &header.name,
+                value: header.value.as_deref(),
+            })
+        }));
+    }
+    record
+}

@@ -1,0 +1,98 @@
+//! librdkafka's errors in words that are safe to print.
+
+use connect_api::Cause;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+
+/// What went wrong while doing something: "committing offsets".
+pub(crate) fn cause(doing: &str, error: &KafkaError) -> Cause {
+    match error.rdkafka_error_code() {
+        Some(code) => code_cause(doing, code, None),
+        None => match error {
+            KafkaError::ClientConfig(..) => config_cause(error),
+            other => Cause::new(format!("{doing}: {other}")),
+        },
+    }
+}
+
+/// A configuration error without the value, which may be a secret.
+pub(crate) fn config_cause(error: &KafkaError) -> Cause {
+    match error {
+        KafkaError::ClientConfig(_, description, key, _) => {
+            let description = if description.contains("No such configuration property") {
+                "librdkafka has no such setting".to_owned()
+            } else if key.is_empty() {
+                description.clone()
+            } else {
+                "librdkafka does not take this value".to_owned()
+            };
+            Cause::new(format!("`{key}`: {description}"))
+        }
+        other => Cause::new(format!("the Kafka client cannot be made: {other}")),
+    }
+}
+
+/// A code with its name as the stable word, librdkafka's own reason where there is one, and what to do about it.
+pub(crate) fn code_cause(doing: &str, code: RDKafkaErrorCode, reason: Option<&str>) -> Cause {
+    let message = match reason {
+        Some(reason) if !reason.is_empty() => format!("{doing}: {reason}"),
+        _ => format!("{doing}: {code}"),
+    };
+    let cause = Cause::new(message).with_code(format!("{code:?}"));
+    match help(code) {
+        Some(help) => cause.with_help(help),
+        None => cause,
+    }
+}
+
+fn help(code: RDKafkaErrorCode) -> Option<&'static str> {
+    use RDKafkaErrorCode as Code;
+    Some(match code {
+        Code::BrokerTransportFailure | Code::AllBrokersDown | Code::Resolve => {
+            "is the broker up, and are the bootstrap servers right?"
+        }
+        Code::Authentication | Code::SaslAuthenticationFailed => {
+            "check sasl.mechanisms, sasl.username and sasl.password in [kafka]"
+        }
+        Code::SSL => "check the ssl.* settings in [kafka]",
+        Code::TopicAuthorizationFailed => "grant READ (or WRITE) and DESCRIBE on the topic",
+        Code::GroupAuthorizationFailed => "grant READ on the group",
+        Code::TransactionalIdAuthorizationFailed => {
+            "grant WRITE and DESCRIBE on the transactional id"
+        }
+        Code::ClusterAuthorizationFailed => "grant IDEMPOTENT_WRITE (or CREATE) on the cluster",
+        Code::UnknownTopicOrPartition | Code::UnknownTopic => {
+            "create the topic, or name it in [create_topics]"
+        }
+        Code::MessageSizeTooLarge => {
+            "raise max.message.bytes of the topic, and message.max.bytes in [kafka]"
+        }
+        _ => return None,
+    })
+}
+
+/// The message itself can never be stored; everything else is an outage or a condition that somebody can mend.
+pub(crate) fn is_fault_of_message(code: RDKafkaErrorCode) -> bool {
+    use RDKafkaErrorCode as Code;
+    matches!(
+        code,
+        Code::MessageSizeTooLarge
+            | Code::InvalidMessageSize
+            | Code::InvalidRecord
+            | Code::InvalidTimestamp
+    )
+}
+
+/// The group has moved on: the caller's membership or generation is not the current one.
+pub(crate) fn is_rebalance(code: RDKafkaErrorCode) -> bool {
+    use RDKafkaErrorCode as Code;
+    matches!(
+        code,
+        Code::RebalanceInProgress
+            | Code::IllegalGeneration
+            | Code::UnknownMemberId
+            | Code::FencedInstanceId
+            | Code::FencedMemberEpoch
+            | Code::StaleMemberEpoch
+            | Code::AssignmentLost
+    )
+}

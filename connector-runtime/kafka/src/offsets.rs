@@ -1,0 +1,243 @@
+//! Offsets as Kafka knows them: the group's committed ones, a partition's ends, the first one at a time.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use connect_api::{Cause, TopicPartition};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::{Offset, TopicPartitionList};
+
+use crate::blocking::off_the_runtime;
+use crate::consumer::StartOffset;
+use crate::consumer_context::list_of;
+use crate::error::{cause, code_cause, is_rebalance};
+use crate::log::LogContext;
+use crate::settings::ClientSettings;
+
+/// How long one question to the cluster may take.
+pub(crate) const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+
+/// What the group has committed, `None` where nothing is.
+pub(crate) fn committed<C: ConsumerContext>(
+    client: &BaseConsumer<C>,
+    partitions: &[TopicPartition],
+) -> Result<HashMap<TopicPartition, Option<i64>>, Cause> {
+    let doing = "reading the group's offsets";
+    let answer = client
+        .committed_offsets(list_of(partitions), ANSWER_WITHIN)
+        .map_err(|error| cause(doing, &error))?;
+    partitions
+        .iter()
+        .map(|partition| {
+            let element = answer
+                .find_partition(&partition.topic, partition.partition)
+                .ok_or_else(|| Cause::new(format!("{doing}: no answer for {partition}")))?;
+            element.error().map_err(|error| cause(doing, &error))?;
+            let offset = match element.offset() {
+                Offset::Offset(offset) => Some(offset),
+                _ => None,
+            };
+            Ok((partition.clone(), offset))
+        })
+        .collect()
+}
+
+/// The first offset that Kafka has and the one after the last that readers of committed records get.
+pub(crate) fn watermarks<C: ConsumerContext>(
+    client: &BaseConsumer<C>,
+    partition: &TopicPartition,
+    timeout: Duration,
+) -> Result<(i64, i64), Cause> {
+    client
+        .fetch_watermarks(&partition.topic, partition.partition, timeout)
+        .map_err(|error| cause(&format!("asking for the offsets of {partition}"), &error))
+}
+
+/// For each partition the first offset whose record is not older than this (milliseconds since 1970); where all are
+/// older, the end.
+pub(crate) fn at_time<C: ConsumerContext>(
+    client: &BaseConsumer<C>,
+    partitions: &[TopicPartition],
+    time_ms: i64,
+) -> Result<HashMap<TopicPartition, i64>, Cause> {
+    let doing = "asking for the offsets at a time";
+    let mut question = TopicPartitionList::new();
+    for partition in partitions {
+        question
+            .add_partition_offset(
+                &partition.topic,
+                partition.partition,
+                // librdkafka takes no time before 1970, and every record is younger anyway.
+                Offset::Offset(time_ms.max(0)),
+            )
+            .map_err(|error| cause(doing, &error))?;
+    }
+    let answer = client
+        .offsets_for_times(question, ANSWER_WITHIN)
+        .map_err(|error| cause(doing, &error))?;
+    partitions
+        .iter()
+        .map(|partition| {
+            let element = answer
+                .find_partition(&partition.topic, partition.partition)
+                .ok_or_else(|| Cause::new(format!("{doing}: no answer for {partition}")))?;
+            element.error().map_err(|error| cause(doing, &error))?;
+            let offset = match element.offset() {
+                Offset::Offset(offset) => offset,
+                _ => watermarks(client, partition, ANSWER_WITHIN)?.1,
+            };
+            Ok((partition.clone(), offset))
+        })
+        .collect()
+}
+
+/// Where this start is, as a number.
+pub(crate) fn resolve<C: ConsumerContext>(
+    client: &BaseConsumer<C>,
+    partition: &TopicPartition,
+    start: StartOffset,
+) -> Result<i64, Cause> {
+    match start {
+        StartOffset::At(offset) => Ok(offset),
+        StartOffset::Earliest => Ok(watermarks(client, partition, ANSWER_WITHIN)?.0),
+        StartOffset::Latest => Ok(watermarks(client, partition, ANSWER_WITHIN)?.1),
+        StartOffset::Time(time_ms) => {
+            let found = at_time(client, std::slice::from_ref(partition), time_ms)?;
+            found.get(partition).copied().ok_or_else(|| {
+                Cause::new(format!(
+                    "asking for the offset at a time: no answer for {partition}"
+                ))
+            })
+        }
+    }
+}
+
+/// A group's offsets from outside: reads and writes them without joining, for `connect offsets`.
+pub struct GroupOffsets {
+    client: std::sync::Arc<BaseConsumer<LogContext>>,
+    group: String,
+    embedded: bool,
+}
+
+/// Who is in a group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupState {
+    /// Kafka's word: `Stable`, `Empty`, `Dead`, `PreparingRebalance`, …
+    pub state: String,
+    /// As `client.id (host)`.
+    pub members: Vec<String>,
+}
+
+impl GroupOffsets {
+    pub fn open(settings: &ClientSettings, group: &str) -> Result<GroupOffsets, Cause> {
+        let client = settings
+            .consumer("connect-offsets", group)
+            .create_with_context(LogContext::default())
+            .map_err(|error| cause("making a client for the group's offsets", &error))?;
+        Ok(GroupOffsets {
+            client: std::sync::Arc::new(client),
+            group: group.to_owned(),
+            embedded: settings.is_embedded(),
+        })
+    }
+
+    /// What the group has committed, `None` where nothing is.
+    pub async fn committed(
+        &self,
+        partitions: &[TopicPartition],
+    ) -> Result<HashMap<TopicPartition, Option<i64>>, Cause> {
+        let (client, partitions) = (self.client.clone(), partitions.to_vec());
+        off_the_runtime(move || committed(&client, &partitions)).await?
+    }
+
+    /// The first offset that Kafka has and the one after the last.
+    pub async fn watermarks(&self, partition: &TopicPartition) -> Result<(i64, i64), Cause> {
+        let (client, partition) = (self.client.clone(), partition.clone());
+        off_the_runtime(move || watermarks(&client, &partition, ANSWER_WITHIN)).await?
+    }
+
+    /// Where this start is in each partition, as a number.
+    pub async fn resolve(
+        &self,
+        partitions: &[TopicPartition],
+        start: StartOffset,
+    ) -> Result<HashMap<TopicPartition, i64>, Cause> {
+        let (client, partitions) = (self.client.clone(), partitions.to_vec());
+        off_the_runtime(move || {
+            partitions
+                .into_iter()
+                .map(|partition| Ok((partition.clone(), resolve(&client, &partition, start)?)))
+                .collect()
+        })
+        .await?
+    }
+
+    /// The group's members. The mock cluster cannot say: `None`.
+    pub async fn state(&self) -> Result<Option<GroupState>, Cause> {
+        if self.embedded {
+            return Ok(None);
+        }
+        let (client, group) = (self.client.clone(), self.group.clone());
+        let listed = off_the_runtime(move || {
+            client
+                .fetch_group_list(Some(&group), ANSWER_WITHIN)
+                .map(|list| {
+                    list.groups().first().map(|info| GroupState {
+                        state: info.state().to_owned(),
+                        members: info
+                            .members()
+                            .iter()
+                            .map(|member| {
+                                format!("{} ({})", member.client_id(), member.client_host())
+                            })
+                            .collect(),
+                    })
+                })
+        })
+        .await?;
+        listed.map_err(|error| cause("asking who is in the group", &error))
+    }
+
+    /// Writes the group's offsets. Refused by Kafka while the group has members, which would not notice.
+    pub async fn set(&self, offsets: &[(TopicPartition, i64)]) -> Result<(), Cause> {
+        let mut list = TopicPartitionList::new();
+        for (partition, offset) in offsets {
+            list.add_partition_offset(
+                &partition.topic,
+                partition.partition,
+                Offset::Offset(*offset),
+            )
+            .map_err(|error| cause("writing the group's offsets", &error))?;
+        }
+        if let Some(state) = self.state().await?
+            && !state.members.is_empty()
+        {
+            return Err(self.group_is_active(&state.members.join(", ")));
+        }
+        let client = self.client.clone();
+        match off_the_runtime(move || client.commit(&list, CommitMode::Sync)).await? {
+            Ok(()) => Ok(()),
+            Err(KafkaError::ConsumerCommit(code)) if is_rebalance(code) => {
+                Err(self.group_is_active("a member that joined just now"))
+            }
+            Err(error) => Err(cause("writing the group's offsets", &error)),
+        }
+    }
+
+    fn group_is_active(&self, members: &str) -> Cause {
+        code_cause(
+            "writing the group's offsets",
+            RDKafkaErrorCode::NonEmptyGroup,
+            Some(&format!("group {} is in use by {members}", self.group)),
+        )
+        .with_help("stop every `connect run` of this connector first, then set the offsets again")
+    }
+}
+
+impl Drop for GroupOffsets {
+    fn drop(&mut self) {
+        // The group was never joined: there is nothing to leave, and the client ends by itself.
+        tracing::trace!(group = self.group, "offsets client dropped");
+    }
+}

@@ -1,0 +1,166 @@
+//! Who runs a source: the member of its group that holds partition 0 of one topic.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use connect_api::Cause;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, RebalanceProtocol};
+use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::types::RDKafkaRespErr;
+use rdkafka::{ClientContext, Offset, TopicPartitionList};
+
+use crate::blocking::with_deadline;
+use crate::error::cause;
+use crate::log::LogFilter;
+use crate::settings::ClientSettings;
+
+/// Whether this process runs the source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ownership {
+    Owned,
+    /// Somebody else runs it, or nobody yet. So it is before the first event, too.
+    NotOwned,
+    /// The group cannot be asked; who owned goes on owning until told otherwise.
+    Waiting(Cause),
+}
+
+/// A member of a source's group. It reads nothing; holding the partition is all. Polling it keeps it a member: at least
+/// every few seconds.
+pub struct PartitionOwner {
+    client: BaseConsumer<OwnerContext>,
+    held: Arc<Mutex<Held>>,
+}
+
+#[derive(Debug, Default)]
+struct Held {
+    now: bool,
+    told: bool,
+}
+
+impl PartitionOwner {
+    /// Joins the group; does not wait for the cluster.
+    pub fn open(
+        settings: &ClientSettings,
+        group: &str,
+        topic: &str,
+        client_id: &str,
+    ) -> Result<PartitionOwner, Cause> {
+        let held = Arc::new(Mutex::new(Held::default()));
+        let context = OwnerContext {
+            held: held.clone(),
+            log: LogFilter::default(),
+        };
+        let client: BaseConsumer<OwnerContext> = settings
+            .member(client_id, group, Duration::from_secs(5))
+            .create_with_context(context)
+            .map_err(|error| cause("joining the source's group", &error))?;
+        client
+            .subscribe(&[topic])
+            .map_err(|error| cause("joining the source's group", &error))?;
+        Ok(PartitionOwner { client, held })
+    }
+
+    /// A change, or none within the timeout.
+    pub fn poll(&mut self, timeout: Duration) -> Option<Ownership> {
+        let polled = self.client.poll(timeout);
+        if let Some(change) = lock(&self.held).change() {
+            return Some(change);
+        }
+        match polled {
+            Some(Err(error)) => Some(Ownership::Waiting(cause(
+                "asking who runs the source",
+                &error,
+            ))),
+            _ => None,
+        }
+    }
+
+    /// Whether the partition is held as of the last poll.
+    pub fn owns(&self) -> bool {
+        lock(&self.held).now
+    }
+
+    /// Leaves the group, so that another takes over at once. False if that took longer than the deadline.
+    pub fn close(self, deadline: Duration) -> bool {
+        with_deadline(deadline, move || drop(self.client))
+    }
+}
+
+impl Held {
+    fn change(&mut self) -> Option<Ownership> {
+        if self.now == self.told {
+            return None;
+        }
+        self.told = self.now;
+        Some(if self.now {
+            Ownership::Owned
+        } else {
+            Ownership::NotOwned
+        })
+    }
+}
+
+fn lock(held: &Mutex<Held>) -> MutexGuard<'_, Held> {
+    held.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+struct OwnerContext {
+    held: Arc<Mutex<Held>>,
+    log: LogFilter,
+}
+
+impl OwnerContext {
+    /// Takes the partition and pauses it: its records are read by somebody else.
+    fn take(consumer: &BaseConsumer<Self>, list: &mut TopicPartitionList) -> KafkaResult<()> {
+        list.set_all_offsets(Offset::Offset(0))?;
+        match consumer.rebalance_protocol() {
+            RebalanceProtocol::Cooperative => consumer.incremental_assign(list)?,
+            RebalanceProtocol::None | RebalanceProtocol::Eager => consumer.assign(list)?,
+        }
+        consumer.pause(list)
+    }
+
+    fn give_back(consumer: &BaseConsumer<Self>, list: &TopicPartitionList) -> KafkaResult<()> {
+        match consumer.rebalance_protocol() {
+            RebalanceProtocol::Cooperative => consumer.incremental_unassign(list),
+            RebalanceProtocol::None | RebalanceProtocol::Eager => consumer.unassign(),
+        }
+    }
+}
+
+impl ClientContext for OwnerContext {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
+        self.log.log(level, facility, line);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        self.log.error(&error, reason);
+    }
+}
+
+impl ConsumerContext for OwnerContext {
+    fn rebalance(
+        &self,
+        consumer: &BaseConsumer<Self>,
+        what: RDKafkaRespErr,
+        list: &mut TopicPartitionList,
+    ) {
+        let holds_it = list
+            .elements()
+            .iter()
+            .any(|element| element.partition() == 0);
+        let taken = what == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
+        let done = if taken {
+            Self::take(consumer, list)
+        } else {
+            Self::give_back(consumer, list)
+        };
+        if let Err(error) = done {
+            tracing::warn!(%error, "changing the source's owner");
+        }
+        if holds_it {
+            lock(&self.held).now = taken;
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! The idempotent producer: dead letters, and whatever else is not part of a transaction.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use connect_api::{Cause, Failure, Outgoing};
+use rdkafka::producer::BaseProducer;
+
+use crate::blocking::{off_the_runtime, with_deadline};
+use crate::delivery::{Delivery, DeliveryContext, Outcome, trouble};
+use crate::error::cause;
+use crate::settings::ClientSettings;
+
+/// Sends batches, one at a time, each message once: idempotent, waits for all replicas, retries without end.
+pub struct Producer {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    client: BaseProducer<DeliveryContext>,
+    /// The batch that is under way, if the last wait ended before it did.
+    under_way: Mutex<Option<Delivery>>,
+}
+
+impl Producer {
+    pub fn open(settings: &ClientSettings, client_id: &str) -> Result<Producer, Cause> {
+        let mut config = settings.producer(client_id);
+        // An outage is waited for as long as the caller likes; a message that was given up could arrive nevertheless,
+        // and would then be there twice.
+        config.set("message.timeout.ms", "0");
+        let client = config
+            .create_with_context(DeliveryContext::default())
+            .map_err(|error| cause("making the producer", &error))?;
+        Ok(Producer {
+            inner: Arc::new(Inner {
+                client,
+                under_way: Mutex::new(None),
+            }),
+        })
+    }
+
+    /// Sends all and waits for every report; outcomes are in the order of the messages. `Retry` after the timeout means
+    /// that the batch is still under way: call `wait`, do not send it again.
+    pub async fn send_all(
+        &mut self,
+        messages: Vec<Outgoing>,
+        timeout: Duration,
+    ) -> Result<Vec<Outcome>, Failure> {
+        let inner = self.inner.clone();
+        off_the_runtime(move || inner.send_all(messages, timeout))
+            .await
+            .map_err(Failure::Fatal)?
+    }
+
+    /// Goes on waiting for the batch whose `send_all` or `wait` ended with `Retry`, or whose future was dropped. Without
+    /// one there are no outcomes.
+    pub async fn wait(&mut self, timeout: Duration) -> Result<Vec<Outcome>, Failure> {
+        let inner = self.inner.clone();
+        off_the_runtime(move || inner.wait(timeout))
+            .await
+            .map_err(Failure::Fatal)?
+    }
+
+    /// As `send_all`, on the caller's thread.
+    pub fn send_all_blocking(
+        &mut self,
+        messages: Vec<Outgoing>,
+        timeout: Duration,
+    ) -> Result<Vec<Outcome>, Failure> {
+        self.inner.send_all(messages, timeout)
+    }
+
+    /// Ends the client off the runtime. False if that took longer than the deadline.
+    pub fn close(self, deadline: Duration) -> bool {
+        with_deadline(deadline, move || drop(self.inner))
+    }
+}
+
+impl Inner {
+    fn send_all(
+        &self,
+        messages: Vec<Outgoing>,
+        timeout: Duration,
+    ) -> Result<Vec<Outcome>, Failure> {
+        let mut under_way = self
+            .under_way
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if under_way.is_some() {
+            return Err(Failure::Fatal(Cause::new(
+                "a batch is still under way: wait for it before sending the next",
+            )));
+        }
+        *under_way = Some(Delivery::begin(&self.client, messages));
+        self.drive(&mut under_way, timeout)
+    }
+
+    fn wait(&self, timeout: Duration) -> Result<Vec<Outcome>, Failure> {
+        let mut under_way = self
+            .under_way
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        self.drive(&mut under_way, timeout)
+    }
+
+    fn drive(
+        &self,
+        under_way: &mut Option<Delivery>,
+        timeout: Duration,
+    ) -> Result<Vec<Outcome>, Failure> {
+        let Some(delivery) = under_way else {
+            return Ok(Vec::new());
+        };
+        let deadline = Instant::now() + timeout;
+        let Some(reports) = delivery.drive_fairly(&self.client, deadline) else {
+            return Err(Failure::Retry(trouble(&self.client, timeout)));
+        };
+        let messages = under_way
+            .take()
+            .map(Delivery::into_messages)
+            .unwrap_or_default();
+        Ok(messages
+            .iter()
+            .zip(reports)
+            .map(|(message, report)| report.outcome(&message.topic))
+            .collect())
+    }
+}
