@@ -5,7 +5,7 @@ use std::time::Duration;
 use connect_tests::kafka::Topic;
 use connect_tests::load::{SteadyLoad, produce_payments};
 use connect_tests::process::Launch;
-use connect_tests::servers;
+use connect_tests::{eventually, servers};
 
 use crate::payments;
 
@@ -35,15 +35,17 @@ async fn a_partition_added_under_load_is_read_from_its_first_record() {
     let topic = Topic::create("growing", 2).await;
     let database = payments::database().await;
     let folder = payments::folder();
-    // New partitions are found when librdkafka asks for metadata again, which is every five minutes by default.
-    folder.settings("[kafka]\n\"topic.metadata.refresh.interval.ms\" = 1000\n");
     // `latest` is about a first start only: a later partition begins at its first record all the same.
     folder.connector(
         "growing",
-        payments::connector(&topic, "start = \"earliest\"", ""),
+        payments::connector(&topic, "start = \"latest\"", ""),
     );
-    let load = SteadyLoad::start(&topic, 2, 2_000.0);
     let mut process = Launch::run(&folder).database(database.url()).start();
+    eventually("the start is stored", payments::SETTLED, async || {
+        (database.count("connect_progress").await == 2).then_some(())
+    })
+    .await;
+    let load = SteadyLoad::start(&topic, 2, 2_000.0);
     payments::rows(&database, 2_000).await;
     topic.grow_to(5).await;
     load.spread_over(5);

@@ -10,9 +10,15 @@
 mod bad_records;
 mod beginnings;
 mod configuration;
+mod embedded;
 mod harness;
 mod outages;
 mod payments;
+mod registry;
+mod sales;
+mod secrets;
 mod sharing;
+mod shipped;
 mod stdout;
 mod stopping;
+mod users;

@@ -1,0 +1,165 @@
+//! How fast: one table of what a connector moves, beside what the same server takes when nothing else is done. Run by
+//! `dev/bench`; never a test, because a machine's mood is no failure.
+
+// A benchmark that cannot go on stops with the place where it happened, and its table is its output.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr
+)]
+
+mod binary;
+mod connector;
+mod limits;
+mod sale;
+
+use std::time::Duration;
+
+use connect_tests::database::Database;
+use connect_tests::kafka::Topic;
+use connect_tests::load::Producer;
+use sqlx::PgPool;
+
+use crate::connector::Measured;
+use crate::sale::{COLUMNS, Sale};
+
+const PARTITIONS: u64 = 6;
+
+struct Options {
+    records: u64,
+    tasks: u32,
+}
+
+fn options() -> Options {
+    let mut options = Options {
+        records: 2_000_000,
+        tasks: 2,
+    };
+    let mut words = std::env::args().skip(1);
+    while let Some(word) = words.next() {
+        let number = words.next().and_then(|number| number.parse::<u32>().ok());
+        match (word.as_str(), number) {
+            ("--records", Some(number)) => options.records = number.into(),
+            ("--tasks", Some(number)) => options.tasks = number,
+            _ => {
+                eprintln!("usage: dev/bench [--records 2000000] [--tasks 2]");
+                std::process::exit(2);
+            }
+        }
+    }
+    options
+}
+
+#[tokio::main]
+async fn main() {
+    let options = options();
+    let records = options.records;
+    eprintln!("producing {records} records into {PARTITIONS} partitions");
+    let topic = Topic::create("bench", i32::try_from(PARTITIONS).expect("few")).await;
+    produce(&topic, records).await;
+
+    eprintln!("the limits");
+    let batches = limits::encode(records);
+    let database = fresh("").await;
+    let one_copy = limits::one_copy(&pool(&database).await, &batches).await;
+    database.remove().await;
+    let database = fresh("").await;
+    let copy = limits::copy_in_batches(&pool(&database).await, &batches).await;
+    database.remove().await;
+    drop(batches);
+    let database = fresh("PRIMARY KEY").await;
+    let upsert = limits::upsert_in_batches(&pool(&database).await, records).await;
+    database.remove().await;
+
+    eprintln!("the connector");
+    let mut measured = Vec::new();
+    for (mode, key) in [("insert", ""), ("upsert", "PRIMARY KEY")] {
+        let database = fresh(key).await;
+        measured.push(connector::measure(&topic, &database, records, mode, options.tasks).await);
+        database.remove().await;
+    }
+    let nothing = Topic::create("bench-idle", 1).await;
+    let database = fresh("").await;
+    let idle_mib = connector::idle_mib(&nothing, &database).await;
+    database.remove().await;
+
+    let rate = |spent: Duration| records as f64 / spent.as_secs_f64();
+    println!(
+        "{records} records, {PARTITIONS} partitions, {} tasks",
+        options.tasks
+    );
+    println!();
+    println!("| | rows/s | of its limit | client CPU s per million | peak RSS MiB | first row s |");
+    println!("|---|---|---|---|---|---|");
+    println!("| limit: one binary COPY | {:.0} | | | | |", rate(one_copy));
+    println!(
+        "| limit: binary COPY, 5,000 rows a transaction | {:.0} | | | | |",
+        rate(copy)
+    );
+    println!(
+        "| limit: UNNEST upsert, 5,000 rows a transaction | {:.0} | | | | |",
+        rate(upsert)
+    );
+    print("connect, insert", &measured[0], rate(copy));
+    print("connect, upsert", &measured[1], rate(upsert));
+    println!();
+    println!(
+        "insert is {:.2} of the one COPY; idle RSS {idle_mib:.0} MiB",
+        measured[0].rows_a_second / rate(one_copy)
+    );
+}
+
+fn print(name: &str, measured: &Measured, limit: f64) {
+    println!(
+        "| {name} | {:.0} | {:.2} | {:.2} | {:.0} | {:.2} |",
+        measured.rows_a_second,
+        measured.rows_a_second / limit,
+        measured.cpu_seconds_a_million,
+        measured.peak_mib,
+        measured.first_row.as_secs_f64()
+    );
+}
+
+async fn produce(topic: &Topic, records: u64) {
+    let topic = topic.clone();
+    let acknowledged = tokio::task::spawn_blocking(move || {
+        let producer = Producer::new();
+        for n in 0..records {
+            let sale = Sale::number(n);
+            let partition = i32::try_from(n % PARTITIONS).expect("few");
+            producer.send(
+                &topic,
+                partition,
+                &sale.sale_id,
+                sale.json().as_bytes(),
+                b"",
+            );
+        }
+        producer.finish()
+    });
+    let ledger = acknowledged.await.expect("the load ends");
+    assert_eq!(ledger.len() as u64, records, "every record acknowledged");
+}
+
+/// A database of its own with the table; the table is new for every run.
+async fn fresh(key: &str) -> Database {
+    let columns = COLUMNS.map(|(name, kind)| {
+        let key = if name == "sale_id" { key } else { "" };
+        format!("{name} {kind} NOT NULL {key}")
+    });
+    let database = Database::create().await;
+    database
+        .execute(&format!("CREATE TABLE sales ({})", columns.join(", ")))
+        .await;
+    // What an earlier run left to be written must not slow this one down.
+    database.execute("CHECKPOINT").await;
+    database
+}
+
+async fn pool(database: &Database) -> PgPool {
+    PgPool::connect(&database.url())
+        .await
+        .expect("a connection")
+}

@@ -1,0 +1,211 @@
+//! Contracts in a schema registry: JSON Schema and Avro, and what happens to an id that nobody registered.
+
+use std::time::Duration;
+
+use connect_tests::checker::{Digest, Evidence, Ledger, Verdict};
+use connect_tests::folder::Folder;
+use connect_tests::kafka::{Isolation, Topic};
+use connect_tests::load::{Payment, Payments, Producer};
+use connect_tests::process::Launch;
+use connect_tests::registry::{framed, register};
+use connect_tests::{eventually, servers};
+use serde_json::{Value, json};
+
+use crate::payments;
+
+/// An id that no registry of a test ever gives away.
+const UNKNOWN: u32 = 2_000_000_000;
+
+fn avro_schema() -> Value {
+    json!({
+        "type": "record",
+        "name": "Payment",
+        "fields": [
+            { "name": "id", "type": "string" },
+            { "name": "sequence", "type": "long" },
+            { "name": "account", "type": "string" },
+            {
+                "name": "amount",
+                "type": { "type": "bytes", "logicalType": "decimal", "precision": 12, "scale": 2 }
+            },
+            { "name": "note", "type": ["null", "string"] }
+        ]
+    })
+}
+
+/// A zigzag varint.
+fn long(number: i64) -> Vec<u8> {
+    let mut rest = ((number << 1) ^ (number >> 63)).cast_unsigned();
+    let mut bytes = Vec::new();
+    while rest >= 0x80 {
+        bytes.push(u8::try_from(rest & 0x7f).unwrap() | 0x80);
+        rest >>= 7;
+    }
+    bytes.push(u8::try_from(rest).unwrap());
+    bytes
+}
+
+fn bytes(content: &[u8]) -> Vec<u8> {
+    [
+        long(i64::try_from(content.len()).unwrap()),
+        content.to_vec(),
+    ]
+    .concat()
+}
+
+fn avro(payment: &Payment) -> Vec<u8> {
+    [
+        bytes(payment.id.as_bytes()),
+        long(i64::try_from(payment.sequence).unwrap()),
+        bytes(payment.account.as_bytes()),
+        bytes(&payment.cents.to_be_bytes()),
+        long(1),
+        bytes(payment.note.as_bytes()),
+    ]
+    .concat()
+}
+
+fn json_bytes(payment: &Payment) -> Vec<u8> {
+    payment.json().into_bytes()
+}
+
+/// A thousand payments, number 500 with an id that the registry does not know.
+async fn produce(topic: &Topic, id: u32, encode: fn(&Payment) -> Vec<u8>) -> Ledger {
+    let topic = topic.clone();
+    tokio::task::spawn_blocking(move || {
+        let producer = Producer::new();
+        for payment in Payments::seeded(5).take(1_000) {
+            let partition = i32::try_from(payment.sequence % 2).unwrap();
+            if payment.sequence == 500 {
+                let value = framed(UNKNOWN, &encode(&payment));
+                producer.send(&topic, partition, &payment.id, &value, &value);
+            } else {
+                let value = framed(id, &encode(&payment));
+                producer.send(
+                    &topic,
+                    partition,
+                    &payment.id,
+                    &value,
+                    payment.content().as_bytes(),
+                );
+            }
+        }
+        producer.finish()
+    })
+    .await
+    .unwrap()
+}
+
+fn registry_folder(topic: &Topic, dead: &Topic, format: &str) -> Folder {
+    let folder = payments::folder();
+    folder.settings(format!("[registry]\nurl = \"{}\"\n", servers::registry()));
+    let text = payments::connector(topic, "", &payments::tolerant(dead)).replace(
+        "format = \"json\"\nschema = \"../schemas/payment.json\"",
+        &format!("format = \"{format}\"\nregistry = {{}}"),
+    );
+    folder.connector(&format!("registry-{format}"), text);
+    folder
+}
+
+async fn from_the_registry(
+    format: &str,
+    kind: &str,
+    schema: &Value,
+    encode: fn(&Payment) -> Vec<u8>,
+) {
+    let _turn = servers::shared().await;
+    let topic = Topic::create(&format!("registry-{format}"), 2).await;
+    let dead = Topic::create(&format!("registry-{format}-dlq"), 1).await;
+    let database = payments::database().await;
+    let id = register(&format!("{}-value", topic.name()), kind, schema).await;
+    let ledger = produce(&topic, id, encode).await;
+    let folder = registry_folder(&topic, &dead, format);
+    let mut process = Launch::run(&folder).database(database.url()).start();
+    eventually("a dead letter", Duration::from_secs(40), async || {
+        (!dead.read(Isolation::Committed).await.is_empty()).then_some(())
+    })
+    .await;
+    payments::verdict(&ledger, &database, Some(&dead))
+        .await
+        .assert_clean();
+    let letters = dead.read(Isolation::Committed).await;
+    assert_eq!(letters.len(), 1);
+    let message = letters[0]
+        .header("__connect.errors.exception.message")
+        .unwrap();
+    assert!(message.contains(&UNKNOWN.to_string()), "{message}");
+    assert_eq!(process.stop(Duration::from_secs(30)).await, 0);
+    database.remove().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn json_schema_of_the_registry_and_an_unknown_id() {
+    let schema = serde_json::from_str(Payments::schema()).unwrap();
+    from_the_registry("json", "JSON", &schema, json_bytes).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn avro_of_the_registry_and_an_unknown_id() {
+    from_the_registry("avro", "AVRO", &avro_schema(), avro).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_registry_that_is_down_is_waited_for_and_is_no_record_s_fault() {
+    let _turn = servers::alone().await;
+    let topic = Topic::create("registry-down", 2).await;
+    let dead = Topic::create("registry-down-dlq", 1).await;
+    let database = payments::database().await;
+    let folder = registry_folder(&topic, &dead, "json");
+    servers::operate("stop", "registry").await;
+    // A registry in memory forgets: what is registered after it is back gets the number 1 again.
+    let ledger = produce_known(&topic, 1).await;
+    let mut process = Launch::run(&folder).database(database.url()).start();
+    eventually(
+        "it says what it waits for",
+        Duration::from_secs(40),
+        async || process.stderr().contains("registry").then_some(()),
+    )
+    .await;
+    servers::operate("start", "registry").await;
+    let schema = serde_json::from_str(Payments::schema()).unwrap();
+    let id = register(&format!("{}-value", topic.name()), "JSON", &schema).await;
+    assert_eq!(id, 1);
+    payments::verdict(&ledger, &database, Some(&dead))
+        .await
+        .assert_clean();
+    assert!(
+        payments::dead_letters(&dead).await.is_empty(),
+        "an outage is no record's fault"
+    );
+    assert_eq!(process.stop(Duration::from_secs(30)).await, 0);
+    database.remove().await;
+}
+
+async fn produce_known(topic: &Topic, id: u32) -> Ledger {
+    let topic = topic.clone();
+    tokio::task::spawn_blocking(move || {
+        let producer = Producer::new();
+        for payment in Payments::seeded(5).take(200) {
+            let value = framed(id, payment.json().as_bytes());
+            producer.send(&topic, 0, &payment.id, &value, payment.content().as_bytes());
+        }
+        producer.finish()
+    })
+    .await
+    .unwrap()
+}
+
+/// The encoder above is right: the checker relies on it.
+#[test]
+fn avro_numbers_are_zigzag_varints() {
+    for (number, expected) in [
+        (0, vec![0]),
+        (-1, vec![1]),
+        (1, vec![2]),
+        (64, vec![0x80, 1]),
+    ] {
+        assert_eq!(long(number), expected);
+    }
+    let nothing = Verdict::reconcile(&Ledger::default(), &Evidence::default());
+    assert!(nothing.is_clean() && Digest::of("a") != Digest::of("b"));
+}
