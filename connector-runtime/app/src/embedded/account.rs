@@ -1,0 +1,120 @@
+//! Who runs the server: PostgreSQL refuses root.
+
+use std::os::unix::fs::chown;
+use std::path::Path;
+
+use connect_api::Cause;
+use tokio::process::Command;
+
+/// Ourselves, or somebody unprivileged where we are root.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Account {
+    /// `None`: the user who started us.
+    other: Option<User>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct User {
+    name: String,
+    uid: u32,
+    gid: u32,
+}
+
+impl Account {
+    pub(super) async fn choose() -> Result<Account, Cause> {
+        // The standard library knows no user ids without `unsafe`; every Unix has this program.
+        let output = Command::new("id").arg("-u").output().await;
+        let uid = output
+            .ok()
+            .and_then(|output| String::from_utf8(output.stdout).ok());
+        if uid.as_deref().map(str::trim) != Some("0") {
+            return Ok(Account { other: None });
+        }
+        let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+        let user = unprivileged(&users).ok_or_else(|| {
+            Cause::new("PostgreSQL refuses to run as root, and /etc/passwd names nobody else")
+                .with_help("run as another user, or without --embedded on a PostgreSQL of your own")
+        })?;
+        Ok(Account { other: Some(user) })
+    }
+
+    /// Whether the server runs as somebody else than we do.
+    pub(super) fn is_other(&self) -> bool {
+        self.other.is_some()
+    }
+
+    /// A command that this account will run, in a folder that it can enter.
+    pub(super) fn command(&self, program: &Path, folder: &Path) -> Command {
+        let mut command = Command::new(program);
+        command.current_dir(folder);
+        if let Some(user) = &self.other {
+            command
+                .uid(user.uid)
+                .gid(user.gid)
+                .env("HOME", folder)
+                .env("USER", &user.name);
+        }
+        command
+    }
+
+    /// Makes a file of ours this account's.
+    pub(super) fn give(&self, path: &Path) -> std::io::Result<()> {
+        match &self.other {
+            Some(user) => chown(path, Some(user.uid), Some(user.gid)),
+            None => Ok(()),
+        }
+    }
+}
+
+/// `postgres`, else `nobody`, else anybody who is not root, from the lines of /etc/passwd.
+fn unprivileged(passwd: &str) -> Option<User> {
+    let users: Vec<User> = passwd.lines().filter_map(parse_user).collect();
+    let named = |name: &str| users.iter().find(|user| user.name == name);
+    named("postgres")
+        .or_else(|| named("nobody"))
+        .or_else(|| users.first())
+        .cloned()
+}
+
+fn parse_user(line: &str) -> Option<User> {
+    let mut fields = line.split(':');
+    let name = fields.next()?.to_owned();
+    let _password = fields.next()?;
+    let uid = fields.next()?.parse().ok()?;
+    let gid = fields.next()?.parse().ok()?;
+    (uid != 0).then_some(User { name, uid, gid })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(passwd: &str, expected: Option<(&str, u32, u32)>) {
+        let found = unprivileged(passwd);
+        let found = found
+            .as_ref()
+            .map(|user| (user.name.as_str(), user.uid, user.gid));
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn choice_of_user() {
+        let root = "root:x:0:0:root:/root:/bin/bash\n";
+        let nobody = "nobody:x:65534:65533:nobody:/:/bin/false\n";
+        let postgres = "postgres:x:101:104::/var/lib/postgresql:/bin/bash\n";
+        check("", None);
+        check(root, None);
+        check("broken\n:::\na:x:y:z\n", None);
+        check(&format!("{root}{nobody}"), Some(("nobody", 65534, 65533)));
+        check(
+            &format!("{root}{nobody}{postgres}"),
+            Some(("postgres", 101, 104)),
+        );
+        check(
+            "toor:x:0:0::/:/bin/sh\nann:x:1000:1000::/home/ann:/bin/sh\n",
+            Some(("ann", 1000, 1000)),
+        );
+        check("postgres:x:0:0::/:/bin/sh\n", None);
+    }
+}

@@ -1,0 +1,90 @@
+//! A private PostgreSQL for `run --embedded`: started with the program, stopped with the program.
+//!
+//! The road of [`EmbeddedPostgres::start`]: take the folder for ourselves → choose who runs the server (never root) →
+//! find its programs, or fetch them → stop what a killed run left behind → an empty cluster, unless the old one is
+//! kept → start the server on a free loopback port → write the address where only its owner can read it.
+//!
+//! Nothing here may be needed for correctness: it is for trying out.
+
+mod account;
+mod fetch;
+mod folder;
+mod programs;
+mod server;
+
+use std::path::{Path, PathBuf};
+
+use connect_api::{Cause, Secret};
+
+use account::Account;
+use folder::Folder;
+use programs::Programs;
+use server::Server;
+
+/// A running PostgreSQL. Dropping it ends the server too, a moment later; [`stop`](Self::stop) waits for the end.
+pub struct EmbeddedPostgres {
+    url: Secret,
+    programs: Programs,
+    server: Server,
+    /// Last, so that the folder is free only after the server was told to end.
+    folder: Folder,
+}
+
+impl EmbeddedPostgres {
+    /// Starts a server that belongs to `directory` (`.connect` in the current folder): with an empty database, or with
+    /// that of the last run if it is to be kept.
+    pub async fn start(directory: &Path, keep: bool) -> Result<EmbeddedPostgres, Cause> {
+        let account = Account::choose().await?;
+        let folder = Folder::take(directory, &account)?;
+        let programs = Programs::find_or_fetch(&account).await?;
+        server::stop_leftover(&folder.data()).await?;
+        if !keep {
+            folder.empty()?;
+        }
+        let password = match folder.kept_password()? {
+            Some(password) => {
+                folder.require_version(&programs)?;
+                password
+            }
+            None => server::create_cluster(&programs, &account, &folder).await?,
+        };
+        let server = Server::start(&programs, &account, &folder).await?;
+        let port = server.port();
+        let url = format!(
+            "postgres://{}:{password}@127.0.0.1:{port}/postgres",
+            server::SUPERUSER
+        );
+        folder.write_url(&url)?;
+        let url = Secret::parse(&url).map_err(Cause::new)?;
+        Ok(EmbeddedPostgres {
+            url,
+            programs,
+            server,
+            folder,
+        })
+    }
+
+    /// Where it listens, password included.
+    pub fn url(&self) -> &Secret {
+        &self.url
+    }
+
+    /// The file that holds [`url`](Self::url), for `psql "$(cat FILE)"`.
+    pub fn url_file(&self) -> PathBuf {
+        self.folder.url_file()
+    }
+
+    /// Which PostgreSQL it is, such as `17.6 of this machine`.
+    pub fn version(&self) -> String {
+        self.programs.to_string()
+    }
+
+    /// Ends the server and waits until it is gone.
+    pub async fn stop(self) {
+        self.server.stop().await;
+        self.folder.remove_url();
+    }
+}
+
+#[cfg(test)]
+mod tests;
