@@ -6,9 +6,10 @@ pub type LeafCheck = fn(&str) -> Result<(), String>;
 
 /// Every leaf format with its parser, for a validator to register.
 pub fn leaf_formats() -> Vec<(&'static str, LeafCheck)> {
-    use crate::{path, predicate, reference, units};
+    use crate::{field, path, predicate, reference, units};
     vec![
         ("field-path", |text| path::FieldPath::parse(text).map(drop)),
+        ("field", |text| field::Field::parse(text).map(drop)),
         ("elements-path", |text| {
             path::ElementsPath::parse(text).map(drop)
         }),

@@ -4,6 +4,7 @@
 
 mod check;
 mod failure;
+mod field;
 mod finding;
 pub mod leaf;
 mod path;
@@ -21,6 +22,7 @@ mod value;
 pub use async_trait::async_trait;
 pub use check::{CheckContext, Contract, ContractField, ContractPlace, Presence};
 pub use failure::{Cause, Failure, Refusal, Result};
+pub use field::Field;
 pub use finding::{Explanation, Finding, Severity};
 pub use path::{ElementsPath, FieldPath, PathRoot, PathStep};
 pub use predicate::Predicate;

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use connect_api::{
-    Element, ElementsPath, FieldPath, Header, JsonLimits, Key, Origin, PathStep, Record, Reference,
-    Resolved, Value,
+    Element, ElementsPath, Field, FieldPath, Header, JsonLimits, Key, Origin, PathStep, Record,
+    Reference, Resolved, Value,
 };
 
 fn value(text: &str) -> Value {
@@ -350,5 +350,40 @@ fn unknown_references_are_refused() {
             needs_element,
             "{text}"
         );
+    }
+}
+
+#[test]
+fn a_field_is_a_name_or_a_path() {
+    for (text, path, member) in [
+        ("total", "$.total", Some("total")),
+        ("odd name", "$['odd name']", Some("odd name")),
+        ("ünï", "$['ünï']", Some("ünï")),
+        ("it's", r"$['it\'s']", Some("it's")),
+        ("0", "$['0']", Some("0")),
+        ("$.store.id", "$.store.id", None),
+        ("$['a.b']", "$['a.b']", Some("a.b")),
+        ("$.items[0]", "$.items[0]", None),
+        ("$", "$", None),
+    ] {
+        let field = Field::parse(text).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(field.to_string(), path);
+        assert_eq!(field.member_name(), member, "{text}");
+    }
+    for (text, expected) in [
+        ("", "a field has a name"),
+        ("store.id", "a path starts with `$`, as in `$.store.id`"),
+        (
+            "store.id",
+            "a member with that very name is `$['store.id']`",
+        ),
+        ("items[0]", "is not the name of a field"),
+        ("#topic", "is not the name of a field"),
+        ("@.sku", "is not the name of a field"),
+        ("$.items[*]", "several places"),
+        ("$.", "RFC 9535"),
+    ] {
+        let error = Field::parse(text).unwrap_err();
+        assert!(error.contains(expected), "{text}: {error}");
     }
 }

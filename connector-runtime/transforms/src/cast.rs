@@ -1,0 +1,343 @@
+//! `cast`: gives fields another type, to the last digit.
+
+use std::collections::BTreeMap;
+
+use connect_api::{
+    Cause, Field, Finding, Kind, Record, Step, Transform, TransformPlugin, Value, ValueRef,
+};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::part::{self, Part};
+
+/// See the module.
+pub struct Cast;
+
+/// Gives fields another type. What does not fit exactly is the record's fault, never rounded or cut. `null` stays
+/// `null`, and a missing field stays missing.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Types by field: `{ price = "float", "$.store.id" = "string" }`. `$` is the whole value or key.
+    #[schemars(extend("minProperties" = 1))]
+    fields: BTreeMap<String, Type>,
+    /// Whether the fields are those of the value or of the key.
+    #[serde(default)]
+    on: Part,
+}
+
+/// A type to cast to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum Type {
+    String,
+    Int,
+    Float,
+    Bool,
+}
+
+/// A built `cast`.
+pub struct CastFields {
+    fields: Vec<(Field, Type)>,
+    on: Part,
+}
+
+impl TransformPlugin for Cast {
+    const NAME: &'static str = "cast";
+    const ABOUT: &'static str = "gives fields another type";
+    const EXAMPLE: &'static str = r#"[[transforms]]
+type   = "cast"
+fields = { price = "float", store_id = "string" }
+"#;
+    type Config = Config;
+    type Transform = CastFields;
+
+    fn build(config: &Config) -> Result<CastFields, Finding> {
+        let mut fields = Vec::new();
+        for (field, to) in &config.fields {
+            fields.push((part::parse_key("/fields", field)?, *to));
+        }
+        Ok(CastFields {
+            fields,
+            on: config.on,
+        })
+    }
+}
+
+impl Transform for CastFields {
+    fn apply(&mut self, record: Record) -> Result<Step, Cause> {
+        self.on.edit(record, |part| {
+            for (field, to) in &self.fields {
+                let Some(place) = field.get(part) else {
+                    continue;
+                };
+                let Some(cast) = to
+                    .cast(place)
+                    .map_err(|reason| cannot(field, *to, reason))?
+                else {
+                    continue;
+                };
+                part::insert(part, field, cast)?;
+            }
+            Ok(())
+        })
+    }
+
+    fn uses_key(&self) -> bool {
+        self.on.is_key()
+    }
+}
+
+fn cannot(field: &Field, to: Type, reason: &str) -> Cause {
+    let to = match to {
+        Type::String => "string",
+        Type::Int => "int",
+        Type::Float => "float",
+        Type::Bool => "bool",
+    };
+    Cause::new(format!("cannot cast {field} to {to}: {reason}"))
+}
+
+impl Type {
+    /// `None` where nothing changes.
+    fn cast(self, place: ValueRef<'_>) -> Result<Option<Value>, &'static str> {
+        match (self, place.kind()) {
+            (_, Kind::Null)
+            | (Type::String, Kind::String(_))
+            | (Type::Float, Kind::Number(_))
+            | (Type::Bool, Kind::Bool(_)) => Ok(None),
+            (_, Kind::Array(_)) => Err("it is an array"),
+            (_, Kind::Object(_)) => Err("it is an object"),
+
+            (Type::String, Kind::Number(number)) => Ok(Some(Value::string(number.as_str()))),
+            (Type::String, Kind::Bool(true)) => Ok(Some(Value::string("true"))),
+            (Type::String, Kind::Bool(false)) => Ok(Some(Value::string("false"))),
+
+            (Type::Int, Kind::Number(number)) => whole(number.as_str())
+                .map(Some)
+                .ok_or("it is a number with a fraction, or with an exponent beyond 1000"),
+            (Type::Int, Kind::String(text)) => number(text)
+                .and_then(|digits| whole(&digits))
+                .map(Some)
+                .ok_or("it is text that is not a whole number"),
+            (Type::Int, Kind::Bool(boolean)) => Ok(Some(Value::integer(boolean.into()))),
+
+            (Type::Float, Kind::String(text)) => number(text)
+                .and_then(|digits| Value::number(&digits))
+                .map(Some)
+                .ok_or("it is text that is not a number"),
+            (Type::Float, Kind::Bool(boolean)) => Ok(Some(Value::integer(boolean.into()))),
+
+            (Type::Bool, Kind::Number(number)) => match number.as_f64() {
+                1.0 => Ok(Some(Value::boolean(true))),
+                0.0 => Ok(Some(Value::boolean(false))),
+                _ => Err("it is a number other than 0 and 1"),
+            },
+            (Type::Bool, Kind::String(text)) => match text.trim() {
+                text if text.eq_ignore_ascii_case("true") || text == "1" => {
+                    Ok(Some(Value::boolean(true)))
+                }
+                text if text.eq_ignore_ascii_case("false") || text == "0" => {
+                    Ok(Some(Value::boolean(false)))
+                }
+                _ => Err("it is text other than true, false, 1 and 0"),
+            },
+        }
+    }
+}
+
+/// Text as the digits of a JSON number: blanks around it, a plus and leading zeros are dropped.
+fn number(text: &str) -> Option<String> {
+    let text = text.trim();
+    let (sign, digits) = match text.strip_prefix('-') {
+        Some(digits) => ("-", digits),
+        None => ("", text.strip_prefix('+').unwrap_or(text)),
+    };
+    if !digits.starts_with(|first: char| first.is_ascii_digit()) {
+        return None;
+    }
+    let zeros = digits.len() - digits.trim_start_matches('0').len();
+    let rest = digits.get(zeros..).unwrap_or_default();
+    // One zero stays where no other digit stands before the point.
+    let zero = match rest.starts_with(|next: char| next.is_ascii_digit()) {
+        false if zeros > 0 => "0",
+        _ => "",
+    };
+    let digits = format!("{sign}{zero}{rest}");
+    Value::number(&digits).map(|_| digits)
+}
+
+/// The digits of a JSON number as an integer with all its digits, if it is whole: `1e3` is `1000`, `2.50` is none.
+fn whole(digits: &str) -> Option<Value> {
+    const LARGEST_EXPONENT: i64 = 1_000;
+    let (mantissa, exponent) = match digits.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) => (mantissa, exponent.parse::<i64>().ok()?),
+        None => (digits, 0),
+    };
+    let (integer, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    if exponent.abs() > LARGEST_EXPONENT {
+        return None;
+    }
+    let (sign, integer) = match integer.strip_prefix('-') {
+        Some(integer) => ("-", integer),
+        None => ("", integer),
+    };
+    let significant = format!("{integer}{fraction}");
+    // Where the point falls in `significant`, and what is behind it.
+    let point = integer.len() as i64 + exponent;
+    let kept = usize::try_from(point).unwrap_or(0).min(significant.len());
+    let (kept, behind) = significant.split_at_checked(kept)?;
+    if behind.bytes().any(|digit| digit != b'0') {
+        return None;
+    }
+    let missing = usize::try_from(point - significant.len() as i64).unwrap_or(0);
+    let all = format!("{kept}{}", "0".repeat(missing));
+    match all.trim_start_matches('0') {
+        "" => Some(Value::integer(0)),
+        all => Value::number(&format!("{sign}{all}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::part::testing::{check, check_refused};
+
+    #[track_caller]
+    fn check_cast(to: &str, start: &str, expected: &str) {
+        let expected = match expected.starts_with('!') {
+            true => expected.to_owned(),
+            false => format!(r#"{{"a":{expected}}}"#),
+        };
+        let config = format!("fields = {{ a = '{to}' }}");
+        check::<Cast>(&config, &format!(r#"{{"a":{start}}}"#), &expected);
+    }
+
+    #[test]
+    fn string() {
+        for (start, expected) in [
+            ("1.50", r#""1.50""#),
+            ("12345678901234567890.10", r#""12345678901234567890.10""#),
+            ("1e3", r#""1e3""#),
+            ("true", r#""true""#),
+            ("false", r#""false""#),
+            (r#""x""#, r#""x""#),
+            ("null", "null"),
+            ("[1]", "!cannot cast $.a to string: it is an array"),
+            ("{}", "!it is an object"),
+        ] {
+            check_cast("string", start, expected);
+        }
+    }
+
+    #[test]
+    fn int() {
+        for (start, expected) in [
+            ("7", "7"),
+            ("-7", "-7"),
+            (
+                "123456789012345678901234567890",
+                "123456789012345678901234567890",
+            ),
+            ("7.0", "7"),
+            ("-7.000", "-7"),
+            ("1e3", "1000"),
+            ("1.25e2", "125"),
+            ("1.250e1", "!a number with a fraction"),
+            ("1200e-2", "12"),
+            ("1200e-3", "!a number with a fraction"),
+            ("0.0", "0"),
+            ("-0", "0"),
+            ("0e5", "0"),
+            ("0.001e3", "1"),
+            (
+                "7.5",
+                "!cannot cast $.a to int: it is a number with a fraction",
+            ),
+            ("1e-400", "!a number with a fraction"),
+            ("1e999999999", "!an exponent beyond 1000"),
+            ("1e99999999999999999999", "!an exponent beyond 1000"),
+            (r#""42""#, "42"),
+            (r#"" +0042 ""#, "42"),
+            (r#""-0""#, "0"),
+            (r#""00""#, "0"),
+            (r#""1e2""#, "100"),
+            (r#""42.5""#, "!text that is not a whole number"),
+            (r#""""#, "!text that is not a whole number"),
+            (r#""-""#, "!text that is not a whole number"),
+            (r#""+-1""#, "!text that is not a whole number"),
+            (r#""forty""#, "!text that is not a whole number"),
+            (r#""1_000""#, "!text that is not a whole number"),
+            ("true", "1"),
+            ("false", "0"),
+            ("null", "null"),
+            ("[]", "!it is an array"),
+        ] {
+            check_cast("int", start, expected);
+        }
+    }
+
+    #[test]
+    fn float() {
+        for (start, expected) in [
+            ("7", "7"),
+            ("12345678901234567.89", "12345678901234567.89"),
+            (r#""12345678901234567.89""#, "12345678901234567.89"),
+            (r#"" -00.50 ""#, "-0.50"),
+            (r#""+1E5""#, "1E5"),
+            (r#""NaN""#, "!text that is not a number"),
+            (r#""1,5""#, "!text that is not a number"),
+            (r#"".5""#, "!text that is not a number"),
+            (r#""0x10""#, "!text that is not a number"),
+            ("true", "1"),
+            ("null", "null"),
+        ] {
+            check_cast("float", start, expected);
+        }
+    }
+
+    #[test]
+    fn bool() {
+        for (start, expected) in [
+            ("true", "true"),
+            ("1", "true"),
+            ("0", "false"),
+            ("0.0", "false"),
+            ("2", "!a number other than 0 and 1"),
+            (r#""TRUE""#, "true"),
+            (r#"" false ""#, "false"),
+            (r#""1""#, "true"),
+            (r#""0""#, "false"),
+            (r#""yes""#, "!text other than true"),
+            (r#""""#, "!text other than true"),
+            ("null", "null"),
+        ] {
+            check_cast("bool", start, expected);
+        }
+    }
+
+    #[test]
+    fn fields_lie_anywhere() {
+        for (config, start, expected) in [
+            (
+                "fields = { b = 'string', '$.s.id' = 'int', missing = 'int' }",
+                r#"{"a":1,"b":2,"s":{"id":"3","x":[4]},"c":5}"#,
+                r#"{"a":1,"b":"2","s":{"id":3,"x":[4]},"c":5}"#,
+            ),
+            (
+                "fields = { '$' = 'int' }\non = 'key'",
+                r#""7" => {}"#,
+                "7 => {}",
+            ),
+            ("fields = { a = 'int' }", "-", "-"),
+            ("fields = { a = 'int' }", "[1]", "[1]"),
+        ] {
+            check::<Cast>(config, start, expected);
+        }
+        check_refused::<Cast>(
+            "fields = { 'a.b' = 'int' }",
+            "/fields/a.b",
+            "starts with `$`",
+        );
+    }
+}
