@@ -1,1 +1,17 @@
-//! Not written yet.
+//! The engine: loads connectors, runs them, and decides what follows from each failure. It names no plugin.
+
+pub mod config;
+mod backlog;
+mod cluster;
+mod control;
+pub mod offsets;
+mod pipeline;
+mod publisher;
+mod source;
+mod status;
+mod supervisor;
+
+pub use status::{
+    ConnectorStatus, Counters, HISTOGRAM_BOUNDS, Histogram, Reason, State,
+};
+pub use supervisor::{Engine, EngineOptions, Summary};

@@ -159,6 +159,19 @@ impl Assignment {
         Some((reached, state.generation))
     }
 
+    /// Everything that was announced waits for `begin` again, each partition under a new generation: whatever was read of
+    /// it before counts no longer. Returns those partitions, in order.
+    pub(crate) fn start_over(&mut self) -> Vec<TopicPartition> {
+        let known = self.select(|state| state.phase != Phase::Unannounced);
+        self.assign(&known);
+        for partition in &known {
+            if let Some(state) = self.get_mut(partition) {
+                state.phase = Phase::Announced;
+            }
+        }
+        known
+    }
+
     /// Kafka does not have the offset that this partition wants.
     pub(crate) fn out_of_range(&mut self, partition: &TopicPartition) {
         if let Some(state) = self.get_mut(partition)
@@ -240,3 +253,6 @@ impl Assignment {
             .get_mut(&partition.partition)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -319,12 +319,34 @@ impl SinkConsumer {
             .map_err(|error| cause("resuming", &error))
     }
 
+    /// Forgets how far everything was read: each partition is paused, has a new generation, and waits for `begin_at`.
+    /// Returns those partitions.
+    pub fn start_over(&mut self) -> Vec<TopicPartition> {
+        let partitions = self.shared.lock().assignment.start_over();
+        // A record that was fetched already is not delivered: its partition does not run.
+        if let Err(error) = self.client.pause(&list_of(&partitions)) {
+            tracing::debug!(%error, "not paused");
+        }
+        partitions
+    }
+
     /// What the group has committed, `None` where nothing is. Asks the cluster.
     pub fn committed(
         &self,
         partitions: &[TopicPartition],
     ) -> Result<HashMap<TopicPartition, Option<i64>>, Cause> {
         offsets::committed(&self.client, partitions)
+    }
+
+    /// How many partitions the topic has. Asks the cluster.
+    pub fn partition_count(&self, topic: &str, timeout: Duration) -> Result<i32, Cause> {
+        let doing = format!("asking for the partitions of {topic}");
+        let metadata = self
+            .client
+            .fetch_metadata(Some(topic), timeout)
+            .map_err(|error| cause(&doing, &error))?;
+        let found = metadata.topics().iter().find(|found| found.name() == topic);
+        Ok(found.map_or(0, |found| found.partitions().len() as i32))
     }
 
     /// The first offset that Kafka has and the one after the last committed record. Asks the cluster.

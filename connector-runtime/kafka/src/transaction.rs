@@ -43,6 +43,23 @@ pub enum TransactionError {
 }
 
 impl TransactionError {
+    /// What happened; of several refusals the first.
+    pub fn cause(&self) -> Cause {
+        match self {
+            TransactionError::Refused(refused) => match refused.first() {
+                Some((_, cause)) => cause.clone(),
+                None => Cause::new("refused"),
+            },
+            TransactionError::RefusedSomewhere(cause)
+            | TransactionError::Superseded(cause)
+            | TransactionError::Abortable(cause)
+            | TransactionError::Retry(cause)
+            | TransactionError::Unclear(cause)
+            | TransactionError::Fenced(cause)
+            | TransactionError::Fatal(cause) => cause.clone(),
+        }
+    }
+
     /// Whether this producer can go on.
     pub fn needs_new_producer(&self) -> bool {
         matches!(

@@ -1,0 +1,118 @@
+//! The Kafka cluster as the engine's parts see it: its identity, its topics, and clients for it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use connect_api::{Cause, Failure, Result};
+use connect_kafka::{
+    Admin, ClientSettings, Embedded, NewTopics, Producer, TransactionError, TransactionalProducer,
+};
+
+use crate::backlog::Backlog;
+use crate::config::CreateTopics;
+
+/// How long one question to the cluster may take.
+const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+
+/// Shared by everything that talks to Kafka.
+#[derive(Clone)]
+pub(crate) struct Cluster {
+    pub(crate) settings: ClientSettings,
+    pub(crate) admin: Arc<Admin>,
+    pub(crate) in_process: Option<InProcess>,
+}
+
+/// The cluster of `--embedded`.
+#[derive(Clone)]
+pub(crate) struct InProcess {
+    pub(crate) kafka: Arc<Embedded>,
+    pub(crate) backlog: Backlog,
+}
+
+impl Cluster {
+    /// Part of the identity of stored progress: another cluster's offsets mean something else.
+    pub(crate) async fn id(&self) -> Result<Arc<str>> {
+        if self.in_process.is_some() {
+            return Ok(Arc::from("embedded"));
+        }
+        self.admin.cluster_id(ANSWER_WITHIN).await.map(Arc::from).map_err(Failure::Retry)
+    }
+
+    pub(crate) fn producer(&self, client_id: &str) -> Result<Producer> {
+        Producer::open(&self.settings, client_id).map_err(Failure::Fatal)
+    }
+
+    /// Fences and aborts what an earlier producer of this id left open.
+    pub(crate) async fn transactional_producer(&self, id: &str) -> Result<TransactionalProducer> {
+        let opened = TransactionalProducer::open(&self.settings, id, ANSWER_WITHIN).await;
+        opened.map_err(|error| match error {
+            TransactionError::Fatal(cause) => Failure::Fatal(cause),
+            other => Failure::Retry(other.cause()),
+        })
+    }
+
+    /// Proves that the topics exist, or makes them where that is asked for (and always with `--embedded`).
+    pub(crate) async fn ensure_topics(&self, topics: &[Arc<str>], create: Option<&CreateTopics>) -> Result<()> {
+        let mut missing = Vec::new();
+        for topic in topics {
+            if !self.exists(topic).await? {
+                missing.push(topic.to_string());
+            }
+        }
+        let Some(first) = missing.first() else { return Ok(()) };
+        if create.is_none() && self.in_process.is_none() {
+            let help = format!("create it, or add [create_topics] to the connector's file: {}", missing.join(", "));
+            let cause = Cause::new(format!("topic {first} does not exist")).with_help(help);
+            return Err(Failure::Retry(cause));
+        }
+        self.create(&missing, create).await
+    }
+
+    async fn exists(&self, topic: &str) -> Result<bool> {
+        self.admin.topic_exists(topic, ANSWER_WITHIN).await.map_err(Failure::Retry)
+    }
+
+    /// Makes topics that are missing; one that exists stays as it is.
+    pub(crate) async fn create(&self, topics: &[String], create: Option<&CreateTopics>) -> Result<()> {
+        self.create_as(&NewTopics {
+            names: topics.to_vec(),
+            partitions: create.map(|create| i32::try_from(create.partitions).unwrap_or(i32::MAX)),
+            replication: create.and_then(|create| create.replication).map(i32::from),
+            config: create.map(|create| create.config.clone()).unwrap_or_default(),
+        })
+        .await
+    }
+
+    pub(crate) async fn create_as(&self, topics: &NewTopics) -> Result<()> {
+        if let Some(in_process) = &self.in_process {
+            let partitions = topics.partitions.unwrap_or(1);
+            for topic in &topics.names {
+                in_process.kafka.create_topic(topic, partitions).map_err(Failure::Retry)?;
+            }
+            return Ok(());
+        }
+        self.admin.create_topics(topics, ANSWER_WITHIN).await.map(drop).map_err(Failure::Retry)
+    }
+
+    pub(crate) fn backlog(&self) -> Option<&Backlog> {
+        self.in_process.as_ref().map(|in_process| &in_process.backlog)
+    }
+}
+
+/// Runs `attempt` until it succeeds; outages are shown by `waiting` and waited out, other failures end it.
+pub(crate) async fn insist<T, F: Future<Output = Result<T>>>(
+    mut attempt: impl FnMut() -> F,
+    mut waiting: impl FnMut(&Cause, Duration),
+) -> Result<T> {
+    let mut backoff = crate::pipeline::policy::Backoff::new();
+    loop {
+        match attempt().await {
+            Err(Failure::Retry(cause)) => {
+                let delay = backoff.next_delay();
+                waiting(&cause, delay);
+                tokio::time::sleep(delay).await;
+            }
+            other => return other,
+        }
+    }
+}

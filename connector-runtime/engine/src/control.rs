@@ -1,0 +1,33 @@
+//! How a running task is told to stop, and what it says when it ends.
+
+use tokio_util::sync::CancellationToken;
+
+use connect_api::Cause;
+
+/// The two ways to stop, in this order.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Stop {
+    /// Take nothing new, finish what is there.
+    pub(crate) drain: CancellationToken,
+    /// Let go at once: a restart repeats it harmlessly.
+    pub(crate) abandon: CancellationToken,
+}
+
+impl Stop {
+    pub(crate) fn is_draining(&self) -> bool {
+        self.drain.is_cancelled() || self.abandon.is_cancelled()
+    }
+}
+
+/// How a task ended.
+#[derive(Clone, Debug)]
+pub(crate) enum TaskEnd {
+    /// Everything taken is durable (or given back, if it was abandoned).
+    Stopped,
+    /// A source has nothing more to say.
+    Finished,
+    /// It stays stopped until a person acts. The text may have several lines.
+    Failed(String),
+    /// Nobody expected this: it is started again after a while.
+    Crashed(Cause),
+}

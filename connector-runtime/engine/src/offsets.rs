@@ -1,0 +1,200 @@
+//! `connect offsets`: where a connector stands, and moving it. What the sink stores and what the group has are shown side
+//! by side and set together.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use connect_api::{Cause, Failure, Positions, Sink, SinkContext, TopicPartition};
+use connect_contracts::Contracts;
+use connect_kafka::{Admin, ClientSettings, GroupOffsets, StartOffset};
+
+use crate::cluster::Cluster;
+use crate::config::{Connector, ConnectorKind, ProcessConfig, SinkConnector, Topics};
+use crate::pipeline::task::FileContracts;
+use crate::publisher::{GroupSlot, TaskPublishers};
+use crate::source;
+
+const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+
+/// One partition of a sink connector.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PartitionOffsets {
+    pub partition: TopicPartition,
+    /// What the sink stores beside its rows; it wins. `None` also where the sink stores nothing.
+    pub stored: Option<i64>,
+    pub group: Option<i64>,
+    /// The first offset that Kafka has.
+    pub low: i64,
+    /// The offset after the last record.
+    pub high: i64,
+}
+
+/// Where a connector stands.
+#[derive(Debug)]
+pub enum Offsets {
+    Sink(Vec<PartitionOffsets>),
+    Source(Positions),
+}
+
+/// Which partitions are to be moved.
+#[derive(Clone, Debug, Default)]
+pub struct Only {
+    pub topic: Option<String>,
+    pub partition: Option<i32>,
+}
+
+impl Only {
+    fn matches(&self, partition: &TopicPartition) -> bool {
+        self.topic.as_deref().is_none_or(|topic| topic == &*partition.topic)
+            && self.partition.is_none_or(|number| number == partition.partition)
+    }
+}
+
+/// Reads where the connector stands; takes nothing over from whoever runs it.
+pub async fn show(
+    connector: &Connector,
+    process: &ProcessConfig,
+    clients: &ClientSettings,
+) -> Result<Offsets, Cause> {
+    let desk = Desk::open(connector, process, clients)?;
+    match &connector.kind {
+        ConnectorKind::Source(_) => {
+            let positions = source::positions(&desk.cluster, &connector.name).await;
+            positions.map(Offsets::Source).map_err(cause)
+        }
+        ConnectorKind::Sink(sink) => desk.sink_offsets(sink).await.map(Offsets::Sink),
+    }
+}
+
+/// Moves a sink connector that nothing runs: the stored progress (where the sink has any) and the group.
+pub async fn set(
+    connector: &Connector,
+    process: &ProcessConfig,
+    clients: &ClientSettings,
+    to: StartOffset,
+    only: &Only,
+) -> Result<Vec<PartitionOffsets>, Cause> {
+    let ConnectorKind::Sink(sink) = &connector.kind else {
+        return Err(Cause::new(format!("{} is a source: its positions belong to its plugin", connector.name))
+            .with_help("give the connector another name to begin anew"));
+    };
+    let desk = Desk::open(connector, process, clients)?;
+    let mut partitions = desk.partitions(sink).await?;
+    partitions.retain(|partition| only.matches(partition));
+    if partitions.is_empty() {
+        return Err(Cause::new("no partition of this connector is meant").with_help("leave out --topic and --partition"));
+    }
+    let targets = desk.group.resolve(&partitions, to).await?;
+    let positions: Vec<(TopicPartition, i64)> = partitions
+        .iter()
+        .filter_map(|partition| Some((partition.clone(), *targets.get(partition)?)))
+        .collect();
+    for (partition, offset) in &positions {
+        let (low, high) = desk.group.watermarks(partition).await?;
+        if !(low..=high).contains(offset) {
+            return Err(Cause::new(format!("{partition} has offsets {low} to {high}; {offset} is not among them")));
+        }
+    }
+    // The group first: it refuses while a member is active, and then nothing at all was changed.
+    desk.group.set(&positions).await?;
+    let mut open = desk.open_sink(sink).await?;
+    let stores = open.stored_progress(&partitions).await.map_err(cause)?.is_some();
+    if stores {
+        open.store_progress(&positions).await.map_err(cause)?;
+    }
+    open.close().await.map_err(cause)?;
+    desk.sink_offsets(sink).await
+}
+
+/// Clients for one connector.
+struct Desk<'a> {
+    connector: &'a Connector,
+    cluster: Cluster,
+    contracts: Contracts,
+    group: GroupOffsets,
+}
+
+impl<'a> Desk<'a> {
+    fn open(connector: &'a Connector, process: &ProcessConfig, clients: &ClientSettings) -> Result<Desk<'a>, Cause> {
+        let cluster = Cluster {
+            settings: clients.clone(),
+            admin: Arc::new(Admin::open(clients)?),
+            in_process: None,
+        };
+        let group = GroupOffsets::open(clients, &format!("connect-{}", connector.name))?;
+        Ok(Desk { connector, cluster, contracts: Contracts::new(process.registry.as_ref())?, group })
+    }
+
+    async fn partitions(&self, sink: &SinkConnector) -> Result<Vec<TopicPartition>, Cause> {
+        let topics = match &sink.topics {
+            Topics::Named(names) => names.clone(),
+            Topics::Pattern(pattern) => {
+                let mut topics = self.cluster.admin.topics(ANSWER_WITHIN).await?;
+                topics.retain(|topic| pattern.is_match(topic));
+                topics
+            }
+        };
+        let mut partitions = Vec::new();
+        for topic in topics {
+            let name: Arc<str> = Arc::from(topic.as_str());
+            let numbers = self.cluster.admin.partitions(&topic, ANSWER_WITHIN).await?.unwrap_or_default();
+            partitions.extend(
+                numbers.into_iter().map(|partition| TopicPartition { topic: name.clone(), partition }),
+            );
+        }
+        partitions.sort();
+        Ok(partitions)
+    }
+
+    async fn sink_offsets(&self, sink: &SinkConnector) -> Result<Vec<PartitionOffsets>, Cause> {
+        let partitions = self.partitions(sink).await?;
+        let group = self.group.committed(&partitions).await?;
+        let mut open = self.open_sink(sink).await?;
+        let stored = open.stored_progress(&partitions).await.map_err(cause)?.unwrap_or_default();
+        open.close().await.map_err(cause)?;
+        let stored: HashMap<&TopicPartition, Option<i64>> = partitions.iter().zip(stored).collect();
+        let mut rows = Vec::with_capacity(partitions.len());
+        for partition in &partitions {
+            let (low, high) = self.group.watermarks(partition).await?;
+            rows.push(PartitionOffsets {
+                partition: partition.clone(),
+                stored: stored.get(partition).copied().flatten(),
+                group: group.get(partition).copied().flatten(),
+                low,
+                high,
+            });
+        }
+        Ok(rows)
+    }
+
+    async fn open_sink(&self, sink: &SinkConnector) -> Result<Box<dyn Sink>, Cause> {
+        let context = SinkContext {
+            connector: self.connector.name.clone(),
+            sink: sink.sink.name.clone(),
+            task: 0,
+            cluster_id: self.cluster.id().await.map_err(cause)?,
+            rows_written: connect_api::Counter::default(),
+            publishers: Arc::new(TaskPublishers {
+                cluster: self.cluster.clone(),
+                transactional_id: format!("connect-{}-offsets", self.connector.name),
+                create_topics: None,
+                group: GroupSlot::default(),
+                used: Arc::default(),
+            }),
+            contracts: Arc::new(FileContracts(self.contracts.clone())),
+        };
+        sink.sink.factory.open(context).await.map_err(cause)
+    }
+}
+
+fn cause(failure: Failure) -> Cause {
+    match failure {
+        Failure::Retry(cause)
+        | Failure::RefusedSomewhere(cause)
+        | Failure::TooMuch(cause)
+        | Failure::Superseded(cause)
+        | Failure::Fatal(cause) => cause,
+        refused @ Failure::Refused(_) => Cause::new(refused.to_string()),
+    }
+}

@@ -1,0 +1,209 @@
+//! From Kafka's bytes to records: decode by format, check the contract, run the transforms.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use bytestring::ByteString;
+use connect_api::{Cause, Key, Origin, Predicate, Record, Step, Transform, Value};
+use connect_contracts::{
+    Contracts, DecodeError, Decoder, SchemaNeeded, Side, TombstonePolicy,
+};
+
+use super::reject::{Reject, Stage};
+use crate::config::{ConfiguredTransform, SinkConnector};
+
+/// Prepares the records of one task.
+pub(crate) struct Preparer {
+    value: Arc<Decoder>,
+    tombstone: TombstonePolicy,
+    /// Only where the file has a `[key]`: without one a key is text, and a key that is not text troubles nobody
+    /// until somebody reads it.
+    key: Option<Arc<Decoder>>,
+    transforms: Transforms,
+    /// The sink's own `when`.
+    sink_when: Option<Predicate>,
+}
+
+/// What one source record became.
+pub(crate) enum Made {
+    /// Its records were appended.
+    Records,
+    Filtered,
+    Rejected(Reject),
+    /// A schema must be fetched first; nothing was appended.
+    SchemaNeeded(Side, SchemaNeeded),
+}
+
+impl Preparer {
+    pub(crate) fn new(connector: &SinkConnector, contracts: &Contracts) -> Result<Preparer, Cause> {
+        let key = match &connector.key {
+            Some(key) => Some(Arc::new(contracts.decoder(Side::Key, key)?)),
+            None => None,
+        };
+        Ok(Preparer {
+            value: Arc::new(contracts.decoder(Side::Value, &connector.value)?),
+            tombstone: connector.value.tombstone,
+            key,
+            transforms: Transforms::build(&connector.transforms)?,
+            sink_when: connector.sink.when.clone(),
+        })
+    }
+
+    /// The decoder that a needed schema must be fetched with.
+    pub(crate) fn decoder(&self, side: Side) -> Arc<Decoder> {
+        match (side, &self.key) {
+            (Side::Key, Some(key)) => key.clone(),
+            _ => self.value.clone(),
+        }
+    }
+
+    /// Appends what `origin` becomes to `out`. A rejected record leaves `out` as it was.
+    pub(crate) fn prepare(&mut self, origin: &Arc<Origin>, out: &mut Vec<Record>) -> Made {
+        let key = match self.decode_key(origin) {
+            Ok(key) => key,
+            Err(made) => return made,
+        };
+        let value = match &origin.value {
+            Some(payload) => match self.value.decode(&origin.topic, payload) {
+                Ok(value) => Some(value),
+                Err(error) => return refused(Side::Value, error),
+            },
+            None => match self.tombstone {
+                TombstonePolicy::Delete => None,
+                TombstonePolicy::Ignore => return Made::Filtered,
+                TombstonePolicy::Reject => return Made::Rejected(tombstone_reject()),
+            },
+        };
+        let start = out.len();
+        let record = Record { origin: origin.clone(), key, value, ordinal: 0 };
+        let outcome = self.transforms.apply(record, out).and_then(|()| self.filter_for_sink(start, out));
+        match outcome {
+            Ok(()) if out.len() == start => Made::Filtered,
+            Ok(()) => Made::Records,
+            Err(reject) => {
+                out.truncate(start);
+                Made::Rejected(reject)
+            }
+        }
+    }
+
+    fn decode_key(&self, origin: &Origin) -> Result<Key, Made> {
+        let Some(bytes) = &origin.key else { return Ok(Key::Absent) };
+        match &self.key {
+            None => Ok(text_key(bytes)),
+            Some(decoder) => match decoder.decode(&origin.topic, bytes) {
+                Ok(value) => Ok(Key::Decoded(value)),
+                Err(error) => Err(refused(Side::Key, error)),
+            },
+        }
+    }
+
+    fn filter_for_sink(&self, start: usize, out: &mut Vec<Record>) -> Result<(), Reject> {
+        let Some(when) = &self.sink_when else { return Ok(()) };
+        let mut kept = Vec::new();
+        for record in out.drain(start..) {
+            if when.matches(&record).map_err(|reason| when_reject("sinks.when", reason))? {
+                kept.push(record);
+            }
+        }
+        out.append(&mut kept);
+        Ok(())
+    }
+}
+
+fn text_key(bytes: &Bytes) -> Key {
+    match ByteString::try_from(bytes.clone()) {
+        Ok(text) => Key::Decoded(Value::string_in(text)),
+        Err(_) => Key::Undecodable(Arc::from(
+            "the key is not UTF-8 text; say in [key] what its format is",
+        )),
+    }
+}
+
+fn refused(side: Side, error: DecodeError) -> Made {
+    match error {
+        DecodeError::Refused(rejection) => Made::Rejected(Reject::of_contract(side, rejection)),
+        DecodeError::SchemaNeeded(needed) => Made::SchemaNeeded(side, needed),
+    }
+}
+
+fn tombstone_reject() -> Reject {
+    let mut reject = Reject::plain(
+        Stage::ValueConverter,
+        "tombstone",
+        "Tombstone",
+        "the record has no value (a tombstone), and value.tombstone is \"reject\"",
+    );
+    reject.found = Some("no value".to_owned());
+    reject.expected = Some("a value, or value.tombstone = \"delete\" or \"ignore\"".to_owned());
+    reject
+}
+
+fn when_reject(place: &str, reason: String) -> Reject {
+    Reject::plain(Stage::Transformation, place, "PredicateError", reason)
+}
+
+/// The transforms of one task, in the order of the file.
+pub(crate) struct Transforms(Vec<BuiltTransform>);
+
+struct BuiltTransform {
+    kind: &'static str,
+    when: Option<Predicate>,
+    transform: Box<dyn Transform>,
+}
+
+impl Transforms {
+    pub(crate) fn build(configured: &[ConfiguredTransform]) -> Result<Transforms, Cause> {
+        let build = |one: &ConfiguredTransform| {
+            let transform = one.factory.build().map_err(|finding| Cause::new(finding.message))?;
+            Ok(BuiltTransform { kind: one.kind, when: one.when.clone(), transform })
+        };
+        configured.iter().map(build).collect::<Result<Vec<_>, Cause>>().map(Transforms)
+    }
+
+    /// Appends what `record` becomes, its parts numbered.
+    pub(crate) fn apply(&mut self, record: Record, out: &mut Vec<Record>) -> Result<(), Reject> {
+        let mut records = vec![record];
+        for step in &mut self.0 {
+            let mut next = Vec::with_capacity(records.len());
+            for record in records {
+                step.apply(record, &mut next)?;
+            }
+            if next.len() > 1 {
+                number(&mut next);
+            }
+            records = next;
+        }
+        out.append(&mut records);
+        Ok(())
+    }
+}
+
+fn number(records: &mut [Record]) {
+    for (ordinal, record) in (0..).zip(records) {
+        record.ordinal = ordinal;
+    }
+}
+
+impl BuiltTransform {
+    fn apply(&mut self, record: Record, out: &mut Vec<Record>) -> Result<(), Reject> {
+        if let Some(when) = &self.when {
+            let matched = when.matches(&record).map_err(|reason| when_reject(self.kind, reason))?;
+            if !matched {
+                out.push(record);
+                return Ok(());
+            }
+        }
+        match self.transform.apply(record) {
+            Ok(Step::Keep(record)) => out.push(record),
+            Ok(Step::Drop) => {}
+            Ok(Step::Split(parts)) => out.extend(parts),
+            Err(cause) => {
+                let message = cause.to_string();
+                return Err(Reject::plain(Stage::Transformation, self.kind, "TransformError", message));
+            }
+        }
+        Ok(())
+    }
+}
+

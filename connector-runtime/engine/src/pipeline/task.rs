@@ -1,0 +1,278 @@
+//! One task of a sink connector: opens everything, joins its two halves, and closes everything.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use connect_api::{
+    Cause, ContractCheck, ContractCompiler, Failure, SchemaFile, Sink, SinkContext, time,
+};
+use connect_contracts::Contracts;
+use connect_kafka::{ConsumerOptions, SinkConsumer, Subscription};
+use tokio::runtime::Handle;
+use tokio::sync::{mpsc, oneshot};
+
+use super::Generations;
+use super::breaker::Breaker;
+use super::dead_letter::DeadLetters;
+use super::policy::Supersessions;
+use super::prepare::Preparer;
+use super::reader::{Reader, ReaderParts};
+use super::start::FirstSights;
+use super::writer::Writer;
+use crate::cluster::{Cluster, insist};
+use crate::config::{SinkConnector, Tolerance, Topics};
+use crate::control::{Stop, TaskEnd};
+use crate::publisher::{GroupSlot, TaskPublishers};
+use crate::status::Meters;
+
+/// What the tasks of one connector share.
+#[derive(Clone)]
+pub(crate) struct SinkTask {
+    pub(crate) name: Arc<str>,
+    pub(crate) connector: Arc<SinkConnector>,
+    pub(crate) task: u32,
+    pub(crate) cluster: Cluster,
+    pub(crate) contracts: Contracts,
+    /// Random, one a process: part of transactional ids.
+    pub(crate) process_id: Arc<str>,
+    pub(crate) first_sights: FirstSights,
+    pub(crate) meters: Meters,
+    pub(crate) stop: Stop,
+}
+
+/// What is open before the halves start.
+struct Opened {
+    sink: Box<dyn Sink>,
+    dead_letters: Option<DeadLetters>,
+    group: GroupSlot,
+    progress_in_transaction: bool,
+}
+
+impl SinkTask {
+    /// Runs the task to its end. Call it on the runtime that shall run the writer.
+    pub(crate) async fn run(self) -> TaskEnd {
+        let opened = tokio::select! {
+            opened = self.open() => opened,
+            () = self.stop.drain.cancelled() => return TaskEnd::Stopped,
+        };
+        let opened = match opened {
+            Ok(opened) => opened,
+            Err(failure) => return TaskEnd::Failed(failure.to_string()),
+        };
+        self.meters.not_waiting(self.task);
+        match self.start_halves(opened) {
+            Ok((reader, writer)) => self.join(reader, writer).await,
+            Err(end) => end,
+        }
+    }
+
+    /// Opens clients and sink; whatever cannot be reached is waited for.
+    async fn open(&self) -> Result<Opened, Failure> {
+        let waiting = |cause: &Cause, delay: Duration| {
+            let retry_at_ms = time::now_ms() + delay.as_millis() as i64;
+            self.meters.waiting(self.task, cause.to_string(), Some(retry_at_ms));
+        };
+        let cluster_id = insist(|| self.cluster.id(), waiting).await?;
+        insist(|| self.make_topics(), waiting).await?;
+        let dead_letters = insist(|| self.open_dead_letters(), waiting).await?;
+        let group = GroupSlot::default();
+        let used = Arc::new(AtomicBool::new(false));
+        let context = SinkContext {
+            connector: self.name.clone(),
+            sink: self.connector.sink.name.clone(),
+            task: self.task,
+            cluster_id,
+            rows_written: self.meters.rows.clone(),
+            publishers: Arc::new(TaskPublishers {
+                cluster: self.cluster.clone(),
+                transactional_id: format!("connect-{}-{}-{}", self.name, self.process_id, self.task),
+                create_topics: self.connector.create_topics.clone(),
+                group: group.clone(),
+                used: used.clone(),
+            }),
+            contracts: Arc::new(FileContracts(self.contracts.clone())),
+        };
+        let sink = insist(|| self.connector.sink.factory.open(context.clone()), waiting).await?;
+        let progress_in_transaction = used.load(Ordering::Acquire) && self.cluster.in_process.is_none();
+        Ok(Opened { sink, dead_letters, group, progress_in_transaction })
+    }
+
+    async fn make_topics(&self) -> Result<(), Failure> {
+        let Topics::Named(names) = &self.connector.topics else { return Ok(()) };
+        let create = self.connector.create_topics.as_ref();
+        if create.is_none() && self.cluster.in_process.is_none() {
+            // Whoever writes the topic makes it: it is waited for.
+            return Ok(());
+        }
+        let names: Vec<Arc<str>> = names.iter().map(|name| Arc::from(name.as_str())).collect();
+        self.cluster.ensure_topics(&names, create).await
+    }
+
+    /// The topic is made (or proven to exist) before the first record is read.
+    async fn open_dead_letters(&self) -> Result<Option<DeadLetters>, Failure> {
+        let Some(topic) = &self.connector.errors.dead_letter_topic else { return Ok(None) };
+        let topic: Arc<str> = Arc::from(topic.as_str());
+        if self.connector.errors.tolerance == Tolerance::None {
+            return Ok(None);
+        }
+        self.cluster.create(&[topic.to_string()], None).await?;
+        Ok(Some(DeadLetters {
+            producer: self.cluster.producer(&format!("connect-{}-{}-dead-letters", self.name, self.task))?,
+            topic,
+            connector: self.name.clone(),
+            task: self.task,
+        }))
+    }
+
+    fn start_halves(&self, opened: Opened) -> Result<(ReaderHalf, WriterHalf), TaskEnd> {
+        let preparer = Preparer::new(&self.connector, &self.contracts)
+            .map_err(|cause| TaskEnd::Failed(cause.to_string()))?;
+        let consumer = SinkConsumer::open(&self.cluster.settings, &self.consumer_options())
+            .map_err(|cause| TaskEnd::Failed(cause.to_string()))?;
+        let (work, work_to_do) = mpsc::channel(1);
+        let (reports, reported) = mpsc::channel(64);
+        let generations = Generations::default();
+        let writer = Writer {
+            connector: self.name.clone(),
+            task: self.task,
+            sink_kind: self.connector.sink.kind,
+            tolerance: self.connector.errors.tolerance,
+            dead_letters: opened.dead_letters,
+            breaker: self.connector.errors.stop_after.map(Breaker::new),
+            generations: generations.clone(),
+            meters: self.meters.clone(),
+            group: opened.group,
+            reports,
+            stop: self.stop.clone(),
+            supersessions: Supersessions::default(),
+        };
+        let backlog = self.cluster.backlog().map(|backlog| {
+            let topics = match &self.connector.topics {
+                Topics::Named(names) => names.as_slice(),
+                Topics::Pattern(_) => &[],
+            };
+            backlog.reader(&self.name, topics)
+        });
+        let reader = Reader::new(ReaderParts {
+            connector: self.name.clone(),
+            task: self.task,
+            consumer,
+            preparer,
+            batch: self.connector.batch,
+            start: self.connector.start,
+            progress_in_transaction: opened.progress_in_transaction,
+            generations,
+            first_sights: self.first_sights.clone(),
+            backlog,
+            meters: self.meters.clone(),
+            work,
+            reports: reported,
+            stop: self.stop.clone(),
+            runtime: Handle::current(),
+        });
+        let reader = self.spawn_reader(reader)?;
+        let mut sink = opened.sink;
+        let writer = tokio::spawn(async move {
+            let end = writer.run(sink.as_mut(), work_to_do).await;
+            close(sink).await;
+            end
+        });
+        Ok((reader, writer))
+    }
+
+    fn consumer_options(&self) -> ConsumerOptions {
+        let subscription = match &self.connector.topics {
+            Topics::Named(names) => Subscription::Topics(names.clone()),
+            Topics::Pattern(pattern) => Subscription::Pattern(pattern.as_str().to_owned()),
+        };
+        ConsumerOptions::new(
+            format!("connect-{}", self.name),
+            format!("connect-{}-{}", self.name, self.task),
+            subscription,
+            self.connector.batch.in_flight.bytes() / 2,
+        )
+    }
+
+    /// A panic of a transform ends this thread and this task, nothing else (P6).
+    fn spawn_reader(&self, reader: Reader) -> Result<ReaderHalf, TaskEnd> {
+        let (tell, ended) = oneshot::channel();
+        let name = format!("read-{}-{}", self.name, self.task);
+        let spawned = std::thread::Builder::new().name(name).spawn(move || {
+            let end = std::panic::catch_unwind(AssertUnwindSafe(|| reader.run()))
+                .unwrap_or_else(|panic| TaskEnd::Crashed(panic_cause("reading", panic.as_ref())));
+            let _ = tell.send(end);
+        });
+        match spawned {
+            Ok(_) => Ok(ended),
+            Err(error) => Err(TaskEnd::Crashed(Cause::new(format!("no thread for reading: {error}")))),
+        }
+    }
+
+    /// Both halves end, whichever ends first: a reader that ends closes the work channel, a writer that ends fails the
+    /// reader's next send. At the grace deadline the writer's future and its sink are dropped together.
+    async fn join(&self, reader: ReaderHalf, mut writer: WriterHalf) -> TaskEnd {
+        let written = tokio::select! {
+            ended = &mut writer => ended,
+            () = self.stop.abandon.cancelled() => {
+                writer.abort();
+                writer.await
+            }
+        };
+        let written = match written {
+            Ok(end) => end,
+            Err(error) if error.is_panic() => {
+                TaskEnd::Crashed(panic_cause("writing", error.into_panic().as_ref()))
+            }
+            Err(_) => TaskEnd::Stopped,
+        };
+        // A looping transform cannot be stopped from outside; its thread is left behind.
+        let read = tokio::select! {
+            ended = reader => ended.unwrap_or(TaskEnd::Stopped),
+            () = after_abandon(&self.stop) => TaskEnd::Stopped,
+        };
+        match (written, read) {
+            (TaskEnd::Stopped, read) => read,
+            (written, _) => written,
+        }
+    }
+}
+
+type ReaderHalf = oneshot::Receiver<TaskEnd>;
+type WriterHalf = tokio::task::JoinHandle<TaskEnd>;
+
+async fn after_abandon(stop: &Stop) {
+    stop.abandon.cancelled().await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+}
+
+async fn close(mut sink: Box<dyn Sink>) {
+    const DEADLINE: Duration = Duration::from_secs(5);
+    match tokio::time::timeout(DEADLINE, sink.close()).await {
+        Ok(Ok(())) => {}
+        Ok(Err(failure)) => tracing::warn!(event = "close_failed", %failure),
+        Err(_) => tracing::warn!(event = "close_failed", "the sink did not close in time"),
+    }
+}
+
+pub(crate) fn panic_cause(doing: &str, panic: &(dyn std::any::Any + Send)) -> Cause {
+    let text = panic
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "no message".to_owned());
+    Cause::new(format!("panic while {doing}: {text}"))
+}
+
+/// Contracts that a sink's configuration names.
+pub(crate) struct FileContracts(pub(crate) Contracts);
+
+impl ContractCompiler for FileContracts {
+    fn compile(&self, schema: &SchemaFile) -> Result<Arc<dyn ContractCheck>, Cause> {
+        match self.0.compile_file(schema.as_path()) {
+            Ok(compiled) => Ok(compiled),
+            Err(problem) => Err(Cause::new(problem.to_string())),
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! Kafka for sinks: the engine owns client, transactions and group; a sink hands over messages.
+//!
+//! On a real cluster each batch is one transaction: the messages and the group's offsets. The in-process broker of
+//! `--embedded` throws transactional offsets away, so there the messages are only acknowledged and the group commits
+//! as for any other sink (at least once).
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use connect_api::{
+    Cause, Failure, Outgoing, Progress, Publisher, PublisherFactory, Refusal, Result, TopicPartition,
+};
+use connect_kafka::{GroupMetadata, Outcome, Producer, TransactionError, TransactionalProducer};
+
+use crate::backlog::Backlog;
+use crate::cluster::Cluster;
+use crate::config::CreateTopics;
+
+/// The group metadata of the batch that is being written: taken when its first record was read, so that a commit for
+/// partitions lost since then is refused by the group.
+#[derive(Clone, Default)]
+pub(crate) struct GroupSlot(Arc<Mutex<Option<GroupMetadata>>>);
+
+impl GroupSlot {
+    pub(crate) fn set(&self, group: Option<GroupMetadata>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = group;
+    }
+
+    fn get(&self) -> Option<GroupMetadata> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// Makes the publishers of one task.
+pub(crate) struct TaskPublishers {
+    pub(crate) cluster: Cluster,
+    /// `connect-<name>-<process>-<task>`: fencing is by group metadata, so the id only has to be this task's own.
+    pub(crate) transactional_id: String,
+    pub(crate) create_topics: Option<CreateTopics>,
+    pub(crate) group: GroupSlot,
+    /// A publisher was handed out.
+    pub(crate) used: Arc<AtomicBool>,
+}
+
+#[async_trait]
+impl PublisherFactory for TaskPublishers {
+    async fn publisher(&self, topics: &[Arc<str>]) -> Result<Box<dyn Publisher>> {
+        self.cluster.ensure_topics(topics, self.create_topics.as_ref()).await?;
+        self.used.store(true, Ordering::Release);
+        if let Some(backlog) = self.cluster.backlog() {
+            let producer = self.cluster.producer(&self.transactional_id)?;
+            return Ok(Box::new(GroupPublisher { producer, backlog: backlog.clone() }));
+        }
+        Ok(Box::new(TransactionPublisher {
+            cluster: self.cluster.clone(),
+            transactional_id: self.transactional_id.clone(),
+            group: self.group.clone(),
+            producer: None,
+        }))
+    }
+}
+
+/// How long a client may take to end.
+const CLOSE_WITHIN: Duration = Duration::from_secs(5);
+
+/// Each batch is a transaction with the group's offsets in it.
+struct TransactionPublisher {
+    cluster: Cluster,
+    transactional_id: String,
+    group: GroupSlot,
+    /// `None` before the first batch and after any unclear answer.
+    producer: Option<TransactionalProducer>,
+}
+
+#[async_trait]
+impl Publisher for TransactionPublisher {
+    async fn publish(&mut self, messages: Vec<Outgoing>, progress: &[Progress]) -> Result<()> {
+        let offsets: Vec<(TopicPartition, i64)> =
+            progress.iter().map(|one| (one.partition.clone(), one.next)).collect();
+        let Some(group) = self.group.get() else {
+            // Progress without a record: only transaction markers were passed. The next batch covers it.
+            return Ok(());
+        };
+        let mut producer = match self.producer.take() {
+            Some(producer) => producer,
+            None => self.cluster.transactional_producer(&self.transactional_id).await?,
+        };
+        match producer.run(messages, Some((offsets, group))).await {
+            Ok(()) => {
+                self.producer = Some(producer);
+                Ok(())
+            }
+            Err(TransactionError::Refused(refused)) => {
+                self.producer = Some(producer);
+                Err(Failure::Refused(refusals(refused)))
+            }
+            Err(TransactionError::RefusedSomewhere(cause)) => {
+                self.producer = Some(producer);
+                Err(Failure::RefusedSomewhere(cause))
+            }
+            Err(TransactionError::Retry(cause) | TransactionError::Abortable(cause)) => {
+                self.producer = Some(producer);
+                Err(Failure::Retry(cause))
+            }
+            Err(TransactionError::Superseded(cause)) => {
+                self.producer = Some(producer);
+                Err(Failure::Superseded(cause))
+            }
+            // Only the group knows now how far it is. A new producer settles what the old one left open; then
+            // everything in flight is read again from the group's offsets.
+            Err(TransactionError::Unclear(cause) | TransactionError::Fenced(cause)) => {
+                producer.close(CLOSE_WITHIN);
+                Err(Failure::Superseded(cause))
+            }
+            Err(TransactionError::Fatal(cause)) => Err(Failure::Fatal(cause)),
+        }
+    }
+}
+
+/// Messages are acknowledged; the group commits afterwards.
+struct GroupPublisher {
+    producer: Producer,
+    backlog: Backlog,
+}
+
+#[async_trait]
+impl Publisher for GroupPublisher {
+    async fn publish(&mut self, messages: Vec<Outgoing>, _progress: &[Progress]) -> Result<()> {
+        let refused = send_with_room(&mut self.producer, &self.backlog, messages).await?;
+        if refused.is_empty() { Ok(()) } else { Err(Failure::Refused(refusals(refused))) }
+    }
+}
+
+/// Sends in pieces, each once the readers of its topic are close enough.
+pub(crate) async fn send_with_room(
+    producer: &mut Producer,
+    backlog: &Backlog,
+    messages: Vec<Outgoing>,
+) -> Result<Vec<(usize, Cause)>> {
+    const PIECE: usize = 500;
+    let mut refused = Vec::new();
+    let mut sent = 0;
+    let mut messages = messages.into_iter().peekable();
+    while messages.peek().is_some() {
+        let piece: Vec<Outgoing> = messages.by_ref().take(PIECE).collect();
+        let count = piece.len();
+        make_room(backlog, &piece).await;
+        let outcomes = deliver(producer, piece).await?;
+        refused.extend(outcomes.into_iter().map(|(index, cause)| (sent + index, cause)));
+        sent += count;
+    }
+    Ok(refused)
+}
+
+/// Sends messages and returns those that will never be taken. A batch that takes long is waited for, never sent twice;
+/// `Retry` means that some were not taken.
+pub(crate) async fn deliver(producer: &mut Producer, messages: Vec<Outgoing>) -> Result<Vec<(usize, Cause)>> {
+    const PATIENCE: Duration = Duration::from_secs(10);
+    let mut outcomes = producer.send_all(messages, PATIENCE).await;
+    while let Err(Failure::Retry(cause)) = &outcomes {
+        tracing::warn!(event = "delivery_waits", %cause);
+        outcomes = producer.wait(PATIENCE).await;
+    }
+    let mut refused = Vec::new();
+    for (index, outcome) in outcomes?.into_iter().enumerate() {
+        match outcome {
+            Outcome::Delivered { .. } => {}
+            Outcome::Refused(cause) => refused.push((index, cause)),
+            Outcome::Failed(cause) => return Err(Failure::Retry(cause)),
+        }
+    }
+    Ok(refused)
+}
+
+/// Waits until the readers of the messages' topics are close enough, and counts the messages as produced.
+pub(crate) async fn make_room(backlog: &Backlog, messages: &[Outgoing]) {
+    for message in messages {
+        backlog.room(&message.topic).await;
+        let bytes = |bytes: &Option<bytes::Bytes>| bytes.as_ref().map_or(0, bytes::Bytes::len) as u64;
+        backlog.produced(&message.topic, 1, bytes(&message.key) + bytes(&message.value));
+    }
+}
+
+fn refusals(refused: Vec<(usize, Cause)>) -> Vec<Refusal> {
+    refused.into_iter().map(|(record, cause)| Refusal { record, cause }).collect()
+}

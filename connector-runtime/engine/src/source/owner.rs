@@ -1,0 +1,88 @@
+//! Who runs a source: the process that holds the one partition of `connect_positions` in the source's group.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use connect_api::Cause;
+use connect_kafka::{Ownership, PartitionOwner};
+use tokio::sync::watch;
+
+use super::positions::TOPIC;
+use crate::cluster::Cluster;
+
+/// Membership in a source's group, kept up by a thread of its own.
+pub(crate) struct Owner {
+    owns: watch::Receiver<bool>,
+    leave: Arc<AtomicBool>,
+    left: Option<tokio::sync::oneshot::Receiver<()>>,
+    /// Keeps `owns` alive where there is no group to ask.
+    _alone: Option<watch::Sender<bool>>,
+}
+
+impl Owner {
+    /// With `--embedded` there is only this process: it owns every source.
+    pub(crate) fn join(cluster: &Cluster, connector: &str) -> Result<Owner, Cause> {
+        let leave = Arc::new(AtomicBool::new(false));
+        if cluster.in_process.is_some() {
+            let (alone, owns) = watch::channel(true);
+            return Ok(Owner { owns, leave, left: None, _alone: Some(alone) });
+        }
+        let group = format!("connect-{connector}");
+        let member = PartitionOwner::open(&cluster.settings, &group, TOPIC, &group)?;
+        let (tell, owns) = watch::channel(false);
+        let (tell_left, left) = tokio::sync::oneshot::channel();
+        let asked_to_leave = leave.clone();
+        std::thread::Builder::new()
+            .name(format!("own-{connector}"))
+            .spawn(move || {
+                keep_membership(member, &tell, &asked_to_leave);
+                let _ = tell_left.send(());
+            })
+            .map_err(|error| Cause::new(format!("no thread for the source's group: {error}")))?;
+        Ok(Owner { owns, leave, left: Some(left), _alone: None })
+    }
+
+    pub(crate) fn owns(&self) -> bool {
+        *self.owns.borrow()
+    }
+
+    /// Returns once this process owns the source.
+    pub(crate) async fn owned(&mut self) {
+        if self.owns.wait_for(|owns| *owns).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// Returns once this process does not own the source any more.
+    pub(crate) async fn lost(&mut self) {
+        let _ = self.owns.wait_for(|owns| !*owns).await;
+    }
+
+    /// Leaves the group, so that another process takes over at once.
+    pub(crate) async fn leave(mut self) {
+        self.leave.store(true, Ordering::Release);
+        if let Some(left) = self.left.take() {
+            let _ = tokio::time::timeout(Duration::from_secs(6), left).await;
+        }
+    }
+}
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        self.leave.store(true, Ordering::Release);
+    }
+}
+
+fn keep_membership(mut member: PartitionOwner, tell: &watch::Sender<bool>, leave: &AtomicBool) {
+    while !leave.load(Ordering::Acquire) {
+        match member.poll(Duration::from_millis(100)) {
+            Some(Ownership::Waiting(cause)) => tracing::warn!(event = "group_unreachable", %cause),
+            Some(Ownership::Owned | Ownership::NotOwned) | None => {
+                let owns = member.owns();
+                tell.send_if_modified(|told| std::mem::replace(told, owns) != owns);
+            }
+        }
+    }
+    member.close(Duration::from_secs(5));
+}

@@ -1,0 +1,166 @@
+//! From what a source polled to messages for its topic: transforms, key, contract.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use connect_api::{
+    Failure, Key, Kind, Origin, Outgoing, Positions, Record, Reference, Resolved, Result,
+    SourceRecord, ValueRef, time,
+};
+use connect_contracts::{Contracts, Encoder, Side};
+
+use crate::config::SourceConnector;
+use crate::pipeline::dead_letter::LetterWriter;
+use crate::pipeline::prepare::Transforms;
+use crate::pipeline::reject::{Reject, Stage};
+use crate::status::BatchEnd;
+
+/// What the next transaction holds.
+#[derive(Default)]
+pub(crate) struct Pending {
+    pub(crate) messages: Vec<Outgoing>,
+    pub(crate) positions: Positions,
+    /// Polled records in it.
+    pub(crate) sources: usize,
+    pub(crate) end: BatchEnd,
+}
+
+impl Pending {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.sources == 0 && self.positions.is_empty()
+    }
+}
+
+/// What one polled record became.
+pub(crate) enum Made {
+    Messages(Vec<Outgoing>),
+    Rejected(Box<Origin>, Box<Reject>),
+}
+
+/// Makes the messages of one source connector.
+pub(crate) struct Maker {
+    name: Arc<str>,
+    topic: Arc<str>,
+    key: Option<Reference>,
+    transforms: Transforms,
+    value: Arc<Encoder>,
+    /// Numbers the polled records of this run; stands where a record from Kafka has its offset.
+    made: i64,
+}
+
+impl Maker {
+    pub(crate) fn new(name: Arc<str>, connector: Arc<SourceConnector>, contracts: &Contracts) -> Result<Maker> {
+        Ok(Maker {
+            name,
+            topic: Arc::from(connector.topic.as_str()),
+            key: connector.key.clone(),
+            transforms: Transforms::build(&connector.transforms).map_err(Failure::Fatal)?,
+            value: Arc::new(
+                contracts
+                    .encoder(Side::Value, &connector.value, &connector.topic)
+                    .map_err(Failure::Fatal)?,
+            ),
+            made: 0,
+        })
+    }
+
+    /// The contract, which may have to be looked up in a registry before the first record.
+    pub(crate) fn contract(&self) -> Arc<Encoder> {
+        self.value.clone()
+    }
+
+    pub(crate) fn make(&mut self, polled: SourceRecord) -> Made {
+        let origin = Arc::new(Origin {
+            topic: self.topic.clone(),
+            partition: -1,
+            offset: self.made,
+            timestamp_ms: polled.timestamp_ms,
+            key: polled.key.as_ref().map(|key| key_bytes(key.root())),
+            value: None,
+            headers: polled.headers,
+        });
+        self.made += 1;
+        let key = polled.key.map_or(Key::Absent, Key::Decoded);
+        let record = Record { origin: origin.clone(), key, value: polled.value, ordinal: 0 };
+        let original = record.value.clone();
+        match self.encode(record) {
+            Ok(messages) => Made::Messages(messages),
+            Err(reject) => {
+                let value = original.map(|value| Bytes::from(value.to_json()));
+                Made::Rejected(Box::new(Origin { value, ..(*origin).clone() }), Box::new(reject))
+            }
+        }
+    }
+
+    fn encode(&mut self, record: Record) -> std::result::Result<Vec<Outgoing>, Reject> {
+        let mut records = Vec::with_capacity(1);
+        self.transforms.apply(record, &mut records)?;
+        records.iter().map(|record| self.message(record)).collect()
+    }
+
+    fn message(&self, record: &Record) -> std::result::Result<Outgoing, Reject> {
+        let value = match &record.value {
+            None => None,
+            Some(value) => {
+                let encoded = self.value.encode(value.root());
+                Some(encoded.map_err(|rejection| Reject::of_contract(Side::Value, rejection))?)
+            }
+        };
+        Ok(Outgoing {
+            topic: self.topic.clone(),
+            key: self.key_of(record)?,
+            value,
+            headers: record.origin.headers.clone(),
+            timestamp_ms: record.origin.timestamp_ms,
+        })
+    }
+
+    fn key_of(&self, record: &Record) -> std::result::Result<Option<Bytes>, Reject> {
+        let Some(reference) = &self.key else {
+            return Ok(match &record.key {
+                Key::Decoded(key) => Some(key_bytes(key.root())),
+                Key::Absent | Key::Undecodable(_) => None,
+            });
+        };
+        let refuse = |message: String| Reject::plain(Stage::KeyConverter, "key", "KeyError", message);
+        match reference.resolve(record, None, time::now_ms()).map_err(refuse)? {
+            Resolved::Missing => Err(refuse(format!("the record has no {reference}, which is its key"))),
+            Resolved::Value(value) => Ok(Some(key_bytes(value))),
+            Resolved::Text(text) => Ok(Some(Bytes::copy_from_slice(text.as_bytes()))),
+            Resolved::Integer(number) => Ok(Some(Bytes::from(number.to_string()))),
+            Resolved::Timestamp(milliseconds) => Ok(Some(Bytes::from(time::format_ms(milliseconds)))),
+        }
+    }
+
+    pub(crate) fn letter(&self, topic: &str, origin: &Origin, reject: &Reject) -> Outgoing {
+        let topic = Arc::from(topic);
+        LetterWriter { topic: &topic, connector: &self.name, task: 0 }.letter(origin, reject, true)
+    }
+}
+
+/// Text as it is, everything else as JSON: what a reader with the default key format expects.
+fn key_bytes(key: ValueRef<'_>) -> Bytes {
+    match key.kind() {
+        Kind::String(text) => Bytes::copy_from_slice(text.as_bytes()),
+        _ => Bytes::from(key.to_json()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use connect_api::Value;
+
+    use super::*;
+
+    #[test]
+    fn a_key_is_text_or_json() {
+        let cases = [
+            (Value::string("a\"b"), "a\"b"),
+            (Value::integer(7), "7"),
+            (Value::empty_object(), "{}"),
+        ];
+        for (value, expected) in cases {
+            assert_eq!(key_bytes(value.root()), expected);
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! Starts, stops and restarts connectors, on a thread of its own.
+
+pub(crate) mod shutdown;
+pub(crate) mod state;
+pub(crate) mod tasks;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use connect_api::Cause;
+use connect_contracts::Contracts;
+use connect_kafka::{Admin, ClientSettings, Embedded};
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+
+use crate::backlog::Backlog;
+use crate::cluster::{Cluster, InProcess};
+use crate::config::{Connector, ProcessConfig};
+use crate::control::Stop;
+use crate::status::{ConnectorStatus, Meters, State};
+
+/// How the engine is run, beside what the files say.
+pub struct EngineOptions {
+    pub clients: ClientSettings,
+    pub admin: Admin,
+    /// The in-process cluster of `--embedded`.
+    pub embedded: Option<Arc<Embedded>>,
+    /// How long a stop may drain before everything is let go.
+    pub grace: Duration,
+}
+
+/// Running connectors.
+pub struct Engine {
+    meters: Vec<Meters>,
+    stop: Stop,
+    finished: watch::Receiver<Option<Summary>>,
+}
+
+/// How a run ended.
+#[derive(Clone, Debug, Default)]
+pub struct Summary {
+    /// From the stop to the end of the last connector; zero if none was asked for.
+    pub drained_in: Duration,
+    /// The grace period passed: some work was let go, and a restart repeats it.
+    pub abandoned: bool,
+    pub connectors: Vec<ConnectorStatus>,
+}
+
+impl Summary {
+    /// Connectors that ended FAILED.
+    pub fn failed(&self) -> impl Iterator<Item = &ConnectorStatus> {
+        self.connectors.iter().filter(|status| status.state == State::Failed)
+    }
+}
+
+/// What connectors share.
+#[derive(Clone)]
+pub(crate) struct Shared {
+    pub(crate) cluster: Cluster,
+    pub(crate) contracts: Contracts,
+    pub(crate) process_id: Arc<str>,
+    pub(crate) workers: Handle,
+}
+
+impl Engine {
+    /// Starts every connector. Whatever cannot be reached is waited for; only what can never work is an error.
+    pub fn start(
+        connectors: Vec<Connector>,
+        process: &ProcessConfig,
+        options: EngineOptions,
+    ) -> Result<Engine, Cause> {
+        let workers = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .thread_name("connect-worker")
+            .build()
+            .map_err(|error| Cause::new(format!("no worker threads: {error}")))?;
+        let shared = Shared {
+            cluster: Cluster {
+                settings: options.clients,
+                admin: Arc::new(options.admin),
+                in_process: options
+                    .embedded
+                    .clone()
+                    .map(|kafka| InProcess { kafka, backlog: Backlog::default() }),
+            },
+            contracts: Contracts::new(process.registry.as_ref())?,
+            process_id: uuid::Uuid::new_v4().to_string().into(),
+            workers: workers.handle().clone(),
+        };
+        let meters: Vec<Meters> =
+            connectors.iter().map(|connector| tasks::meters(connector, options.embedded.is_some())).collect();
+        let stop = Stop::default();
+        let (tell, finished) = watch::channel(None);
+        let supervisor = Supervisor {
+            connectors: connectors.into_iter().map(Arc::new).zip(meters.clone()).collect(),
+            shared,
+            stop: stop.clone(),
+            grace: options.grace,
+            workers,
+        };
+        std::thread::Builder::new()
+            .name("connect-supervisor".to_owned())
+            .spawn(move || supervisor.run(&tell))
+            .map_err(|error| Cause::new(format!("no supervisor thread: {error}")))?;
+        Ok(Engine { meters, stop, finished })
+    }
+
+    /// A look at every connector, in the order of their files.
+    pub fn status(&self) -> Vec<ConnectorStatus> {
+        self.meters.iter().map(Meters::status).collect()
+    }
+
+    /// Takes nothing new and finishes what is there, within the grace period.
+    pub fn stop(&self) {
+        self.stop.drain.cancel();
+    }
+
+    /// Lets go of everything at once; a restart repeats harmlessly what was in flight.
+    pub fn stop_now(&self) {
+        self.stop.drain.cancel();
+        self.stop.abandon.cancel();
+    }
+
+    /// Returns once every connector is STOPPED or FAILED.
+    pub async fn finished(&self) -> Summary {
+        let mut finished = self.finished.clone();
+        match finished.wait_for(Option::is_some).await {
+            Ok(summary) => summary.clone().unwrap_or_default(),
+            // The supervisor's thread is gone without a word: what is known is the last state of the connectors.
+            Err(_) => Summary { connectors: self.status(), ..Summary::default() },
+        }
+    }
+}
+
+struct Supervisor {
+    connectors: Vec<(Arc<Connector>, Meters)>,
+    shared: Shared,
+    stop: Stop,
+    grace: Duration,
+    workers: tokio::runtime::Runtime,
+}
+
+impl Supervisor {
+    fn run(self, tell: &watch::Sender<Option<Summary>>) {
+        let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+            Ok(runtime) => runtime,
+            Err(error) => {
+                tracing::error!(event = "supervisor_failed", %error);
+                return;
+            }
+        };
+        let drained_in = runtime.block_on(self.supervise());
+        let abandoned = self.stop.abandon.is_cancelled();
+        // Clients that do not close in time are left behind.
+        self.workers.shutdown_timeout(Duration::from_secs(2));
+        let connectors = self.connectors.iter().map(|(_, meters)| meters.status()).collect();
+        let _ = tell.send(Some(Summary { drained_in, abandoned, connectors }));
+    }
+
+    /// Returns how long the stop took.
+    async fn supervise(&self) -> Duration {
+        let mut stopping = None;
+        let mut supervised = tokio::task::JoinSet::new();
+        for (connector, meters) in &self.connectors {
+            let (connector, meters) = (connector.clone(), meters.clone());
+            supervised.spawn(tasks::supervise(connector, self.shared.clone(), meters, self.stop.clone()));
+        }
+        let grace = tokio::spawn(shutdown::enforce_grace(self.stop.clone(), self.grace));
+        loop {
+            tokio::select! {
+                ended = supervised.join_next() => if ended.is_none() { break },
+                () = self.stop.drain.cancelled(), if stopping.is_none() => stopping = Some(Instant::now()),
+            }
+        }
+        grace.abort();
+        stopping.map_or(Duration::ZERO, |since| since.elapsed())
+    }
+}

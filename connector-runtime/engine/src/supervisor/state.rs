@@ -1,0 +1,69 @@
+//! What follows when the tasks of a connector have ended: pure.
+
+use std::time::Duration;
+
+use crate::control::TaskEnd;
+
+/// The next thing to do with a connector.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// STOPPED.
+    Stopped,
+    /// FAILED, until a person or a changed file acts.
+    Failed(String),
+    /// RESTARTING, then RUNNING again after this long.
+    Restart { after: Duration, reason: String },
+}
+
+/// Of several ends the worst counts: what a person must see before what heals itself.
+pub(crate) fn worst(ends: Vec<TaskEnd>) -> TaskEnd {
+    let rank = |end: &TaskEnd| match end {
+        TaskEnd::Failed(_) => 3,
+        TaskEnd::Crashed(_) => 2,
+        TaskEnd::Finished => 1,
+        TaskEnd::Stopped => 0,
+    };
+    ends.into_iter().max_by_key(rank).unwrap_or(TaskEnd::Stopped)
+}
+
+/// `crashes` counts the crashes in a row, this one included.
+pub(crate) fn next(end: TaskEnd, stopping: bool, crashes: u32) -> Next {
+    match end {
+        TaskEnd::Stopped | TaskEnd::Finished => Next::Stopped,
+        TaskEnd::Failed(text) => Next::Failed(text),
+        TaskEnd::Crashed(_) if stopping => Next::Stopped,
+        TaskEnd::Crashed(cause) => {
+            let seconds = 1u64 << crashes.saturating_sub(1).min(6);
+            Next::Restart { after: Duration::from_secs(seconds.min(60)), reason: cause.to_string() }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use connect_api::Cause;
+
+    use super::*;
+
+    #[test]
+    fn the_worst_end_counts() {
+        let crashed = || TaskEnd::Crashed(Cause::new("panic"));
+        let failed = || TaskEnd::Failed("bad record".to_owned());
+        let check = |ends: Vec<TaskEnd>, expected: Next| assert_eq!(next(worst(ends), false, 1), expected);
+        check(vec![TaskEnd::Stopped, TaskEnd::Finished], Next::Stopped);
+        check(vec![crashed(), failed(), TaskEnd::Stopped], Next::Failed("bad record".to_owned()));
+        let restart = Next::Restart { after: Duration::from_secs(1), reason: "panic".to_owned() };
+        check(vec![TaskEnd::Stopped, crashed()], restart);
+        check(Vec::new(), Next::Stopped);
+    }
+
+    #[test]
+    fn crashes_back_off_to_a_minute_and_a_stop_ends_them() {
+        let delay = |crashes| match next(TaskEnd::Crashed(Cause::new("x")), false, crashes) {
+            Next::Restart { after, .. } => after.as_secs(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!([1, 2, 3, 7, 100].map(delay), [1, 2, 4, 60, 60]);
+        assert_eq!(next(TaskEnd::Crashed(Cause::new("x")), true, 1), Next::Stopped);
+    }
+}
