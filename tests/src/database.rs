@@ -1,6 +1,7 @@
 //! A database of its own for each test, and the guard that nothing else is ever dropped.
 
 use std::net::SocketAddr;
+use std::sync::Mutex;
 
 use sqlx::postgres::{PgPool, PgPoolOptions, PgRow};
 use sqlx::{Connection, PgConnection, Row};
@@ -16,6 +17,8 @@ pub struct Database {
     name: String,
     marker: Uuid,
     pool: PgPool,
+    /// Roles made for this test; they go with the database.
+    roles: Mutex<Vec<String>>,
 }
 
 impl Database {
@@ -34,6 +37,7 @@ impl Database {
             name,
             marker: Uuid::new_v4(),
             pool,
+            roles: Mutex::default(),
         };
         let marker = database.marker;
         database
@@ -49,7 +53,24 @@ impl Database {
         url_of(&self.name)
     }
 
-    /// The same by way of a proxy, which reads along: without TLS.
+    /// A role of its own that may do everything, and the URL with it: the server's list of sessions then tells one
+    /// process from the other.
+    pub async fn role(&self, word: &str, password: &str) -> (String, String) {
+        let role = format!(
+            "{PREFIX}{word}_{}",
+            &Uuid::new_v4().simple().to_string()[..12]
+        );
+        self.execute(&format!(
+            "CREATE ROLE {role} SUPERUSER LOGIN PASSWORD '{password}'"
+        ))
+        .await;
+        self.roles.lock().expect("roles").push(role.clone());
+        let url = self.url();
+        let (_, address) = url.rsplit_once('@').expect("a URL with a user");
+        (format!("postgres://{role}:{password}@{address}"), role)
+    }
+
+    /// `DATABASE_URL` by way of a proxy, which reads along: without TLS.
     pub fn url_through(&self, proxy: SocketAddr) -> String {
         let url = self.url();
         let (credentials, rest) = url.rsplit_once('@').expect("a URL with a user");
@@ -113,6 +134,12 @@ impl Database {
             .execute(&mut server)
             .await
             .expect("drop database");
+        for role in self.roles.into_inner().expect("roles") {
+            sqlx::raw_sql(&format!("DROP ROLE {role}"))
+                .execute(&mut server)
+                .await
+                .expect("drop role");
+        }
     }
 }
 

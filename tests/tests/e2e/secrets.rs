@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use connect_tests::database::Database;
 use connect_tests::kafka::{Isolation, Topic};
 use connect_tests::load::{Payments, Producer, produce_payments};
 use connect_tests::process::{Launch, connect};
@@ -12,26 +11,6 @@ use crate::payments;
 
 /// The password of the test broker's user, as `dev/servers` sets it.
 const KAFKA_PASSWORD: &str = "alice-secret";
-
-/// A user of the database with a password of this test's own.
-async fn user_with_password(database: &Database, password: &str) -> String {
-    let user = format!("canary_{}", password.trim_start_matches("canary-"));
-    database
-        .execute(&format!(
-            "CREATE ROLE {user} LOGIN PASSWORD '{password}';
-             GRANT ALL ON SCHEMA public TO {user};
-             GRANT ALL ON ALL TABLES IN SCHEMA public TO {user};
-             GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO {user}"
-        ))
-        .await;
-    user
-}
-
-fn url_of(database: &Database, user: &str, password: &str) -> String {
-    let url = database.url();
-    let (_, address) = url.rsplit_once('@').unwrap();
-    format!("postgres://{user}:{password}@{address}")
-}
 
 /// A port that nobody listens on.
 async fn free_port() -> u16 {
@@ -54,7 +33,8 @@ async fn no_canary_is_ever_seen() {
     let topic = Topic::create("canary", 2).await;
     let dead = Topic::create("canary-dlq", 1).await;
     let database = payments::database().await;
-    let user = user_with_password(&database, &password).await;
+    let (url, _) = database.role("canary", &password).await;
+    let wrong_url = url.replace(&password, &wrong);
     let ledger = produce_payments(&topic, 2, 500).await;
     let bad = topic.clone();
     tokio::task::spawn_blocking(move || {
@@ -103,8 +83,8 @@ password = "${{env:CANARY_SETTING}}"
     let variables = [
         ("CANARY_SETTING", setting.to_owned()),
         ("CANARY_KAFKA", KAFKA_PASSWORD.to_owned()),
-        ("DATABASE_URL", url_of(&database, &user, &password)),
-        ("WRONG_URL", url_of(&database, &user, &wrong)),
+        ("DATABASE_URL", url),
+        ("WRONG_URL", wrong_url),
     ];
     let mut launch = Launch::run(&folder).variable("RUST_LOG", "trace");
     for (name, value) in &variables {
@@ -171,8 +151,5 @@ password = "${{env:CANARY_SETTING}}"
             }
         }
     }
-    database
-        .execute(&format!("DROP OWNED BY {user}; DROP ROLE {user}"))
-        .await;
     database.remove().await;
 }

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use connect_tests::database::Database;
+use connect_tests::folder::Folder;
 use connect_tests::kafka::Topic;
 use connect_tests::load::SteadyLoad;
 use connect_tests::process::{ConnectProcess, Launch};
@@ -10,25 +11,53 @@ use connect_tests::{eventually, servers};
 
 use crate::payments;
 
-/// The URL with a name by which the server's list of sessions tells one process from the other.
-fn named(database: &Database, application: &str) -> String {
-    format!("{}?application_name={application}", database.url())
+/// A process with a role of its own in the database.
+struct Peer {
+    launch: Launch,
+    role: String,
 }
 
-/// Whether a process holds a transaction open.
-async fn is_writing(database: &Database, application: &str) -> bool {
-    let open = format!(
-        "SELECT count(*) FROM pg_stat_activity WHERE application_name = '{application}'
-         AND datname = current_database() AND xact_start IS NOT NULL"
-    );
-    database.try_number(&open).await > Some(0)
-}
+impl Peer {
+    async fn new(folder: &Folder, database: &Database, word: &str) -> Peer {
+        let (url, role) = database.role(word, "secret").await;
+        Peer {
+            launch: Launch::run(folder).database(url),
+            role,
+        }
+    }
 
-/// Whether both processes have written something: they share the partitions.
-async fn both_write(database: &Database, names: [&str; 2]) {
-    for name in names {
-        eventually(&format!("{name} writes"), payments::SETTLED, async || {
-            is_writing(database, name).await.then_some(())
+    /// Whether it holds a transaction open.
+    async fn is_writing(&self, database: &Database) -> bool {
+        let open = format!(
+            "SELECT count(*) FROM pg_stat_activity WHERE usename = '{}'
+             AND datname = current_database() AND xact_start IS NOT NULL",
+            self.role
+        );
+        database.try_number(&open).await > Some(0)
+    }
+
+    /// Waits until it writes.
+    async fn writes(&self, database: &Database) {
+        eventually(
+            &format!("{} writes", self.role),
+            payments::SETTLED,
+            async || self.is_writing(database).await.then_some(()),
+        )
+        .await;
+    }
+
+    /// Freezes its process while it has a transaction open: two looks apart, so that none was only about to end.
+    async fn freeze_in_mid_write(&self, process: &ConnectProcess, database: &Database) {
+        eventually("frozen in mid-write", payments::SETTLED, async || {
+            process.signal("STOP");
+            if self.is_writing(database).await {
+                database.execute("SELECT pg_sleep(0.1)").await;
+                if self.is_writing(database).await {
+                    return Some(());
+                }
+            }
+            process.signal("CONT");
+            None
         })
         .await;
     }
@@ -42,20 +71,18 @@ async fn two_processes_share_the_partitions_and_one_is_killed() {
     let folder = payments::folder();
     folder.connector("shared", payments::connector(&topic, "", ""));
     let load = SteadyLoad::start(&topic, 6, 3_000.0);
-    let mut first = Launch::run(&folder)
-        .database(named(&database, "first"))
-        .start();
-    let mut second = Launch::run(&folder)
-        .database(named(&database, "second"))
-        .start();
-    both_write(&database, ["first", "second"]).await;
+    let one = Peer::new(&folder, &database, "one").await;
+    let other = Peer::new(&folder, &database, "other").await;
+    let mut first = one.launch.start();
+    let mut second = other.launch.start();
+    one.writes(&database).await;
+    other.writes(&database).await;
     first.kill();
     let before = database.count("payments").await;
     payments::rows(&database, before + 20_000).await;
-    let mut first = Launch::run(&folder)
-        .database(named(&database, "first"))
-        .start();
-    both_write(&database, ["first", "second"]).await;
+    let mut first = one.launch.start();
+    one.writes(&database).await;
+    other.writes(&database).await;
     let ledger = load.stop().await;
     payments::verdict(&ledger, &database, None)
         .await
@@ -64,19 +91,6 @@ async fn two_processes_share_the_partitions_and_one_is_killed() {
         assert_eq!(process.stop(Duration::from_secs(30)).await, 0);
     }
     database.remove().await;
-}
-
-/// Freezes the process while it has a transaction open.
-async fn freeze_in_mid_write(process: &ConnectProcess, database: &Database, name: &str) {
-    eventually("frozen in mid-write", payments::SETTLED, async || {
-        process.signal("STOP");
-        if is_writing(database, name).await {
-            return Some(());
-        }
-        process.signal("CONT");
-        None
-    })
-    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -88,14 +102,13 @@ async fn a_process_frozen_for_60_s_in_mid_write_does_no_harm_when_it_thaws() {
     let batches = "[batch]\nmax_records = 500\nlinger = \"20ms\"\n";
     folder.connector("frozen", payments::connector(&topic, "", batches));
     let load = SteadyLoad::start(&topic, 4, 3_000.0);
-    let mut frozen = Launch::run(&folder)
-        .database(named(&database, "frozen"))
-        .start();
-    let mut other = Launch::run(&folder)
-        .database(named(&database, "other"))
-        .start();
-    both_write(&database, ["frozen", "other"]).await;
-    freeze_in_mid_write(&frozen, &database, "frozen").await;
+    let one = Peer::new(&folder, &database, "frozen").await;
+    let another = Peer::new(&folder, &database, "other").await;
+    let mut frozen = one.launch.start();
+    let mut other = another.launch.start();
+    one.writes(&database).await;
+    another.writes(&database).await;
+    one.freeze_in_mid_write(&frozen, &database).await;
     // The freeze itself: longer than the session lives, so that the other takes over.
     let began = Instant::now();
     tokio::time::sleep(Duration::from_secs(60)).await;
@@ -110,7 +123,8 @@ async fn a_process_frozen_for_60_s_in_mid_write_does_no_harm_when_it_thaws() {
     frozen.signal("CONT");
     let thawed = database.count("payments").await;
     payments::rows(&database, thawed + 15_000).await;
-    both_write(&database, ["frozen", "other"]).await;
+    one.writes(&database).await;
+    another.writes(&database).await;
     let ledger = load.stop().await;
     payments::verdict(&ledger, &database, None)
         .await
