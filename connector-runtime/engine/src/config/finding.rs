@@ -4,11 +4,11 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use connect_api::Severity;
+use connect_api::{ContractPlace, Severity};
 
 /// The text of a file, kept for drawing, with the places that nobody may see.
 #[derive(Debug)]
-pub struct SourceFile {
+pub(super) struct SourceFile {
     pub(super) path: PathBuf,
     pub(super) text: String,
     /// Byte ranges of secrets.
@@ -60,6 +60,8 @@ pub struct PlacedFinding {
     pub label: Option<String>,
     /// What to type next.
     pub help: Option<String>,
+    /// A place in another file that has to do with it.
+    pub related: Option<ContractPlace>,
 }
 
 /// Findings of all files, in the order of files and lines.
@@ -67,6 +69,11 @@ pub struct PlacedFinding {
 pub struct Findings(Vec<PlacedFinding>);
 
 impl Findings {
+    /// The findings of one more file.
+    pub(super) fn extend(&mut self, findings: Vec<PlacedFinding>) {
+        self.0.extend(findings);
+    }
+
     pub fn has_errors(&self) -> bool {
         self.count(Severity::Error) > 0
     }

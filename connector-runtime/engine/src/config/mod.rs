@@ -1,11 +1,61 @@
 //! Configuration: every problem of every file at once, then the connectors that are meant.
+//!
+//! The road of a file: [`parse`] (text to JSON and places) → [`plugin_tables`] (the plugins' keys go to their plugins'
+//! schemas) → [`interpolate`] (placeholders, paths) → [`validate`] (each error of the validator in the author's words) →
+//! [`checks`] (what no schema says) → [`connector`] (only a file without errors is deserialized).
 
+mod checks;
+mod code;
+mod connector;
+mod draw;
+mod files;
 mod finding;
+mod interpolate;
+mod leaves;
+mod load;
+mod mask;
+mod names;
+mod parse;
+mod plugin_tables;
+mod process;
+mod report;
 mod resolve;
+mod schema;
+mod schema_file;
+mod suggest;
+#[cfg(test)]
+mod tests;
+mod validate;
+mod words;
+mod written;
 
 pub use finding::{Findings, Place, PlacedFinding};
+pub use load::{Mode, load};
 pub use resolve::{
     BatchConfig, BrokenConnector, ConfiguredSink, ConfiguredSource, ConfiguredTransform, Connector,
     ConnectorKind, CreateTopics, Discard, ErrorsConfig, HttpAddress, HttpConfig, Loaded,
     ProcessConfig, SinkConnector, SourceConnector, Start, StopAfter, Tolerance, Topics,
 };
+pub use schema::tidy;
+pub use schema_file::connector_schema;
+pub use suggest::nearest;
+pub use words::toml as toml_value;
+
+use connect_api::{Explanation, Plugins};
+
+/// The explanation of every finding code: the engine's and those that the plugins bring.
+pub fn explanations(plugins: &Plugins) -> Vec<Explanation> {
+    let sinks = plugins.sinks().iter().map(|entry| entry.explanations);
+    let sources = plugins.sources().iter().map(|entry| entry.explanations);
+    let transforms = plugins.transforms().iter().map(|entry| entry.explanations);
+    let of_plugins = sinks.chain(sources).chain(transforms).flatten();
+    let mut all: Vec<Explanation> = code::ALL
+        .iter()
+        .copied()
+        .chain(of_plugins)
+        .copied()
+        .collect();
+    all.sort_by_key(|explanation| explanation.code);
+    all.dedup_by_key(|explanation| explanation.code);
+    all
+}

@@ -72,6 +72,7 @@ pub struct SinkConnector {
 #[derive(Clone, Debug)]
 pub enum Topics {
     Named(Vec<String>),
+    /// Topics whose whole name matches.
     Pattern(Pattern),
 }
 
@@ -80,7 +81,9 @@ impl Topics {
     pub fn contains(&self, topic: &str) -> bool {
         match self {
             Topics::Named(names) => names.iter().any(|name| name == topic),
-            Topics::Pattern(pattern) => pattern.is_match(topic),
+            // As the consumer subscribes: the whole name has to match.
+            Topics::Pattern(pattern) => Pattern::parse(&format!("^(?:{})$", pattern.as_str()))
+                .is_ok_and(|whole| whole.is_match(topic)),
         }
     }
 }
@@ -177,9 +180,7 @@ pub struct ErrorsConfig {
     pub stop_after: Option<StopAfter>,
 }
 
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema,
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Tolerance {
     /// Stop at the first bad record; nothing is skipped.

@@ -1,0 +1,430 @@
+//! What no schema says: keys that exclude or need each other, and connectors that would read what they write.
+//!
+//! These checks read the file's JSON and not the typed configuration, so that they speak up beside other problems.
+
+use connect_api::Pattern;
+use connect_contracts::FormatConfig;
+use serde_json::Value as Json;
+
+use super::code;
+use super::connector::Direction;
+use super::load::Loading;
+use super::names::check_connector_name;
+use super::parse::Places;
+use super::report::{Draft, Report};
+use super::resolve::{Discard, ErrorsConfig, Tolerance, Topics};
+use super::written::ErrorsTable;
+
+/// Which kind of connector this file is; `None` if that cannot be told.
+pub(super) fn direction(root: &Json, places: &Places, report: &mut Report) -> Option<Direction> {
+    let has = |key: &str| root.get(key).is_some();
+    let first_line = 0..report.text.lines().next().map_or(0, str::len);
+    match (
+        has("source"),
+        has("sinks") || has("topics") || has("topics_regex"),
+    ) {
+        (true, false) => Some(Direction::Source),
+        (false, true) => Some(Direction::Sink),
+        (true, true) => {
+            let sink_key = ["sinks", "topics", "topics_regex"]
+                .into_iter()
+                .find(|key| has(key));
+            let pointer = format!("/{}", sink_key.unwrap_or_default());
+            report.add(
+                Draft::error(
+                    code::TWO_KINDS,
+                    places.key(&pointer),
+                    "this file is a source connector and a sink connector",
+                )
+                .label("belongs to a sink connector, and [source] stands here too")
+                .help("write two files: one with [source] and `topic`, one with `topics` and [[sinks]]")
+                .at(pointer),
+            );
+            None
+        }
+        (false, false) => {
+            report.add(no_kind(root, places, first_line));
+            None
+        }
+    }
+}
+
+/// Says what is missing, and what a near miss was probably meant to be.
+fn no_kind(root: &Json, places: &Places, first_line: std::ops::Range<usize>) -> Draft {
+    let message = "this file has neither a source nor a sink";
+    let keys: Vec<&String> = root
+        .as_object()
+        .into_iter()
+        .flat_map(|keys| keys.keys())
+        .collect();
+    let deciding = ["source", "sinks", "topics", "topics_regex"];
+    let near = keys.iter().find_map(|key| {
+        super::suggest::nearest(key, &deciding).map(|meant| ((*key).clone(), meant.to_owned()))
+    });
+    match near {
+        Some((key, meant)) => {
+            let pointer = format!("/{key}");
+            Draft::error(code::NO_KIND, places.key(&pointer), message)
+                .label(format!("did you mean `{meant}`?"))
+                .at(pointer)
+        }
+        None => Draft::error(code::NO_KIND, first_line, message).label("not a connector yet"),
+    }
+    .help(
+        "a sink connector has `topics` and [[sinks]], a source connector has `topic` and [source]",
+    )
+}
+
+/// Every check of one connector.
+pub(super) fn connector(
+    root: &Json,
+    direction: Direction,
+    name: &str,
+    loading: &Loading<'_>,
+    places: &Places,
+    report: &mut Report,
+) {
+    let mut checks = Checks {
+        root,
+        places,
+        report,
+    };
+    checks.name(name);
+    if direction == Direction::Sink {
+        checks.topics();
+        checks.several_sinks();
+        checks.batch(loading);
+    }
+    checks.errors(loading, direction);
+    for (pointer, key_of_sink) in [("/value", true), ("/key", direction == Direction::Sink)] {
+        if key_of_sink {
+            checks.format(pointer, loading);
+        }
+    }
+}
+
+struct Checks<'a> {
+    root: &'a Json,
+    places: &'a Places,
+    report: &'a mut Report,
+}
+
+impl Checks<'_> {
+    fn has(&self, pointer: &str) -> bool {
+        self.root.pointer(pointer).is_some()
+    }
+
+    fn text(&self, pointer: &str) -> Option<&str> {
+        self.root.pointer(pointer)?.as_str()
+    }
+
+    fn draft(
+        &self,
+        code: &'static connect_api::Explanation,
+        pointer: &str,
+        message: impl Into<String>,
+    ) -> Draft {
+        Draft::error(code, self.places.key(pointer), message).at(pointer)
+    }
+
+    /// A written name is checked by its format; the file's name is not.
+    fn name(&mut self, name: &str) {
+        if self.has("/name") {
+            return;
+        }
+        if let Err(reason) = check_connector_name(name) {
+            self.report.add(
+                Draft::error(
+                    code::BAD_NAME,
+                    0..0,
+                    format!("the file's name cannot be the connector's: {reason}"),
+                )
+                .help("rename the file, or write name = \"…\" in it"),
+            );
+        }
+    }
+
+    fn topics(&mut self) {
+        match (self.has("/topics"), self.has("/topics_regex")) {
+            (true, true) => {
+                let draft = self
+                    .draft(
+                        code::TOPICS_TWICE,
+                        "/topics_regex",
+                        "`topics` and `topics_regex` exclude each other",
+                    )
+                    .label("`topics` stands here too")
+                    .help("leave one of them");
+                self.report.add(draft);
+            }
+            (false, false) => {
+                let draft = self
+                    .draft(
+                        code::NO_TOPICS,
+                        "/sinks",
+                        "nothing says which topics to read",
+                    )
+                    .label("a sink needs topics")
+                    .help("add topics = [\"…\"] or topics_regex = \"…\" above the first table");
+                self.report.add(draft);
+            }
+            (false, true) if self.has("/create_topics") => {
+                let draft = self
+                    .draft(
+                        code::CREATE_BY_REGEX,
+                        "/create_topics",
+                        "a regular expression names no topic that could be created",
+                    )
+                    .label("`topics_regex` stands here too")
+                    .help("name the topics with `topics`, or leave out [create_topics]");
+                self.report.add(draft);
+            }
+            _ => {}
+        }
+    }
+
+    fn several_sinks(&mut self) {
+        let count = self
+            .root
+            .get("sinks")
+            .and_then(Json::as_array)
+            .map_or(0, Vec::len);
+        if count > 1 {
+            let draft = Draft::error(
+                code::SEVERAL_SINKS,
+                self.places.value("/sinks/1"),
+                "this connector has more than one sink",
+            )
+            .label("the second sink")
+            .help("write two connectors: another file with the same topics and this sink")
+            .at("/sinks/1");
+            self.report.add(draft);
+        }
+    }
+
+    fn batch(&mut self, loading: &Loading<'_>) {
+        for key in ["max_bytes", "in_flight"] {
+            let pointer = format!("/batch/{key}");
+            let zero = self
+                .text(&pointer)
+                .and_then(|text| connect_api::Size::parse(text).ok())
+                .is_some_and(|size| size.bytes() == 0);
+            if zero {
+                let draft = Draft::error(
+                    code::OUT_OF_RANGE,
+                    self.places.value(&pointer),
+                    format!("`batch.{key}` is zero: nothing could be read"),
+                )
+                .label("expected a size such as \"4MiB\"")
+                .at(pointer);
+                self.report.add(draft);
+                return;
+            }
+        }
+        let Some(batch) = self.parsed::<super::written::BatchTable>("/batch") else {
+            return;
+        };
+        let batch = batch.or(&loading.defaults.batch);
+        if batch.max_bytes.bytes().saturating_mul(4) > batch.in_flight.bytes() {
+            let written = ["/batch/max_bytes", "/batch/in_flight", "/batch"];
+            let pointer = written
+                .into_iter()
+                .find(|pointer| self.has(pointer))
+                .unwrap_or_default();
+            let draft = Draft::error(
+                code::BATCH_MEMORY,
+                self.places.value(pointer),
+                format!(
+                    "batches of {} do not fit into {} in flight",
+                    batch.max_bytes, batch.in_flight
+                ),
+            )
+            .label("`max_bytes` may be a quarter of `in_flight`")
+            .help(format!(
+                "write in_flight = \"{}\", or smaller batches",
+                connect_api::Size::from_bytes(batch.max_bytes.bytes().saturating_mul(4))
+            ))
+            .at(pointer);
+            self.report.add(draft);
+        }
+    }
+
+    /// The table as its type, if it is there and has no errors so far; an absent table has its defaults.
+    fn parsed<T: serde::de::DeserializeOwned + Default>(&self, pointer: &str) -> Option<T> {
+        if self.report.has_errors_in(pointer) {
+            return None;
+        }
+        match self.root.pointer(pointer) {
+            None => Some(T::default()),
+            Some(table) => serde_json::from_value(table.clone()).ok(),
+        }
+    }
+
+    fn errors(&mut self, loading: &Loading<'_>, direction: Direction) {
+        let Some(table) = self.parsed::<ErrorsTable>("/errors") else {
+            return;
+        };
+        let errors = table.or(&loading.defaults.errors);
+        let written = |key: &str| format!("/errors/{key}");
+        let draft = match (
+            errors.tolerance,
+            &errors.dead_letter_topic,
+            errors.dead_letter,
+        ) {
+            (Tolerance::All, None, None) => Some(
+                Draft::error(
+                    code::NO_DEAD_LETTER,
+                    self.places.value(&written("tolerance")),
+                    "tolerance = \"all\" does not say where bad records go",
+                )
+                .label("needs `dead_letter_topic`, or `dead_letter = \"discard\"`")
+                .help("add dead_letter_topic = \"….dlq\" below it")
+                .at(written("tolerance")),
+            ),
+            (Tolerance::All, Some(_), Some(Discard::Discard)) => Some(
+                self.draft(
+                    code::TWO_DEAD_LETTERS,
+                    &written("dead_letter"),
+                    "bad records are either kept in a topic or discarded",
+                )
+                .label("`dead_letter_topic` stands here too")
+                .help("leave one of them"),
+            ),
+            (Tolerance::None, Some(_), _) if self.has(&written("dead_letter_topic")) => {
+                Some(self.unused(&written("dead_letter_topic")))
+            }
+            (Tolerance::None, _, Some(_)) if self.has(&written("dead_letter")) => {
+                Some(self.unused(&written("dead_letter")))
+            }
+            _ => None,
+        };
+        self.report_all(draft);
+        let breaker = errors
+            .stop_after
+            .filter(|breaker| breaker.rejects > breaker.in_last);
+        self.report_all(breaker.map(|breaker| {
+            self.draft(
+                code::STOP_AFTER,
+                &written("stop_after"),
+                format!(
+                    "{} rejects among {} records cannot happen",
+                    breaker.rejects, breaker.in_last
+                ),
+            )
+            .label("never stops anything")
+            .help("write { rejects = 100, in_last = 1000 }, for example")
+        }));
+        self.dead_letter_loop(&errors, direction);
+    }
+
+    fn unused(&self, pointer: &str) -> Draft {
+        self.draft(
+            code::UNUSED_DEAD_LETTER,
+            pointer,
+            "no dead letter is written with tolerance = \"none\": the connector stops at the first bad record",
+        )
+        .label("has no effect")
+        .help("add tolerance = \"all\", or leave this out")
+    }
+
+    fn dead_letter_loop(&mut self, errors: &ErrorsConfig, direction: Direction) {
+        let Some(dead_letters) = &errors.dead_letter_topic else {
+            return;
+        };
+        let reads = match direction {
+            Direction::Sink => {
+                topics(self.root).is_some_and(|topics| topics.contains(dead_letters))
+            }
+            Direction::Source => self.text("/topic") == Some(dead_letters),
+        };
+        if reads {
+            let (what, help) = match direction {
+                Direction::Sink => (
+                    "the connector would read its own dead letters",
+                    "name another topic, or leave this one out of what is read",
+                ),
+                Direction::Source => (
+                    "dead letters would stand among the good records",
+                    "name another topic for them",
+                ),
+            };
+            let pointer = "/errors/dead_letter_topic";
+            let draft = Draft::error(
+                code::LOOP,
+                self.places.value(pointer),
+                format!("`{dead_letters}`: {what}"),
+            )
+            .label("this topic is the connector's own")
+            .help(help)
+            .at(pointer);
+            self.report.add(draft);
+        }
+    }
+
+    fn report_all(&mut self, drafts: impl IntoIterator<Item = Draft>) {
+        for draft in drafts {
+            self.report.add(draft);
+        }
+    }
+
+    fn format(&mut self, pointer: &str, loading: &Loading<'_>) {
+        let Some(format) = self.parsed::<FormatConfig>(pointer) else {
+            return;
+        };
+        for finding in format.check() {
+            let draft = Draft::of_finding(pointer, finding, self.places);
+            self.report.add(draft);
+        }
+        if format.registry.is_some() && !loading.has_registry {
+            let pointer = format!("{pointer}/registry");
+            let draft = self
+                .draft(
+                    code::NO_REGISTRY,
+                    &pointer,
+                    "no schema registry is configured",
+                )
+                .label("asks the registry")
+                .help("add `[registry] url = \"https://…\"` to connect.toml");
+            self.report.add(draft);
+        }
+    }
+}
+
+/// What the connector reads, if that can be told.
+fn topics(root: &Json) -> Option<Topics> {
+    match (root.get("topics"), root.get("topics_regex")) {
+        (Some(Json::Array(names)), _) => {
+            let names = names.iter().filter_map(Json::as_str).map(str::to_owned);
+            Some(Topics::Named(names.collect()))
+        }
+        (None, Some(Json::String(pattern))) => Pattern::parse(pattern).ok().map(Topics::Pattern),
+        _ => None,
+    }
+}
+
+/// Refuses a sink that writes to a topic that its connector reads.
+pub(super) fn target_topics(
+    targets: &[String],
+    root: &Json,
+    sink: &str,
+    places: &Places,
+    report: &mut Report,
+) {
+    let Some(topics) = topics(root) else {
+        return;
+    };
+    for target in targets.iter().filter(|target| topics.contains(target)) {
+        // The place of the name itself, wherever the plugin's keys have it.
+        let table = places.below(sink, &report.text, &format!("\"{target}\""));
+        report.add(
+            Draft::error(
+                code::LOOP,
+                table,
+                format!("`{target}`: the connector would read what it writes"),
+            )
+            .label("this topic is read here too")
+            .help("write to another topic, or leave this one out of what is read")
+            .at(sink),
+        );
+    }
+}

@@ -1,0 +1,265 @@
+//! Every finding code of the engine with its explanation. A finding can only be made from an entry of this table, so
+//! none is without one.
+
+use connect_api::Explanation;
+
+macro_rules! codes {
+    ($($name:ident = $code:literal { why: $why:literal, example: $example:literal, fix: $fix:literal })*) => {
+        $(pub(super) const $name: &Explanation =
+            &Explanation { code: $code, why: $why, example: $example, fix: $fix };)*
+
+        /// The engine's codes.
+        pub(super) const ALL: &[&Explanation] = &[$($name),*];
+    };
+}
+
+codes! {
+    NO_FOLDER = "files.no-folder" {
+        why: "The folder or file named on the command line does not exist, so there is nothing to check or run.",
+        example: "connect check conectors.d/",
+        fix: "connect check connectors.d/"
+    }
+    NO_CONNECTORS = "files.no-connectors" {
+        why: "No file below the folder is a connector. `connect.toml`, `*.test.toml`, hidden files and files that do not end in `.toml` are not.",
+        example: "connectors.d/orders.yaml",
+        fix: "connectors.d/orders.toml"
+    }
+    UNREADABLE = "files.unreadable" {
+        why: "A file that cannot be read might be the connector that you are waiting for, so it is not skipped in silence.",
+        example: "a connector with mode 0600 that belongs to another user",
+        fix: "chmod 0644 connectors.d/orders.toml"
+    }
+    SYMLINK_LOOP = "files.symlink-loop" {
+        why: "A symbolic link leads back to a folder above it; following it would never end.",
+        example: "ln -s .. connectors.d/all",
+        fix: "rm connectors.d/all"
+    }
+    ENCODING = "files.encoding" {
+        why: "TOML is UTF-8. Other encodings turn names and passwords into other text without a word.",
+        example: "a file saved as Latin-1 or UTF-16",
+        fix: "iconv -f latin1 -t utf-8 old.toml > new.toml"
+    }
+    MISSING_FILE = "files.missing" {
+        why: "A file or folder that a key names does not exist. Relative paths start at the file that names them, not at the folder that you are in.",
+        example: "migrations = \"migrations/pos\"",
+        fix: "migrations = \"../migrations/pos\""
+    }
+    SYNTAX = "config.syntax" {
+        why: "The text is not TOML, so nobody can say what is meant by it.",
+        example: "topics = [PointOfSale]",
+        fix: "topics = [\"PointOfSale\"]"
+    }
+    DUPLICATE_KEY = "config.duplicate-key" {
+        why: "A key stands twice in one table; one of the two values would be ignored.",
+        example: "tasks = 2\ntasks = 4",
+        fix: "tasks = 4"
+    }
+    UNKNOWN_KEY = "config.unknown-key" {
+        why: "No such key exists there. An ignored key is a setting that you believe in and that does nothing.",
+        example: "taks = 2",
+        fix: "tasks = 2"
+    }
+    MISSING_KEY = "config.missing-key" {
+        why: "The table does not work without this key, and no default would be right for everyone.",
+        example: "[[sinks]]\nurl = \"${env:DATABASE_URL}\"",
+        fix: "[[sinks]]\ntype = \"postgres\"\nurl = \"${env:DATABASE_URL}\""
+    }
+    WRONG_TYPE = "config.wrong-type" {
+        why: "The value is of another type than the key wants. Nothing is converted by guessing.",
+        example: "tasks = \"2\"",
+        fix: "tasks = 2"
+    }
+    UNKNOWN_WORD = "config.unknown-word" {
+        why: "The key takes one of a few words, and this is none of them.",
+        example: "[value]\nformat = \"jsn\"",
+        fix: "[value]\nformat = \"json\""
+    }
+    BAD_VALUE = "config.bad-value" {
+        why: "The text does not parse as what the key wants: a duration, a size, a path into the record, a condition, a regular expression, a name.",
+        example: "linger = \"200\"",
+        fix: "linger = \"200ms\""
+    }
+    OUT_OF_RANGE = "config.out-of-range" {
+        why: "The number is too small or too large, or a list has too few or too many elements.",
+        example: "tasks = 0",
+        fix: "tasks = 1"
+    }
+    REPEATED = "config.repeated" {
+        why: "An element stands twice in a list whose elements differ; the second would do nothing, and another was probably meant.",
+        example: "topics = [\"orders\", \"orders\"]",
+        fix: "topics = [\"orders\", \"returns\"]"
+    }
+    PLACEHOLDER = "config.placeholder" {
+        why: "`${` always starts a placeholder, so that a misspelt one is not taken for text.",
+        example: "url = \"${DATABASE_URL}\"",
+        fix: "url = \"${env:DATABASE_URL}\""
+    }
+    UNSET_VARIABLE = "config.unset-variable" {
+        why: "An environment variable that a file names has no value. `connect check` only notes it, because CI has no secrets; `connect run` and `connect check --env` refuse it.",
+        example: "url = \"${env:DATABASE_URL}\"   # with DATABASE_URL unset",
+        fix: "export DATABASE_URL=postgres://localhost/shop"
+    }
+    PLACEHOLDER_FILE = "config.placeholder-file" {
+        why: "The file that a placeholder names cannot be read.",
+        example: "password = \"${file:/run/secrets/pasword}\"",
+        fix: "password = \"${file:/run/secrets/password}\""
+    }
+    UNKNOWN_PLUGIN = "config.unknown-type" {
+        why: "This binary has no plugin of this name at this place; `connect plugins` lists those that it has.",
+        example: "[[sinks]]\ntype = \"postgresql\"",
+        fix: "[[sinks]]\ntype = \"postgres\""
+    }
+    REJECTED = "config.rejected" {
+        why: "Each key is right by itself, but the plugin does not take them together.",
+        example: "two keys that exclude each other",
+        fix: "follow the message; `connect plugins NAME` shows the keys and an example"
+    }
+    PLUGIN_SCHEMA = "config.plugin-schema" {
+        why: "The schema of the plugin itself is broken. This is a bug of the plugin, not of your file.",
+        example: "a schema attribute with a regular expression that does not compile",
+        fix: "report it to the plugin's author"
+    }
+    NO_KIND = "connector.no-kind" {
+        why: "A connector either reads topics and has a sink, or has a source and writes to a topic. This file has neither.",
+        example: "name = \"orders\"",
+        fix: "name = \"orders\"\ntopics = [\"orders\"]\n[[sinks]]\ntype = \"stdout\""
+    }
+    TWO_KINDS = "connector.two-kinds" {
+        why: "One connector has one direction: from topics to a sink, or from a source to a topic. Two files do both, with a topic between them that others may read too.",
+        example: "[source]\ntype = \"random_user\"\n[[sinks]]\ntype = \"postgres\"",
+        fix: "write two files: one with [source] and topic, one with topics and [[sinks]]"
+    }
+    NO_TOPICS = "connector.no-topics" {
+        why: "A sink connector has to be told what to read.",
+        example: "[[sinks]]\ntype = \"stdout\"",
+        fix: "topics = [\"orders\"]\n[[sinks]]\ntype = \"stdout\""
+    }
+    TOPICS_TWICE = "connector.topics-twice" {
+        why: "`topics` and `topics_regex` exclude each other; which of the two counts would be a guess.",
+        example: "topics = [\"orders\"]\ntopics_regex = \"orders.*\"",
+        fix: "topics_regex = \"orders.*\""
+    }
+    SEVERAL_SINKS = "connector.several-sinks" {
+        why: "Each sink has its own progress. One connector with one sink says clearly where each of them stands; two connectors on the same topics do the same work.",
+        example: "[[sinks]]\ntype = \"postgres\"\n[[sinks]]\ntype = \"stdout\"",
+        fix: "write two connectors: a file for each sink, with the same topics"
+    }
+    DUPLICATE_NAME = "connector.duplicate-name" {
+        why: "The name is the identity of the consumer group and of stored progress. Two connectors of one name would take each other's records.",
+        example: "name = \"orders\" in two files",
+        fix: "name = \"orders-archive\" in one of them"
+    }
+    BAD_NAME = "connector.bad-name" {
+        why: "A connector without `name` is called like its file, and the name becomes part of a consumer group's name.",
+        example: "connectors.d/my orders.toml",
+        fix: "name = \"my-orders\""
+    }
+    LOOP = "connector.endless-loop" {
+        why: "The connector would read what it writes itself: each record or dead letter would come back for ever.",
+        example: "topics_regex = \"orders.*\"\n[errors]\ntolerance = \"all\"\ndead_letter_topic = \"orders.dlq\"",
+        fix: "topics_regex = \"orders\\\\.(eu|us)\""
+    }
+    NO_DEAD_LETTER = "errors.no-dead-letter" {
+        why: "With tolerance = \"all\" bad records are passed over. Where they go has to be said, so that none is lost by accident.",
+        example: "[errors]\ntolerance = \"all\"",
+        fix: "[errors]\ntolerance = \"all\"\ndead_letter_topic = \"orders.dlq\""
+    }
+    UNUSED_DEAD_LETTER = "errors.unused-dead-letter" {
+        why: "With tolerance = \"none\" (the default) the connector stops at the first bad record, and no dead letter is ever written.",
+        example: "[errors]\ndead_letter_topic = \"orders.dlq\"",
+        fix: "[errors]\ntolerance = \"all\"\ndead_letter_topic = \"orders.dlq\""
+    }
+    TWO_DEAD_LETTERS = "errors.two-dead-letters" {
+        why: "Bad records are either kept in a topic or discarded.",
+        example: "[errors]\ntolerance = \"all\"\ndead_letter_topic = \"orders.dlq\"\ndead_letter = \"discard\"",
+        fix: "[errors]\ntolerance = \"all\"\ndead_letter_topic = \"orders.dlq\""
+    }
+    STOP_AFTER = "errors.stop-after" {
+        why: "More rejects than records never happen, so the breaker would never stop anything.",
+        example: "stop_after = { rejects = 1000, in_last = 100 }",
+        fix: "stop_after = { rejects = 100, in_last = 1000 }"
+    }
+    BATCH_MEMORY = "batch.memory" {
+        why: "`in_flight` is everything that a task holds: half is the client's queue, half the batches being read, prepared and written. Batches larger than a quarter of it would wait for each other.",
+        example: "[batch]\nmax_bytes = \"64MiB\"\nin_flight = \"32MiB\"",
+        fix: "[batch]\nmax_bytes = \"8MiB\"\nin_flight = \"32MiB\""
+    }
+    CREATE_BY_REGEX = "connector.create-by-regex" {
+        why: "A regular expression names no topic that could be created.",
+        example: "topics_regex = \"orders.*\"\n[create_topics]\npartitions = 6",
+        fix: "topics = [\"orders.eu\", \"orders.us\"]\n[create_topics]\npartitions = 6"
+    }
+    KAFKA_SETTING = "kafka.setting" {
+        why: "The setting is one that the engine's promises rest on, or the Kafka client does not know it or not this value.",
+        example: "[kafka]\n\"enable.auto.commit\" = true",
+        fix: "leave the key out"
+    }
+    BOOTSTRAP_TWICE = "kafka.bootstrap-twice" {
+        why: "The address of the cluster is written under two names; which of the two counts would be a guess.",
+        example: "[kafka]\nbootstrap_servers = \"a:9092\"\n\"bootstrap.servers\" = \"b:9092\"",
+        fix: "[kafka]\nbootstrap_servers = \"a:9092\""
+    }
+    NO_REGISTRY = "contract.no-registry" {
+        why: "The contract is said to be in the schema registry, and connect.toml does not say where that is.",
+        example: "[value]\nregistry = { subject = \"orders-value\" }   # without [registry] in connect.toml",
+        fix: "[registry]\nurl = \"https://registry.example.com\""
+    }
+    AVRO_NEEDS_REGISTRY = "contract.avro-needs-registry" {
+        why: "Avro bytes can only be read with the schema that wrote them, and the message holds only its id: a schema registry has to give the schema.",
+        example: "[value]\nformat = \"avro\"",
+        fix: "[value]\nformat = \"avro\"\nregistry = {}"
+    }
+    REGISTRY_UNUSED = "contract.registry-unused" {
+        why: "Text and bytes are not read by a schema, so a registry would never be asked.",
+        example: "[value]\nformat = \"string\"\nregistry = {}",
+        fix: "[value]\nformat = \"string\""
+    }
+    SCHEMA_UNUSED = "contract.schema-unused" {
+        why: "Bytes have no fields, so a JSON Schema could not say anything about them.",
+        example: "[value]\nformat = \"bytes\"\nschema = \"../schemas/orders/schema.json\"",
+        fix: "[value]\nformat = \"json\"\nschema = \"../schemas/orders/schema.json\""
+    }
+    REGISTRY_URL = "registry.url" {
+        why: "The registry is reached by HTTP, and its address is shown in messages: it carries no user and no password.",
+        example: "[registry]\nurl = \"registry.example.com:8081\"",
+        fix: "[registry]\nurl = \"https://registry.example.com:8081\""
+    }
+    REGISTRY_USERNAME = "registry.username" {
+        why: "Basic authentication sends a user and a password together.",
+        example: "[registry]\npassword = \"${env:REGISTRY_PASSWORD}\"",
+        fix: "[registry]\nusername = \"connect\"\npassword = \"${env:REGISTRY_PASSWORD}\""
+    }
+    BAD_CONTRACT = "contract.invalid" {
+        why: "The file that should be the contract cannot be read or is not a JSON Schema, so no record could be checked against it.",
+        example: "[value]\nschema = \"../schemas/orders/schema.json\"   # a file with {\"type\": \"objekt\"}",
+        fix: "{\"type\": \"object\"}"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ALL;
+
+    #[test]
+    fn every_code_is_there_once_and_says_something() {
+        for (index, one) in ALL.iter().enumerate() {
+            assert!(
+                ALL.iter()
+                    .skip(index + 1)
+                    .all(|other| other.code != one.code),
+                "{}",
+                one.code
+            );
+            assert!(
+                one.code.contains('.') && !one.why.is_empty(),
+                "{}",
+                one.code
+            );
+            assert!(
+                !one.example.is_empty() && !one.fix.is_empty(),
+                "{}",
+                one.code
+            );
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! Files that leaves name: schema files compile, other files and folders exist.
+
+use std::path::Path;
+
+use connect_api::Severity;
+use connect_api::leaf::{FILE_FORMAT, SCHEMA_FILE_FORMAT};
+use serde_json::Value as Json;
+
+use super::code;
+use super::load::{Loading, Mode};
+use super::parse::{Places, push_pointer};
+use super::report::{Draft, Report};
+use super::schema;
+
+/// Looks at every file that `value`, which stands at `pointer`, names.
+pub(super) fn check_files(
+    loading: &mut Loading<'_>,
+    value: &Json,
+    node: &Json,
+    pointer: &str,
+    places: &Places,
+    report: &mut Report,
+) {
+    let node = schema::branch(node, value);
+    match value {
+        Json::Object(members) => {
+            for (name, member) in members {
+                let mut pointer = pointer.to_owned();
+                push_pointer(&mut pointer, name);
+                check_files(
+                    loading,
+                    member,
+                    schema::child(node, name),
+                    &pointer,
+                    places,
+                    report,
+                );
+            }
+        }
+        Json::Array(elements) => {
+            for (index, element) in elements.iter().enumerate() {
+                let pointer = format!("{pointer}/{index}");
+                check_files(
+                    loading,
+                    element,
+                    schema::child(node, "items"),
+                    &pointer,
+                    places,
+                    report,
+                );
+            }
+        }
+        Json::String(path) if !report.is_unknown(pointer) => {
+            let draft = match node.get("format").and_then(Json::as_str) {
+                Some(SCHEMA_FILE_FORMAT) => schema_file(loading, Path::new(path), pointer, places),
+                Some(FILE_FORMAT) => file(loading, Path::new(path), pointer, places, report),
+                _ => None,
+            };
+            if let Some(draft) = draft {
+                report.add(draft);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn schema_file(
+    loading: &mut Loading<'_>,
+    path: &Path,
+    pointer: &str,
+    places: &Places,
+) -> Option<Draft> {
+    if !path.exists() {
+        return Some(missing(path, pointer, places));
+    }
+    let problem = loading.contracts.compile(path).err()?;
+    let message = format!("the contract does not compile: {}", problem.message);
+    let mut draft = Draft::error(code::BAD_CONTRACT, places.value(pointer), message)
+        .label("not a JSON Schema that can be used")
+        .at(pointer);
+    if let Some(help) = problem.help {
+        draft = draft.help(help);
+    }
+    if let Some(place) = problem.place {
+        draft = draft.related(place);
+    }
+    Some(draft)
+}
+
+/// What is named by an absolute path belongs to the machine of the connector: CI does not have it.
+fn file(
+    loading: &Loading<'_>,
+    path: &Path,
+    pointer: &str,
+    places: &Places,
+    report: &Report,
+) -> Option<Draft> {
+    if path.exists() {
+        return None;
+    }
+    let written = report.text.get(places.value(pointer)).unwrap_or_default();
+    let absolute = written
+        .trim_start_matches(['"', '\''])
+        .starts_with(['/', '$']);
+    let severity = match loading.mode == Mode::Check && absolute {
+        true => Severity::Note,
+        false => Severity::Error,
+    };
+    Some(missing(path, pointer, places).severity(severity))
+}
+
+fn missing(path: &Path, pointer: &str, places: &Places) -> Draft {
+    let mut draft = Draft::error(
+        code::MISSING_FILE,
+        places.value(pointer),
+        "there is no such file or folder",
+    )
+    .label(format!("looked for {}", path.display()))
+    .at(pointer);
+    // The part of the path that does exist shows where it went wrong.
+    let existing = path.ancestors().skip(1).find(|folder| folder.exists());
+    if let Some(existing) = existing {
+        draft = draft.help(format!(
+            "paths are relative to the file that names them; {} exists",
+            existing.display()
+        ));
+    }
+    draft
+}

@@ -1,0 +1,184 @@
+//! From a folder to connectors: every file is read and checked to its end, whatever was found before.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use connect_api::{ContractPlace, Plugins};
+use connect_contracts::{CompiledSchema, Contracts, RegistryConfig};
+
+use super::code;
+use super::connector;
+use super::files;
+use super::finding::Findings;
+use super::process;
+use super::report::Draft;
+use super::resolve::{BrokenConnector, Connector, Loaded};
+use super::written::DefaultsTable;
+
+/// How strict loading is about what only the machine of the connector has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// `connect check`: an unset variable is only noted.
+    Check,
+    /// `connect check --env`: an unset variable is an error.
+    CheckEnv,
+    /// `connect run`.
+    Run,
+}
+
+/// Reads the connectors below `dir` and the settings of the process from `config` (default: `connect.toml` in or beside
+/// the folder).
+pub fn load(dir: &Path, config: Option<&Path>, plugins: &Plugins, mode: Mode) -> Loaded {
+    load_with(dir, config, plugins, mode, &|name| std::env::var(name).ok())
+}
+
+/// What loading one file needs from around it.
+pub(super) struct Loading<'a> {
+    pub(super) plugins: &'a Plugins,
+    pub(super) mode: Mode,
+    pub(super) environment: &'a dyn Fn(&str) -> Option<String>,
+    pub(super) defaults: DefaultsTable,
+    pub(super) has_registry: bool,
+    pub(super) contracts: ContractFiles,
+}
+
+/// [`load`] with the environment as an argument.
+pub(super) fn load_with(
+    dir: &Path,
+    config: Option<&Path>,
+    plugins: &Plugins,
+    mode: Mode,
+    environment: &dyn Fn(&str) -> Option<String>,
+) -> Loaded {
+    let mut loading = Loading {
+        plugins,
+        mode,
+        environment,
+        defaults: DefaultsTable::default(),
+        has_registry: true,
+        contracts: ContractFiles::default(),
+    };
+    let process = process::load(&loading, dir, config);
+    loading.defaults = process.defaults;
+    // A broken connect.toml may well hold the registry.
+    let broken = process
+        .report
+        .as_ref()
+        .is_some_and(|report| report.has_errors());
+    loading.has_registry = broken || process.config.registry.is_some();
+
+    let (paths, mut reports) = files::connector_files(dir);
+    reports.extend(process.report);
+    let mut findings = Findings::default();
+    let mut read = Vec::new();
+    for path in &paths {
+        read.push(connector::load(&mut loading, path));
+    }
+    refuse_equal_names(&mut read);
+
+    let (mut connectors, mut broken) = (Vec::new(), Vec::new());
+    for file in read {
+        let connector::Read {
+            name,
+            connector,
+            report,
+            ..
+        } = file;
+        match connector {
+            Some(connector) if !report.has_errors() => connectors.push(connector),
+            _ => broken.push(BrokenConnector {
+                name,
+                file: report.path.clone(),
+            }),
+        }
+        reports.push(report);
+    }
+    reports.sort_by(|one, other| one.path.cmp(&other.path));
+    for report in reports {
+        findings.extend(report.finish());
+    }
+    Loaded {
+        connectors,
+        process: process.config,
+        findings,
+        broken,
+        contracts: loading.contracts.count(),
+    }
+}
+
+/// A name is an identity: the second file that uses it is refused.
+fn refuse_equal_names(files: &mut [connector::Read]) {
+    let mut owners: BTreeMap<Arc<str>, PathBuf> = BTreeMap::new();
+    for file in files {
+        let Some(owner) = owners.get(&file.name) else {
+            owners.insert(file.name.clone(), file.report.path.clone());
+            continue;
+        };
+        let message = format!("two connectors are called `{}`", file.name);
+        file.report.add(
+            Draft::error(code::DUPLICATE_NAME, file.name_place.clone(), message)
+                .label(format!("{} has this name already", owner.display()))
+                .help("give this one another `name`: it is the identity of its consumer group and of its progress")
+                .at("/name"),
+        );
+    }
+}
+
+/// The contracts that files name, compiled once each.
+#[derive(Default)]
+pub(super) struct ContractFiles {
+    contracts: Option<Contracts>,
+    seen: std::collections::BTreeSet<PathBuf>,
+}
+
+impl ContractFiles {
+    fn count(&self) -> usize {
+        self.seen.len()
+    }
+
+    /// Compiles a schema file; `Err` is the finding, whose place the caller knows.
+    pub(super) fn compile(&mut self, path: &Path) -> Result<Arc<CompiledSchema>, ContractProblem> {
+        const NO_REGISTRY: Option<&RegistryConfig> = None;
+        self.seen.insert(path.to_owned());
+        let contracts = match &mut self.contracts {
+            Some(contracts) => contracts,
+            empty => {
+                empty.insert(
+                    Contracts::new(NO_REGISTRY).map_err(|cause| ContractProblem {
+                        message: cause.message,
+                        help: cause.help,
+                        place: None,
+                    })?,
+                )
+            }
+        };
+        contracts
+            .compile_file(path)
+            .map_err(|problem| ContractProblem {
+                message: problem.message,
+                help: problem.help,
+                place: Some(ContractPlace {
+                    file: problem.file,
+                    line: problem.line,
+                    column: problem.column,
+                }),
+            })
+    }
+}
+
+/// Why a schema file is no contract.
+pub(super) struct ContractProblem {
+    pub(super) message: String,
+    pub(super) help: Option<String>,
+    pub(super) place: Option<ContractPlace>,
+}
+
+impl Loaded {
+    /// The connector of this name.
+    pub fn connector(&self, name: &str) -> Option<&Connector> {
+        self.connectors
+            .iter()
+            .find(|connector| &*connector.name == name)
+    }
+}

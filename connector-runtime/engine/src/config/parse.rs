@@ -1,0 +1,271 @@
+//! TOML text to JSON and the place of every part of it.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use serde_json::Value as Json;
+use toml::de::{DeTable, DeValue};
+
+use super::code;
+use super::report::{Draft, Report};
+
+/// Where the key and the value of each JSON pointer stand in the text.
+#[derive(Debug, Default)]
+pub(super) struct Places(BTreeMap<String, Spans>);
+
+#[derive(Clone, Debug, Default)]
+struct Spans {
+    key: Option<Range<usize>>,
+    value: Range<usize>,
+}
+
+impl Places {
+    /// The value; for something that is not there, the nearest table that would hold it.
+    pub(super) fn value(&self, pointer: &str) -> Range<usize> {
+        self.nearest(pointer).value.clone()
+    }
+
+    /// The key, or the value if it has none (an element of an array).
+    pub(super) fn key(&self, pointer: &str) -> Range<usize> {
+        let spans = self.nearest(pointer);
+        spans.key.clone().unwrap_or_else(|| spans.value.clone())
+    }
+
+    /// The first value below `pointer` that is written as `text`, or the place of `pointer` itself.
+    pub(super) fn below(&self, pointer: &str, file: &str, text: &str) -> Range<usize> {
+        let below = self
+            .0
+            .iter()
+            .filter(|(place, _)| place.starts_with(pointer));
+        let mut values = below.map(|(_, spans)| spans.value.clone());
+        values
+            .find(|span| file.get(span.clone()) == Some(text))
+            .unwrap_or_else(|| self.value(pointer))
+    }
+
+    fn nearest(&self, pointer: &str) -> &Spans {
+        const NOWHERE: &Spans = &Spans {
+            key: None,
+            value: 0..0,
+        };
+        let mut pointer = pointer;
+        loop {
+            match (self.0.get(pointer), pointer.rfind('/')) {
+                (Some(spans), _) => return spans,
+                (None, Some(parent)) => pointer = pointer.get(..parent).unwrap_or_default(),
+                (None, None) => return NOWHERE,
+            }
+        }
+    }
+}
+
+/// A parsed file.
+#[derive(Debug)]
+pub(super) struct Document {
+    pub(super) root: Json,
+    pub(super) places: Places,
+    pub(super) syntax: Syntax,
+}
+
+/// How much of a file was understood.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Syntax {
+    Whole,
+    /// Some keys are missing, the others are where they belong.
+    Gaps,
+    /// A table header is broken: keys may have landed in another table.
+    Scrambled,
+}
+
+/// Parses a file; every syntax error becomes a finding.
+pub(super) fn parse(report: &mut Report) -> Document {
+    let text = std::mem::take(&mut report.text);
+    let (table, errors) = DeTable::parse_recoverable(&text);
+    let mut syntax = Syntax::Whole;
+    let mut drafts = Vec::new();
+    for error in errors {
+        let span = error.span().unwrap_or_default();
+        let broken = match breaks_a_header(&text, &span) {
+            true => Syntax::Scrambled,
+            false => Syntax::Gaps,
+        };
+        if syntax != Syntax::Scrambled {
+            syntax = broken;
+        }
+        drafts.push(syntax_finding(&text, span, error.message()));
+    }
+    let mut reader = Reader {
+        text: &text,
+        places: Places::default(),
+        drafts,
+    };
+    let root = reader.table(table.get_ref(), &mut String::new());
+    let Reader { places, drafts, .. } = reader;
+    report.text = text;
+    for draft in drafts {
+        report.add(draft);
+    }
+    Document {
+        root,
+        places,
+        syntax,
+    }
+}
+
+fn line_at(text: &str, offset: usize) -> &str {
+    let offset = text.floor_char_boundary(offset);
+    let (before, after) = text.split_at(offset);
+    let start = before.rfind('\n').map_or(0, |newline| newline + 1);
+    let end = after
+        .find('\n')
+        .map_or(text.len(), |newline| offset + newline);
+    text.get(start..end).unwrap_or_default()
+}
+
+/// A broken header moves the keys below it, and an open string may swallow headers.
+fn breaks_a_header(text: &str, span: &Range<usize>) -> bool {
+    let line = line_at(text, span.start).trim_start();
+    line.starts_with('[') || line.contains("\"\"\"") || line.contains("'''")
+}
+
+fn syntax_finding(text: &str, span: Range<usize>, message: &str) -> Draft {
+    if message == "duplicate key" {
+        let key = text.get(span.clone()).unwrap_or_default().to_owned();
+        return Draft::error(code::DUPLICATE_KEY, span, format!("`{key}` is written twice"))
+            .label("written above already")
+            .help("leave one of them; a second element of a list of tables has a header `[[…]]` of its own");
+    }
+    let line = line_at(text, span.start);
+    let mut draft = Draft::error(code::SYNTAX, span, format!("not TOML: {message}"));
+    if let Some(help) = syntax_help(line, message) {
+        draft = draft.help(help);
+    }
+    draft
+}
+
+/// What people of other formats write.
+fn syntax_help(line: &str, message: &str) -> Option<&'static str> {
+    let written = line.split('#').next().unwrap_or_default().trim();
+    let value = written.split_once('=').map(|(_, value)| value.trim());
+    if !written.contains('=') && !written.starts_with('[') && written.contains(':') {
+        return Some("TOML writes `key = value`, not `key: value`");
+    }
+    if message.contains("string values must be quoted") || message.contains("invalid bare") {
+        return Some("text stands in quotes: key = \"text\"");
+    }
+    match value {
+        Some("") => Some("a value follows `=`, such as \"text\", 5, true or [\"a\", \"b\"]"),
+        Some("yes" | "no" | "True" | "False" | "TRUE" | "FALSE") => {
+            Some("TOML's booleans are `true` and `false`")
+        }
+        Some("null" | "nil" | "None") => Some("TOML has no null: leave the key out"),
+        Some(value) if value.starts_with(|c: char| c.is_alphabetic() || c == '$') => {
+            Some("text stands in quotes: key = \"text\"")
+        }
+        _ => None,
+    }
+}
+
+/// Walks the parsed table and notes each place.
+struct Reader<'a> {
+    text: &'a str,
+    places: Places,
+    drafts: Vec<Draft>,
+}
+
+impl Reader<'_> {
+    fn table(&mut self, table: &DeTable<'_>, pointer: &mut String) -> Json {
+        let mut members = serde_json::Map::new();
+        for (key, value) in table {
+            let length = pointer.len();
+            push_pointer(pointer, key.get_ref());
+            self.places.0.insert(
+                pointer.clone(),
+                Spans {
+                    key: Some(key.span()),
+                    value: value.span(),
+                },
+            );
+            let member = self.value(value.get_ref(), value.span(), pointer);
+            members.insert(key.get_ref().to_string(), member);
+            pointer.truncate(length);
+        }
+        Json::Object(members)
+    }
+
+    fn value(&mut self, value: &DeValue<'_>, span: Range<usize>, pointer: &mut String) -> Json {
+        match value {
+            DeValue::String(text) => Json::String(text.to_string()),
+            DeValue::Boolean(value) => Json::Bool(*value),
+            // Written without quotes, a time is still the text that a key of this meaning wants.
+            DeValue::Datetime(time) => Json::String(time.to_string()),
+            DeValue::Integer(integer) => {
+                match i64::from_str_radix(integer.as_str(), integer.radix()) {
+                    Ok(number) => number.into(),
+                    Err(_) => self.unreadable(span, "an integer of 64 bits"),
+                }
+            }
+            DeValue::Float(float) => {
+                let number = float.as_str().parse::<f64>().ok();
+                match number.and_then(serde_json::Number::from_f64) {
+                    Some(number) => Json::Number(number),
+                    None => self.unreadable(span, "a finite number"),
+                }
+            }
+            DeValue::Table(table) => self.table(table, pointer),
+            DeValue::Array(array) => {
+                let mut elements = Vec::new();
+                for (index, element) in array.iter().enumerate() {
+                    let length = pointer.len();
+                    push_pointer(pointer, &index.to_string());
+                    let spans = Spans {
+                        key: None,
+                        value: element.span(),
+                    };
+                    self.places.0.insert(pointer.clone(), spans);
+                    elements.push(self.value(element.get_ref(), element.span(), pointer));
+                    pointer.truncate(length);
+                }
+                Json::Array(elements)
+            }
+        }
+    }
+
+    fn unreadable(&mut self, span: Range<usize>, expected: &str) -> Json {
+        let written = self.text.get(span.clone()).unwrap_or_default();
+        let message = format!("{written} is not {expected}");
+        self.drafts.push(
+            Draft::error(code::OUT_OF_RANGE, span, message).label(format!("expected {expected}")),
+        );
+        Json::Null
+    }
+}
+
+/// Appends one step to a JSON pointer (RFC 6901).
+pub(super) fn push_pointer(pointer: &mut String, step: &str) {
+    pointer.push('/');
+    pointer.push_str(&step.replace('~', "~0").replace('/', "~1"));
+}
+
+/// `/sinks/0/tables/1/key` as people write it: `sinks[0].tables[1].key`.
+pub(super) fn dotted(pointer: &str) -> String {
+    let mut text = String::new();
+    for step in pointer.split('/').skip(1) {
+        let step = step.replace("~1", "/").replace("~0", "~");
+        if step.parse::<usize>().is_ok() {
+            text.push_str(&format!("[{step}]"));
+            continue;
+        }
+        if !text.is_empty() {
+            text.push('.');
+        }
+        let bare = step
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "_-".contains(c));
+        match bare {
+            true => text.push_str(&step),
+            false => text.push_str(&format!("\"{step}\"")),
+        }
+    }
+    text
+}

@@ -1,0 +1,230 @@
+//! The plugins' tables of a connector file, each with its plugin's own schema.
+
+use connect_api::{PluginEntry, Plugins};
+use serde_json::{Map, Value as Json};
+
+use super::code;
+use super::connector::Direction;
+use super::parse::{Places, dotted};
+use super::report::{Draft, Report};
+use super::schema;
+use super::suggest::nearest;
+use super::words;
+
+/// What a plugin is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Sink,
+    Source,
+    Transform,
+}
+
+impl Kind {
+    /// The keys of its table that belong to the engine.
+    pub(super) fn engine_keys(self) -> &'static [&'static str] {
+        match self {
+            Kind::Sink => &["type", "name", "when"],
+            Kind::Source => &["type"],
+            Kind::Transform => &["type", "when"],
+        }
+    }
+
+    fn word(self) -> &'static str {
+        match self {
+            Kind::Sink => "sink",
+            Kind::Source => "source",
+            Kind::Transform => "transform",
+        }
+    }
+
+    /// How its table is headed.
+    fn header(self) -> &'static str {
+        match self {
+            Kind::Sink => "[[sinks]]",
+            Kind::Source => "[source]",
+            Kind::Transform => "[[transforms]]",
+        }
+    }
+}
+
+/// The plugin's own part of one table.
+pub(super) struct PluginTable {
+    pub(super) kind: Kind,
+    /// The word in `type = "…"`.
+    pub(super) name: &'static str,
+    pub(super) pointer: String,
+    pub(super) schema: Json,
+    pub(super) value: Json,
+}
+
+impl PluginTable {
+    pub(super) fn owner(&self) -> String {
+        format!("the {} {}", self.name, self.kind.word())
+    }
+}
+
+/// Takes the plugins' keys out of the file; the engine's stay. A table of an unknown type is reported and left out.
+pub(super) fn take(
+    root: &mut Json,
+    direction: Direction,
+    plugins: &Plugins,
+    places: &Places,
+    report: &mut Report,
+) -> Vec<PluginTable> {
+    let mut taking = Taking {
+        plugins,
+        places,
+        report,
+        tables: Vec::new(),
+    };
+    match direction {
+        Direction::Sink => taking.list(root, "sinks", Kind::Sink),
+        Direction::Source => {
+            taking.table(root.get_mut("source"), "/source".to_owned(), Kind::Source)
+        }
+    }
+    taking.list(root, "transforms", Kind::Transform);
+    taking.tables
+}
+
+struct Taking<'a> {
+    plugins: &'a Plugins,
+    places: &'a Places,
+    report: &'a mut Report,
+    tables: Vec<PluginTable>,
+}
+
+impl Taking<'_> {
+    fn list(&mut self, root: &mut Json, key: &str, kind: Kind) {
+        let Some(Json::Array(elements)) = root.get_mut(key) else {
+            return;
+        };
+        for (index, element) in elements.iter_mut().enumerate() {
+            self.table(Some(element), format!("/{key}/{index}"), kind);
+        }
+    }
+
+    fn table(&mut self, table: Option<&mut Json>, pointer: String, kind: Kind) {
+        let Some(Json::Object(members)) = table else {
+            return;
+        };
+        let name = match members.get("type") {
+            Some(Json::String(name)) => Some(name.clone()),
+            Some(_) => None,
+            None => {
+                self.without_type(members, &pointer, kind);
+                None
+            }
+        };
+        let mut own = Map::new();
+        for (key, value) in std::mem::take(members) {
+            match kind.engine_keys().contains(&key.as_str()) {
+                true => members.insert(key, value),
+                false => own.insert(key, value),
+            };
+        }
+        let Some(name) = name else {
+            return;
+        };
+        match self.find(kind, &name) {
+            Some((name, schema)) => self.tables.push(PluginTable {
+                kind,
+                name,
+                pointer,
+                schema,
+                value: Json::Object(own),
+            }),
+            None => self.unknown(kind, &name, format!("{pointer}/type")),
+        }
+    }
+
+    /// Nothing else of such a table can be judged, so the one finding says what is known.
+    fn without_type(&mut self, members: &mut Map<String, Json>, pointer: &str, kind: Kind) {
+        let misspelt = nearest("type", members.keys()).map(str::to_owned);
+        let known = words::list(&self.names(kind));
+        let draft = match misspelt {
+            Some(key) => Draft::error(
+                code::UNKNOWN_KEY,
+                self.places.key(&format!("{pointer}/{key}")),
+                format!("unknown key `{key}`"),
+            )
+            .label(format!("not a key of {}", kind.header()))
+            .help(format!("{} has the key `type`", kind.header())),
+            None => Draft::error(
+                code::MISSING_KEY,
+                self.places.value(pointer),
+                "the key `type` is missing",
+            )
+            .label(format!("{} needs `type`", dotted(pointer)))
+            .help(format!("add type = \"…\"; this program has {known}")),
+        };
+        self.report.add(draft.at(pointer));
+        // Reported here, in better words than the schema's.
+        members.insert("type".to_owned(), Json::String(String::new()));
+    }
+
+    fn find(&self, kind: Kind, name: &str) -> Option<(&'static str, Json)> {
+        fn of<Factory>(
+            entries: &[PluginEntry<Factory>],
+            name: &str,
+        ) -> Option<(&'static str, Json)> {
+            let entry = entries.iter().find(|entry| entry.name == name)?;
+            Some((entry.name, schema::tidy((entry.schema)())))
+        }
+        match kind {
+            Kind::Sink => of(self.plugins.sinks(), name),
+            Kind::Source => of(self.plugins.sources(), name),
+            Kind::Transform => of(self.plugins.transforms(), name),
+        }
+    }
+
+    fn names(&self, kind: Kind) -> Vec<&'static str> {
+        match kind {
+            Kind::Sink => self
+                .plugins
+                .sinks()
+                .iter()
+                .map(|entry| entry.name)
+                .collect(),
+            Kind::Source => self
+                .plugins
+                .sources()
+                .iter()
+                .map(|entry| entry.name)
+                .collect(),
+            Kind::Transform => self
+                .plugins
+                .transforms()
+                .iter()
+                .map(|entry| entry.name)
+                .collect(),
+        }
+    }
+
+    fn unknown(&mut self, kind: Kind, name: &str, pointer: String) {
+        let names = self.names(kind);
+        let word = kind.word();
+        let elsewhere = [Kind::Sink, Kind::Source, Kind::Transform]
+            .into_iter()
+            .find(|other| *other != kind && self.names(*other).contains(&name));
+        let help = match (nearest(name, &names), elsewhere) {
+            (_, Some(other)) => format!(
+                "`{name}` is a {}: it stands below {}",
+                other.word(),
+                other.header()
+            ),
+            (Some(near), None) => format!("did you mean \"{near}\"?"),
+            (None, None) => format!("this program has the {word}s {}", words::list(&names)),
+        };
+        self.report.add(
+            Draft::error(
+                code::UNKNOWN_PLUGIN,
+                self.places.value(&pointer),
+                format!("no {word} is called `{name}`"),
+            )
+            .label(format!("not a {word} of this program"))
+            .help(help)
+            .at(pointer),
+        );
+    }
+}

@@ -1,0 +1,195 @@
+//! The schemas of the configuration types, made ready for validation, messages and editors.
+
+use connect_api::schema_of;
+use schemars::transform::{Transform, transform_subschemas};
+use schemars::{JsonSchema, Schema};
+use serde_json::{Value as Json, json};
+
+/// The schema of one of the engine's own types.
+pub(super) fn of<T: JsonSchema>() -> Json {
+    tidy(schema_of::<T>())
+}
+
+/// Makes a generated schema ready: see [`Tidy`].
+pub fn tidy(mut schema: Schema) -> Json {
+    Tidy.transform(&mut schema);
+    schema.to_value()
+}
+
+/// Drops the null of `Option` (TOML has none) and flattens enums whose variants have docstrings into one `enum`, so that
+/// a wrong word gives one error that lists the right ones.
+#[derive(Clone, Debug)]
+struct Tidy;
+
+impl Transform for Tidy {
+    fn transform(&mut self, schema: &mut Schema) {
+        transform_subschemas(self, schema);
+        drop_null(schema);
+        flatten_enum(schema);
+    }
+}
+
+fn drop_null(schema: &mut Schema) {
+    let Some(object) = schema.as_object_mut() else {
+        return;
+    };
+    if object.get("default").is_some_and(Json::is_null) {
+        object.remove("default");
+    }
+    if let Some(Json::Array(types)) = object.get_mut("type") {
+        types.retain(|word| word != "null");
+        if let [only] = types.as_slice() {
+            let only = only.clone();
+            object.insert("type".into(), only);
+        }
+    }
+    if let Some(Json::Array(words)) = object.get_mut("enum") {
+        words.retain(|word| !word.is_null());
+    }
+    for keyword in ["anyOf", "oneOf"] {
+        let Some(Json::Array(branches)) = object.get_mut(keyword) else {
+            continue;
+        };
+        branches.retain(|branch| branch.get("type").is_none_or(|word| word != "null"));
+        let [Json::Object(only)] = branches.as_slice() else {
+            continue;
+        };
+        let only = only.clone();
+        object.remove(keyword);
+        for (key, value) in only {
+            // What the field says (its description) is nearer than what its type says.
+            object.entry(key).or_insert(value);
+        }
+    }
+}
+
+fn flatten_enum(schema: &mut Schema) {
+    let Some(object) = schema.as_object_mut() else {
+        return;
+    };
+    let Some(Json::Array(branches)) = object.get("oneOf") else {
+        return;
+    };
+    let mut words = Vec::new();
+    let mut meanings = Vec::new();
+    for branch in branches {
+        if branch.get("type") != Some(&json!("string")) {
+            return;
+        }
+        match (branch.get("const"), branch.get("enum")) {
+            (Some(word), _) => {
+                let meaning = branch.get("description").and_then(Json::as_str);
+                if let (Some(meaning), Some(word)) = (meaning, word.as_str()) {
+                    let meaning = meaning.replace('\n', " ");
+                    meanings.push(format!("`{word}`: {meaning}"));
+                }
+                words.push(word.clone());
+            }
+            (None, Some(Json::Array(plain))) => words.extend(plain.iter().cloned()),
+            _ => return,
+        }
+    }
+    let description = object.get("description").and_then(Json::as_str);
+    let lines: Vec<String> = description
+        .map(str::to_owned)
+        .into_iter()
+        .chain(meanings)
+        .collect();
+    object.remove("oneOf");
+    object.insert("type".into(), json!("string"));
+    object.insert("enum".into(), Json::Array(words));
+    if !lines.is_empty() {
+        object.insert("description".into(), json!(lines.join("\n")));
+    }
+}
+
+/// The types that a schema allows, in JSON Schema's words.
+pub(super) fn types(schema: &Json) -> Vec<&str> {
+    match schema.get("type") {
+        Some(Json::String(word)) => vec![word],
+        Some(Json::Array(words)) => words.iter().filter_map(Json::as_str).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// JSON Schema's word for the type of a value.
+pub(super) fn type_of(value: &Json) -> &'static str {
+    match value {
+        Json::Null => "null",
+        Json::Bool(_) => "boolean",
+        Json::Number(number) if number.is_f64() => "number",
+        Json::Number(_) => "integer",
+        Json::String(_) => "string",
+        Json::Array(_) => "array",
+        Json::Object(_) => "object",
+    }
+}
+
+fn allows_type(schema: &Json, word: &str) -> bool {
+    let types = types(schema);
+    types.is_empty() || types.contains(&word) || (word == "integer" && types.contains(&"number"))
+}
+
+/// The branch of `oneOf` or `anyOf` that the author of `value` has in mind: the one whose tag is written, else the only
+/// one of its type. A schema without branches is its own branch.
+pub(super) fn branch<'s>(schema: &'s Json, value: &Json) -> &'s Json {
+    let alternatives = ["oneOf", "anyOf"]
+        .iter()
+        .find_map(|keyword| schema.get(keyword)?.as_array());
+    let Some(alternatives) = alternatives else {
+        return schema;
+    };
+    alternatives
+        .iter()
+        .filter(|alternative| allows_type(alternative, type_of(value)))
+        .max_by_key(|alternative| usize::from(tag_matches(alternative, value)))
+        .map_or(schema, |alternative| branch(alternative, value))
+}
+
+/// Whether a member that this branch fixes with `const` is written with that very word.
+pub(super) fn tag_matches(branch: &Json, value: &Json) -> bool {
+    let Some(properties) = branch.get("properties").and_then(Json::as_object) else {
+        return false;
+    };
+    properties.iter().any(|(name, property)| {
+        property
+            .get("const")
+            .is_some_and(|tag| value.get(name) == Some(tag))
+    })
+}
+
+/// The schema of the member or element `step` of a value.
+pub(super) fn child<'s>(schema: &'s Json, step: &str) -> &'s Json {
+    const ANYTHING: &Json = &Json::Bool(true);
+    let member = schema.get("properties").and_then(|all| all.get(step));
+    member
+        .or_else(|| schema.get("additionalProperties"))
+        .or_else(|| schema.get("items"))
+        .unwrap_or(ANYTHING)
+}
+
+/// A valid value for a leaf whose placeholder has no value here; `None` where any text is valid.
+pub(super) fn stand_in(schema: &Json) -> Option<Json> {
+    let first = schema.get("enum").and_then(|words| words.get(0));
+    if let Some(value) = first.or_else(|| schema.get("default")) {
+        return Some(value.clone());
+    }
+    let format = schema.get("format").and_then(Json::as_str);
+    let text = match (format, types(schema).as_slice()) {
+        (Some("duration"), _) => "1s",
+        (Some("size"), _) => "1MiB",
+        (Some("field-path" | "reference"), _) => "$",
+        (Some("elements-path"), _) => "$[*]",
+        (Some("predicate"), _) => "true",
+        (Some("pattern"), _) => "",
+        (Some("topic-name" | "connector-name"), _) => "unknown",
+        (Some("timestamp-or-word"), _) => "earliest",
+        (Some("listen-address"), _) => "off",
+        (_, ["integer" | "number"]) => {
+            return Some(schema.get("minimum").cloned().unwrap_or_else(|| json!(1)));
+        }
+        (_, ["boolean"]) => return Some(json!(false)),
+        _ => return None,
+    };
+    Some(json!(text))
+}

@@ -1,0 +1,213 @@
+//! Schemas and values in words.
+
+use serde_json::Value as Json;
+
+use super::schema;
+
+/// What a schema wants: "an integer", "a duration such as \"200ms\"", "one of …".
+pub(super) fn expected(node: &Json) -> String {
+    if let Some(Json::Array(options)) = node.get("enum") {
+        return alternatives(options);
+    }
+    if let Some(format) = node.get("format").and_then(Json::as_str) {
+        if let Some(words) = expected_format(format) {
+            return words.to_owned();
+        }
+    }
+    let branches = ["anyOf", "oneOf"]
+        .iter()
+        .find_map(|keyword| node.get(keyword)?.as_array());
+    let mut parts: Vec<String> = match branches {
+        Some(branches) => branches.iter().map(expected).collect(),
+        None => schema::types(node)
+            .into_iter()
+            .map(|word| expected_type(word, node))
+            .collect(),
+    };
+    parts.dedup();
+    match parts.is_empty() {
+        true => "another value".to_owned(),
+        false => parts.join(" or "),
+    }
+}
+
+fn expected_type(word: &str, node: &Json) -> String {
+    match word {
+        "string" => "a string".to_owned(),
+        "integer" => "an integer".to_owned(),
+        "number" => "a number".to_owned(),
+        "boolean" => "true or false".to_owned(),
+        "array" => match node.get("items").map(schema::types).as_deref() {
+            Some(["string"]) => "a list of strings".to_owned(),
+            Some(["object"]) => "a list of tables".to_owned(),
+            _ => "a list".to_owned(),
+        },
+        "object" => "a table".to_owned(),
+        other => other.to_owned(),
+    }
+}
+
+fn expected_format(format: &str) -> Option<&'static str> {
+    Some(match format {
+        "duration" => "a duration such as \"200ms\" or \"30s\"",
+        "size" => "a size such as \"4MiB\"",
+        "field-path" => "a path such as \"$.store.id\"",
+        "elements-path" => "a path such as \"$.items[*]\"",
+        "reference" => "a path such as \"$.store.id\" or metadata such as \"#timestamp\"",
+        "predicate" => "a condition in CEL such as \"value.total > 100.0\"",
+        "pattern" => "a regular expression",
+        "file-path" => "the path of a file",
+        "schema-file" => "the path of a JSON Schema file",
+        "timestamp-or-word" => {
+            "\"earliest\", \"latest\", \"group\" or a time such as \"2026-11-20T00:00:00Z\""
+        }
+        "topic-name" => "a topic's name",
+        "connector-name" => "a name of letters, digits, `.`, `_` and `-`",
+        "listen-address" => "an address such as \"127.0.0.1:8083\", or \"off\"",
+        _ => return None,
+    })
+}
+
+/// A value to type for a key of this schema.
+pub(super) fn example(node: &Json) -> String {
+    if let Some(first) = node.get("enum").and_then(|options| options.get(0)) {
+        return toml(first);
+    }
+    let given = node.get("examples").and_then(|all| all.get(0));
+    if let Some(given) = given.or_else(|| node.get("default")) {
+        return toml(given);
+    }
+    let format = node
+        .get("format")
+        .and_then(Json::as_str)
+        .unwrap_or_default();
+    match (format, schema::types(node).first().copied()) {
+        ("duration", _) => "\"30s\"".to_owned(),
+        ("size", _) => "\"4MiB\"".to_owned(),
+        ("field-path" | "reference", _) => "\"$.…\"".to_owned(),
+        ("elements-path", _) => "\"$.items[*]\"".to_owned(),
+        ("secret", _) => "\"${env:NAME}\"".to_owned(),
+        (_, Some("integer" | "number")) => node
+            .get("minimum")
+            .map_or("1".to_owned(), |minimum| minimum.to_string()),
+        (_, Some("boolean")) => "true".to_owned(),
+        (_, Some("array")) => "[…]".to_owned(),
+        (_, Some("object")) => "{ … }".to_owned(),
+        _ => "\"…\"".to_owned(),
+    }
+}
+
+/// The first sentence of a description, without its full stop.
+pub(super) fn meaning(node: &Json) -> Option<String> {
+    let description = node.get("description")?.as_str()?;
+    let line = description.split("\n\n").next()?.replace('\n', " ");
+    let sentence = line
+        .split_once(". ")
+        .map_or(line.as_str(), |(first, _)| first);
+    Some(sentence.trim_end_matches('.').to_owned())
+}
+
+/// A value as TOML writes it on one line.
+pub fn toml(value: &Json) -> String {
+    match value {
+        Json::Array(elements) => {
+            let elements: Vec<String> = elements.iter().map(toml).collect();
+            format!("[{}]", elements.join(", "))
+        }
+        Json::Object(members) if members.is_empty() => "{}".to_owned(),
+        Json::Object(members) => {
+            let members: Vec<String> = members
+                .iter()
+                .map(|(name, member)| format!("{name} = {}", toml(member)))
+                .collect();
+            format!("{{ {} }}", members.join(", "))
+        }
+        other => other.to_string(),
+    }
+}
+
+/// A value in words, cut if it is long.
+pub(super) fn found(value: &Json) -> String {
+    match value {
+        Json::String(text) => format!("the string {}", toml(&Json::String(cut(text)))),
+        Json::Number(number) if number.is_f64() => format!("the number {number}"),
+        Json::Number(number) => format!("the integer {number}"),
+        Json::Bool(value) => value.to_string(),
+        Json::Array(_) => "a list".to_owned(),
+        Json::Object(_) => "a table".to_owned(),
+        Json::Null => "nothing".to_owned(),
+    }
+}
+
+fn cut(text: &str) -> String {
+    const LONGEST: usize = 60;
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
+    }
+}
+
+/// `one of "a", "b" or "c"`, as they are written.
+pub(super) fn alternatives(options: &[Json]) -> String {
+    let mut written: Vec<String> = options.iter().map(toml).collect();
+    match (written.pop(), written.is_empty()) {
+        (Some(last), false) => format!("{} or {last}", written.join(", ")),
+        (Some(only), true) => only,
+        (None, _) => "nothing".to_owned(),
+    }
+}
+
+/// `a`, `b`, `c`
+pub(super) fn list<S: AsRef<str>>(names: &[S]) -> String {
+    let mut names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
+    names.sort_unstable();
+    let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    quoted.join(", ")
+}
+
+/// What to type for a value that is right but written as another type.
+pub(super) fn conversion(
+    value: &Json,
+    node: &Json,
+    header: Option<&str>,
+    secret: bool,
+) -> Option<String> {
+    let wants = |word: &str| schema::types(node).contains(&word);
+    let format = node
+        .get("format")
+        .and_then(Json::as_str)
+        .unwrap_or_default();
+    match (value, header) {
+        (Json::Object(_), Some(header)) if wants("array") => Some(format!(
+            "each element has a header with two brackets: [{header}]"
+        )),
+        (Json::Array(_), Some(header)) if wants("object") => {
+            let single = header.trim_start_matches('[').trim_end_matches(']');
+            Some(format!("there is only one: write [{single}]"))
+        }
+        (Json::String(_), _) if secret => None,
+        (Json::String(text), _) if wants("integer") && text.trim().parse::<i64>().is_ok() => {
+            Some(format!("write {} without quotes", text.trim()))
+        }
+        (Json::String(text), _) if wants("number") && text.trim().parse::<f64>().is_ok() => {
+            Some(format!("write {} without quotes", text.trim()))
+        }
+        (Json::String(text), _) if wants("boolean") => match text.as_str() {
+            "true" | "false" => Some(format!("write {text} without quotes")),
+            _ => None,
+        },
+        (Json::String(text), _) if wants("array") => {
+            Some(format!("write [{}]", toml(&Json::String(text.clone()))))
+        }
+        (Json::Number(number), _) if format == "duration" => Some(format!(
+            "write it with its unit: \"{number}s\" or \"{number}ms\""
+        )),
+        (Json::Number(number), _) if format == "size" => Some(format!(
+            "write it with its unit: \"{number}B\" or \"{number}MiB\""
+        )),
+        (Json::Number(_) | Json::Bool(_), _) if wants("string") && format.is_empty() => {
+            Some(format!("write \"{value}\""))
+        }
+        _ => None,
+    }
+}
