@@ -1,0 +1,304 @@
+//! Which hosts may be asked, and which addresses they may have.
+//!
+//! A name in a URL can lead anywhere: to the metadata service of a cloud, to a database on the same network, to this
+//! machine. So every address is judged after the name was looked up, at each connection, and the connection goes to the
+//! very address that was judged.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use reqwest::Url;
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+
+/// The URL to fetch, and what its host may lead to.
+#[derive(Clone, Debug)]
+pub(crate) struct UrlHost {
+    pub(crate) url: Url,
+    reach: Reach,
+}
+
+/// Which addresses count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reach {
+    Public,
+    /// The host is written as a loopback address or `localhost`: that is where it is, and nowhere else.
+    Loopback,
+}
+
+impl UrlHost {
+    /// `Err` says what is wrong. An odd spelling of an address (decimal, octal, IPv6-mapped) was made plain by the URL parser.
+    pub(crate) fn parse(text: &str) -> Result<UrlHost, String> {
+        let url = Url::parse(text).map_err(|error| {
+            format!("`url` is not a URL ({error}); \"https://randomuser.me/api/\" is")
+        })?;
+        let host = url.host_str().unwrap_or_default();
+        if host.is_empty() || !matches!(url.scheme(), "http" | "https") {
+            return Err(format!(
+                "`url` starts with `{}:`; `https://` and a host are expected",
+                url.scheme()
+            ));
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err("`url` has a user name or password in it; the service takes none".into());
+        }
+        let literal = host
+            .trim_start_matches('[')
+            .trim_end_matches(']')
+            .parse::<IpAddr>()
+            .ok();
+        let names_loopback = literal.map_or(host == "localhost", |address| {
+            address.to_canonical().is_loopback()
+        });
+        if names_loopback {
+            let reach = Reach::Loopback;
+            return Ok(UrlHost { url, reach });
+        }
+        if let Some(address) = literal.filter(|address| !is_public(*address)) {
+            return Err(format!(
+                "`url` names {address}, which is not a public address"
+            ));
+        }
+        if url.scheme() == "http" {
+            return Err("`url` starts with `http://`; `https://` is expected, except for a loopback address".into());
+        }
+        let reach = Reach::Public;
+        Ok(UrlHost { url, reach })
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        self.url.host_str().unwrap_or_default()
+    }
+
+    /// Looks names up and lets only the addresses pass that this host may have.
+    pub(crate) fn resolver(&self) -> JudgingResolver {
+        JudgingResolver { reach: self.reach }
+    }
+}
+
+/// A resolver that judges what it finds.
+pub(crate) struct JudgingResolver {
+    reach: Reach,
+}
+
+/// A name leads to an address that must not be asked.
+#[derive(Debug)]
+pub(crate) struct Denied(pub(crate) IpAddr);
+
+impl std::fmt::Display for Denied {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{} is not a public address", self.0)
+    }
+}
+
+impl std::error::Error for Denied {}
+
+impl Resolve for JudgingResolver {
+    fn resolve(&self, name: Name) -> Resolving {
+        let reach = self.reach;
+        Box::pin(async move {
+            let found: Vec<SocketAddr> =
+                tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
+            // One bad address spoils the answer: who mixes them wants the second attempt to land there.
+            if let Some(denied) = found.iter().find(|address| !reach.allows(address.ip())) {
+                return Err(Denied(denied.ip()).into());
+            }
+            Ok(Box::new(found.into_iter()) as Addrs)
+        })
+    }
+}
+
+impl Reach {
+    fn allows(self, address: IpAddr) -> bool {
+        match self {
+            Reach::Public => is_public(address),
+            Reach::Loopback => address.to_canonical().is_loopback(),
+        }
+    }
+}
+
+/// Whether an address is one of the public internet: not this machine, not a private or link-local network (where
+/// clouds keep their metadata), not multicast, not set aside by IANA's registries of special-purpose addresses.
+fn is_public(address: IpAddr) -> bool {
+    match address.to_canonical() {
+        IpAddr::V4(address) => is_public_v4(address),
+        IpAddr::V6(address) => match embedded_v4(address) {
+            Some(inner) => is_public_v4(inner),
+            None => is_public_v6(address),
+        },
+    }
+}
+
+fn is_public_v4(address: Ipv4Addr) -> bool {
+    let [first, second, third, _] = address.octets();
+    let shared = first == 100 && (64..128).contains(&second);
+    let protocol_assignments = (first, second, third) == (192, 0, 0);
+    let benchmarking = first == 198 && (18..20).contains(&second);
+    let relay = (first, second, third) == (192, 88, 99);
+    !(first == 0
+        || first >= 224
+        || address.is_loopback()
+        || address.is_private()
+        || address.is_link_local()
+        || address.is_documentation()
+        || shared
+        || protocol_assignments
+        || benchmarking
+        || relay)
+}
+
+/// Only 2000::/3 is given out at all; of it, documentation and protocol assignments are not public.
+fn is_public_v6(address: Ipv6Addr) -> bool {
+    let [first, second, ..] = address.segments();
+    let protocol_assignments = first == 0x2001 && second < 0x0200;
+    let documentation = (first, second) == (0x2001, 0x0db8) || first == 0x3fff;
+    (0x2000..0x4000).contains(&first) && !protocol_assignments && !documentation
+}
+
+/// The IPv4 address that NAT64 (64:ff9b::/96) or 6to4 (2002::/16) would send a packet to.
+fn embedded_v4(address: Ipv6Addr) -> Option<Ipv4Addr> {
+    let [a, b, c, d, e, f, g, h] = address.segments();
+    let from =
+        |high: u16, low: u16| Some(Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low)));
+    match (a, b) {
+        (0x0064, 0xff9b) if (c, d, e, f) == (0, 0, 0, 0) => from(g, h),
+        (0x2002, high) => from(high, c),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn addresses_are_judged() {
+        let public = [
+            "1.1.1.1",
+            "8.8.8.8",
+            "99.255.0.1",
+            "100.63.255.255",
+            "100.128.0.1",
+            "172.15.0.1",
+            "172.32.0.1",
+            "198.17.0.1",
+            "198.20.0.1",
+            "223.255.255.254",
+            "2606:4700:4700::1111",
+            "2a00:1450:4001::1",
+            "::ffff:8.8.8.8",
+            "64:ff9b::8.8.8.8",
+            "2002:0808:0808::1",
+        ];
+        let denied = [
+            "0.0.0.0",
+            "0.1.2.3",
+            "10.0.0.1",
+            "100.64.0.1",
+            "127.0.0.1",
+            "127.9.9.9",
+            "169.254.169.254",
+            "172.16.0.1",
+            "172.31.255.255",
+            "192.0.0.8",
+            "192.0.2.1",
+            "192.88.99.1",
+            "192.168.1.1",
+            "198.18.0.1",
+            "198.51.100.7",
+            "203.0.113.9",
+            "224.0.0.1",
+            "240.0.0.1",
+            "255.255.255.255",
+            "::",
+            "::1",
+            "::ffff:10.0.0.1",
+            "::ffff:169.254.169.254",
+            "64:ff9b::169.254.169.254",
+            "64:ff9b:1::1",
+            "2002:7f00:0001::1",
+            "2002:a9fe:a9fe::",
+            "fe80::1",
+            "fc00::1",
+            "fd00:ec2::254",
+            "ff02::1",
+            "2001:db8::1",
+            "2001::1",
+            "3fff::1",
+            "100::1",
+            "4000::1",
+        ];
+        for address in public {
+            assert!(is_public(address.parse().unwrap()), "{address}");
+        }
+        for address in denied {
+            assert!(!is_public(address.parse().unwrap()), "{address}");
+        }
+    }
+
+    #[tokio::test]
+    async fn names_are_judged_by_where_they_lead() {
+        let lookup = async |reach| {
+            let resolver = JudgingResolver { reach };
+            resolver.resolve("localhost".parse().unwrap()).await
+        };
+        let refused = lookup(Reach::Public).await.err().unwrap();
+        assert!(refused.downcast_ref::<Denied>().is_some(), "{refused}");
+        let mut found = lookup(Reach::Loopback).await.unwrap();
+        assert!(found.all(|address| address.ip().is_loopback()));
+    }
+
+    #[test]
+    fn urls_are_judged_in_every_spelling() {
+        let good = [
+            "https://randomuser.me/api/",
+            "https://randomuser.me:8443/api/1.4/?exc=cell",
+            "https://1.1.1.1/",
+            "http://localhost:8080/api/",
+            "http://127.0.0.1:8080/api/",
+            "http://127.1:8080/",
+            "http://[::1]:8080/",
+            "http://2130706433/",
+            "http://[::ffff:127.0.0.1]/",
+            "https://LOCALHOST/",
+        ];
+        for url in good {
+            assert!(
+                UrlHost::parse(url).is_ok(),
+                "{url}: {:?}",
+                UrlHost::parse(url)
+            );
+        }
+        let bad = [
+            ("randomuser.me/api/", "not a URL"),
+            ("", "not a URL"),
+            ("file:///etc/passwd", "`file:`"),
+            ("ftp://randomuser.me/", "`ftp:`"),
+            ("data:application/json,{}", "`data:`"),
+            ("http://randomuser.me/api/", "`https://` is expected"),
+            (
+                "https://user:canary@randomuser.me/",
+                "user name or password",
+            ),
+            (
+                "http://169.254.169.254/latest/meta-data/",
+                "169.254.169.254",
+            ),
+            ("https://0xA9FEA9FE/", "169.254.169.254"),
+            ("https://2852039166/", "169.254.169.254"),
+            ("https://0251.0376.0251.0376/", "169.254.169.254"),
+            ("https://169.254.43518/", "169.254.169.254"),
+            ("https://[::ffff:a9fe:a9fe]/", "not a public address"),
+            ("https://[fd00:ec2::254]/", "not a public address"),
+            ("https://[64:ff9b::a9fe:a9fe]/", "not a public address"),
+            ("https://10.1.2.3/", "not a public address"),
+            ("https://0/", "0.0.0.0"),
+            ("https://[::]/", "not a public address"),
+            ("https://192.168.0.1:5432/", "not a public address"),
+        ];
+        for (url, expected) in bad {
+            let reason = UrlHost::parse(url).unwrap_err();
+            assert!(reason.contains(expected), "{url}: {reason}");
+            assert!(!reason.contains("canary"), "{reason}");
+        }
+    }
+}
