@@ -64,13 +64,21 @@ async fn main() {
     let batches = limits::encode(records);
     let database = fresh("").await;
     let one_copy = limits::one_copy(&pool(&database).await, &batches).await;
+    let content = content(&database).await;
+    assert_eq!(
+        content.0,
+        i64::try_from(records).expect("not that many"),
+        "rows"
+    );
     database.remove().await;
     let database = fresh("").await;
     let copy = limits::copy_in_batches(&pool(&database).await, &batches).await;
+    assert_eq!(self::content(&database).await, content, "COPY in batches");
     database.remove().await;
     drop(batches);
     let database = fresh("PRIMARY KEY").await;
     let upsert = limits::upsert_in_batches(&pool(&database).await, records).await;
+    assert_eq!(self::content(&database).await, content, "upsert in batches");
     database.remove().await;
 
     eprintln!("the connector");
@@ -78,6 +86,7 @@ async fn main() {
     for (mode, key) in [("insert", ""), ("upsert", "PRIMARY KEY")] {
         let database = fresh(key).await;
         measured.push(connector::measure(&topic, &database, records, mode, options.tasks).await);
+        assert_eq!(self::content(&database).await, content, "connect, {mode}");
         database.remove().await;
     }
     let nothing = Topic::create("bench-idle", 1).await;
@@ -156,6 +165,13 @@ async fn fresh(key: &str) -> Database {
     // What an earlier run left to be written must not slow this one down.
     database.execute("CHECKPOINT").await;
     database
+}
+
+/// Rows, and a sum over the text of each: a rate counts only if every road wrote the same rows, each once.
+async fn content(database: &Database) -> (i64, i64) {
+    let sum = "SELECT sum(hashtext(sales::text)::bigint)::bigint FROM sales";
+    let sum = database.try_number(sum).await.expect("a sum");
+    (database.count("sales").await, sum)
 }
 
 async fn pool(database: &Database) -> PgPool {

@@ -1,0 +1,67 @@
+//! A sink that takes its time: it writes nothing but a line a batch, saying what it got and when.
+
+use std::fmt::Write as _;
+use std::fs::File;
+use std::io::Write as _;
+use std::time::Instant;
+
+use connect_api::{
+    Batch, Cause, Duration, Failure, FilePath, Result, Sink, SinkContext, SinkPlugin, async_trait,
+};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+pub(crate) struct Slow;
+
+/// `type = "slow"`
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SlowConfig {
+    /// Where the lines go.
+    file: FilePath,
+    /// How long each write takes.
+    takes: Duration,
+}
+
+pub(crate) struct SlowSink {
+    file: File,
+    takes: std::time::Duration,
+    opened: Instant,
+}
+
+#[async_trait]
+impl SinkPlugin for Slow {
+    const NAME: &'static str = "slow";
+    const ABOUT: &'static str = "Takes its time";
+    const EXAMPLE: &'static str = "[[sinks]]\ntype = \"slow\"\nfile = \"lines\"\ntakes = \"30ms\"\n";
+    type Config = SlowConfig;
+    type Sink = SlowSink;
+
+    async fn open(config: &SlowConfig, _: SinkContext) -> Result<SlowSink> {
+        let path = config.file.as_path();
+        let file = File::options().create(true).append(true).open(path);
+        Ok(SlowSink {
+            file: file.map_err(|error| Failure::Fatal(Cause::new(format!("{}: {error}", path.display()))))?,
+            takes: config.takes.get(),
+            opened: Instant::now(),
+        })
+    }
+}
+
+#[async_trait]
+impl Sink for SlowSink {
+    async fn write(&mut self, batch: &Batch<'_>) -> Result<()> {
+        tokio::time::sleep(self.takes).await;
+        // Milliseconds, records, then partition:first-next of each partition.
+        let mut line = format!("{} {}", self.opened.elapsed().as_millis(), batch.records.len());
+        for progress in &batch.progress {
+            let (partition, first, next) = (progress.partition.partition, progress.expected, progress.next);
+            write!(line, " {partition}:{first}-{next}").map_err(|error| retry(&error))?;
+        }
+        writeln!(self.file, "{line}").map_err(|error| retry(&error))
+    }
+}
+
+fn retry(error: &dyn std::error::Error) -> Failure {
+    Failure::Retry(Cause::new(error.to_string()))
+}

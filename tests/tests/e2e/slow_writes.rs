@@ -1,0 +1,112 @@
+//! Slow writes cost neither throughput (nothing is paused) nor the membership in the group.
+
+use std::path::Path;
+use std::time::Duration;
+
+use connect_tests::folder::Folder;
+use connect_tests::kafka::Topic;
+use connect_tests::load::produce_payments;
+use connect_tests::process::Launch;
+use connect_tests::{eventually, servers};
+
+use crate::payments;
+
+/// A distribution of our own with one more sink, which takes its time.
+const SLOW_SINK: &str = env!("CARGO_BIN_EXE_connect-slow-sink");
+
+/// What the sink got in one write.
+struct Written {
+    at_ms: u64,
+    records: u64,
+    /// Partition, first offset, next offset.
+    ranges: Vec<(i32, i64, i64)>,
+}
+
+fn written(file: &Path) -> Vec<Written> {
+    let text = std::fs::read_to_string(file).unwrap_or_default();
+    text.lines().map(parse).collect()
+}
+
+fn parse(line: &str) -> Written {
+    let mut words = line.split(' ');
+    Written {
+        at_ms: words.next().unwrap().parse().unwrap(),
+        records: words.next().unwrap().parse().unwrap(),
+        ranges: words
+            .map(|word| {
+                let (partition, range) = word.split_once(':').unwrap();
+                let (first, next) = range.split_once('-').unwrap();
+                (partition.parse().unwrap(), first.parse().unwrap(), next.parse().unwrap())
+            })
+            .collect(),
+    }
+}
+
+fn connector(topic: &Topic, takes: &str, batch: &str) -> String {
+    format!(
+        "topics = [\"{}\"]\n[value]\nformat = \"bytes\"\n[[sinks]]\ntype = \"slow\"\n\
+         file = \"../written\"\ntakes = \"{takes}\"\n{batch}",
+        topic.name()
+    )
+}
+
+/// Every offset of every partition once, in order: each write begins where the last one ended.
+fn assert_each_once(written: &[Written], records: u64) {
+    let mut ends = std::collections::BTreeMap::new();
+    for write in written {
+        for (partition, first, next) in &write.ranges {
+            let expected = ends.insert(*partition, *next).unwrap_or(0);
+            assert_eq!(*first, expected, "partition {partition} continues where it ended");
+        }
+    }
+    assert_eq!(written.iter().map(|write| write.records).sum::<u64>(), records);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_write_of_30_ms_still_moves_more_than_100_000_records_a_second() {
+    let _turn = servers::alone().await;
+    let topic = Topic::create("slow", 6).await;
+    let records = 600_000;
+    produce_payments(&topic, 6, records).await;
+    let records = u64::try_from(records).unwrap();
+    let folder = Folder::new();
+    folder.connector("slow", connector(&topic, "30ms", ""));
+    let file = folder.path().join("written");
+    let mut process = Launch::run(&folder).program(SLOW_SINK).start();
+    eventually("every record", payments::SETTLED, async || {
+        let sum: u64 = written(&file).iter().map(|write| write.records).sum();
+        (sum >= records).then_some(())
+    })
+    .await;
+    assert_eq!(process.stop(Duration::from_secs(30)).await, 0);
+    let written = written(&file);
+    assert_each_once(&written, records);
+    let (first, last) = (&written[0], &written[written.len() - 1]);
+    let moved = records - first.records;
+    let rate = moved * 1000 / (last.at_ms - first.at_ms);
+    assert!(rate > 100_000, "{rate} records a second");
+}
+
+/// Kafka expels a member that has not polled for `max.poll.interval.ms`, five minutes by default. Here it is 10 s, so
+/// that a write that takes two and a half times as long shows in half a minute what a write of 6 minutes would show
+/// (and 12 minutes of two such writes would take).
+#[tokio::test(flavor = "multi_thread")]
+async fn a_write_that_outlasts_the_poll_interval_keeps_the_membership() {
+    let _turn = servers::shared().await;
+    let topic = Topic::create("very-slow", 2).await;
+    produce_payments(&topic, 2, 3_000).await;
+    let folder = Folder::new();
+    folder
+        .settings("[kafka]\n\"max.poll.interval.ms\" = 10000\n")
+        .connector("very-slow", connector(&topic, "25s", "[batch]\nmax_records = 2000\n"));
+    let file = folder.path().join("written");
+    let mut process = Launch::run(&folder).program(SLOW_SINK).start();
+    eventually("two writes", payments::SETTLED, async || {
+        let sum: u64 = written(&file).iter().map(|write| write.records).sum();
+        (sum >= 3_000).then_some(())
+    })
+    .await;
+    assert_each_once(&written(&file), 3_000);
+    assert_eq!(process.events("partitions_assigned").len(), 1, "{}", process.stderr());
+    assert_eq!(process.stop(Duration::from_secs(60)).await, 0);
+}
