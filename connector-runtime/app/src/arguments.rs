@@ -1,0 +1,287 @@
+//! The command line: every command and option, with what it means and an example.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use connect_engine::config::HttpAddress;
+
+/// Moves records from Kafka to databases and from sources to Kafka, as TOML files say.
+#[derive(Debug, Parser)]
+#[command(version, arg_required_else_help = true, disable_help_subcommand = true)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What stands above the help: the three commands that matter.
+pub(crate) fn first_words(program: &str) -> String {
+    format!(
+        "{program} run connectors.d/      run every connector below the folder\n\
+         {program} check connectors.d/    find every problem of every file, without network or database\n\
+         {program} plugins postgres       the keys of a plugin, their defaults and an example\n"
+    )
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run every connector below a folder until it is stopped
+    Run(RunArguments),
+    /// Check every connector below a folder, without network, database or secrets
+    Check(CheckArguments),
+    /// List the plugins, or show the keys of one
+    Plugins(PluginsArguments),
+    /// Print the JSON Schema of a connector file, for editors
+    Schema,
+    /// Explain a finding: why it matters, an example and the fix
+    Explain(ExplainArguments),
+    /// Show or set where a connector stands
+    Offsets(OffsetsArguments),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunArguments {
+    /// The folder of the connectors, for example connectors.d/
+    #[arg(value_name = "DIR")]
+    pub(crate) folder: PathBuf,
+    /// For trying out: a Kafka in this process and a private PostgreSQL; for example run --embedded connectors.d/
+    #[arg(long)]
+    pub(crate) embedded: bool,
+    /// Keep the embedded database for the next run, for example run --embedded --keep connectors.d/
+    #[arg(long, requires = "embedded")]
+    pub(crate) keep: bool,
+    /// Settings of the process, for example --config staging/connect.toml [default: connect.toml in or beside DIR]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Run the good connectors although others are broken, for example run --keep-going connectors.d/
+    #[arg(long)]
+    pub(crate) keep_going: bool,
+    /// How events are logged, for example --log-format json
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
+    pub(crate) log_format: LogFormat,
+    /// Say only what went wrong, for example run --quiet connectors.d/
+    #[arg(long)]
+    pub(crate) quiet: bool,
+    /// Where to listen for metrics, health and status, for example --http 127.0.0.1:9000 or --http off
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) http: Option<HttpAddress>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// One line an event
+    #[default]
+    Text,
+    /// One JSON object an event
+    Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckArguments {
+    /// The folder of the connectors (or one file), for example connectors.d/
+    #[arg(value_name = "DIR")]
+    pub(crate) folder: PathBuf,
+    /// Environment variables and files of placeholders must be there, as for run; for example check --env connectors.d/
+    #[arg(long)]
+    pub(crate) env: bool,
+    /// Settings of the process, for example --config staging/connect.toml [default: connect.toml in or beside DIR]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// How findings are printed, for example --format json
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
+    pub(crate) format: CheckFormat,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CheckFormat {
+    /// Each line with its place underlined
+    #[default]
+    Text,
+    /// One JSON document
+    Json,
+    /// Annotations of GitHub Actions
+    Github,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people
+    #[default]
+    Text,
+    /// For programs
+    Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PluginsArguments {
+    /// The plugin to show, for example postgres; without it, all are listed
+    #[arg(value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    /// How it is printed, for example --format json
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArguments {
+    /// The code of a finding, for example config.unknown-key; without it, all are listed
+    #[arg(value_name = "CODE")]
+    pub(crate) code: Option<String>,
+    /// How it is printed, for example --format json
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = false)]
+pub(crate) struct OffsetsArguments {
+    /// The connector's name, for example pos-to-postgres
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
+    #[command(subcommand)]
+    pub(crate) action: OffsetsAction,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum OffsetsAction {
+    /// Show the stored position of every partition
+    Show(OffsetsPlace),
+    /// Move stored positions; the connector must not be running
+    Set(OffsetsSet),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct OffsetsPlace {
+    /// The folder of the connectors, for example connectors.d/
+    #[arg(value_name = "DIR", default_value = "connectors.d")]
+    pub(crate) folder: PathBuf,
+    /// Settings of the process, for example --config staging/connect.toml [default: connect.toml in or beside DIR]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct OffsetsSet {
+    /// Where to: earliest, latest, a time or an offset, for example --to 2026-11-20T00:00:00Z
+    #[arg(long, value_name = "PLACE", value_parser = parse_place)]
+    pub(crate) to: OffsetsTarget,
+    /// Only this topic, for example --topic PointOfSale
+    #[arg(long, value_name = "TOPIC")]
+    pub(crate) topic: Option<String>,
+    /// Only this partition, for example --partition 3
+    #[arg(long, value_name = "NUMBER", requires = "topic")]
+    pub(crate) partition: Option<i32>,
+    #[command(flatten)]
+    pub(crate) place: OffsetsPlace,
+}
+
+/// Where stored positions are moved to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OffsetsTarget {
+    Earliest,
+    Latest,
+    /// The first record of this time or later: milliseconds since 1970.
+    Time(i64),
+    Offset(i64),
+}
+
+fn parse_place(text: &str) -> Result<OffsetsTarget, String> {
+    match (text, text.parse::<i64>(), text.parse::<jiff::Timestamp>()) {
+        ("earliest", ..) => Ok(OffsetsTarget::Earliest),
+        ("latest", ..) => Ok(OffsetsTarget::Latest),
+        (_, Ok(offset), _) if offset >= 0 => Ok(OffsetsTarget::Offset(offset)),
+        (_, _, Ok(time)) => Ok(OffsetsTarget::Time(time.as_millisecond())),
+        _ => Err(
+            "expected earliest, latest, an offset from 0 or a time with its offset such as 2026-11-20T00:00:00Z".to_owned(),
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+
+    use clap::{CommandFactory, Parser};
+
+    use super::*;
+
+    #[test]
+    fn every_option_has_a_meaning_and_an_example() {
+        fn visit(command: &clap::Command) {
+            for argument in command.get_arguments() {
+                if ["help", "version"].contains(&argument.get_id().as_str()) {
+                    continue;
+                }
+                let help = argument
+                    .get_help()
+                    .map(ToString::to_string)
+                    .unwrap_or_default();
+                assert!(
+                    help.contains("for example"),
+                    "{} {}",
+                    command.get_name(),
+                    argument.get_id()
+                );
+            }
+            command.get_subcommands().for_each(visit);
+        }
+        let command = Arguments::command();
+        command.clone().debug_assert();
+        visit(&command);
+    }
+
+    #[test]
+    fn offsets_are_set_as_written() {
+        let cases = [
+            ("earliest", OffsetsTarget::Earliest),
+            ("latest", OffsetsTarget::Latest),
+            ("0", OffsetsTarget::Offset(0)),
+            (
+                "2026-11-20T00:00:00Z",
+                OffsetsTarget::Time(1_795_132_800_000),
+            ),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(parse_place(text), Ok(expected), "{text}");
+        }
+        for text in ["-1", "yesterday", "2026-11-20", ""] {
+            assert!(parse_place(text).is_err(), "{text}");
+        }
+        let line = [
+            "connect",
+            "offsets",
+            "orders",
+            "set",
+            "--to",
+            "7",
+            "--topic",
+            "t",
+            "--partition",
+            "3",
+            "x.d",
+        ];
+        let Command::Offsets(offsets) = Arguments::parse_from(line).command else {
+            panic!("not the command");
+        };
+        let OffsetsAction::Set(set) = offsets.action else {
+            panic!("not the action");
+        };
+        assert_eq!((set.to, set.partition), (OffsetsTarget::Offset(7), Some(3)));
+        assert_eq!(set.place.folder, PathBuf::from("x.d"));
+    }
+
+    #[test]
+    fn usage_errors_exit_with_2() {
+        let lines: [&[&str]; 6] = [
+            &["connect"],
+            &["connect", "run"],
+            &["connect", "runn", "x"],
+            &["connect", "check", "--fromat", "json", "x"],
+            &["connect", "run", "--keep", "x"],
+            &["connect", "run", "--http", "nowhere", "x"],
+        ];
+        for line in lines {
+            let error = Arguments::try_parse_from(line).err().unwrap();
+            assert_eq!(error.exit_code(), 2, "{line:?}");
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! `connect check`: every problem of every file.
+
+use connect_api::{Plugins, Severity};
+use connect_engine::config::{Loaded, Mode, PlacedFinding, load};
+use serde_json::json;
+
+use crate::arguments::{CheckArguments, CheckFormat};
+use crate::{exit, output};
+
+pub(crate) fn run(arguments: &CheckArguments, plugins: &Plugins) -> u8 {
+    let wanted = [Some(&arguments.folder), arguments.config.as_ref()];
+    if let Some(missing) = wanted.into_iter().flatten().find(|path| !path.exists()) {
+        output::talk(&format!("error: {} does not exist", missing.display()));
+        return exit::USAGE;
+    }
+    let mode = match arguments.env {
+        true => Mode::CheckEnv,
+        false => Mode::Check,
+    };
+    let loaded = load(
+        &arguments.folder,
+        arguments.config.as_deref(),
+        plugins,
+        mode,
+    );
+    output::data(&match arguments.format {
+        CheckFormat::Text => text(&loaded, output::stdout_takes_colour()),
+        CheckFormat::Json => json(&loaded),
+        CheckFormat::Github => github(&loaded),
+    });
+    match loaded.findings.has_errors() {
+        true => exit::FINDINGS,
+        false => 0,
+    }
+}
+
+fn text(loaded: &Loaded, colour: bool) -> String {
+    let summary = summary(loaded);
+    match loaded.findings.is_empty() {
+        true => summary,
+        false => format!("{}\n\n{summary}", loaded.findings.draw(colour)),
+    }
+}
+
+/// `checked 6 connectors, 4 contracts: 2 errors, 0 warnings`
+fn summary(loaded: &Loaded) -> String {
+    let count = |number: usize, word: &str| match number {
+        1 => format!("1 {word}"),
+        _ => format!("{number} {word}s"),
+    };
+    let findings = |severity| loaded.findings.count(severity);
+    let notes = match findings(Severity::Note) {
+        0 => String::new(),
+        number => format!(", {}", count(number, "note")),
+    };
+    format!(
+        "checked {}, {}: {}, {}{notes}",
+        count(connectors(loaded), "connector"),
+        count(loaded.contracts, "contract"),
+        count(findings(Severity::Error), "error"),
+        count(findings(Severity::Warning), "warning"),
+    )
+}
+
+fn connectors(loaded: &Loaded) -> usize {
+    loaded.connectors.len() + loaded.broken.len()
+}
+
+/// `version` grows when a member changes its meaning or goes.
+fn json(loaded: &Loaded) -> String {
+    let findings: Vec<_> = loaded.findings.iter().map(json_of).collect();
+    let report = json!({
+        "version": 1,
+        "ok": !loaded.findings.has_errors(),
+        "summary": {
+            "connectors": connectors(loaded),
+            "contracts": loaded.contracts,
+            "errors": loaded.findings.count(Severity::Error),
+            "warnings": loaded.findings.count(Severity::Warning),
+            "notes": loaded.findings.count(Severity::Note),
+        },
+        "findings": findings,
+    });
+    format!("{report:#}")
+}
+
+fn json_of(finding: &PlacedFinding) -> serde_json::Value {
+    json!({
+        "code": finding.code,
+        "severity": finding.severity,
+        "file": finding.place.file(),
+        "line": finding.place.line(),
+        "column": finding.place.column(),
+        "key": finding.key,
+        "message": finding.message,
+        "label": finding.label,
+        "help": finding.help,
+    })
+}
+
+/// <https://docs.github.com/actions/reference/workflow-commands-for-github-actions>
+fn github(loaded: &Loaded) -> String {
+    let line = |finding: &PlacedFinding| {
+        let command = match finding.severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+            Severity::Note => "notice",
+        };
+        let help = finding.help.iter().map(|help| format!("\nhelp: {help}"));
+        let message: String = std::iter::once(finding.message.clone())
+            .chain(help)
+            .collect();
+        format!(
+            "::{command} file={},line={},col={},title={}::{}",
+            escaped(&finding.place.file().to_string_lossy(), true),
+            finding.place.line(),
+            finding.place.column(),
+            finding.code,
+            escaped(&message, false),
+        )
+    };
+    let mut lines: Vec<String> = loaded.findings.iter().map(line).collect();
+    lines.push(summary(loaded));
+    lines.join("\n")
+}
+
+fn escaped(text: &str, property: bool) -> String {
+    let text = text
+        .replace('%', "%25")
+        .replace('\r', "%0D")
+        .replace('\n', "%0A");
+    match property {
+        true => text.replace(':', "%3A").replace(',', "%2C"),
+        false => text,
+    }
+}

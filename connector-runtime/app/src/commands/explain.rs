@@ -1,0 +1,90 @@
+//! `connect explain`: why a finding matters, what triggers it, and what to write instead.
+
+use connect_api::{Explanation, Plugins};
+use connect_engine::config::{explanations, nearest};
+use serde_json::json;
+
+use crate::arguments::{ExplainArguments, Format};
+use crate::{exit, output};
+
+pub(crate) fn run(arguments: &ExplainArguments, plugins: &Plugins) -> u8 {
+    let all = explanations(plugins);
+    let chosen: Vec<&Explanation> = match &arguments.code {
+        None => all.iter().collect(),
+        Some(code) => match all.iter().find(|known| known.code == code) {
+            Some(known) => vec![known],
+            None => {
+                output::talk(&unknown(code, &all));
+                return exit::USAGE;
+            }
+        },
+    };
+    output::data(&match (arguments.format, &arguments.code) {
+        (Format::Json, _) => json_of(&chosen),
+        (Format::Text, Some(_)) => chosen.iter().map(|one| text(one)).collect(),
+        (Format::Text, None) => list(&chosen),
+    });
+    0
+}
+
+fn text(explanation: &Explanation) -> String {
+    let Explanation {
+        code,
+        why,
+        example,
+        fix,
+    } = explanation;
+    format!(
+        "{code}\n\n{why}\n\nfound\n{}\n\nfix\n{}",
+        indented(example),
+        indented(fix)
+    )
+}
+
+fn indented(text: &str) -> String {
+    let lines: Vec<String> = text.lines().map(|line| format!("  {line}")).collect();
+    lines.join("\n")
+}
+
+/// Each code with the first sentence of its reason.
+fn list(all: &[&Explanation]) -> String {
+    let width = all
+        .iter()
+        .map(|one| one.code.len())
+        .max()
+        .unwrap_or_default();
+    let lines: Vec<String> = all
+        .iter()
+        .map(|one| {
+            let first = one
+                .why
+                .split_inclusive(['.', ';'])
+                .next()
+                .unwrap_or_default();
+            format!(
+                "{:width$}  {}",
+                one.code,
+                first.trim_end_matches(['.', ';'])
+            )
+        })
+        .collect();
+    lines.join("\n")
+}
+
+fn json_of(chosen: &[&Explanation]) -> String {
+    let all: Vec<_> = chosen
+        .iter()
+        .map(|one| json!({ "code": one.code, "why": one.why, "example": one.example, "fix": one.fix }))
+        .collect();
+    format!("{:#}", json!({ "version": 1, "explanations": all }))
+}
+
+fn unknown(code: &str, all: &[Explanation]) -> String {
+    let program = output::program_name();
+    let near = nearest(code, all.iter().map(|known| known.code));
+    let hint = match near {
+        Some(near) => format!("did you mean `{program} explain {near}`?"),
+        None => format!("`{program} explain` lists all codes"),
+    };
+    format!("error: `{code}` is not the code of a finding; {hint}")
+}

@@ -1,0 +1,30 @@
+//! stdout is data, stderr is talk.
+
+use std::io::{IsTerminal, Write};
+use std::path::Path;
+
+/// The name that the program was started by, for hints that can be typed.
+pub(crate) fn program_name() -> String {
+    let first = std::env::args_os().next().unwrap_or_default();
+    let name = Path::new(&first).file_name().unwrap_or_default();
+    match name.to_string_lossy() {
+        name if name.is_empty() => "connect".to_owned(),
+        name => name.into_owned(),
+    }
+}
+
+/// Writes a result to stdout. A reader that has gone (`| head`) is no error.
+pub(crate) fn data(text: &str) {
+    let _ = writeln!(std::io::stdout().lock(), "{text}");
+}
+
+/// Writes a word about the work to stderr.
+pub(crate) fn talk(text: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
+}
+
+/// Whether stdout takes colour: a terminal, and nobody said `NO_COLOR`.
+pub(crate) fn stdout_takes_colour() -> bool {
+    std::io::stdout().is_terminal()
+        && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
