@@ -36,8 +36,15 @@ struct Topic {
 impl Topic {
     /// Bytes between the last record and the slowest reader; none without a reader.
     fn behind_bytes(&self) -> u64 {
-        let done = |reader: &HashMap<i32, i64>| reader.values().map(|next| (*next).max(0) as u64).sum::<u64>();
-        let Some(slowest) = self.readers.values().map(done).min() else { return 0 };
+        let done = |reader: &HashMap<i32, i64>| {
+            reader
+                .values()
+                .map(|next| (*next).max(0) as u64)
+                .sum::<u64>()
+        };
+        let Some(slowest) = self.readers.values().map(done).min() else {
+            return 0;
+        };
         let records = self.produced_records.saturating_sub(slowest);
         let average = self.produced_bytes / self.produced_records.max(1);
         records * average
@@ -52,7 +59,10 @@ impl Backlog {
             let topic = known.entry(Arc::from(topic.as_str())).or_default();
             topic.readers.entry(connector.clone()).or_default();
         }
-        ReaderBacklog { backlog: self.clone(), connector: connector.clone() }
+        ReaderBacklog {
+            backlog: self.clone(),
+            connector: connector.clone(),
+        }
     }
 
     pub(crate) fn produced(&self, topic: &Arc<str>, records: u64, bytes: u64) {
@@ -97,7 +107,12 @@ pub(crate) struct ReaderBacklog {
 
 impl ReaderBacklog {
     pub(crate) fn reached(&self, positions: &[(TopicPartition, i64, Generation)]) {
-        let mut topics = self.backlog.0.topics.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut topics = self
+            .backlog
+            .0
+            .topics
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         for (partition, next, _) in positions {
             let topic = topics.entry(partition.topic.clone()).or_default();
             let reader = topic.readers.entry(self.connector.clone()).or_default();
@@ -113,7 +128,13 @@ mod tests {
     use super::*;
 
     fn behind(backlog: &Backlog, topic: &str) -> u64 {
-        backlog.0.topics.lock().unwrap().get(topic).map_or(0, Topic::behind_bytes)
+        backlog
+            .0
+            .topics
+            .lock()
+            .unwrap()
+            .get(topic)
+            .map_or(0, Topic::behind_bytes)
     }
 
     #[test]

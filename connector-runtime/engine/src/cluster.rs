@@ -35,7 +35,11 @@ impl Cluster {
         if self.in_process.is_some() {
             return Ok(Arc::from("embedded"));
         }
-        self.admin.cluster_id(ANSWER_WITHIN).await.map(Arc::from).map_err(Failure::Retry)
+        self.admin
+            .cluster_id(ANSWER_WITHIN)
+            .await
+            .map(Arc::from)
+            .map_err(Failure::Retry)
     }
 
     pub(crate) fn producer(&self, client_id: &str) -> Result<Producer> {
@@ -52,16 +56,25 @@ impl Cluster {
     }
 
     /// Proves that the topics exist, or makes them where that is asked for (and always with `--embedded`).
-    pub(crate) async fn ensure_topics(&self, topics: &[Arc<str>], create: Option<&CreateTopics>) -> Result<()> {
+    pub(crate) async fn ensure_topics(
+        &self,
+        topics: &[Arc<str>],
+        create: Option<&CreateTopics>,
+    ) -> Result<()> {
         let mut missing = Vec::new();
         for topic in topics {
             if !self.exists(topic).await? {
                 missing.push(topic.to_string());
             }
         }
-        let Some(first) = missing.first() else { return Ok(()) };
+        let Some(first) = missing.first() else {
+            return Ok(());
+        };
         if create.is_none() && self.in_process.is_none() {
-            let help = format!("create it, or add [create_topics] to the connector's file: {}", missing.join(", "));
+            let help = format!(
+                "create it, or add [create_topics] to the connector's file: {}",
+                missing.join(", ")
+            );
             let cause = Cause::new(format!("topic {first} does not exist")).with_help(help);
             return Err(Failure::Retry(cause));
         }
@@ -69,16 +82,25 @@ impl Cluster {
     }
 
     async fn exists(&self, topic: &str) -> Result<bool> {
-        self.admin.topic_exists(topic, ANSWER_WITHIN).await.map_err(Failure::Retry)
+        self.admin
+            .topic_exists(topic, ANSWER_WITHIN)
+            .await
+            .map_err(Failure::Retry)
     }
 
     /// Makes topics that are missing; one that exists stays as it is.
-    pub(crate) async fn create(&self, topics: &[String], create: Option<&CreateTopics>) -> Result<()> {
+    pub(crate) async fn create(
+        &self,
+        topics: &[String],
+        create: Option<&CreateTopics>,
+    ) -> Result<()> {
         self.create_as(&NewTopics {
             names: topics.to_vec(),
             partitions: create.map(|create| i32::try_from(create.partitions).unwrap_or(i32::MAX)),
             replication: create.and_then(|create| create.replication).map(i32::from),
-            config: create.map(|create| create.config.clone()).unwrap_or_default(),
+            config: create
+                .map(|create| create.config.clone())
+                .unwrap_or_default(),
         })
         .await
     }
@@ -87,15 +109,24 @@ impl Cluster {
         if let Some(in_process) = &self.in_process {
             let partitions = topics.partitions.unwrap_or(1);
             for topic in &topics.names {
-                in_process.kafka.create_topic(topic, partitions).map_err(Failure::Retry)?;
+                in_process
+                    .kafka
+                    .create_topic(topic, partitions)
+                    .map_err(Failure::Retry)?;
             }
             return Ok(());
         }
-        self.admin.create_topics(topics, ANSWER_WITHIN).await.map(drop).map_err(Failure::Retry)
+        self.admin
+            .create_topics(topics, ANSWER_WITHIN)
+            .await
+            .map(drop)
+            .map_err(Failure::Retry)
     }
 
     pub(crate) fn backlog(&self) -> Option<&Backlog> {
-        self.in_process.as_ref().map(|in_process| &in_process.backlog)
+        self.in_process
+            .as_ref()
+            .map(|in_process| &in_process.backlog)
     }
 }
 

@@ -1,8 +1,8 @@
 //! The engine: loads connectors, runs them, and decides what follows from each failure. It names no plugin.
 
-pub mod config;
 mod backlog;
 mod cluster;
+pub mod config;
 mod control;
 pub mod offsets;
 mod pipeline;
@@ -11,7 +11,5 @@ mod source;
 mod status;
 mod supervisor;
 
-pub use status::{
-    ConnectorStatus, Counters, HISTOGRAM_BOUNDS, Histogram, Reason, State,
-};
+pub use status::{ConnectorStatus, Counters, HISTOGRAM_BOUNDS, Histogram, Reason, State};
 pub use supervisor::{Engine, EngineOptions, Summary};

@@ -46,8 +46,12 @@ pub struct Only {
 
 impl Only {
     fn matches(&self, partition: &TopicPartition) -> bool {
-        self.topic.as_deref().is_none_or(|topic| topic == &*partition.topic)
-            && self.partition.is_none_or(|number| number == partition.partition)
+        self.topic
+            .as_deref()
+            .is_none_or(|topic| topic == &*partition.topic)
+            && self
+                .partition
+                .is_none_or(|number| number == partition.partition)
     }
 }
 
@@ -76,14 +80,18 @@ pub async fn set(
     only: &Only,
 ) -> Result<Vec<PartitionOffsets>, Cause> {
     let ConnectorKind::Sink(sink) = &connector.kind else {
-        return Err(Cause::new(format!("{} is a source: its positions belong to its plugin", connector.name))
-            .with_help("give the connector another name to begin anew"));
+        return Err(Cause::new(format!(
+            "{} is a source: its positions belong to its plugin",
+            connector.name
+        ))
+        .with_help("give the connector another name to begin anew"));
     };
     let desk = Desk::open(connector, process, clients)?;
     let mut partitions = desk.partitions(sink).await?;
     partitions.retain(|partition| only.matches(partition));
     if partitions.is_empty() {
-        return Err(Cause::new("no partition of this connector is meant").with_help("leave out --topic and --partition"));
+        return Err(Cause::new("no partition of this connector is meant")
+            .with_help("leave out --topic and --partition"));
     }
     let targets = desk.group.resolve(&partitions, to).await?;
     let positions: Vec<(TopicPartition, i64)> = partitions
@@ -93,13 +101,19 @@ pub async fn set(
     for (partition, offset) in &positions {
         let (low, high) = desk.group.watermarks(partition).await?;
         if !(low..=high).contains(offset) {
-            return Err(Cause::new(format!("{partition} has offsets {low} to {high}; {offset} is not among them")));
+            return Err(Cause::new(format!(
+                "{partition} has offsets {low} to {high}; {offset} is not among them"
+            )));
         }
     }
     // The group first: it refuses while a member is active, and then nothing at all was changed.
     desk.group.set(&positions).await?;
     let mut open = desk.open_sink(sink).await?;
-    let stores = open.stored_progress(&partitions).await.map_err(cause)?.is_some();
+    let stores = open
+        .stored_progress(&partitions)
+        .await
+        .map_err(cause)?
+        .is_some();
     if stores {
         open.store_progress(&positions).await.map_err(cause)?;
     }
@@ -116,14 +130,23 @@ struct Desk<'a> {
 }
 
 impl<'a> Desk<'a> {
-    fn open(connector: &'a Connector, process: &ProcessConfig, clients: &ClientSettings) -> Result<Desk<'a>, Cause> {
+    fn open(
+        connector: &'a Connector,
+        process: &ProcessConfig,
+        clients: &ClientSettings,
+    ) -> Result<Desk<'a>, Cause> {
         let cluster = Cluster {
             settings: clients.clone(),
             admin: Arc::new(Admin::open(clients)?),
             in_process: None,
         };
         let group = GroupOffsets::open(clients, &format!("connect-{}", connector.name))?;
-        Ok(Desk { connector, cluster, contracts: Contracts::new(process.registry.as_ref())?, group })
+        Ok(Desk {
+            connector,
+            cluster,
+            contracts: Contracts::new(process.registry.as_ref())?,
+            group,
+        })
     }
 
     async fn partitions(&self, sink: &SinkConnector) -> Result<Vec<TopicPartition>, Cause> {
@@ -138,10 +161,16 @@ impl<'a> Desk<'a> {
         let mut partitions = Vec::new();
         for topic in topics {
             let name: Arc<str> = Arc::from(topic.as_str());
-            let numbers = self.cluster.admin.partitions(&topic, ANSWER_WITHIN).await?.unwrap_or_default();
-            partitions.extend(
-                numbers.into_iter().map(|partition| TopicPartition { topic: name.clone(), partition }),
-            );
+            let numbers = self
+                .cluster
+                .admin
+                .partitions(&topic, ANSWER_WITHIN)
+                .await?
+                .unwrap_or_default();
+            partitions.extend(numbers.into_iter().map(|partition| TopicPartition {
+                topic: name.clone(),
+                partition,
+            }));
         }
         partitions.sort();
         Ok(partitions)
@@ -151,7 +180,11 @@ impl<'a> Desk<'a> {
         let partitions = self.partitions(sink).await?;
         let group = self.group.committed(&partitions).await?;
         let mut open = self.open_sink(sink).await?;
-        let stored = open.stored_progress(&partitions).await.map_err(cause)?.unwrap_or_default();
+        let stored = open
+            .stored_progress(&partitions)
+            .await
+            .map_err(cause)?
+            .unwrap_or_default();
         open.close().await.map_err(cause)?;
         let stored: HashMap<&TopicPartition, Option<i64>> = partitions.iter().zip(stored).collect();
         let mut rows = Vec::with_capacity(partitions.len());

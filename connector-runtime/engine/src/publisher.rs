@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use connect_api::{
-    Cause, Failure, Outgoing, Progress, Publisher, PublisherFactory, Refusal, Result, TopicPartition,
+    Cause, Failure, Outgoing, Progress, Publisher, PublisherFactory, Refusal, Result,
+    TopicPartition,
 };
 use connect_kafka::{GroupMetadata, Outcome, Producer, TransactionError, TransactionalProducer};
 
@@ -29,7 +30,10 @@ impl GroupSlot {
     }
 
     fn get(&self) -> Option<GroupMetadata> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 }
 
@@ -47,11 +51,16 @@ pub(crate) struct TaskPublishers {
 #[async_trait]
 impl PublisherFactory for TaskPublishers {
     async fn publisher(&self, topics: &[Arc<str>]) -> Result<Box<dyn Publisher>> {
-        self.cluster.ensure_topics(topics, self.create_topics.as_ref()).await?;
+        self.cluster
+            .ensure_topics(topics, self.create_topics.as_ref())
+            .await?;
         self.used.store(true, Ordering::Release);
         if let Some(backlog) = self.cluster.backlog() {
             let producer = self.cluster.producer(&self.transactional_id)?;
-            return Ok(Box::new(GroupPublisher { producer, backlog: backlog.clone() }));
+            return Ok(Box::new(GroupPublisher {
+                producer,
+                backlog: backlog.clone(),
+            }));
         }
         Ok(Box::new(TransactionPublisher {
             cluster: self.cluster.clone(),
@@ -77,15 +86,21 @@ struct TransactionPublisher {
 #[async_trait]
 impl Publisher for TransactionPublisher {
     async fn publish(&mut self, messages: Vec<Outgoing>, progress: &[Progress]) -> Result<()> {
-        let offsets: Vec<(TopicPartition, i64)> =
-            progress.iter().map(|one| (one.partition.clone(), one.next)).collect();
+        let offsets: Vec<(TopicPartition, i64)> = progress
+            .iter()
+            .map(|one| (one.partition.clone(), one.next))
+            .collect();
         let Some(group) = self.group.get() else {
             // Progress without a record: only transaction markers were passed. The next batch covers it.
             return Ok(());
         };
         let mut producer = match self.producer.take() {
             Some(producer) => producer,
-            None => self.cluster.transactional_producer(&self.transactional_id).await?,
+            None => {
+                self.cluster
+                    .transactional_producer(&self.transactional_id)
+                    .await?
+            }
         };
         match producer.run(messages, Some((offsets, group))).await {
             Ok(()) => {
@@ -129,7 +144,11 @@ struct GroupPublisher {
 impl Publisher for GroupPublisher {
     async fn publish(&mut self, messages: Vec<Outgoing>, _progress: &[Progress]) -> Result<()> {
         let refused = send_with_room(&mut self.producer, &self.backlog, messages).await?;
-        if refused.is_empty() { Ok(()) } else { Err(Failure::Refused(refusals(refused))) }
+        if refused.is_empty() {
+            Ok(())
+        } else {
+            Err(Failure::Refused(refusals(refused)))
+        }
     }
 }
 
@@ -148,7 +167,11 @@ pub(crate) async fn send_with_room(
         let count = piece.len();
         make_room(backlog, &piece).await;
         let outcomes = deliver(producer, piece).await?;
-        refused.extend(outcomes.into_iter().map(|(index, cause)| (sent + index, cause)));
+        refused.extend(
+            outcomes
+                .into_iter()
+                .map(|(index, cause)| (sent + index, cause)),
+        );
         sent += count;
     }
     Ok(refused)
@@ -156,7 +179,10 @@ pub(crate) async fn send_with_room(
 
 /// Sends messages and returns those that will never be taken. A batch that takes long is waited for, never sent twice;
 /// `Retry` means that some were not taken.
-pub(crate) async fn deliver(producer: &mut Producer, messages: Vec<Outgoing>) -> Result<Vec<(usize, Cause)>> {
+pub(crate) async fn deliver(
+    producer: &mut Producer,
+    messages: Vec<Outgoing>,
+) -> Result<Vec<(usize, Cause)>> {
     const PATIENCE: Duration = Duration::from_secs(10);
     let mut outcomes = producer.send_all(messages, PATIENCE).await;
     while let Err(Failure::Retry(cause)) = &outcomes {
@@ -178,11 +204,19 @@ pub(crate) async fn deliver(producer: &mut Producer, messages: Vec<Outgoing>) ->
 pub(crate) async fn make_room(backlog: &Backlog, messages: &[Outgoing]) {
     for message in messages {
         backlog.room(&message.topic).await;
-        let bytes = |bytes: &Option<bytes::Bytes>| bytes.as_ref().map_or(0, bytes::Bytes::len) as u64;
-        backlog.produced(&message.topic, 1, bytes(&message.key) + bytes(&message.value));
+        let bytes =
+            |bytes: &Option<bytes::Bytes>| bytes.as_ref().map_or(0, bytes::Bytes::len) as u64;
+        backlog.produced(
+            &message.topic,
+            1,
+            bytes(&message.key) + bytes(&message.value),
+        );
     }
 }
 
 fn refusals(refused: Vec<(usize, Cause)>) -> Vec<Refusal> {
-    refused.into_iter().map(|(record, cause)| Refusal { record, cause }).collect()
+    refused
+        .into_iter()
+        .map(|(record, cause)| Refusal { record, cause })
+        .collect()
 }

@@ -94,8 +94,9 @@ pub struct ConnectorStatus {
 }
 
 /// Upper bounds in seconds of [`Histogram`]'s buckets.
-pub const HISTOGRAM_BOUNDS: [f64; 12] =
-    [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0, 600.0];
+pub const HISTOGRAM_BOUNDS: [f64; 12] = [
+    0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0, 600.0,
+];
 
 /// Observations in seconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -109,7 +110,10 @@ pub struct Histogram {
 impl Histogram {
     fn observe(&mut self, seconds: f64) {
         let seconds = seconds.max(0.0);
-        let bucket = HISTOGRAM_BOUNDS.iter().zip(&mut self.buckets).find(|(bound, _)| seconds <= **bound);
+        let bucket = HISTOGRAM_BOUNDS
+            .iter()
+            .zip(&mut self.buckets)
+            .find(|(bound, _)| seconds <= **bound);
         if let Some((_, count)) = bucket {
             *count += 1;
         }
@@ -120,8 +124,8 @@ impl Histogram {
 
 /// Where the tasks of one connector write what happens.
 #[derive(Clone)]
-pub struct Meters {
-    pub rows: Counter,
+pub(crate) struct Meters {
+    pub(crate) rows: Counter,
     shared: Arc<Mutex<Shared>>,
 }
 
@@ -135,15 +139,21 @@ struct Shared {
 
 /// How one batch of source records ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct BatchEnd {
-    pub delivered: u64,
-    pub dead_lettered: u64,
-    pub filtered: u64,
-    pub given_back: u64,
+pub(crate) struct BatchEnd {
+    pub(crate) delivered: u64,
+    pub(crate) dead_lettered: u64,
+    pub(crate) filtered: u64,
+    pub(crate) given_back: u64,
 }
 
 impl Meters {
-    pub fn new(name: Arc<str>, kind: &'static str, plugin: &'static str, guarantee: Guarantee, tasks: u32) -> Meters {
+    pub(crate) fn new(
+        name: Arc<str>,
+        kind: &'static str,
+        plugin: &'static str,
+        guarantee: Guarantee,
+        tasks: u32,
+    ) -> Meters {
         let status = ConnectorStatus {
             name,
             kind,
@@ -159,8 +169,15 @@ impl Meters {
             end_to_end_seconds: Histogram::default(),
         };
         let tasks = tasks as usize;
-        let shared = Shared { status, lag_by_task: vec![None; tasks], waiting_by_task: vec![None; tasks] };
-        Meters { rows: Counter::default(), shared: Arc::new(Mutex::new(shared)) }
+        let shared = Shared {
+            status,
+            lag_by_task: vec![None; tasks],
+            waiting_by_task: vec![None; tasks],
+        };
+        Meters {
+            rows: Counter::default(),
+            shared: Arc::new(Mutex::new(shared)),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Shared> {
@@ -169,7 +186,7 @@ impl Meters {
     }
 
     /// One consistent look.
-    pub fn status(&self) -> ConnectorStatus {
+    pub(crate) fn status(&self) -> ConnectorStatus {
         let shared = self.lock();
         let mut status = shared.status.clone();
         status.counters.rows = self.rows.get();
@@ -181,49 +198,58 @@ impl Meters {
         status
     }
 
-    pub fn set_state(&self, state: State, reason: Option<String>, retry_at_ms: Option<i64>) {
+    pub(crate) fn set_state(&self, state: State, reason: Option<String>, retry_at_ms: Option<i64>) {
         let mut shared = self.lock();
         shared.status.state = state;
-        shared.status.reason =
-            reason.map(|text| Reason { text, since_ms: time::now_ms(), retry_at_ms });
+        shared.status.reason = reason.map(|text| Reason {
+            text,
+            since_ms: time::now_ms(),
+            retry_at_ms,
+        });
         if state != State::Running {
             shared.waiting_by_task.fill(None);
         }
     }
 
     /// The task waits for something; said again with another text or time, `since` stays.
-    pub fn waiting(&self, task: u32, text: String, retry_at_ms: Option<i64>) {
+    pub(crate) fn waiting(&self, task: u32, text: String, retry_at_ms: Option<i64>) {
         if let Some(slot) = self.lock().waiting_by_task.get_mut(task as usize) {
-            let since_ms = slot.as_ref().map_or_else(time::now_ms, |reason| reason.since_ms);
-            *slot = Some(Reason { text, since_ms, retry_at_ms });
+            let since_ms = slot
+                .as_ref()
+                .map_or_else(time::now_ms, |reason| reason.since_ms);
+            *slot = Some(Reason {
+                text,
+                since_ms,
+                retry_at_ms,
+            });
         }
     }
 
     /// The task goes on.
-    pub fn not_waiting(&self, task: u32) {
+    pub(crate) fn not_waiting(&self, task: u32) {
         if let Some(slot) = self.lock().waiting_by_task.get_mut(task as usize) {
             *slot = None;
         }
     }
 
-    pub fn set_lag(&self, task: u32, lag: u64) {
+    pub(crate) fn set_lag(&self, task: u32, lag: u64) {
         if let Some(slot) = self.lock().lag_by_task.get_mut(task as usize) {
             *slot = Some(lag);
         }
     }
 
-    pub fn consumed(&self, records: u64) {
+    pub(crate) fn consumed(&self, records: u64) {
         let counters = &mut self.lock().status.counters;
         counters.consumed += records;
         counters.in_flight += records;
     }
 
-    pub fn retried(&self) {
+    pub(crate) fn retried(&self) {
         self.lock().status.counters.retries += 1;
     }
 
     /// Some of the records in flight came to an end.
-    pub fn ended(&self, end: BatchEnd) {
+    pub(crate) fn ended(&self, end: BatchEnd) {
         let counters = &mut self.lock().status.counters;
         counters.delivered += end.delivered;
         counters.dead_lettered += end.dead_lettered;
@@ -234,7 +260,7 @@ impl Meters {
     }
 
     /// A batch is durable, `seconds` after its first record was read; its last record's own time is given.
-    pub fn batch_durable(&self, seconds: f64, last_timestamp_ms: Option<i64>) {
+    pub(crate) fn batch_durable(&self, seconds: f64, last_timestamp_ms: Option<i64>) {
         let mut shared = self.lock();
         let now_ms = time::now_ms();
         shared.status.counters.batches += 1;
@@ -247,7 +273,7 @@ impl Meters {
     }
 
     /// After a task died: what it had in flight goes back to where it came from.
-    pub fn give_back_in_flight(&self) {
+    pub(crate) fn give_back_in_flight(&self) {
         let counters = &mut self.lock().status.counters;
         counters.given_back += counters.in_flight;
         counters.in_flight = 0;

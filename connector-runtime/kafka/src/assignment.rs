@@ -17,6 +17,14 @@ use connect_api::TopicPartition;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Generation(u64);
 
+impl Generation {
+    /// A generation that no consumer gave, for tests of what is done with one.
+    #[doc(hidden)]
+    pub fn for_tests(number: u64) -> Generation {
+        Generation(number)
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
     /// The group gave it, and the owner has not been told yet.

@@ -14,14 +14,22 @@ pub(crate) struct Breaker {
 
 impl Breaker {
     pub(crate) fn new(limit: StopAfter) -> Breaker {
-        Breaker { limit, rejects: VecDeque::new(), seen: 0 }
+        Breaker {
+            limit,
+            rejects: VecDeque::new(),
+            seen: 0,
+        }
     }
 
     /// One more source record. `true` means that the connector must stop now, before this record's letter is sent.
     pub(crate) fn trips(&mut self, rejected: bool) -> bool {
         self.seen += 1;
         let window = u64::from(self.limit.in_last);
-        while self.rejects.front().is_some_and(|number| number + window <= self.seen) {
+        while self
+            .rejects
+            .front()
+            .is_some_and(|number| number + window <= self.seen)
+        {
             self.rejects.pop_front();
         }
         if rejected {
@@ -54,14 +62,20 @@ mod tests {
         ];
         for (rejects, in_last, records, expected) in cases {
             let mut breaker = Breaker::new(StopAfter { rejects, in_last });
-            let tripped = records.chars().position(|c| breaker.trips(c == 'x')).map(|at| at + 1);
+            let tripped = records
+                .chars()
+                .position(|c| breaker.trips(c == 'x'))
+                .map(|at| at + 1);
             assert_eq!(tripped, expected, "{rejects} in {in_last}: {records}");
         }
     }
 
     #[test]
     fn a_late_refusal_counts() {
-        let mut breaker = Breaker::new(StopAfter { rejects: 2, in_last: 10 });
+        let mut breaker = Breaker::new(StopAfter {
+            rejects: 2,
+            in_last: 10,
+        });
         assert!(!breaker.trips(false));
         assert!(!breaker.trips_late());
         assert!(breaker.trips_late());

@@ -21,12 +21,20 @@ impl DeadLetters {
     /// Returns once every letter is acknowledged. After an error all of them are sent again: a dead letter may be
     /// there twice, with the same origin in its headers, but it is never missing.
     pub(crate) async fn deliver(&mut self, letters: &[(Arc<Origin>, Reject)]) -> Result<()> {
-        let writer = LetterWriter { topic: &self.topic, connector: &self.connector, task: self.task };
-        let messages = letters.iter().map(|(origin, reject)| writer.letter(origin, reject, true));
+        let writer = LetterWriter {
+            topic: &self.topic,
+            connector: &self.connector,
+            task: self.task,
+        };
+        let messages = letters
+            .iter()
+            .map(|(origin, reject)| writer.letter(origin, reject, true));
         let refused = deliver(&mut self.producer, messages.collect()).await?;
         let mut shortened = Vec::new();
         for (index, cause) in refused {
-            let Some((origin, reject)) = letters.get(index) else { continue };
+            let Some((origin, reject)) = letters.get(index) else {
+                continue;
+            };
             tracing::warn!(
                 event = "dead_letter_shortened",
                 connector = %self.connector,
@@ -40,7 +48,11 @@ impl DeadLetters {
         if shortened.is_empty() {
             return Ok(());
         }
-        match deliver(&mut self.producer, shortened).await?.into_iter().next() {
+        match deliver(&mut self.producer, shortened)
+            .await?
+            .into_iter()
+            .next()
+        {
             None => Ok(()),
             Some((_, cause)) => {
                 let message = format!("{} takes no dead letters: {cause}", self.topic);
@@ -63,10 +75,14 @@ impl LetterWriter<'_> {
     /// say where.
     pub(crate) fn letter(self, origin: &Origin, reject: &Reject, with_value: bool) -> Outgoing {
         let mut headers = origin.headers.clone();
-        let detail = [("at ", &reject.at), ("found ", &reject.found), ("expected ", &reject.expected)]
-            .into_iter()
-            .filter_map(|(word, text)| text.as_ref().map(|text| format!("\n{word}{text}")))
-            .collect::<String>();
+        let detail = [
+            ("at ", &reject.at),
+            ("found ", &reject.found),
+            ("expected ", &reject.expected),
+        ]
+        .into_iter()
+        .filter_map(|(word, text)| text.as_ref().map(|text| format!("\n{word}{text}")))
+        .collect::<String>();
         let said: [(&str, String); 10] = [
             ("topic", origin.topic.to_string()),
             ("partition", origin.partition.to_string()),
@@ -77,11 +93,17 @@ impl LetterWriter<'_> {
             ("class.name", reject.by.clone()),
             ("exception.class.name", format!("connect.{}", reject.kind)),
             ("exception.message", reject.message.clone()),
-            ("exception.stacktrace", format!("connect.{}: {}{detail}", reject.kind, reject.message)),
+            (
+                "exception.stacktrace",
+                format!("connect.{}: {}{detail}", reject.kind, reject.message),
+            ),
         ];
         headers.extend(said.into_iter().map(|(name, text)| header(name, text)));
         if !with_value {
-            headers.push(header("value.left.out", "too large for this topic together with its headers".to_owned()));
+            headers.push(header(
+                "value.left.out",
+                "too large for this topic together with its headers".to_owned(),
+            ));
         }
         Outgoing {
             topic: self.topic.clone(),
@@ -94,5 +116,8 @@ impl LetterWriter<'_> {
 }
 
 fn header(name: &str, text: String) -> Header {
-    Header { name: format!("__connect.errors.{name}"), value: Some(Bytes::from(text)) }
+    Header {
+        name: format!("__connect.errors.{name}"),
+        value: Some(Bytes::from(text)),
+    }
 }

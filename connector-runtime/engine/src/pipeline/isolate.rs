@@ -64,12 +64,15 @@ impl<'a> Isolation<'a> {
             Outcome::Rejected(_) => Fate::Rejected,
         };
         let partition = |owned: &OwnedProgress| {
-            let partition = Partition { owned: owned.clone(), reached: owned.progress.expected };
+            let partition = Partition {
+                owned: owned.clone(),
+                reached: owned.progress.expected,
+            };
             (owned.progress.partition.clone(), partition)
         };
         Isolation {
             prepared,
-            ranges: VecDeque::from([0..prepared.sources.len()]),
+            ranges: std::iter::once(0..prepared.sources.len()).collect(),
             fates: prepared.sources.iter().map(fate).collect(),
             partitions: prepared.progress.iter().map(partition).collect(),
         }
@@ -78,16 +81,19 @@ impl<'a> Isolation<'a> {
     /// Gives up what belongs to partitions that are not ours any more; returns how many source records that were.
     pub(crate) fn drop_stale(&mut self, generations: &Generations) -> u64 {
         let before = self.partitions.len();
-        self.partitions.retain(|name, partition| {
-            generations.is_current(name, partition.owned.generation)
-        });
+        self.partitions
+            .retain(|name, partition| generations.is_current(name, partition.owned.generation));
         if self.partitions.len() == before {
             return 0;
         }
         let mut dropped = 0;
         for index in self.ranges.iter().cloned().flatten() {
-            let Some(source) = self.prepared.sources.get(index) else { continue };
-            let Some(fate) = self.fates.get_mut(index) else { continue };
+            let Some(source) = self.prepared.sources.get(index) else {
+                continue;
+            };
+            let Some(fate) = self.fates.get_mut(index) else {
+                continue;
+            };
             if *fate != Fate::NotOurs && !self.partitions.contains_key(&partition_of(source)) {
                 *fate = Fate::NotOurs;
                 dropped += 1;
@@ -102,9 +108,16 @@ impl<'a> Isolation<'a> {
             let range = self.ranges.front()?.clone();
             let mut records = Vec::with_capacity(range.len());
             let mut source_of = Vec::with_capacity(range.len());
-            for index in range.clone().filter(|index| self.fate(*index) == Fate::Written) {
-                let Some(source) = self.prepared.sources.get(index) else { continue };
-                let Outcome::Records(made) = &source.outcome else { continue };
+            for index in range
+                .clone()
+                .filter(|index| self.fate(*index) == Fate::Written)
+            {
+                let Some(source) = self.prepared.sources.get(index) else {
+                    continue;
+                };
+                let Outcome::Records(made) = &source.outcome else {
+                    continue;
+                };
                 for record in self.prepared.records.get(made.clone()).unwrap_or_default() {
                     records.push(record);
                     source_of.push(index);
@@ -112,7 +125,11 @@ impl<'a> Isolation<'a> {
             }
             let progress = self.progress_of(&range);
             if !records.is_empty() || !progress.is_empty() {
-                return Some(Write { batch: Batch { records, progress }, source_of, range });
+                return Some(Write {
+                    batch: Batch { records, progress },
+                    source_of,
+                    range,
+                });
             }
             // All of it belongs to somebody else by now.
             self.ranges.pop_front();
@@ -131,7 +148,11 @@ impl<'a> Isolation<'a> {
             };
             if let Some(next) = next {
                 let template = partition.owned.progress.clone();
-                progress.push(Progress { expected: partition.reached, next, ..template });
+                progress.push(Progress {
+                    expected: partition.reached,
+                    next,
+                    ..template
+                });
             }
         }
         progress
@@ -140,7 +161,10 @@ impl<'a> Isolation<'a> {
     /// Where each partition stands after the source records of `range`.
     fn positions_after(&self, range: Range<usize>) -> BTreeMap<TopicPartition, i64> {
         let sources = self.prepared.sources.get(range).unwrap_or_default();
-        sources.iter().map(|source| (partition_of(source), source.origin.offset + 1)).collect()
+        sources
+            .iter()
+            .map(|source| (partition_of(source), source.origin.offset + 1))
+            .collect()
     }
 
     /// The write succeeded: its range is done.
@@ -148,10 +172,15 @@ impl<'a> Isolation<'a> {
         self.ranges.pop_front();
         let mut progress = Vec::with_capacity(write.batch.progress.len());
         for reached in &write.batch.progress {
-            let Some(partition) = self.partitions.get_mut(&reached.partition) else { continue };
+            let Some(partition) = self.partitions.get_mut(&reached.partition) else {
+                continue;
+            };
             partition.reached = reached.next;
             let generation = partition.owned.generation;
-            progress.push(OwnedProgress { progress: reached.clone(), generation });
+            progress.push(OwnedProgress {
+                progress: reached.clone(),
+                generation,
+            });
         }
         let mut end = BatchEnd::default();
         for index in write.range.clone() {
@@ -162,9 +191,17 @@ impl<'a> Isolation<'a> {
                 Fate::NotOurs => {}
             }
         }
-        let last = write.range.end.checked_sub(1).and_then(|last| self.prepared.sources.get(last));
+        let last = write
+            .range
+            .end
+            .checked_sub(1)
+            .and_then(|last| self.prepared.sources.get(last));
         let last_timestamp_ms = last.and_then(|source| source.origin.timestamp_ms);
-        Written { progress, end, last_timestamp_ms }
+        Written {
+            progress,
+            end,
+            last_timestamp_ms,
+        }
     }
 
     /// The sink refused this source record: it goes into no further write.
@@ -176,10 +213,18 @@ impl<'a> Isolation<'a> {
 
     /// Halves the range at hand by its source records that are still written. `false`: there is only one.
     pub(crate) fn halve(&mut self) -> bool {
-        let Some(range) = self.ranges.front().cloned() else { return false };
-        let written: Vec<usize> =
-            range.clone().filter(|index| self.fate(*index) == Fate::Written).collect();
-        let Some(middle) = written.get(written.len() / 2).copied().filter(|_| written.len() > 1) else {
+        let Some(range) = self.ranges.front().cloned() else {
+            return false;
+        };
+        let written: Vec<usize> = range
+            .clone()
+            .filter(|index| self.fate(*index) == Fate::Written)
+            .collect();
+        let Some(middle) = written
+            .get(written.len() / 2)
+            .copied()
+            .filter(|_| written.len() > 1)
+        else {
             return false;
         };
         self.ranges.pop_front();
@@ -217,7 +262,12 @@ impl<'a> Isolation<'a> {
 
     /// Source records in the ranges that are not done yet and are still ours.
     pub(crate) fn remaining(&self) -> u64 {
-        self.ranges.iter().cloned().flatten().filter(|index| self.is_ours(*index)).count() as u64
+        self.ranges
+            .iter()
+            .cloned()
+            .flatten()
+            .filter(|index| self.is_ours(*index))
+            .count() as u64
     }
 
     fn fate(&self, index: usize) -> Fate {
@@ -226,5 +276,8 @@ impl<'a> Isolation<'a> {
 }
 
 fn partition_of(source: &Source) -> TopicPartition {
-    TopicPartition { topic: source.origin.topic.clone(), partition: source.origin.partition }
+    TopicPartition {
+        topic: source.origin.topic.clone(),
+        partition: source.origin.partition,
+    }
 }

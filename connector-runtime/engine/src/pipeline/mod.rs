@@ -15,6 +15,8 @@ pub(crate) mod reader;
 pub(crate) mod reject;
 pub(crate) mod start;
 pub(crate) mod task;
+#[cfg(test)]
+mod tests;
 pub(crate) mod writer;
 
 use std::collections::HashMap;
@@ -86,11 +88,17 @@ pub(crate) struct Generations(Arc<Mutex<HashMap<TopicPartition, Generation>>>);
 
 impl Generations {
     pub(crate) fn set(&self, partition: TopicPartition, generation: Generation) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(partition, generation);
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(partition, generation);
     }
 
     pub(crate) fn forget(&self, partition: &TopicPartition) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(partition);
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(partition);
     }
 
     pub(crate) fn is_current(&self, partition: &TopicPartition, generation: Generation) -> bool {

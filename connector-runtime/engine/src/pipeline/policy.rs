@@ -34,7 +34,11 @@ impl Supersessions {
     /// One more, at `now`. `true`: too many.
     pub(crate) fn too_many(&mut self, now: Instant) -> bool {
         self.0.push_back(now);
-        while self.0.front().is_some_and(|first| now.duration_since(*first) > Self::WINDOW) {
+        while self
+            .0
+            .front()
+            .is_some_and(|first| now.duration_since(*first) > Self::WINDOW)
+        {
             self.0.pop_front();
         }
         self.0.len() >= Self::LIMIT
@@ -49,7 +53,10 @@ mod tests {
     fn back_off_grows_to_its_limit_and_never_ends() {
         let mut backoff = Backoff::new();
         let delays: Vec<Duration> = (0..50).map(|_| backoff.next_delay()).collect();
-        assert!(delays.iter().all(|delay| *delay <= Duration::from_secs(21)), "{delays:?}");
+        assert!(
+            delays.iter().all(|delay| *delay <= Duration::from_secs(21)),
+            "{delays:?}"
+        );
         assert!(delays.first() < delays.last());
     }
 

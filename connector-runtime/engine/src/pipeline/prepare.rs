@@ -5,9 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use bytestring::ByteString;
 use connect_api::{Cause, Key, Origin, Predicate, Record, Step, Transform, Value};
-use connect_contracts::{
-    Contracts, DecodeError, Decoder, SchemaNeeded, Side, TombstonePolicy,
-};
+use connect_contracts::{Contracts, DecodeError, Decoder, SchemaNeeded, Side, TombstonePolicy};
 
 use super::reject::{Reject, Stage};
 use crate::config::{ConfiguredTransform, SinkConnector};
@@ -75,8 +73,16 @@ impl Preparer {
             },
         };
         let start = out.len();
-        let record = Record { origin: origin.clone(), key, value, ordinal: 0 };
-        let outcome = self.transforms.apply(record, out).and_then(|()| self.filter_for_sink(start, out));
+        let record = Record {
+            origin: origin.clone(),
+            key,
+            value,
+            ordinal: 0,
+        };
+        let outcome = self
+            .transforms
+            .apply(record, out)
+            .and_then(|()| self.filter_for_sink(start, out));
         match outcome {
             Ok(()) if out.len() == start => Made::Filtered,
             Ok(()) => Made::Records,
@@ -88,7 +94,9 @@ impl Preparer {
     }
 
     fn decode_key(&self, origin: &Origin) -> Result<Key, Made> {
-        let Some(bytes) = &origin.key else { return Ok(Key::Absent) };
+        let Some(bytes) = &origin.key else {
+            return Ok(Key::Absent);
+        };
         match &self.key {
             None => Ok(text_key(bytes)),
             Some(decoder) => match decoder.decode(&origin.topic, bytes) {
@@ -99,10 +107,15 @@ impl Preparer {
     }
 
     fn filter_for_sink(&self, start: usize, out: &mut Vec<Record>) -> Result<(), Reject> {
-        let Some(when) = &self.sink_when else { return Ok(()) };
+        let Some(when) = &self.sink_when else {
+            return Ok(());
+        };
         let mut kept = Vec::new();
         for record in out.drain(start..) {
-            if when.matches(&record).map_err(|reason| when_reject("sinks.when", reason))? {
+            if when
+                .matches(&record)
+                .map_err(|reason| when_reject("sinks.when", reason))?
+            {
                 kept.push(record);
             }
         }
@@ -155,10 +168,21 @@ struct BuiltTransform {
 impl Transforms {
     pub(crate) fn build(configured: &[ConfiguredTransform]) -> Result<Transforms, Cause> {
         let build = |one: &ConfiguredTransform| {
-            let transform = one.factory.build().map_err(|finding| Cause::new(finding.message))?;
-            Ok(BuiltTransform { kind: one.kind, when: one.when.clone(), transform })
+            let transform = one
+                .factory
+                .build()
+                .map_err(|finding| Cause::new(finding.message))?;
+            Ok(BuiltTransform {
+                kind: one.kind,
+                when: one.when.clone(),
+                transform,
+            })
         };
-        configured.iter().map(build).collect::<Result<Vec<_>, Cause>>().map(Transforms)
+        configured
+            .iter()
+            .map(build)
+            .collect::<Result<Vec<_>, Cause>>()
+            .map(Transforms)
     }
 
     /// Appends what `record` becomes, its parts numbered.
@@ -188,7 +212,9 @@ fn number(records: &mut [Record]) {
 impl BuiltTransform {
     fn apply(&mut self, record: Record, out: &mut Vec<Record>) -> Result<(), Reject> {
         if let Some(when) = &self.when {
-            let matched = when.matches(&record).map_err(|reason| when_reject(self.kind, reason))?;
+            let matched = when
+                .matches(&record)
+                .map_err(|reason| when_reject(self.kind, reason))?;
             if !matched {
                 out.push(record);
                 return Ok(());
@@ -200,10 +226,14 @@ impl BuiltTransform {
             Ok(Step::Split(parts)) => out.extend(parts),
             Err(cause) => {
                 let message = cause.to_string();
-                return Err(Reject::plain(Stage::Transformation, self.kind, "TransformError", message));
+                return Err(Reject::plain(
+                    Stage::Transformation,
+                    self.kind,
+                    "TransformError",
+                    message,
+                ));
             }
         }
         Ok(())
     }
 }
-

@@ -58,9 +58,22 @@ impl Reject {
         }
     }
 
-    pub(crate) fn plain(stage: Stage, by: impl Into<String>, kind: &'static str, message: impl Into<String>) -> Reject {
+    pub(crate) fn plain(
+        stage: Stage,
+        by: impl Into<String>,
+        kind: &'static str,
+        message: impl Into<String>,
+    ) -> Reject {
         let message = message.into();
-        Reject { stage, by: by.into(), kind, message, at: None, found: None, expected: None }
+        Reject {
+            stage,
+            by: by.into(),
+            kind,
+            message,
+            at: None,
+            found: None,
+            expected: None,
+        }
     }
 
     pub(crate) fn of_sink(sink: &str, cause: &Cause) -> Reject {
@@ -78,12 +91,27 @@ impl Reject {
             None => String::new(),
         };
         let mut lines = vec![
-            format!("connector {connector} stopped at the first bad record (errors.tolerance = \"none\")"),
-            format!("  record   {} partition {} offset {}{key}{time}", origin.topic, origin.partition, origin.offset),
-            format!("  stage    {} {}", self.stage.as_str().to_lowercase().replace('_', " "), self.by),
+            format!(
+                "connector {connector} stopped at the first bad record (errors.tolerance = \"none\")"
+            ),
+            format!(
+                "  record   {} partition {} offset {}{key}{time}",
+                origin.topic, origin.partition, origin.offset
+            ),
+            format!(
+                "  stage    {} {}",
+                self.stage.as_str().to_lowercase().replace('_', " "),
+                self.by
+            ),
         ];
-        let details = [("at", &self.at), ("found", &self.found), ("expected", &self.expected)];
-        let known = details.iter().filter_map(|(word, text)| text.as_ref().map(|text| (word, text)));
+        let details = [
+            ("at", &self.at),
+            ("found", &self.found),
+            ("expected", &self.expected),
+        ];
+        let known = details
+            .iter()
+            .filter_map(|(word, text)| text.as_ref().map(|text| (word, text)));
         lines.extend(known.map(|(word, text)| format!("  {word:<8} {text}")));
         if self.at.is_none() {
             lines.push(format!("  problem  {}", self.message));
@@ -100,7 +128,11 @@ impl Reject {
 fn printable(bytes: &[u8]) -> String {
     const LONGEST: usize = 60;
     let text = String::from_utf8_lossy(bytes);
-    let mut line: String = text.chars().take(LONGEST).flat_map(char::escape_debug).collect();
+    let mut line: String = text
+        .chars()
+        .take(LONGEST)
+        .flat_map(char::escape_debug)
+        .collect();
     if text.chars().count() > LONGEST {
         line.push('…');
     }

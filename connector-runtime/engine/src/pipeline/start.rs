@@ -47,8 +47,16 @@ pub(crate) enum Decision {
 
 /// A stored position always wins. Without one, `start` decides; a group's offset that nobody mentioned is a question.
 pub(crate) fn decide(connector: &str, known: Known) -> Decision {
-    let stored = |at| Decision::Begin { at: Begin::At(at), store: false, group_differs: None };
-    let first = |at| Decision::Begin { at, store: true, group_differs: None };
+    let stored = |at| Decision::Begin {
+        at: Begin::At(at),
+        store: false,
+        group_differs: None,
+    };
+    let first = |at| Decision::Begin {
+        at,
+        store: true,
+        group_differs: None,
+    };
     match (known.resume, known.committed, known.start) {
         (Resume::At(offset), committed, _) => Decision::Begin {
             at: Begin::At(offset),
@@ -108,22 +116,58 @@ mod tests {
     use super::*;
 
     fn begin(at: Begin, store: bool) -> Decision {
-        Decision::Begin { at, store, group_differs: None }
+        Decision::Begin {
+            at,
+            store,
+            group_differs: None,
+        }
     }
 
-    fn check(resume: Resume, committed: Option<i64>, start: Option<Start>, later: bool, expected: Decision) {
-        let known = Known { resume, committed, start, later };
+    fn check(
+        resume: Resume,
+        committed: Option<i64>,
+        start: Option<Start>,
+        later: bool,
+        expected: Decision,
+    ) {
+        let known = Known {
+            resume,
+            committed,
+            start,
+            later,
+        };
         assert_eq!(decide("orders", known), expected, "{known:?}");
     }
 
     #[test]
     fn a_stored_position_always_wins() {
-        for start in [None, Some(Start::Latest), Some(Start::Group), Some(Start::Earliest)] {
-            check(Resume::At(7), Some(7), start, false, begin(Begin::At(7), false));
+        for start in [
+            None,
+            Some(Start::Latest),
+            Some(Start::Group),
+            Some(Start::Earliest),
+        ] {
+            check(
+                Resume::At(7),
+                Some(7),
+                start,
+                false,
+                begin(Begin::At(7), false),
+            );
             check(Resume::At(7), None, start, true, begin(Begin::At(7), false));
-            check(Resume::UseGroup, Some(9), start, false, begin(Begin::At(9), false));
+            check(
+                Resume::UseGroup,
+                Some(9),
+                start,
+                false,
+                begin(Begin::At(9), false),
+            );
         }
-        let differs = Decision::Begin { at: Begin::At(7), store: false, group_differs: Some(3) };
+        let differs = Decision::Begin {
+            at: Begin::At(7),
+            store: false,
+            group_differs: Some(3),
+        };
         check(Resume::At(7), Some(3), None, false, differs);
     }
 
@@ -131,24 +175,64 @@ mod tests {
     fn without_a_position_start_decides_and_is_stored() {
         for resume in [Resume::NoProgress, Resume::UseGroup] {
             check(resume, None, None, false, begin(Begin::Earliest, true));
-            check(resume, None, Some(Start::Latest), false, begin(Begin::Latest, true));
-            check(resume, None, Some(Start::At(5)), false, begin(Begin::Time(5), true));
+            check(
+                resume,
+                None,
+                Some(Start::Latest),
+                false,
+                begin(Begin::Latest, true),
+            );
+            check(
+                resume,
+                None,
+                Some(Start::At(5)),
+                false,
+                begin(Begin::Time(5), true),
+            );
         }
-        check(Resume::NoProgress, Some(4), Some(Start::Group), false, begin(Begin::At(4), true));
-        check(Resume::NoProgress, Some(4), Some(Start::Latest), false, begin(Begin::Latest, true));
+        check(
+            Resume::NoProgress,
+            Some(4),
+            Some(Start::Group),
+            false,
+            begin(Begin::At(4), true),
+        );
+        check(
+            Resume::NoProgress,
+            Some(4),
+            Some(Start::Latest),
+            false,
+            begin(Begin::Latest, true),
+        );
     }
 
     #[test]
     fn a_later_partition_begins_at_its_first_record_whatever_start_says() {
-        for start in [None, Some(Start::Latest), Some(Start::At(5)), Some(Start::Group)] {
-            check(Resume::UseGroup, None, start, true, begin(Begin::Earliest, true));
+        for start in [
+            None,
+            Some(Start::Latest),
+            Some(Start::At(5)),
+            Some(Start::Group),
+        ] {
+            check(
+                Resume::UseGroup,
+                None,
+                start,
+                true,
+                begin(Begin::Earliest, true),
+            );
         }
     }
 
     #[test]
     fn a_question_is_asked_rather_than_guessed() {
         let asks = |resume, committed, start| {
-            let known = Known { resume, committed, start, later: false };
+            let known = Known {
+                resume,
+                committed,
+                start,
+                later: false,
+            };
             matches!(decide("orders", known), Decision::Ask(_))
         };
         assert!(asks(Resume::NoProgress, Some(4), None));

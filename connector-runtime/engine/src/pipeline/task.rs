@@ -72,7 +72,8 @@ impl SinkTask {
     async fn open(&self) -> Result<Opened, Failure> {
         let waiting = |cause: &Cause, delay: Duration| {
             let retry_at_ms = time::now_ms() + delay.as_millis() as i64;
-            self.meters.waiting(self.task, cause.to_string(), Some(retry_at_ms));
+            self.meters
+                .waiting(self.task, cause.to_string(), Some(retry_at_ms));
         };
         let cluster_id = insist(|| self.cluster.id(), waiting).await?;
         insist(|| self.make_topics(), waiting).await?;
@@ -87,20 +88,35 @@ impl SinkTask {
             rows_written: self.meters.rows.clone(),
             publishers: Arc::new(TaskPublishers {
                 cluster: self.cluster.clone(),
-                transactional_id: format!("connect-{}-{}-{}", self.name, self.process_id, self.task),
+                transactional_id: format!(
+                    "connect-{}-{}-{}",
+                    self.name, self.process_id, self.task
+                ),
                 create_topics: self.connector.create_topics.clone(),
                 group: group.clone(),
                 used: used.clone(),
             }),
             contracts: Arc::new(FileContracts(self.contracts.clone())),
         };
-        let sink = insist(|| self.connector.sink.factory.open(context.clone()), waiting).await?;
-        let progress_in_transaction = used.load(Ordering::Acquire) && self.cluster.in_process.is_none();
-        Ok(Opened { sink, dead_letters, group, progress_in_transaction })
+        let sink = insist(
+            || self.connector.sink.factory.open(context.clone()),
+            waiting,
+        )
+        .await?;
+        let progress_in_transaction =
+            used.load(Ordering::Acquire) && self.cluster.in_process.is_none();
+        Ok(Opened {
+            sink,
+            dead_letters,
+            group,
+            progress_in_transaction,
+        })
     }
 
     async fn make_topics(&self) -> Result<(), Failure> {
-        let Topics::Named(names) = &self.connector.topics else { return Ok(()) };
+        let Topics::Named(names) = &self.connector.topics else {
+            return Ok(());
+        };
         let create = self.connector.create_topics.as_ref();
         if create.is_none() && self.cluster.in_process.is_none() {
             // Whoever writes the topic makes it: it is waited for.
@@ -112,14 +128,18 @@ impl SinkTask {
 
     /// The topic is made (or proven to exist) before the first record is read.
     async fn open_dead_letters(&self) -> Result<Option<DeadLetters>, Failure> {
-        let Some(topic) = &self.connector.errors.dead_letter_topic else { return Ok(None) };
+        let Some(topic) = &self.connector.errors.dead_letter_topic else {
+            return Ok(None);
+        };
         let topic: Arc<str> = Arc::from(topic.as_str());
         if self.connector.errors.tolerance == Tolerance::None {
             return Ok(None);
         }
         self.cluster.create(&[topic.to_string()], None).await?;
         Ok(Some(DeadLetters {
-            producer: self.cluster.producer(&format!("connect-{}-{}-dead-letters", self.name, self.task))?,
+            producer: self
+                .cluster
+                .producer(&format!("connect-{}-{}-dead-letters", self.name, self.task))?,
             topic,
             connector: self.name.clone(),
             task: self.task,
@@ -206,7 +226,9 @@ impl SinkTask {
         });
         match spawned {
             Ok(_) => Ok(ended),
-            Err(error) => Err(TaskEnd::Crashed(Cause::new(format!("no thread for reading: {error}")))),
+            Err(error) => Err(TaskEnd::Crashed(Cause::new(format!(
+                "no thread for reading: {error}"
+            )))),
         }
     }
 

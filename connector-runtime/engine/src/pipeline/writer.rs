@@ -56,10 +56,17 @@ impl From<TaskEnd> for Ended {
 
 impl Writer {
     /// Runs until the reader has no more work.
-    pub(crate) async fn run(mut self, sink: &mut dyn Sink, mut work: mpsc::Receiver<Work>) -> TaskEnd {
+    pub(crate) async fn run(
+        mut self,
+        sink: &mut dyn Sink,
+        mut work: mpsc::Receiver<Work>,
+    ) -> TaskEnd {
         while let Some(next) = work.recv().await {
             let ended = match next {
-                Work::Resume { partitions, after_rebalance } => {
+                Work::Resume {
+                    partitions,
+                    after_rebalance,
+                } => {
                     if after_rebalance {
                         self.supersessions = Supersessions::default();
                     }
@@ -93,7 +100,9 @@ impl Writer {
                     let _ = self.reports.send(Report::Resumed(resumed.collect())).await;
                     return Ok(());
                 }
-                Err(Failure::Retry(cause) | Failure::TooMuch(cause) | Failure::Superseded(cause)) => {
+                Err(
+                    Failure::Retry(cause) | Failure::TooMuch(cause) | Failure::Superseded(cause),
+                ) => {
                     self.wait_out(&cause, &mut backoff).await?;
                 }
                 Err(failure) => return Err(TaskEnd::Failed(failure.to_string())),
@@ -141,16 +150,21 @@ impl Writer {
                     self.durable(prepared, isolation.written(&write)).await;
                 }
                 Err(failure) => {
-                    let refused = self.failed(isolation, &write, failure, &mut backoff).await?;
+                    let refused = self
+                        .failed(isolation, &write, failure, &mut backoff)
+                        .await?;
                     for (index, cause) in refused {
-                        let Some(source) = prepared.sources.get(index) else { continue };
+                        let Some(source) = prepared.sources.get(index) else {
+                            continue;
+                        };
                         let reject = Reject::of_sink(self.sink_kind, &cause);
                         if self.tolerance == Tolerance::None {
                             bad_record = Some(reject.explain(&self.connector, &source.origin));
                             self.give_back(isolation.cut_before(index));
                             break;
                         }
-                        self.refuse(isolation, index, &source.origin, reject).await?;
+                        self.refuse(isolation, index, &source.origin, reject)
+                            .await?;
                     }
                 }
             }
@@ -259,7 +273,10 @@ impl Writer {
                 Outcome::Rejected(reject) if isolation.is_ours(index) => Some(reject),
                 _ => None,
             };
-            let trips = self.breaker.as_mut().is_some_and(|breaker| breaker.trips(rejected.is_some()));
+            let trips = self
+                .breaker
+                .as_mut()
+                .is_some_and(|breaker| breaker.trips(rejected.is_some()));
             if let Some(reject) = rejected {
                 if trips {
                     return Err(self.too_many_rejects(reject).into());
@@ -299,7 +316,9 @@ impl Writer {
         }
         let mut backoff = Backoff::new();
         loop {
-            let Some(dead_letters) = &mut self.dead_letters else { return Ok(()) };
+            let Some(dead_letters) = &mut self.dead_letters else {
+                return Ok(());
+            };
             match dead_letters.deliver(&letters).await {
                 Ok(()) => {
                     self.meters.not_waiting(self.task);
@@ -320,11 +339,19 @@ impl Writer {
         }
         self.meters.ended(end);
         let seconds = prepared.first_read.elapsed().as_secs_f64();
-        self.meters.batch_durable(seconds, written.last_timestamp_ms);
+        self.meters
+            .batch_durable(seconds, written.last_timestamp_ms);
         let positions = written.progress.into_iter().map(|owned| {
-            (owned.progress.partition, owned.progress.next, owned.generation)
+            (
+                owned.progress.partition,
+                owned.progress.next,
+                owned.generation,
+            )
         });
-        let _ = self.reports.send(Report::Durable(positions.collect())).await;
+        let _ = self
+            .reports
+            .send(Report::Durable(positions.collect()))
+            .await;
     }
 
     /// Shows what is waited for and waits; a stop ends the wait, and with it the task.
@@ -332,7 +359,8 @@ impl Writer {
         let delay = backoff.next_delay();
         self.meters.retried();
         let retry_at_ms = time::now_ms() + delay.as_millis() as i64;
-        self.meters.waiting(self.task, cause.to_string(), Some(retry_at_ms));
+        self.meters
+            .waiting(self.task, cause.to_string(), Some(retry_at_ms));
         tracing::warn!(
             event = "batch_retried",
             connector = %self.connector,
@@ -348,7 +376,10 @@ impl Writer {
 
     fn give_back(&self, records: u64) {
         if records > 0 {
-            self.meters.ended(BatchEnd { given_back: records, ..BatchEnd::default() });
+            self.meters.ended(BatchEnd {
+                given_back: records,
+                ..BatchEnd::default()
+            });
         }
     }
 }

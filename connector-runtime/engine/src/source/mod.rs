@@ -68,8 +68,10 @@ impl SourceTask {
         };
         let end = loop {
             if !owner.owns() {
-                let reason = "another process runs this source; it is taken over when that one ends";
-                self.meters.set_state(State::Unassigned, Some(reason.to_owned()), None);
+                let reason =
+                    "another process runs this source; it is taken over when that one ends";
+                self.meters
+                    .set_state(State::Unassigned, Some(reason.to_owned()), None);
             }
             tokio::select! {
                 () = owner.owned() => {}
@@ -94,29 +96,57 @@ impl SourceTask {
         let topic: Arc<str> = Arc::from(self.connector.topic.as_str());
         let create = self.connector.create_topics.as_ref();
         let mut topics = vec![topic];
-        insist(|| self.cluster.ensure_topics(&topics, create), |cause, delay| self.waiting(cause, delay)).await?;
+        insist(
+            || self.cluster.ensure_topics(&topics, create),
+            |cause, delay| self.waiting(cause, delay),
+        )
+        .await?;
         topics.clear();
-        insist(|| positions::make_topic(&self.cluster), |cause, delay| self.waiting(cause, delay)).await?;
+        insist(
+            || positions::make_topic(&self.cluster),
+            |cause, delay| self.waiting(cause, delay),
+        )
+        .await?;
         if let Some(letters) = &self.connector.errors.dead_letter_topic {
             let letters = [letters.clone()];
-            insist(|| self.cluster.create(&letters, None), |cause, delay| self.waiting(cause, delay)).await?;
+            insist(
+                || self.cluster.create(&letters, None),
+                |cause, delay| self.waiting(cause, delay),
+            )
+            .await?;
         }
         let maker = Maker::new(self.name.clone(), self.connector.clone(), &self.contracts)?;
         let contract = maker.contract();
-        insist(|| contract.prepare(), |cause, delay| self.waiting(cause, delay)).await?;
+        insist(
+            || contract.prepare(),
+            |cause, delay| self.waiting(cause, delay),
+        )
+        .await?;
         let owner = Owner::join(&self.cluster, &self.name).map_err(Failure::Fatal)?;
         Ok((owner, maker))
     }
 
-    async fn run_owned(&self, owner: &mut Owner, maker: &mut Maker) -> std::result::Result<TaskEnd, Over> {
+    async fn run_owned(
+        &self,
+        owner: &mut Owner,
+        maker: &mut Maker,
+    ) -> std::result::Result<TaskEnd, Over> {
         let opened = tokio::select! {
             opened = self.open() => opened?,
             () = owner.lost() => return Err(Over::Lost),
             () = self.stop.drain.cancelled() => return Ok(TaskEnd::Stopped),
         };
         self.meters.not_waiting(0);
-        let Opened { mut source, producer } = opened;
-        let mut running = Running { task: self, owner, maker, producer };
+        let Opened {
+            mut source,
+            producer,
+        } = opened;
+        let mut running = Running {
+            task: self,
+            owner,
+            maker,
+            producer,
+        };
         let end = running.run(source.as_mut()).await;
         running.producer.close(Duration::from_secs(5));
         if let Err(failure) = source.close().await {
@@ -131,8 +161,15 @@ impl SourceTask {
         let id = format!("connect-source-{}", self.name);
         let producer = insist(|| self.cluster.transactional_producer(&id), waiting).await?;
         let positions = insist(|| positions::read(&self.cluster, &self.name), waiting).await?;
-        let context = SourceContext { connector: self.name.clone(), positions };
-        let source = insist(|| self.connector.source.factory.open(context.clone()), waiting).await?;
+        let context = SourceContext {
+            connector: self.name.clone(),
+            positions,
+        };
+        let source = insist(
+            || self.connector.source.factory.open(context.clone()),
+            waiting,
+        )
+        .await?;
         Ok(Opened { source, producer })
     }
 
@@ -218,16 +255,22 @@ impl Running<'_> {
                     pending.end.delivered += 1;
                     pending.messages.extend(messages);
                 }
-                Made::Rejected(origin, reject) => match (errors.tolerance, &errors.dead_letter_topic) {
-                    (Tolerance::None, _) => {
-                        return Err(Over::End(TaskEnd::Failed(reject.explain(&self.task.name, &origin))));
+                Made::Rejected(origin, reject) => {
+                    match (errors.tolerance, &errors.dead_letter_topic) {
+                        (Tolerance::None, _) => {
+                            return Err(Over::End(TaskEnd::Failed(
+                                reject.explain(&self.task.name, &origin),
+                            )));
+                        }
+                        (Tolerance::All, None) => pending.end.filtered += 1,
+                        (Tolerance::All, Some(topic)) => {
+                            pending.end.dead_lettered += 1;
+                            pending
+                                .messages
+                                .push(self.maker.letter(topic, &origin, &reject));
+                        }
                     }
-                    (Tolerance::All, None) => pending.end.filtered += 1,
-                    (Tolerance::All, Some(topic)) => {
-                        pending.end.dead_lettered += 1;
-                        pending.messages.push(self.maker.letter(topic, &origin, &reject));
-                    }
-                },
+                }
             }
         }
         pending.positions.merge(polled.positions);
@@ -235,7 +278,11 @@ impl Running<'_> {
     }
 
     /// Messages and positions in one transaction; what the cluster cannot take now is tried again until it can.
-    async fn commit(&mut self, source: &mut dyn Source, pending: Pending) -> std::result::Result<(), Over> {
+    async fn commit(
+        &mut self,
+        source: &mut dyn Source,
+        pending: Pending,
+    ) -> std::result::Result<(), Over> {
         let started = std::time::Instant::now();
         let mut messages = pending.messages;
         if let Some(backlog) = self.task.cluster.backlog() {
@@ -270,8 +317,14 @@ impl Running<'_> {
                     return Err(Over::Lost);
                 }
                 Err(TransactionError::Refused(refused)) => {
-                    let text = refused.first().map(|(_, cause)| cause.to_string()).unwrap_or_default();
-                    let message = format!("Kafka refused {} records of the source: {text}", refused.len());
+                    let text = refused
+                        .first()
+                        .map(|(_, cause)| cause.to_string())
+                        .unwrap_or_default();
+                    let message = format!(
+                        "Kafka refused {} records of the source: {text}",
+                        refused.len()
+                    );
                     return Err(Over::End(TaskEnd::Failed(message)));
                 }
                 Err(TransactionError::RefusedSomewhere(cause) | TransactionError::Fatal(cause)) => {
@@ -281,8 +334,13 @@ impl Running<'_> {
         }
         self.task.meters.not_waiting(0);
         self.task.meters.rows.add(rows);
-        self.task.meters.ended(BatchEnd { given_back: 0, ..pending.end });
-        self.task.meters.batch_durable(started.elapsed().as_secs_f64(), None);
+        self.task.meters.ended(BatchEnd {
+            given_back: 0,
+            ..pending.end
+        });
+        self.task
+            .meters
+            .batch_durable(started.elapsed().as_secs_f64(), None);
         if let Err(failure) = source.commit(&pending.positions).await {
             tracing::warn!(event = "source_commit_failed", connector = %self.task.name, %failure);
         }

@@ -26,7 +26,12 @@ impl Owner {
         let leave = Arc::new(AtomicBool::new(false));
         if cluster.in_process.is_some() {
             let (alone, owns) = watch::channel(true);
-            return Ok(Owner { owns, leave, left: None, _alone: Some(alone) });
+            return Ok(Owner {
+                owns,
+                leave,
+                left: None,
+                _alone: Some(alone),
+            });
         }
         let group = format!("connect-{connector}");
         let member = PartitionOwner::open(&cluster.settings, &group, TOPIC, &group)?;
@@ -40,7 +45,12 @@ impl Owner {
                 let _ = tell_left.send(());
             })
             .map_err(|error| Cause::new(format!("no thread for the source's group: {error}")))?;
-        Ok(Owner { owns, leave, left: Some(left), _alone: None })
+        Ok(Owner {
+            owns,
+            leave,
+            left: Some(left),
+            _alone: None,
+        })
     }
 
     pub(crate) fn owns(&self) -> bool {

@@ -20,9 +20,16 @@ pub(crate) async fn make_topic(cluster: &Cluster) -> Result<()> {
         ("segment.bytes", "1048576"),
         ("min.cleanable.dirty.ratio", "0.1"),
     ];
-    let config: BTreeMap<String, String> =
-        settings.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-    let topic = NewTopics { names: vec![TOPIC.to_owned()], partitions: Some(1), replication: None, config };
+    let config: BTreeMap<String, String> = settings
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect();
+    let topic = NewTopics {
+        names: vec![TOPIC.to_owned()],
+        partitions: Some(1),
+        replication: None,
+        config,
+    };
     cluster.create_as(&topic).await
 }
 
@@ -31,13 +38,21 @@ pub(crate) async fn read(cluster: &Cluster, connector: &str) -> Result<Positions
     let records = read_topic_to_end(&cluster.settings, TOPIC, 0, Duration::from_secs(60)).await;
     let mut positions = Positions::default();
     for (key, value) in records.map_err(Failure::Retry)? {
-        let (Some(key), Some(value)) = (key, value) else { continue };
-        let Ok((name, partition)) = serde_json::from_slice::<(String, serde_json::Value)>(&key) else {
+        let (Some(key), Some(value)) = (key, value) else {
+            continue;
+        };
+        let Ok((name, partition)) = serde_json::from_slice::<(String, serde_json::Value)>(&key)
+        else {
             let text = String::from_utf8_lossy(&key).into_owned();
-            return Err(Failure::Fatal(Cause::new(format!("{TOPIC} holds a key that is no position: {text}"))));
+            return Err(Failure::Fatal(Cause::new(format!(
+                "{TOPIC} holds a key that is no position: {text}"
+            ))));
         };
         if name == connector {
-            positions.insert_json(partition.to_string(), String::from_utf8_lossy(&value).into_owned());
+            positions.insert_json(
+                partition.to_string(),
+                String::from_utf8_lossy(&value).into_owned(),
+            );
         }
     }
     Ok(positions)

@@ -49,7 +49,11 @@ pub(crate) struct Maker {
 }
 
 impl Maker {
-    pub(crate) fn new(name: Arc<str>, connector: Arc<SourceConnector>, contracts: &Contracts) -> Result<Maker> {
+    pub(crate) fn new(
+        name: Arc<str>,
+        connector: Arc<SourceConnector>,
+        contracts: &Contracts,
+    ) -> Result<Maker> {
         Ok(Maker {
             name,
             topic: Arc::from(connector.topic.as_str()),
@@ -81,13 +85,24 @@ impl Maker {
         });
         self.made += 1;
         let key = polled.key.map_or(Key::Absent, Key::Decoded);
-        let record = Record { origin: origin.clone(), key, value: polled.value, ordinal: 0 };
+        let record = Record {
+            origin: origin.clone(),
+            key,
+            value: polled.value,
+            ordinal: 0,
+        };
         let original = record.value.clone();
         match self.encode(record) {
             Ok(messages) => Made::Messages(messages),
             Err(reject) => {
                 let value = original.map(|value| Bytes::from(value.to_json()));
-                Made::Rejected(Box::new(Origin { value, ..(*origin).clone() }), Box::new(reject))
+                Made::Rejected(
+                    Box::new(Origin {
+                        value,
+                        ..(*origin).clone()
+                    }),
+                    Box::new(reject),
+                )
             }
         }
     }
@@ -122,19 +137,32 @@ impl Maker {
                 Key::Absent | Key::Undecodable(_) => None,
             });
         };
-        let refuse = |message: String| Reject::plain(Stage::KeyConverter, "key", "KeyError", message);
-        match reference.resolve(record, None, time::now_ms()).map_err(refuse)? {
-            Resolved::Missing => Err(refuse(format!("the record has no {reference}, which is its key"))),
+        let refuse =
+            |message: String| Reject::plain(Stage::KeyConverter, "key", "KeyError", message);
+        match reference
+            .resolve(record, None, time::now_ms())
+            .map_err(refuse)?
+        {
+            Resolved::Missing => Err(refuse(format!(
+                "the record has no {reference}, which is its key"
+            ))),
             Resolved::Value(value) => Ok(Some(key_bytes(value))),
             Resolved::Text(text) => Ok(Some(Bytes::copy_from_slice(text.as_bytes()))),
             Resolved::Integer(number) => Ok(Some(Bytes::from(number.to_string()))),
-            Resolved::Timestamp(milliseconds) => Ok(Some(Bytes::from(time::format_ms(milliseconds)))),
+            Resolved::Timestamp(milliseconds) => {
+                Ok(Some(Bytes::from(time::format_ms(milliseconds))))
+            }
         }
     }
 
     pub(crate) fn letter(&self, topic: &str, origin: &Origin, reject: &Reject) -> Outgoing {
         let topic = Arc::from(topic);
-        LetterWriter { topic: &topic, connector: &self.name, task: 0 }.letter(origin, reject, true)
+        LetterWriter {
+            topic: &topic,
+            connector: &self.name,
+            task: 0,
+        }
+        .letter(origin, reject, true)
     }
 }
 

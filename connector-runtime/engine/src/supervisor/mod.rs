@@ -49,7 +49,9 @@ pub struct Summary {
 impl Summary {
     /// Connectors that ended FAILED.
     pub fn failed(&self) -> impl Iterator<Item = &ConnectorStatus> {
-        self.connectors.iter().filter(|status| status.state == State::Failed)
+        self.connectors
+            .iter()
+            .filter(|status| status.state == State::Failed)
     }
 }
 
@@ -78,21 +80,27 @@ impl Engine {
             cluster: Cluster {
                 settings: options.clients,
                 admin: Arc::new(options.admin),
-                in_process: options
-                    .embedded
-                    .clone()
-                    .map(|kafka| InProcess { kafka, backlog: Backlog::default() }),
+                in_process: options.embedded.clone().map(|kafka| InProcess {
+                    kafka,
+                    backlog: Backlog::default(),
+                }),
             },
             contracts: Contracts::new(process.registry.as_ref())?,
             process_id: uuid::Uuid::new_v4().to_string().into(),
             workers: workers.handle().clone(),
         };
-        let meters: Vec<Meters> =
-            connectors.iter().map(|connector| tasks::meters(connector, options.embedded.is_some())).collect();
+        let meters: Vec<Meters> = connectors
+            .iter()
+            .map(|connector| tasks::meters(connector, options.embedded.is_some()))
+            .collect();
         let stop = Stop::default();
         let (tell, finished) = watch::channel(None);
         let supervisor = Supervisor {
-            connectors: connectors.into_iter().map(Arc::new).zip(meters.clone()).collect(),
+            connectors: connectors
+                .into_iter()
+                .map(Arc::new)
+                .zip(meters.clone())
+                .collect(),
             shared,
             stop: stop.clone(),
             grace: options.grace,
@@ -102,7 +110,11 @@ impl Engine {
             .name("connect-supervisor".to_owned())
             .spawn(move || supervisor.run(&tell))
             .map_err(|error| Cause::new(format!("no supervisor thread: {error}")))?;
-        Ok(Engine { meters, stop, finished })
+        Ok(Engine {
+            meters,
+            stop,
+            finished,
+        })
     }
 
     /// A look at every connector, in the order of their files.
@@ -127,7 +139,10 @@ impl Engine {
         match finished.wait_for(Option::is_some).await {
             Ok(summary) => summary.clone().unwrap_or_default(),
             // The supervisor's thread is gone without a word: what is known is the last state of the connectors.
-            Err(_) => Summary { connectors: self.status(), ..Summary::default() },
+            Err(_) => Summary {
+                connectors: self.status(),
+                ..Summary::default()
+            },
         }
     }
 }
@@ -142,7 +157,10 @@ struct Supervisor {
 
 impl Supervisor {
     fn run(self, tell: &watch::Sender<Option<Summary>>) {
-        let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        let runtime = match tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+        {
             Ok(runtime) => runtime,
             Err(error) => {
                 tracing::error!(event = "supervisor_failed", %error);
@@ -153,8 +171,16 @@ impl Supervisor {
         let abandoned = self.stop.abandon.is_cancelled();
         // Clients that do not close in time are left behind.
         self.workers.shutdown_timeout(Duration::from_secs(2));
-        let connectors = self.connectors.iter().map(|(_, meters)| meters.status()).collect();
-        let _ = tell.send(Some(Summary { drained_in, abandoned, connectors }));
+        let connectors = self
+            .connectors
+            .iter()
+            .map(|(_, meters)| meters.status())
+            .collect();
+        let _ = tell.send(Some(Summary {
+            drained_in,
+            abandoned,
+            connectors,
+        }));
     }
 
     /// Returns how long the stop took.
@@ -163,7 +189,12 @@ impl Supervisor {
         let mut supervised = tokio::task::JoinSet::new();
         for (connector, meters) in &self.connectors {
             let (connector, meters) = (connector.clone(), meters.clone());
-            supervised.spawn(tasks::supervise(connector, self.shared.clone(), meters, self.stop.clone()));
+            supervised.spawn(tasks::supervise(
+                connector,
+                self.shared.clone(),
+                meters,
+                self.stop.clone(),
+            ));
         }
         let grace = tokio::spawn(shutdown::enforce_grace(self.stop.clone(), self.grace));
         loop {

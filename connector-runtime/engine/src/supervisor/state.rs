@@ -23,7 +23,9 @@ pub(crate) fn worst(ends: Vec<TaskEnd>) -> TaskEnd {
         TaskEnd::Finished => 1,
         TaskEnd::Stopped => 0,
     };
-    ends.into_iter().max_by_key(rank).unwrap_or(TaskEnd::Stopped)
+    ends.into_iter()
+        .max_by_key(rank)
+        .unwrap_or(TaskEnd::Stopped)
 }
 
 /// `crashes` counts the crashes in a row, this one included.
@@ -34,7 +36,10 @@ pub(crate) fn next(end: TaskEnd, stopping: bool, crashes: u32) -> Next {
         TaskEnd::Crashed(_) if stopping => Next::Stopped,
         TaskEnd::Crashed(cause) => {
             let seconds = 1u64 << crashes.saturating_sub(1).min(6);
-            Next::Restart { after: Duration::from_secs(seconds.min(60)), reason: cause.to_string() }
+            Next::Restart {
+                after: Duration::from_secs(seconds.min(60)),
+                reason: cause.to_string(),
+            }
         }
     }
 }
@@ -49,10 +54,17 @@ mod tests {
     fn the_worst_end_counts() {
         let crashed = || TaskEnd::Crashed(Cause::new("panic"));
         let failed = || TaskEnd::Failed("bad record".to_owned());
-        let check = |ends: Vec<TaskEnd>, expected: Next| assert_eq!(next(worst(ends), false, 1), expected);
+        let check =
+            |ends: Vec<TaskEnd>, expected: Next| assert_eq!(next(worst(ends), false, 1), expected);
         check(vec![TaskEnd::Stopped, TaskEnd::Finished], Next::Stopped);
-        check(vec![crashed(), failed(), TaskEnd::Stopped], Next::Failed("bad record".to_owned()));
-        let restart = Next::Restart { after: Duration::from_secs(1), reason: "panic".to_owned() };
+        check(
+            vec![crashed(), failed(), TaskEnd::Stopped],
+            Next::Failed("bad record".to_owned()),
+        );
+        let restart = Next::Restart {
+            after: Duration::from_secs(1),
+            reason: "panic".to_owned(),
+        };
         check(vec![TaskEnd::Stopped, crashed()], restart);
         check(Vec::new(), Next::Stopped);
     }
@@ -64,6 +76,9 @@ mod tests {
             other => panic!("{other:?}"),
         };
         assert_eq!([1, 2, 3, 7, 100].map(delay), [1, 2, 4, 60, 60]);
-        assert_eq!(next(TaskEnd::Crashed(Cause::new("x")), true, 1), Next::Stopped);
+        assert_eq!(
+            next(TaskEnd::Crashed(Cause::new("x")), true, 1),
+            Next::Stopped
+        );
     }
 }

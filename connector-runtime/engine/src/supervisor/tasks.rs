@@ -30,14 +30,23 @@ pub(crate) fn meters(connector: &Connector, embedded: bool) -> Meters {
             };
             Meters::new(name, "sink", sink.sink.kind, guarantee, sink.tasks)
         }
-        ConnectorKind::Source(source) => {
-            Meters::new(name, "source", source.source.kind, Guarantee::OnceFromPoll, 1)
-        }
+        ConnectorKind::Source(source) => Meters::new(
+            name,
+            "source",
+            source.source.kind,
+            Guarantee::OnceFromPoll,
+            1,
+        ),
     }
 }
 
 /// Runs until the connector is STOPPED or FAILED.
-pub(crate) async fn supervise(connector: Arc<Connector>, shared: Shared, meters: Meters, stop: Stop) {
+pub(crate) async fn supervise(
+    connector: Arc<Connector>,
+    shared: Shared,
+    meters: Meters,
+    stop: Stop,
+) {
     let first_sights = FirstSights::default();
     let mut crashes = 0;
     loop {
@@ -46,7 +55,11 @@ pub(crate) async fn supervise(connector: Arc<Connector>, shared: Shared, meters:
         let started = Instant::now();
         let end = run_once(&connector, &shared, &meters, &stop, &first_sights).await;
         meters.give_back_in_flight();
-        crashes = if started.elapsed() >= HEALTHY { 1 } else { crashes + 1 };
+        crashes = if started.elapsed() >= HEALTHY {
+            1
+        } else {
+            crashes + 1
+        };
         match next(end, stop.is_draining(), crashes) {
             Next::Stopped => {
                 tracing::info!(event = "connector_stopped", connector = %connector.name);
@@ -85,7 +98,10 @@ async fn run_once(
     stop: &Stop,
     first_sights: &FirstSights,
 ) -> TaskEnd {
-    let stop = Stop { drain: stop.drain.child_token(), abandon: stop.abandon.clone() };
+    let stop = Stop {
+        drain: stop.drain.child_token(),
+        abandon: stop.abandon.clone(),
+    };
     let mut tasks = JoinSet::new();
     match &connector.kind {
         ConnectorKind::Sink(sink) => {

@@ -1,0 +1,221 @@
+//! Partitions come and go: asking the sink where they resume, deciding where they begin, seeking them.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use connect_api::{Cause, Resume, TopicPartition, time};
+use connect_kafka::StartOffset;
+
+use super::{Position, Reader, ToBegin, partition_of};
+use crate::config::Start;
+use crate::control::TaskEnd;
+use crate::pipeline::Work;
+use crate::pipeline::policy::Backoff;
+use crate::pipeline::start::{Begin, Decision, Known, decide};
+
+impl Reader {
+    pub(super) fn assigned(&mut self, partitions: Vec<TopicPartition>) {
+        for partition in partitions {
+            let Some(generation) = self.parts.consumer.generation(&partition) else {
+                continue;
+            };
+            self.parts.generations.set(partition.clone(), generation);
+            self.to_ask.push((partition, generation));
+        }
+    }
+
+    pub(super) fn forget(&mut self, partitions: &[TopicPartition]) {
+        for partition in partitions {
+            self.parts.generations.forget(partition);
+            self.positions.remove(partition);
+        }
+        let gone = |partition: &TopicPartition| partitions.contains(partition);
+        self.to_ask.retain(|(partition, _)| !gone(partition));
+        self.to_begin.retain(|waiting| !gone(&waiting.partition));
+        self.collected
+            .origins
+            .retain(|(origin, _)| !gone(&partition_of(origin)));
+    }
+
+    pub(super) fn ask_where_to_resume(&mut self) {
+        if self.to_ask.is_empty() {
+            return;
+        }
+        let partitions = std::mem::take(&mut self.to_ask);
+        tracing::info!(
+            event = "partitions_assigned",
+            connector = %self.parts.connector,
+            task = self.parts.task,
+            partitions = %partitions.iter().map(|(name, _)| name.to_string()).collect::<Vec<_>>().join(", "),
+        );
+        let after_rebalance = !std::mem::take(&mut self.superseded);
+        self.send(Work::Resume {
+            partitions,
+            after_rebalance,
+        });
+    }
+
+    /// Seeks the partitions whose place is known; what fails is tried again after a while.
+    pub(super) fn begin(&mut self) {
+        if self.to_begin.is_empty() || Instant::now() < self.next_begin {
+            return;
+        }
+        let waiting = std::mem::take(&mut self.to_begin);
+        let waiting: Vec<ToBegin> = waiting
+            .into_iter()
+            .filter(|one| self.parts.consumer.generation(&one.partition) == Some(one.generation))
+            .collect();
+        if let Err((cause, left)) = self.begin_with(waiting) {
+            let delay = self.begin_backoff.next_delay();
+            self.next_begin = Instant::now() + delay;
+            let retry_at_ms = time::now_ms() + delay.as_millis() as i64;
+            self.parts
+                .meters
+                .waiting(self.parts.task, cause.to_string(), Some(retry_at_ms));
+            self.to_begin.extend(left);
+        } else {
+            self.begin_backoff = Backoff::new();
+            self.parts.meters.not_waiting(self.parts.task);
+        }
+    }
+
+    /// `Err`: why, and what must be tried again.
+    pub(super) fn begin_with(
+        &mut self,
+        waiting: Vec<ToBegin>,
+    ) -> Result<(), (Cause, Vec<ToBegin>)> {
+        let names: Vec<TopicPartition> = waiting.iter().map(|one| one.partition.clone()).collect();
+        let committed = match self.parts.consumer.committed(&names) {
+            Ok(committed) => committed,
+            Err(cause) => return Err((cause, waiting)),
+        };
+        let mut targets = Vec::with_capacity(waiting.len());
+        let mut to_store = HashMap::new();
+        let mut waiting = waiting.into_iter();
+        while let Some(one) = waiting.next() {
+            let committed = committed.get(&one.partition).copied().flatten();
+            let later = match self.is_later(&one.partition) {
+                Ok(later) => later,
+                Err(cause) => return Err((cause, std::iter::once(one).chain(waiting).collect())),
+            };
+            let known = Known {
+                resume: one.resume,
+                committed,
+                start: self.parts.start,
+                later,
+            };
+            match decide(&self.parts.connector, known) {
+                Decision::Ask(question) => {
+                    self.fail(TaskEnd::Failed(format!("{}: {question}", one.partition)));
+                    return Ok(());
+                }
+                Decision::Begin {
+                    at,
+                    store,
+                    group_differs,
+                } => {
+                    self.note_difference(&one.partition, at, group_differs);
+                    targets.push((one.partition.clone(), start_offset(at)));
+                    to_store.insert(one.partition.clone(), (one, store));
+                }
+            }
+        }
+        let mut left = Vec::new();
+        let mut first_cause = None;
+        for (partition, begun) in self.parts.consumer.begin_at(&targets) {
+            let Some((one, store)) = to_store.remove(&partition) else {
+                continue;
+            };
+            match begun {
+                Ok(offset) => self.begun(one, offset, store),
+                Err(cause) => {
+                    first_cause.get_or_insert(cause);
+                    left.push(one);
+                }
+            }
+        }
+        match first_cause {
+            None => Ok(()),
+            Some(cause) => Err((cause, left)),
+        }
+    }
+
+    /// Only `latest` and a time treat a later partition differently from a first start.
+    pub(super) fn is_later(&mut self, partition: &TopicPartition) -> Result<bool, Cause> {
+        if !matches!(
+            self.parts.start,
+            Some(Start::Latest | Start::At(_) | Start::Group)
+        ) {
+            return Ok(false);
+        }
+        let consumer = &self.parts.consumer;
+        self.parts.first_sights.is_later(partition, |topic| {
+            let count = consumer.partition_count(topic, Duration::from_secs(10))?;
+            let all: Vec<TopicPartition> = (0..count)
+                .map(|partition| TopicPartition {
+                    topic: topic.clone(),
+                    partition,
+                })
+                .collect();
+            let begun = consumer.committed(&all)?.values().any(Option::is_some);
+            Ok((begun, count))
+        })
+    }
+
+    pub(super) fn note_difference(
+        &self,
+        partition: &TopicPartition,
+        at: Begin,
+        group: Option<i64>,
+    ) {
+        let (Some(group), Begin::At(stored)) = (group, at) else {
+            return;
+        };
+        tracing::info!(
+            event = "group_offset_differs",
+            connector = %self.parts.connector,
+            %partition,
+            stored,
+            group,
+            "the sink's own progress wins; to move it: connect offsets {} set --to {group} --topic {} --partition {}",
+            self.parts.connector,
+            partition.topic,
+            partition.partition,
+        );
+    }
+
+    pub(super) fn begun(&mut self, one: ToBegin, offset: i64, store: bool) {
+        let ToBegin {
+            partition,
+            generation,
+            resume,
+        } = one;
+        if let Some(backlog) = &self.parts.backlog {
+            backlog.reached(&[(partition.clone(), offset, generation)]);
+        }
+        let in_group = resume == Resume::UseGroup;
+        if store && in_group {
+            self.parts
+                .consumer
+                .store(&[(partition.clone(), offset, generation)]);
+            self.uncommitted = true;
+        }
+        let position = Position {
+            generation,
+            sent: offset,
+            next: offset,
+            store_start: store && !in_group,
+            last_timestamp_ms: None,
+        };
+        self.positions.insert(partition, position);
+    }
+}
+
+fn start_offset(begin: Begin) -> StartOffset {
+    match begin {
+        Begin::At(offset) => StartOffset::At(offset),
+        Begin::Earliest => StartOffset::Earliest,
+        Begin::Latest => StartOffset::Latest,
+        Begin::Time(milliseconds) => StartOffset::Time(milliseconds),
+    }
+}

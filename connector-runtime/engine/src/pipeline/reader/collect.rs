@@ -1,0 +1,134 @@
+//! Collecting a batch: by count, bytes, age or a stop, across polls.
+
+use std::time::Instant;
+
+use connect_api::{Origin, TopicPartition};
+use connect_kafka::{Event, Generation};
+
+use super::{POLL, Reader, partition_of};
+use crate::control::TaskEnd;
+
+impl Reader {
+    pub(super) fn collect(&mut self) {
+        while !self.is_full() && !self.parts.stop.is_draining() {
+            let left = match self.collected.first_read {
+                Some(first) => self
+                    .parts
+                    .batch
+                    .linger
+                    .get()
+                    .saturating_sub(first.elapsed()),
+                None => POLL,
+            };
+            let event = self.parts.consumer.poll(left.min(POLL));
+            let idle = event.is_none();
+            if let Some(event) = event {
+                self.handle(event);
+            }
+            let something_to_do = !self.to_ask.is_empty() || self.failed.is_some();
+            if idle || left.is_zero() || something_to_do {
+                return;
+            }
+        }
+    }
+
+    pub(super) fn handle(&mut self, event: Event) {
+        match event {
+            Event::Record { origin, generation } => self.collect_record(origin, generation),
+            Event::EndOfPartition {
+                partition,
+                next,
+                generation,
+            } => {
+                let position = self.positions.get_mut(&partition);
+                if let Some(position) = position.filter(|known| known.generation == generation) {
+                    position.next = position.next.max(next);
+                }
+            }
+            Event::Assigned(partitions) => self.assigned(partitions),
+            Event::Revoked(partitions) | Event::Lost(partitions) => self.forget(&partitions),
+            Event::TopicMissing { topic } => {
+                let text =
+                    format!("topic {topic} does not exist yet; it is read as soon as it does");
+                self.parts.meters.waiting(self.parts.task, text, None);
+            }
+            Event::OutOfRange {
+                partition,
+                wanted,
+                low,
+                high,
+            } => {
+                self.fail(TaskEnd::Failed(out_of_range(
+                    &self.parts.connector,
+                    &partition,
+                    wanted,
+                    low,
+                    high,
+                )));
+            }
+            Event::Waiting(cause) => {
+                self.parts
+                    .meters
+                    .waiting(self.parts.task, cause.to_string(), None);
+            }
+            Event::Fatal(cause) => self.fail(TaskEnd::Crashed(cause)),
+        }
+    }
+
+    pub(super) fn collect_record(&mut self, origin: Origin, generation: Generation) {
+        let position = self.positions.get_mut(&partition_of(&origin));
+        let Some(position) = position.filter(|known| known.generation == generation) else {
+            return;
+        };
+        position.next = origin.offset + 1;
+        position.last_timestamp_ms = origin.timestamp_ms.or(position.last_timestamp_ms);
+        if self.collected.first_read.is_none() {
+            self.collected.first_read = Some(Instant::now());
+            self.collected.group = self.parts.consumer.group_metadata();
+            self.parts.meters.not_waiting(self.parts.task);
+        }
+        let bytes =
+            |bytes: &Option<bytes::Bytes>| bytes.as_ref().map_or(0, bytes::Bytes::len) as u64;
+        self.collected.bytes += bytes(&origin.key) + bytes(&origin.value);
+        self.collected.origins.push((origin, generation));
+    }
+
+    /// A third of one half of `in_flight`: a batch is read while one waits and one is written. One larger record
+    /// passes alone.
+    pub(super) fn is_full(&self) -> bool {
+        let share = self.parts.batch.in_flight.bytes() / 6;
+        self.collected.origins.len() >= self.parts.batch.max_records as usize
+            || self.collected.bytes >= self.parts.batch.max_bytes.bytes().min(share)
+    }
+
+    pub(super) fn batch_is_due(&self) -> bool {
+        match self.collected.first_read {
+            Some(first) => self.is_full() || first.elapsed() >= self.parts.batch.linger.get(),
+            None => self
+                .positions
+                .values()
+                .any(|known| known.store_start || known.next != known.sent),
+        }
+    }
+}
+
+fn out_of_range(
+    connector: &str,
+    partition: &TopicPartition,
+    wanted: i64,
+    low: i64,
+    high: i64,
+) -> String {
+    let what = if wanted < low {
+        format!(
+            "offsets {wanted} to {} are gone (retention was faster, or the topic was made anew)",
+            low - 1
+        )
+    } else {
+        format!("the topic ends at {high}: it was truncated or made anew")
+    };
+    format!(
+        "{partition}: offset {wanted} is next, but Kafka has {low} to {high}; {what}. Nothing is skipped silently; to go on from what is there: connect offsets {connector} set --to earliest --topic {} --partition {}",
+        partition.topic, partition.partition
+    )
+}

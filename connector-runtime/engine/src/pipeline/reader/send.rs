@@ -1,0 +1,131 @@
+//! Preparing what was collected, and sending it to the writer.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use connect_api::{Failure, Origin, Progress, Record, time};
+use connect_contracts::{SchemaNeeded, Side};
+
+use super::{Reader, partition_of};
+use crate::control::TaskEnd;
+use crate::pipeline::policy::Backoff;
+use crate::pipeline::prepare::Made;
+use crate::pipeline::{Outcome, OwnedProgress, Prepared, Source, Work};
+
+impl Reader {
+    pub(super) fn send_batch(&mut self) {
+        let collected = std::mem::take(&mut self.collected);
+        let first_read = collected.first_read.unwrap_or_else(Instant::now);
+        // Before any wait: what is collected during one belongs to the next batch.
+        let mut progress = self.take_progress();
+        let mut sources = Vec::with_capacity(collected.origins.len());
+        let mut records = Vec::with_capacity(collected.origins.len());
+        for (origin, generation) in collected.origins {
+            let origin = Arc::new(origin);
+            let Some(outcome) = self.prepare(&origin, &mut records) else {
+                return;
+            };
+            // A wait for a schema may have cost us the partition.
+            let position = self.positions.get(&partition_of(&origin));
+            if position.is_some_and(|known| known.generation == generation) {
+                sources.push(Source { origin, outcome });
+            }
+        }
+        progress.retain(|owned| {
+            let position = self.positions.get(&owned.progress.partition);
+            position.is_some_and(|known| known.generation == owned.generation)
+        });
+        self.parts.meters.consumed(sources.len() as u64);
+        let group = collected.group;
+        let prepared = Prepared {
+            sources,
+            records,
+            progress,
+            group,
+            first_read,
+        };
+        self.send(Work::Batch(Box::new(prepared)));
+    }
+
+    /// `None`: the task was abandoned while a schema was waited for.
+    pub(super) fn prepare(
+        &mut self,
+        origin: &Arc<Origin>,
+        records: &mut Vec<Record>,
+    ) -> Option<Outcome> {
+        loop {
+            let start = records.len();
+            match self.parts.preparer.prepare(origin, records) {
+                Made::Records => return Some(Outcome::Records(start..records.len())),
+                Made::Filtered => return Some(Outcome::Filtered),
+                Made::Rejected(reject) => return Some(Outcome::Rejected(Box::new(reject))),
+                Made::SchemaNeeded(side, needed) => self.fetch_schema(side, needed)?,
+            }
+        }
+    }
+
+    /// An unreachable registry is waited for: it is never a record's fault.
+    pub(super) fn fetch_schema(&mut self, side: Side, needed: SchemaNeeded) -> Option<()> {
+        let decoder = self.parts.preparer.decoder(side);
+        let (meters, task) = (self.parts.meters.clone(), self.parts.task);
+        let drain = self.parts.stop.drain.clone();
+        let fetched = self.wait_for(async move {
+            let mut backoff = Backoff::new();
+            loop {
+                let cause = match decoder.fetch(&needed).await {
+                    Ok(()) => break Ok(()),
+                    Err(Failure::Fatal(cause)) => break Err(Some(cause)),
+                    Err(failure) => failure.to_string(),
+                };
+                let delay = backoff.next_delay();
+                meters.waiting(task, cause, Some(time::now_ms() + delay.as_millis() as i64));
+                tokio::select! {
+                    () = tokio::time::sleep(delay) => {}
+                    () = drain.cancelled() => break Err(None),
+                }
+            }
+        })?;
+        match fetched {
+            Ok(()) => {
+                self.parts.meters.not_waiting(self.parts.task);
+                Some(())
+            }
+            Err(cause) => {
+                if let Some(cause) = cause {
+                    self.fail(TaskEnd::Failed(cause.to_string()));
+                }
+                None
+            }
+        }
+    }
+
+    pub(super) fn take_progress(&mut self) -> Vec<OwnedProgress> {
+        let mut progress = Vec::with_capacity(self.positions.len());
+        for (partition, position) in &mut self.positions {
+            if position.next == position.sent && !position.store_start {
+                continue;
+            }
+            progress.push(OwnedProgress {
+                progress: Progress {
+                    partition: partition.clone(),
+                    expected: position.sent,
+                    next: position.next,
+                    last_timestamp_ms: position.last_timestamp_ms,
+                },
+                generation: position.generation,
+            });
+            position.sent = position.next;
+            position.store_start = false;
+        }
+        progress
+    }
+
+    pub(super) fn send(&mut self, work: Work) {
+        let sender = self.parts.work.clone();
+        let sent = self.wait_for(async move { sender.send(work).await.is_ok() });
+        if sent != Some(true) {
+            // The writer ended (its end says why), or nobody waits for us any more.
+            self.fail(TaskEnd::Stopped);
+        }
+    }
+}
