@@ -33,7 +33,8 @@ pub(crate) struct SlowSink {
 impl SinkPlugin for Slow {
     const NAME: &'static str = "slow";
     const ABOUT: &'static str = "Takes its time";
-    const EXAMPLE: &'static str = "[[sinks]]\ntype = \"slow\"\nfile = \"lines\"\ntakes = \"30ms\"\n";
+    const EXAMPLE: &'static str =
+        "[[sinks]]\ntype = \"slow\"\nfile = \"lines\"\ntakes = \"30ms\"\n";
     type Config = SlowConfig;
     type Sink = SlowSink;
 
@@ -41,7 +42,9 @@ impl SinkPlugin for Slow {
         let path = config.file.as_path();
         let file = File::options().create(true).append(true).open(path);
         Ok(SlowSink {
-            file: file.map_err(|error| Failure::Fatal(Cause::new(format!("{}: {error}", path.display()))))?,
+            file: file.map_err(|error| {
+                Failure::Fatal(Cause::new(format!("{}: {error}", path.display())))
+            })?,
             takes: config.takes.get(),
             opened: Instant::now(),
         })
@@ -53,9 +56,17 @@ impl Sink for SlowSink {
     async fn write(&mut self, batch: &Batch<'_>) -> Result<()> {
         tokio::time::sleep(self.takes).await;
         // Milliseconds, records, then partition:first-next of each partition.
-        let mut line = format!("{} {}", self.opened.elapsed().as_millis(), batch.records.len());
+        let mut line = format!(
+            "{} {}",
+            self.opened.elapsed().as_millis(),
+            batch.records.len()
+        );
         for progress in &batch.progress {
-            let (partition, first, next) = (progress.partition.partition, progress.expected, progress.next);
+            let (partition, first, next) = (
+                progress.partition.partition,
+                progress.expected,
+                progress.next,
+            );
             write!(line, " {partition}:{first}-{next}").map_err(|error| retry(&error))?;
         }
         writeln!(self.file, "{line}").map_err(|error| retry(&error))

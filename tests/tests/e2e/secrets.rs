@@ -5,23 +5,12 @@ use std::time::Duration;
 use connect_tests::kafka::{Isolation, Topic};
 use connect_tests::load::{Payments, Producer, produce_payments};
 use connect_tests::process::{Launch, connect};
-use connect_tests::{eventually, servers};
+use connect_tests::{eventually, http, servers};
 
 use crate::payments;
 
 /// The password of the test broker's user, as `dev/servers` sets it.
 const KAFKA_PASSWORD: &str = "alice-secret";
-
-/// A port that nobody listens on.
-async fn free_port() -> u16 {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    listener.local_addr().unwrap().port()
-}
-
-async fn fetch(port: u16, path: &str) -> String {
-    let answer = reqwest::get(format!("http://127.0.0.1:{port}{path}")).await;
-    answer.unwrap().text().await.unwrap()
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_canary_is_ever_seen() {
@@ -48,7 +37,7 @@ async fn no_canary_is_ever_seen() {
     .await
     .unwrap();
 
-    let port = free_port().await;
+    let port = http::free_port();
     let folder = payments::folder();
     let certificates = std::env::var("CONNECT_TEST_TLS").expect("CONNECT_TEST_TLS");
     folder.settings(format!(
@@ -102,10 +91,9 @@ password = "${{env:CANARY_SETTING}}"
         "/metrics",
         "/readyz",
         "/livez",
-        "/connectors/canary",
         "/no-such-page",
     ] {
-        said.push((format!("GET {path}"), fetch(port, path).await));
+        said.push((format!("GET {path}"), http::get(port, path).await));
     }
     process.stop(Duration::from_secs(60)).await;
     said.push(("stdout".into(), process.stdout()));

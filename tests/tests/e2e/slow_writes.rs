@@ -36,7 +36,11 @@ fn parse(line: &str) -> Written {
             .map(|word| {
                 let (partition, range) = word.split_once(':').unwrap();
                 let (first, next) = range.split_once('-').unwrap();
-                (partition.parse().unwrap(), first.parse().unwrap(), next.parse().unwrap())
+                (
+                    partition.parse().unwrap(),
+                    first.parse().unwrap(),
+                    next.parse().unwrap(),
+                )
             })
             .collect(),
     }
@@ -56,10 +60,16 @@ fn assert_each_once(written: &[Written], records: u64) {
     for write in written {
         for (partition, first, next) in &write.ranges {
             let expected = ends.insert(*partition, *next).unwrap_or(0);
-            assert_eq!(*first, expected, "partition {partition} continues where it ended");
+            assert_eq!(
+                *first, expected,
+                "partition {partition} continues where it ended"
+            );
         }
     }
-    assert_eq!(written.iter().map(|write| write.records).sum::<u64>(), records);
+    assert_eq!(
+        written.iter().map(|write| write.records).sum::<u64>(),
+        records
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -98,7 +108,10 @@ async fn a_write_that_outlasts_the_poll_interval_keeps_the_membership() {
     let folder = Folder::new();
     folder
         .settings("[kafka]\n\"max.poll.interval.ms\" = 10000\n")
-        .connector("very-slow", connector(&topic, "25s", "[batch]\nmax_records = 2000\n"));
+        .connector(
+            "very-slow",
+            connector(&topic, "25s", "[batch]\nmax_records = 2000\n"),
+        );
     let file = folder.path().join("written");
     let mut process = Launch::run(&folder).program(SLOW_SINK).start();
     eventually("two writes", payments::SETTLED, async || {
@@ -107,6 +120,11 @@ async fn a_write_that_outlasts_the_poll_interval_keeps_the_membership() {
     })
     .await;
     assert_each_once(&written(&file), 3_000);
-    assert_eq!(process.events("partitions_assigned").len(), 1, "{}", process.stderr());
+    assert_eq!(
+        process.events("partitions_assigned").len(),
+        1,
+        "{}",
+        process.stderr()
+    );
     assert_eq!(process.stop(Duration::from_secs(60)).await, 0);
 }

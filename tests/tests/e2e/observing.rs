@@ -1,0 +1,136 @@
+//! What is said over HTTP while it works: counts that add up at every look (P8), and who owns what.
+
+use std::time::Duration;
+
+use connect_tests::kafka::{Isolation, Topic};
+use connect_tests::load::SteadyLoad;
+use connect_tests::process::Launch;
+use connect_tests::{eventually, http, servers};
+use serde_json::Value;
+
+use crate::{payments, shipped};
+
+fn count(records: &Value, name: &str) -> u64 {
+    records[name]
+        .as_u64()
+        .unwrap_or_else(|| panic!("{name} is missing in {records}"))
+}
+
+fn assert_adds_up(connector: &Value) {
+    let records = &connector["records"];
+    let ends = [
+        "delivered",
+        "dead_lettered",
+        "filtered",
+        "given_back",
+        "in_flight",
+    ];
+    let sum: u64 = ends.iter().map(|name| count(records, name)).sum();
+    assert_eq!(count(records, "consumed"), sum, "{records}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_counts_of_a_loaded_connector_add_up_at_every_look() {
+    let _turn = servers::shared().await;
+    let topic = Topic::create("observed", 4).await;
+    let database = payments::database().await;
+    let folder = payments::folder();
+    folder.connector("observed", payments::connector(&topic, "tasks = 2", ""));
+    let port = http::free_port();
+    let load = SteadyLoad::start(&topic, 4, 3_000.0);
+    let mut process = Launch::run(&folder)
+        .argument(format!("--http=127.0.0.1:{port}"))
+        .database(database.url())
+        .start();
+    let mut looks = 0;
+    eventually("20,000 records delivered", payments::SETTLED, async || {
+        let connector = http::connector(port, "observed").await?;
+        assert_adds_up(&connector);
+        looks += 1;
+        (count(&connector["records"], "delivered") > 20_000).then_some(())
+    })
+    .await;
+    assert!(looks > 20, "only {looks} looks");
+    let metrics = http::get(port, "/metrics").await;
+    for name in [
+        "connect_records_consumed_total",
+        "connect_records_delivered_total",
+        "connect_records_dead_lettered_total",
+        "connect_records_filtered_total",
+        "connect_lag_records",
+        "connect_connector_state",
+    ] {
+        assert!(
+            metrics.contains(&format!("{name}{{connector=\"observed\"")),
+            "{name} is missing in\n{metrics}"
+        );
+    }
+    let ledger = load.stop().await;
+    payments::verdict(&ledger, &database, None)
+        .await
+        .assert_clean();
+    assert_eq!(process.stop(Duration::from_secs(30)).await, 0);
+    database.remove().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_processes_one_owns_the_source_and_the_other_takes_over() {
+    let _turn = servers::shared().await;
+    let topic = Topic::unborn("owned");
+    let name = Topic::unborn("pos-simulator");
+    let folder = shipped::folder(
+        &["pos-simulator"],
+        &[
+            ("\"PointOfSale\"", &format!("\"{}\"", topic.name())),
+            ("\"pos-simulator\"", &format!("\"{}\"", name.name())),
+            ("rate = 50 ", "rate = 500 "),
+        ],
+    );
+    let ports = [http::free_port(), http::free_port()];
+    let launch = |port| Launch::run(&folder).argument(format!("--http=127.0.0.1:{port}"));
+    let mut processes = ports.map(|port| launch(port).start());
+    let states = async || {
+        let mut states = Vec::new();
+        for port in ports {
+            let connector = http::connector(port, name.name()).await?;
+            states.push(connector["state"].as_str()?.to_owned());
+        }
+        Some(states)
+    };
+    let owner = eventually(
+        "one runs, the other does not",
+        payments::SETTLED,
+        async || {
+            let states = states().await?;
+            let owner = states.iter().position(|state| state == "RUNNING")?;
+            (states[1 - owner] == "UNASSIGNED").then_some(owner)
+        },
+    )
+    .await;
+    eventually("the owner produces", payments::SETTLED, async || {
+        (topic.read(Isolation::Committed).await.len() > 1_000).then_some(())
+    })
+    .await;
+    processes[owner].kill();
+    let other = ports[1 - owner];
+    eventually("the other takes over", payments::SETTLED, async || {
+        let connector = http::connector(other, name.name()).await?;
+        (connector["state"] == "RUNNING").then_some(())
+    })
+    .await;
+    let before = topic.read(Isolation::Committed).await.len();
+    eventually("the new owner produces", payments::SETTLED, async || {
+        (topic.read(Isolation::Committed).await.len() > before + 500).then_some(())
+    })
+    .await;
+    assert_eq!(processes[1 - owner].stop(Duration::from_secs(30)).await, 0);
+    let messages = topic.read(Isolation::Committed).await;
+    let mut ids: Vec<String> = messages
+        .iter()
+        .map(|message| message.json()["transaction_id"].to_string())
+        .collect();
+    let all = ids.len();
+    ids.sort();
+    ids.dedup();
+    assert_eq!(ids.len(), all, "a sale is there twice");
+}
