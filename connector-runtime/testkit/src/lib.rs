@@ -1,1 +1,21 @@
-//! Not written yet.
+//! What the author of a sink or a source needs to test it: records, fakes of the engine's side, faults, and a
+//! conformance suite that checks the promises of the traits in a few lines.
+//!
+//! Everything in here is for tests: a check that fails panics and says which promise is broken.
+
+#![allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
+
+pub mod conformance;
+mod context;
+mod faults;
+mod memory;
+mod publisher;
+mod records;
+mod source;
+
+pub use context::{Contracts, context, context_with};
+pub use faults::{Fault, Faults, Faulty};
+pub use memory::{Memory, MemorySink};
+pub use publisher::{Publishers, Transaction};
+pub use records::{TOPIC, batch, progress_only, record, tombstone, value};
+pub use source::CountingSource;

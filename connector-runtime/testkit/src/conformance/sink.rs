@@ -1,0 +1,278 @@
+//! The promises of [`Sink`].
+
+use async_trait::async_trait;
+use connect_api::{Batch, Failure, Record, Result, Resume, Sink, TopicPartition};
+
+use super::cancelled;
+use crate::records::{TOPIC, batch, progress_only, record};
+
+/// A sink, and how to see what it wrote.
+#[async_trait]
+pub trait SinkUnderTest: Send {
+    /// Opens the sink. It is called several times and always means the same place outside, which is empty at first.
+    async fn open(&mut self) -> Result<Box<dyn Sink>>;
+
+    /// The offsets of the records that are durably written, seen from outside the sink, in any order; an offset that is
+    /// written twice stands there twice.
+    async fn delivered(&mut self) -> Vec<i64>;
+
+    /// A record that the sink takes. Its offset must be found again by `delivered`.
+    fn record(&self, offset: i64) -> Record {
+        record(offset, &format!(r#"{{"id":{offset}}}"#))
+    }
+
+    /// A record that the sink refuses; `None` if it refuses none.
+    fn refused(&self, _offset: i64) -> Option<Record> {
+        None
+    }
+
+    /// Whether a batch that is written again changes nothing. Sinks that answer `resume` with a position are not asked.
+    fn is_idempotent(&self) -> bool {
+        false
+    }
+}
+
+/// Runs every check in turn on one place outside.
+///
+/// # Panics
+///
+/// At the first broken promise, naming it.
+pub async fn check_sink(sink: &mut impl SinkUnderTest) {
+    let mut suite = Suite {
+        under_test: sink,
+        next: 0,
+    };
+    suite.an_empty_batch_changes_nothing().await;
+    suite.what_is_answered_with_ok_is_durable().await;
+    suite.progress_moves_without_records().await;
+    suite.a_refusal_names_its_record_and_writes_nothing().await;
+    suite.a_replay_loses_nothing().await;
+    for waits in 1..=4 {
+        suite.a_cancelled_write_loses_nothing(waits).await;
+    }
+    suite.closing_keeps_everything().await;
+}
+
+struct Suite<'a, S> {
+    under_test: &'a mut S,
+    /// The next offset of partition 0.
+    next: i64,
+}
+
+impl<S: SinkUnderTest> Suite<'_, S> {
+    async fn open(&mut self) -> Box<dyn Sink> {
+        match self.under_test.open().await {
+            Ok(sink) => sink,
+            Err(failure) => panic!("the sink does not open: {failure}"),
+        }
+    }
+
+    fn records(&mut self, count: i64) -> Vec<Record> {
+        let first = self.next;
+        self.next += count;
+        (first..self.next)
+            .map(|offset| self.under_test.record(offset))
+            .collect()
+    }
+
+    /// Each of these offsets must be there, and once only.
+    async fn expect_once(&mut self, promise: &str, records: &[Record]) {
+        let delivered = self.under_test.delivered().await;
+        for record in records {
+            let offset = record.origin.offset;
+            let times = delivered.iter().filter(|found| **found == offset).count();
+            assert_eq!(
+                times, 1,
+                "{promise}: the record at offset {offset} is there {times} times"
+            );
+        }
+    }
+
+    async fn expect_unchanged(&mut self, promise: &str, mut before: Vec<i64>) {
+        let mut after = self.under_test.delivered().await;
+        before.sort_unstable();
+        after.sort_unstable();
+        assert_eq!(before, after, "{promise}");
+    }
+
+    /// What the sink stored itself must be where the engine is; a sink that leaves it to the group says so.
+    async fn expect_progress(&mut self, promise: &str, sink: &mut Box<dyn Sink>) {
+        match resume(sink).await {
+            Resume::UseGroup => {}
+            Resume::At(next) => assert_eq!(next, self.next, "{promise}: the stored position"),
+            Resume::NoProgress => {
+                panic!("{promise}: the sink stores progress (`NoProgress`), and stored none");
+            }
+        }
+    }
+
+    async fn an_empty_batch_changes_nothing(&mut self) {
+        const PROMISE: &str = "an empty batch is Ok and changes nothing";
+        let mut sink = self.open().await;
+        let before = self.under_test.delivered().await;
+        let empty = Batch {
+            records: Vec::new(),
+            progress: Vec::new(),
+        };
+        expect_ok(PROMISE, sink.write(&empty).await);
+        self.expect_unchanged(PROMISE, before).await;
+        let none = sink.resume(&[]).await;
+        assert_eq!(
+            none,
+            Ok(Vec::new()),
+            "`resume` answers what it is asked, here nothing"
+        );
+    }
+
+    async fn what_is_answered_with_ok_is_durable(&mut self) {
+        const PROMISE: &str = "what `write` answers with Ok is durable";
+        let mut sink = self.open().await;
+        for size in [1, 3, 100] {
+            let records = self.records(size);
+            expect_ok(PROMISE, sink.write(&batch(&records)).await);
+            self.expect_once(PROMISE, &records).await;
+            self.expect_progress(PROMISE, &mut sink).await;
+        }
+        drop(sink);
+        let mut sink = self.open().await;
+        self.expect_progress("stored progress survives a crash", &mut sink)
+            .await;
+    }
+
+    async fn progress_moves_without_records(&mut self) {
+        const PROMISE: &str = "progress moves although every record was filtered";
+        let mut sink = self.open().await;
+        let before = self.under_test.delivered().await;
+        let expected = self.next;
+        self.next += 5;
+        expect_ok(
+            PROMISE,
+            sink.write(&progress_only(expected, self.next)).await,
+        );
+        self.expect_unchanged(PROMISE, before).await;
+        self.expect_progress(PROMISE, &mut sink).await;
+    }
+
+    async fn a_refusal_names_its_record_and_writes_nothing(&mut self) {
+        const PROMISE: &str = "a refusal names its record, and nothing of the batch is written";
+        let Some(bad) = self.under_test.refused(self.next + 1) else {
+            return;
+        };
+        let mut sink = self.open().await;
+        let before = self.under_test.delivered().await;
+        let good = self.records(3);
+        let mut records = good.clone();
+        records[1] = bad;
+        match sink.write(&batch(&records)).await {
+            Err(Failure::Refused(refusals)) => {
+                let named: Vec<usize> = refusals.iter().map(|refusal| refusal.record).collect();
+                assert_eq!(named, [1], "{PROMISE}: {refusals:?}");
+            }
+            Err(Failure::RefusedSomewhere(_)) => {
+                let alone = sink.write(&batch(&records[1..2])).await;
+                assert!(
+                    matches!(
+                        alone,
+                        Err(Failure::Refused(_) | Failure::RefusedSomewhere(_))
+                    ),
+                    "{PROMISE}: alone it gives {alone:?}"
+                );
+            }
+            other => panic!("{PROMISE}: got {other:?}"),
+        }
+        self.expect_unchanged(PROMISE, before).await;
+        // As the engine goes on: the rest, with the progress of all.
+        let mut rest = batch(&records);
+        rest.records.remove(1);
+        expect_ok(
+            "the rest is written after a refusal",
+            sink.write(&rest).await,
+        );
+        self.expect_once(
+            "the rest is written after a refusal",
+            &[good[0].clone(), good[2].clone()],
+        )
+        .await;
+        self.expect_progress("progress passes a refused record", &mut sink)
+            .await;
+    }
+
+    async fn a_replay_loses_nothing(&mut self) {
+        const PROMISE: &str = "a batch that is written again after a crash does no harm";
+        let mut sink = self.open().await;
+        let records = self.records(3);
+        expect_ok(PROMISE, sink.write(&batch(&records)).await);
+        let before = self.under_test.delivered().await;
+        drop(sink);
+        let mut sink = self.open().await;
+        if resume(&mut sink).await == Resume::UseGroup {
+            expect_ok(PROMISE, sink.write(&batch(&records)).await);
+            if self.under_test.is_idempotent() {
+                self.expect_unchanged(PROMISE, before).await;
+            }
+        } else {
+            // Somebody who has not asked where to resume, a frozen owner for example, must not get through.
+            let answer = sink.write(&batch(&records)).await;
+            assert!(
+                answer.is_err(),
+                "{PROMISE}: progress that was passed is taken again"
+            );
+            self.expect_unchanged(PROMISE, before).await;
+        }
+    }
+
+    async fn a_cancelled_write_loses_nothing(&mut self, waits: u32) {
+        const PROMISE: &str = "a write that was dropped half-way does no harm when it is repeated";
+        let mut sink = self.open().await;
+        let records = self.records(3);
+        let answer = cancelled(sink.write(&batch(&records)), waits).await;
+        drop(sink);
+        let mut sink = self.open().await;
+        let resumed = resume(&mut sink).await;
+        let is_written = match resumed {
+            Resume::At(next) => next == self.next,
+            Resume::NoProgress | Resume::UseGroup => answer.is_some(),
+        };
+        if !is_written {
+            expect_ok(PROMISE, sink.write(&batch(&records)).await);
+        }
+        let delivered = self.under_test.delivered().await;
+        for record in &records {
+            assert!(delivered.contains(&record.origin.offset), "{PROMISE}");
+        }
+        if resumed != Resume::UseGroup {
+            self.expect_once(PROMISE, &records).await;
+        }
+    }
+
+    async fn closing_keeps_everything(&mut self) {
+        const PROMISE: &str = "closing keeps everything, and dropping afterwards is harmless";
+        let mut sink = self.open().await;
+        let records = self.records(2);
+        expect_ok(PROMISE, sink.write(&batch(&records)).await);
+        let before = self.under_test.delivered().await;
+        expect_ok(PROMISE, sink.close().await);
+        drop(sink);
+        self.expect_unchanged(PROMISE, before).await;
+        // One that was never used closes as well.
+        let mut unused = self.open().await;
+        expect_ok(PROMISE, unused.close().await);
+    }
+}
+
+fn expect_ok(promise: &str, answer: Result<()>) {
+    if let Err(failure) = answer {
+        panic!("{promise}: got {failure:?}");
+    }
+}
+
+async fn resume(sink: &mut Box<dyn Sink>) -> Resume {
+    let partition = TopicPartition {
+        topic: TOPIC.into(),
+        partition: 0,
+    };
+    match sink.resume(&[partition]).await.as_deref() {
+        Ok([resume]) => *resume,
+        other => panic!("`resume` answers what it is asked, here one partition: got {other:?}"),
+    }
+}

@@ -1,0 +1,43 @@
+//! What the engine hands to a sink that opens.
+
+use std::sync::Arc;
+
+use connect_api::{
+    Cause, ContractCheck, ContractCompiler, Counter, Result, SchemaFile, SinkContext, ValueRef,
+};
+
+use crate::publisher::Publishers;
+
+/// Contracts that need no file: one function checks every value.
+#[derive(Clone, Copy)]
+pub struct Contracts(pub fn(ValueRef<'_>) -> Result<(), Cause>);
+
+impl ContractCompiler for Contracts {
+    fn compile(&self, _schema: &SchemaFile) -> Result<Arc<dyn ContractCheck>, Cause> {
+        Ok(Arc::new(*self))
+    }
+}
+
+impl ContractCheck for Contracts {
+    fn check(&self, value: ValueRef<'_>) -> Result<(), Cause> {
+        (self.0)(value)
+    }
+}
+
+/// A context with publishers that nobody looks at and contracts that take everything.
+pub fn context() -> SinkContext {
+    context_with(Publishers::default(), Contracts(|_| Ok(())))
+}
+
+/// A context with these publishers and contracts.
+pub fn context_with(publishers: Publishers, contracts: Contracts) -> SinkContext {
+    SinkContext {
+        connector: "conformance".into(),
+        sink: "sink".into(),
+        task: 0,
+        cluster_id: "test-cluster".into(),
+        rows_written: Counter::default(),
+        publishers: Arc::new(publishers),
+        contracts: Arc::new(contracts),
+    }
+}

@@ -1,0 +1,251 @@
+//! The suite itself: a sink that keeps its promises passes, and each broken promise is found.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use connect_api::{
+    Batch, Cause, Failure, Positions, Record, Result, Resume, Sink, Source, async_trait,
+};
+use connect_testkit::conformance::{SinkUnderTest, SourceUnderTest, check_sink, check_source};
+use connect_testkit::{CountingSource, Fault, Faults, Faulty, Memory, batch, record};
+
+/// The sink in memory, with a promise to break.
+struct UnderTest {
+    memory: Memory,
+    breaks: Break,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Break {
+    Nothing,
+    AnswersBeforeWriting,
+    WritesBeforeRefusing,
+    RefusesTheWrongRecord,
+    ForgetsProgressOfEmptyBatches,
+    IgnoresExpectedProgress,
+    KeepsRecordsUntilClose,
+    AnswersTooFewPartitions,
+}
+
+#[async_trait]
+impl SinkUnderTest for UnderTest {
+    async fn open(&mut self) -> Result<Box<dyn Sink>> {
+        Ok(Box::new(Breaking {
+            memory: self.memory.clone(),
+            breaks: self.breaks,
+        }))
+    }
+
+    async fn delivered(&mut self) -> Vec<i64> {
+        self.memory.offsets()
+    }
+
+    fn refused(&self, offset: i64) -> Option<Record> {
+        Some(record(offset, r#"{"refuse":true}"#))
+    }
+}
+
+struct Breaking {
+    memory: Memory,
+    breaks: Break,
+}
+
+#[async_trait]
+impl Sink for Breaking {
+    async fn resume(&mut self, partitions: &[connect_api::TopicPartition]) -> Result<Vec<Resume>> {
+        let mut resume = self.memory.sink().resume(partitions).await?;
+        if self.breaks == Break::AnswersTooFewPartitions {
+            resume.pop();
+        }
+        Ok(resume)
+    }
+
+    async fn write(&mut self, batch: &Batch<'_>) -> Result<()> {
+        let mut batch = batch.clone();
+        let records = batch.records.clone();
+        let is_bad = |record: &&Record| {
+            record
+                .root()
+                .is_some_and(|root| root.get("refuse").is_some())
+        };
+        match self.breaks {
+            Break::Nothing | Break::AnswersTooFewPartitions => {}
+            Break::AnswersBeforeWriting => return Ok(()),
+            Break::KeepsRecordsUntilClose => batch.records.clear(),
+            Break::ForgetsProgressOfEmptyBatches if records.is_empty() => return Ok(()),
+            Break::ForgetsProgressOfEmptyBatches => {}
+            Break::WritesBeforeRefusing if records.iter().any(is_bad) => {
+                batch.progress.clear();
+                batch.records.retain(|record| !is_bad(record));
+                self.memory.sink().write(&batch).await?;
+                return Err(Failure::RefusedSomewhere(Cause::new("one of them")));
+            }
+            Break::WritesBeforeRefusing => {}
+            Break::IgnoresExpectedProgress => {
+                for progress in &mut batch.progress {
+                    let stored = self.memory.progress(&progress.partition);
+                    progress.expected = stored.unwrap_or(progress.expected);
+                }
+            }
+            Break::RefusesTheWrongRecord => {}
+        }
+        match self.memory.sink().write(&batch).await {
+            Err(Failure::Refused(mut refusals)) if self.breaks == Break::RefusesTheWrongRecord => {
+                refusals.iter_mut().for_each(|refusal| refusal.record += 1);
+                Err(Failure::Refused(refusals))
+            }
+            answer => answer,
+        }
+    }
+}
+
+async fn check(breaks: Break) {
+    check_sink(&mut UnderTest {
+        memory: Memory::default(),
+        breaks,
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_sink_that_keeps_its_promises_passes() {
+    check(Break::Nothing).await;
+}
+
+#[tokio::test]
+#[should_panic(expected = "what `write` answers with Ok is durable")]
+async fn finds_a_sink_that_answers_before_writing() {
+    check(Break::AnswersBeforeWriting).await;
+}
+
+#[tokio::test]
+#[should_panic(expected = "what `write` answers with Ok is durable")]
+async fn finds_a_sink_that_keeps_records_until_close() {
+    check(Break::KeepsRecordsUntilClose).await;
+}
+
+#[tokio::test]
+#[should_panic(expected = "nothing of the batch is written")]
+async fn finds_a_sink_that_writes_before_refusing() {
+    check(Break::WritesBeforeRefusing).await;
+}
+
+#[tokio::test]
+#[should_panic(expected = "a refusal names its record")]
+async fn finds_a_sink_that_refuses_the_wrong_record() {
+    check(Break::RefusesTheWrongRecord).await;
+}
+
+#[tokio::test]
+#[should_panic(expected = "progress moves although every record was filtered")]
+async fn finds_a_sink_that_forgets_progress() {
+    check(Break::ForgetsProgressOfEmptyBatches).await;
+}
+
+#[tokio::test]
+#[should_panic(expected = "progress that was passed is taken again")]
+async fn finds_a_sink_that_ignores_what_is_expected() {
+    check(Break::IgnoresExpectedProgress).await;
+}
+
+#[tokio::test]
+#[should_panic(expected = "`resume` answers what it is asked")]
+async fn finds_a_sink_that_answers_too_few_partitions() {
+    check(Break::AnswersTooFewPartitions).await;
+}
+
+struct Counting {
+    /// Starts anew in place of refusing a position that it does not know.
+    ignores_foreign: bool,
+    /// Counts on before it waits, so that a dropped poll loses records.
+    hasty: bool,
+}
+
+#[async_trait]
+impl SourceUnderTest for Counting {
+    async fn open(&mut self, positions: Positions) -> Result<Box<dyn Source>> {
+        let opened = CountingSource::open(100, 3, &positions);
+        let source = match opened {
+            Err(_) if self.ignores_foreign => CountingSource::open(100, 3, &Positions::default())?,
+            opened => opened?,
+        };
+        Ok(match self.hasty {
+            true => Box::new(Hasty(source)),
+            false => Box::new(source),
+        })
+    }
+}
+
+struct Hasty(CountingSource);
+
+#[async_trait]
+impl Source for Hasty {
+    async fn poll(&mut self) -> Result<connect_api::Polled> {
+        let polled = self.0.poll().await;
+        tokio::task::yield_now().await;
+        // The first wait is over, the records are taken, and the second wait may be dropped.
+        tokio::task::yield_now().await;
+        polled
+    }
+}
+
+#[tokio::test]
+async fn a_source_that_keeps_its_promises_passes() {
+    check_source(&mut Counting {
+        ignores_foreign: false,
+        hasty: false,
+    })
+    .await;
+}
+
+#[tokio::test]
+#[should_panic(expected = "a stored position of another shape is an error")]
+async fn finds_a_source_that_ignores_positions() {
+    check_source(&mut Counting {
+        ignores_foreign: true,
+        hasty: false,
+    })
+    .await;
+}
+
+#[tokio::test]
+#[should_panic(expected = "a poll that was dropped loses nothing")]
+async fn finds_a_source_whose_dropped_poll_loses_records() {
+    check_source(&mut Counting {
+        ignores_foreign: false,
+        hasty: true,
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn faults_come_in_turn() {
+    let memory = Memory::default();
+    let faults = Faults::none();
+    let mut sink = Faulty::new(memory.sink(), faults.clone());
+    let records = [record(0, "{}"), record(1, "{}")];
+
+    faults.push(Fault::outage());
+    faults.pass();
+    faults.push(Fault::Refuse(vec![1, 7]));
+    faults.push(Fault::Hang);
+    assert!(matches!(
+        sink.write(&batch(&records)).await,
+        Err(Failure::Retry(_))
+    ));
+    assert_eq!(memory.offsets(), Vec::<i64>::new());
+    assert_eq!(sink.write(&batch(&records)).await, Ok(()));
+    assert_eq!(memory.offsets(), [0, 1]);
+    let more = [record(2, "{}"), record(3, "{}")];
+    match sink.write(&batch(&more)).await {
+        Err(Failure::Refused(refusals)) => assert_eq!(refusals.first().unwrap().record, 1),
+        other => panic!("{other:?}"),
+    }
+    let hanging = tokio::time::timeout(std::time::Duration::ZERO, sink.write(&batch(&more))).await;
+    assert!(hanging.is_err());
+    faults.push(Fault::After(Failure::Retry(Cause::new(
+        "the answer is lost",
+    ))));
+    assert!(sink.write(&batch(&more)).await.is_err());
+    assert_eq!(memory.offsets(), [0, 1, 2, 3]);
+    assert_eq!(faults.left(), 0);
+}
