@@ -1,0 +1,199 @@
+//! `GET /metrics`: all series of a scrape come from one look at the connectors, so that the counts of each add up.
+
+use std::fmt::Error;
+
+use connect_engine::{ConnectorStatus, Counters, HISTOGRAM_BOUNDS, Histogram, State};
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::registry::{Registry, Unit};
+
+pub(super) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+const STATES: [State; 6] = [
+    State::Running,
+    State::Paused,
+    State::Failed,
+    State::Restarting,
+    State::Unassigned,
+    State::Stopped,
+];
+
+/// The scrape's answer.
+pub(super) fn render(connectors: &[ConnectorStatus]) -> Result<String, Error> {
+    let mut registry = Registry::default();
+    registry.register_collector(Box::new(Scrape(connectors.to_vec())));
+    let mut text = String::new();
+    encode(&mut text, &registry)?;
+    Ok(text)
+}
+
+#[derive(Debug)]
+struct Scrape(Vec<ConnectorStatus>);
+
+impl Collector for Scrape {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), Error> {
+        let encoder = &mut encoder;
+        self.counters(encoder)?;
+        self.gauges(encoder)?;
+        self.states(encoder)?;
+        self.histogram(
+            encoder,
+            "connect_batch_commit",
+            "From the first record of a batch read to its progress stored",
+            |status| &status.batch_seconds,
+        )?;
+        self.histogram(
+            encoder,
+            "connect_end_to_end_latency",
+            "From the time of a batch's last record to the batch being durable",
+            |status| &status.end_to_end_seconds,
+        )?;
+        let mut family =
+            encoder.encode_descriptor("connect_build", "The program", None, MetricType::Info)?;
+        family.encode_info(&[("version", env!("CARGO_PKG_VERSION"))])
+    }
+}
+
+type Count = (&'static str, &'static str, fn(&Counters) -> u64);
+
+const COUNTERS: [Count; 8] = [
+    ("connect_records_consumed", "Records read", |counters| {
+        counters.consumed
+    }),
+    (
+        "connect_records_delivered",
+        "Records durably written",
+        |counters| counters.delivered,
+    ),
+    (
+        "connect_records_dead_lettered",
+        "Records in the dead letter queue",
+        |counters| counters.dead_lettered,
+    ),
+    (
+        "connect_records_filtered",
+        "Records filtered or discarded on purpose",
+        |counters| counters.filtered,
+    ),
+    (
+        "connect_records_given_back",
+        "Records read and left to the partition's next owner",
+        |counters| counters.given_back,
+    ),
+    (
+        "connect_rows_written",
+        "Rows or records that the sink wrote",
+        |counters| counters.rows,
+    ),
+    ("connect_batches", "Durable batches", |counters| {
+        counters.batches
+    }),
+    (
+        "connect_retries",
+        "Writes that were tried again",
+        |counters| counters.retries,
+    ),
+];
+
+impl Scrape {
+    fn counters(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), Error> {
+        for (name, help, count) in COUNTERS {
+            let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+            for status in &self.0 {
+                family
+                    .encode_family(&labels(status))?
+                    .encode_counter::<NoLabelSet, _, u64>(&count(&status.counters), None)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn gauges(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), Error> {
+        let mut family = encoder.encode_descriptor(
+            "connect_records_in_flight",
+            "Records read and not yet at their end",
+            None,
+            MetricType::Gauge,
+        )?;
+        for status in &self.0 {
+            family
+                .encode_family(&labels(status))?
+                .encode_gauge(&status.counters.in_flight)?;
+        }
+        let mut family = encoder.encode_descriptor(
+            "connect_lag_records",
+            "Records between the position and the end of the partitions",
+            None,
+            MetricType::Gauge,
+        )?;
+        for status in &self.0 {
+            if let Some(lag) = status.lag {
+                family.encode_family(&labels(status))?.encode_gauge(&lag)?;
+            }
+        }
+        let mut family = encoder.encode_descriptor(
+            "connect_last_commit_timestamp",
+            "When progress was last stored, since 1970",
+            Some(&Unit::Seconds),
+            MetricType::Gauge,
+        )?;
+        for status in &self.0 {
+            if let Some(last) = status.last_commit_ms {
+                family
+                    .encode_family(&labels(status))?
+                    .encode_gauge(&(last as f64 / 1_000.0))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// One series a state, of which one is 1.
+    fn states(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), Error> {
+        let help = "1 for the state that the connector is in";
+        let mut family =
+            encoder.encode_descriptor("connect_connector_state", help, None, MetricType::Gauge)?;
+        for status in &self.0 {
+            for state in STATES {
+                let labels = [("connector", &*status.name), ("state", state.as_str())];
+                let value = u32::from(status.state == state);
+                family.encode_family(&labels)?.encode_gauge(&value)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn histogram(
+        &self,
+        encoder: &mut DescriptorEncoder<'_>,
+        name: &str,
+        help: &str,
+        observed: fn(&ConnectorStatus) -> &Histogram,
+    ) -> Result<(), Error> {
+        let mut family =
+            encoder.encode_descriptor(name, help, Some(&Unit::Seconds), MetricType::Histogram)?;
+        for status in &self.0 {
+            let Histogram {
+                buckets,
+                count,
+                sum,
+            } = observed(status);
+            let below: u64 = buckets.iter().sum();
+            let above = count.saturating_sub(below);
+            let buckets: Vec<(f64, u64)> = HISTOGRAM_BOUNDS
+                .into_iter()
+                .zip(buckets.iter().copied())
+                .chain([(f64::INFINITY, above)])
+                .collect();
+            family
+                .encode_family(&labels(status))?
+                .encode_histogram::<NoLabelSet>(*sum, *count, &buckets, None)?;
+        }
+        Ok(())
+    }
+}
+
+fn labels(status: &ConnectorStatus) -> [(&'static str, &str); 1] {
+    [("connector", &*status.name)]
+}
