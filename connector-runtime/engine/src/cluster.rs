@@ -9,10 +9,16 @@ use connect_kafka::{
 };
 
 use crate::backlog::Backlog;
-use crate::config::CreateTopics;
+use crate::config::{CreateTopics, ProcessConfig};
 
 /// How long one question to the cluster may take.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+
+/// Settings of the clients, as `connect.toml` (or the environment) says.
+pub fn client_settings(process: &ProcessConfig) -> std::result::Result<ClientSettings, Cause> {
+    let settings = process.kafka.iter().map(|(name, value)| (name.clone(), value.expose().to_owned()));
+    ClientSettings::new(process.bootstrap_servers.clone(), settings.collect())
+}
 
 /// Shared by everything that talks to Kafka.
 #[derive(Clone)]

@@ -11,5 +11,6 @@ mod source;
 mod status;
 mod supervisor;
 
+pub use cluster::client_settings;
 pub use status::{ConnectorStatus, Counters, HISTOGRAM_BOUNDS, Histogram, Reason, State};
 pub use supervisor::{Engine, EngineOptions, Summary};
