@@ -1,1 +1,72 @@
-//! Not written yet.
+//! PostgreSQL as a sink: rows by binary COPY and by UNNEST, exactly once by progress stored beside them.
+//!
+//! The life of a batch: [`encode`] turns records into rows, driven by what [`catalog`] read of the tables and
+//! [`mapping`] made of the configuration; [`sink`] writes them in one transaction that begins with the compare-and-set of
+//! [`progress`]; [`sqlstate`] says what an error of the database leads to.
+
+mod catalog;
+mod check;
+mod coerce;
+mod config;
+mod connect;
+mod copy;
+mod encode;
+mod failure;
+mod identifier;
+mod mapping;
+mod migrate;
+mod progress;
+mod rows;
+mod sink;
+mod sqlstate;
+mod transaction;
+mod unnest;
+
+use connect_api::{
+    CheckContext, Explanation, Failure, Finding, Guarantee, SinkContext, SinkPlugin, async_trait,
+};
+
+pub use config::{
+    ColumnSource, Config, Delivery, MissingRow, Mode, NaiveTime, NullCharacter, SslMode,
+    TableConfig, TimeUnit,
+};
+pub use sink::PostgresSink;
+
+/// The plugin.
+pub struct Postgres;
+
+#[async_trait]
+impl SinkPlugin for Postgres {
+    const NAME: &'static str = "postgres";
+    const ABOUT: &'static str =
+        "Rows of PostgreSQL tables: insert, upsert, update, delete; exactly once";
+    const EXAMPLE: &'static str = r#"[[sinks]]
+type = "postgres"
+url = "${env:DATABASE_URL}"
+
+[[sinks.tables]]
+table = "sales"
+mode = "upsert"
+key = ["sale_id"]
+columns = { sale_id = "$.id", sold_at = "$.timestamp", total = "$.total" }
+"#;
+    const EXPLANATIONS: &'static [Explanation] = check::EXPLANATIONS;
+
+    type Config = Config;
+    type Sink = PostgresSink;
+
+    fn guarantee(config: &Config) -> Guarantee {
+        match config.delivery {
+            Delivery::ExactlyOnce => Guarantee::ExactlyOnce,
+            Delivery::AtLeastOnce => Guarantee::AtLeastOnce,
+        }
+    }
+
+    fn check(config: &Config, context: &CheckContext<'_>) -> Vec<Finding> {
+        check::check(config, context)
+    }
+
+    async fn open(config: &Config, context: SinkContext) -> Result<PostgresSink, Failure> {
+        PostgresSink::open(config, context).await
+    }
+}

@@ -1,0 +1,288 @@
+//! What the database says of a table: read once when the sink opens, and again when a statement finds it changed.
+
+use connect_api::Cause;
+use sqlx::postgres::PgConnection;
+use sqlx::{Row, query};
+
+use crate::coerce::{ColumnType, Precision};
+use crate::failure::WriteError;
+use crate::identifier::{TableName, quote};
+
+/// A table as it is.
+#[derive(Clone, Debug)]
+pub(crate) struct Table {
+    /// With its schema.
+    pub(crate) name: TableName,
+    /// Whether COPY may write to it: not into views, and not past row-level security.
+    pub(crate) takes_copy: bool,
+    pub(crate) columns: Vec<Column>,
+    /// The columns of each unique index that ON CONFLICT can use.
+    pub(crate) unique_keys: Vec<Vec<String>>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Column {
+    pub(crate) name: String,
+    pub(crate) column_type: ColumnType,
+    /// As people write it: `numeric(10,2)`.
+    pub(crate) type_name: String,
+    /// The base type's quoted name with its schema and without length or precision: a cast to it cuts nothing off.
+    pub(crate) cast: String,
+    /// The base type, and the array type that an UNNEST parameter of it has.
+    pub(crate) oid: u32,
+    pub(crate) array_oid: u32,
+    pub(crate) takes_null: bool,
+    /// Whether the column gets a value if none is given.
+    pub(crate) has_default: bool,
+    pub(crate) is_generated: bool,
+    /// `GENERATED ALWAYS AS IDENTITY`.
+    pub(crate) is_identity_always: bool,
+    /// Whether equal values have equal bytes; not so under collations that find different strings equal.
+    pub(crate) has_canonical_bytes: bool,
+}
+
+/// Domains are followed down to their base type; a NOT NULL on the way counts.
+const COLUMNS: &str = r"
+WITH RECURSIVE resolved AS (
+    SELECT a.attnum, a.atttypid AS type, a.atttypmod AS modifier, a.attnotnull AS not_null, false AS has_default
+    FROM pg_catalog.pg_attribute a
+    WHERE a.attrelid = $1::oid AND a.attnum > 0 AND NOT a.attisdropped
+  UNION ALL
+    SELECT r.attnum, t.typbasetype, t.typtypmod, r.not_null OR t.typnotnull, r.has_default OR t.typdefault IS NOT NULL
+    FROM resolved r JOIN pg_catalog.pg_type t ON t.oid = r.type
+    WHERE t.typtype = 'd'
+)
+SELECT a.attname::text AS name,
+       pg_catalog.format_type(a.atttypid, a.atttypmod) AS type_name,
+       r.type::int8 AS oid, r.modifier, t.typtype::text AS kind, t.typcategory::text AS category,
+       n.nspname::text AS type_schema, t.typname::text AS type,
+       t.typarray::int8 AS array_oid,
+       t.typelem::int8 AS element_oid, e.typname::text AS element, e.typtype::text AS element_kind,
+       en.nspname::text AS element_schema,
+       r.not_null, a.atthasdef OR a.attidentity <> '' OR r.has_default AS has_default,
+       a.attgenerated <> '' AS is_generated, a.attidentity::text = 'a' AS is_identity_always,
+       coalesce(c.collisdeterministic, true) AS deterministic,
+       coalesce((SELECT array_agg(l.enumlabel::text ORDER BY l.enumsortorder) FROM pg_catalog.pg_enum l
+                 WHERE l.enumtypid IN (r.type, t.typelem)), '{}') AS labels
+FROM resolved r
+JOIN pg_catalog.pg_attribute a ON a.attrelid = $1::oid AND a.attnum = r.attnum
+JOIN pg_catalog.pg_type t ON t.oid = r.type
+JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
+LEFT JOIN pg_catalog.pg_type e ON e.oid = t.typelem AND t.typcategory = 'A'
+LEFT JOIN pg_catalog.pg_namespace en ON en.oid = e.typnamespace
+LEFT JOIN pg_catalog.pg_collation c ON c.oid = a.attcollation
+WHERE t.typtype <> 'd'
+ORDER BY r.attnum";
+
+const RELATION: &str = r"
+SELECT c.oid::int8 AS oid, n.nspname::text AS schema, c.relname::text AS name,
+       c.relkind::text AS kind, c.relrowsecurity AS row_security
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE c.oid = pg_catalog.to_regclass($1)";
+
+/// Indexes over plain columns, without a condition, checked at once: those that ON CONFLICT (columns) can infer.
+const UNIQUE_KEYS: &str = r"
+SELECT array_agg(a.attname::text ORDER BY k.place) AS columns
+FROM pg_catalog.pg_index i
+CROSS JOIN LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY AS k(attnum, place)
+JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
+WHERE i.indrelid = $1::oid AND i.indisunique AND i.indisvalid AND i.indimmediate
+  AND i.indpred IS NULL AND i.indexprs IS NULL AND k.place <= i.indnkeyatts
+GROUP BY i.indexrelid";
+
+/// Tables of the same name elsewhere or in other letters, for the help of an error.
+const SIMILAR: &str = r"
+SELECT n.nspname::text AS schema, c.relname::text AS name
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE lower(c.relname) = lower($1) AND c.relkind IN ('r', 'p', 'v', 'f')
+  AND n.nspname NOT IN ('pg_catalog', 'information_schema')
+ORDER BY 1, 2 LIMIT 3";
+
+/// Reads what the catalog says of a table.
+pub(crate) async fn read(
+    connection: &mut PgConnection,
+    wanted: &TableName,
+) -> Result<Table, WriteError> {
+    let found = query(RELATION)
+        .persistent(false)
+        .bind(wanted.quoted())
+        .fetch_optional(&mut *connection)
+        .await?;
+    let Some(relation) = found else {
+        return Err(missing(connection, wanted).await?);
+    };
+    let oid: i64 = relation.try_get("oid")?;
+    let kind: String = relation.try_get("kind")?;
+    let row_security: bool = relation.try_get("row_security")?;
+    let rows = query(COLUMNS)
+        .persistent(false)
+        .bind(oid)
+        .fetch_all(&mut *connection)
+        .await?;
+    let columns = rows.iter().map(column).collect::<Result<Vec<_>, _>>()?;
+    let keys = query(UNIQUE_KEYS)
+        .persistent(false)
+        .bind(oid)
+        .fetch_all(&mut *connection)
+        .await?;
+    let unique_keys = keys
+        .iter()
+        .map(|row| row.try_get("columns"))
+        .collect::<Result<Vec<_>, _>>()?;
+    Ok(Table {
+        name: TableName {
+            schema: Some(relation.try_get("schema")?),
+            name: relation.try_get("name")?,
+        },
+        takes_copy: matches!(kind.as_str(), "r" | "p" | "f") && !row_security,
+        columns,
+        unique_keys,
+    })
+}
+
+async fn missing(
+    connection: &mut PgConnection,
+    wanted: &TableName,
+) -> Result<WriteError, sqlx::Error> {
+    let similar = query(SIMILAR)
+        .persistent(false)
+        .bind(&wanted.name)
+        .fetch_all(&mut *connection)
+        .await?;
+    let names = similar
+        .iter()
+        .map(|row| {
+            let schema: String = row.try_get("schema")?;
+            let name: String = row.try_get("name")?;
+            Ok(format!("`{schema}.{name}`"))
+        })
+        .collect::<Result<Vec<_>, sqlx::Error>>()?;
+    let help = match names.is_empty() {
+        true => "create it, or name a folder of migrations that does in `migrations`".into(),
+        false => format!(
+            "there is {}; names are taken as they are written",
+            names.join(" and ")
+        ),
+    };
+    let cause = Cause::new(format!("table `{wanted}` does not exist"))
+        .with_code("42P01")
+        .with_help(help);
+    Ok(WriteError::fatal(cause))
+}
+
+fn column(row: &sqlx::postgres::PgRow) -> Result<Column, sqlx::Error> {
+    let modifier: i32 = row.try_get("modifier")?;
+    let type_schema: String = row.try_get("type_schema")?;
+    let type_name: String = row.try_get("type")?;
+    let kind: String = row.try_get("kind")?;
+    let category: String = row.try_get("category")?;
+    let labels: Vec<String> = row.try_get("labels")?;
+    let column_type = match row.try_get::<Option<String>, _>("element")? {
+        Some(element) if category == "A" => {
+            let element_kind: String = row.try_get("element_kind")?;
+            let element_schema: String = row.try_get("element_schema")?;
+            let element_oid: i64 = row.try_get("element_oid")?;
+            ColumnType::Array {
+                element: Box::new(scalar(
+                    &element_schema,
+                    &element,
+                    &element_kind,
+                    modifier,
+                    labels,
+                )),
+                element_oid: element_oid as u32,
+            }
+        }
+        _ => scalar(&type_schema, &type_name, &kind, modifier, labels),
+    };
+    let array_oid: i64 = row.try_get("array_oid")?;
+    let oid: i64 = row.try_get("oid")?;
+    let deterministic: bool = row.try_get("deterministic")?;
+    let not_null: bool = row.try_get("not_null")?;
+    Ok(Column {
+        name: row.try_get("name")?,
+        type_name: row.try_get("type_name")?,
+        cast: format!("{}.{}", quote(&type_schema), quote(&type_name)),
+        oid: oid as u32,
+        array_oid: array_oid as u32,
+        takes_null: !not_null,
+        has_default: row.try_get("has_default")?,
+        is_generated: row.try_get("is_generated")?,
+        is_identity_always: row.try_get("is_identity_always")?,
+        has_canonical_bytes: deterministic && column_type.has_canonical_bytes(),
+        column_type,
+    })
+}
+
+/// The type of one value. `modifier` is what stands in the parentheses, in the catalog's coding.
+fn scalar(schema: &str, name: &str, kind: &str, modifier: i32, labels: Vec<String>) -> ColumnType {
+    if kind == "e" {
+        return ColumnType::Enum { labels };
+    }
+    if schema != "pg_catalog" {
+        return ColumnType::Other;
+    }
+    // Lengths and precisions are stored with the four bytes of a length word added.
+    let parenthesis = (modifier >= 4).then_some(modifier - 4);
+    let longest = parenthesis.and_then(|length| usize::try_from(length).ok());
+    match name {
+        "bool" => ColumnType::Bool,
+        "int2" => ColumnType::Int2,
+        "int4" => ColumnType::Int4,
+        "int8" => ColumnType::Int8,
+        "float4" => ColumnType::Float4,
+        "float8" => ColumnType::Float8,
+        "numeric" => ColumnType::Numeric(parenthesis.map(|coded| Precision {
+            precision: (coded >> 16) & 0xFFFF,
+            // Eleven bits with a sign.
+            scale: ((coded & 0x7FF) ^ 0x400) - 0x400,
+        })),
+        "text" => ColumnType::Text { longest: None },
+        "varchar" => ColumnType::Text { longest },
+        "bpchar" => ColumnType::Char { longest },
+        "uuid" => ColumnType::Uuid,
+        "date" => ColumnType::Date,
+        "time" => ColumnType::Time,
+        "timestamp" => ColumnType::Timestamp,
+        "timestamptz" => ColumnType::TimestampTz,
+        "json" => ColumnType::Json,
+        "jsonb" => ColumnType::Jsonb,
+        "bytea" => ColumnType::Bytea,
+        _ => ColumnType::Other,
+    }
+}
+
+impl Table {
+    /// The column of this name: exactly, or else the only one that differs in upper and lower case.
+    pub(crate) fn column(&self, name: &str) -> Option<usize> {
+        let exact = self.columns.iter().position(|column| column.name == name);
+        exact.or_else(|| {
+            let mut similar = self
+                .columns
+                .iter()
+                .enumerate()
+                .filter(|(_, column)| column.name.to_lowercase() == name.to_lowercase());
+            let first = similar.next().map(|(place, _)| place);
+            first.filter(|_| similar.next().is_none())
+        })
+    }
+
+    /// Whether a unique index is over exactly these columns.
+    pub(crate) fn has_unique_key(&self, names: &[String]) -> bool {
+        self.unique_keys
+            .iter()
+            .any(|key| key.len() == names.len() && key.iter().all(|column| names.contains(column)))
+    }
+}
+
+impl Column {
+    /// Whether an UNNEST parameter of this column carries text that the statement casts: types without a binary form here,
+    /// arrays (UNNEST would flatten them), and types that are not built in (the driver would have to look them up).
+    pub(crate) fn travels_as_text(&self) -> bool {
+        !self.column_type.has_binary()
+            || matches!(
+                self.column_type,
+                ColumnType::Array { .. } | ColumnType::Enum { .. }
+            )
+    }
+}

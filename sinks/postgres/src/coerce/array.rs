@@ -1,0 +1,208 @@
+//! Arrays: PostgreSQL's binary form for COPY, and the literal `{…}` for UNNEST, which would flatten an array of arrays.
+
+use connect_api::ValueRef;
+
+use super::{ColumnType, Input, Misfit, Reading, expected, null};
+
+/// PostgreSQL's own limit.
+const MOST_DIMENSIONS: usize = 6;
+
+/// The lengths of a JSON array's dimensions. An array in a JSON column is one value and no dimension.
+fn dimensions(element: &ColumnType, value: ValueRef<'_>) -> Result<Vec<usize>, Misfit> {
+    let is_json = matches!(element, ColumnType::Json | ColumnType::Jsonb);
+    let mut lengths = Vec::new();
+    let mut next = Some(value);
+    while let Some(elements) = next.and_then(ValueRef::elements) {
+        if lengths.len() == MOST_DIMENSIONS {
+            return Err(expected("more than 6 dimensions"));
+        }
+        lengths.push(elements.len());
+        next = if is_json {
+            None
+        } else {
+            elements.clone().next()
+        };
+    }
+    if lengths.is_empty() {
+        return Err(expected("an array is expected"));
+    }
+    // `[]` and `[[]]` are the empty array, which has no dimension.
+    if lengths.contains(&0) {
+        lengths.clear();
+    }
+    Ok(lengths)
+}
+
+fn nested(input: Input<'_>) -> Result<ValueRef<'_>, Misfit> {
+    match input {
+        Input::Nested(value) => Ok(value),
+        _ => Err(expected("an array is expected")),
+    }
+}
+
+pub(super) fn write_binary(
+    element: &ColumnType,
+    element_oid: u32,
+    input: Input<'_>,
+    reading: &Reading,
+    out: &mut Vec<u8>,
+) -> Result<(), Misfit> {
+    let value = nested(input)?;
+    let lengths = dimensions(element, value)?;
+    out.extend_from_slice(&(lengths.len() as i32).to_be_bytes());
+    out.extend_from_slice(&1_i32.to_be_bytes()); // there may be NULLs
+    out.extend_from_slice(&element_oid.to_be_bytes());
+    for length in &lengths {
+        let length = i32::try_from(*length).map_err(|_| expected("too many elements"))?;
+        out.extend_from_slice(&length.to_be_bytes());
+        out.extend_from_slice(&1_i32.to_be_bytes()); // indexes start at 1
+    }
+    each_element(value, &lengths, &mut |place| match place.is_null() {
+        true => {
+            null(out);
+            Ok(())
+        }
+        false => element.write_binary(Input::of(place), reading, out),
+    })
+}
+
+/// Calls `write` for every element of the innermost dimension, and refuses arrays that are not rectangular.
+fn each_element(
+    value: ValueRef<'_>,
+    lengths: &[usize],
+    write: &mut impl FnMut(ValueRef<'_>) -> Result<(), Misfit>,
+) -> Result<(), Misfit> {
+    let Some((length, inner)) = lengths.split_first() else {
+        return Ok(());
+    };
+    let elements = value
+        .elements()
+        .filter(|elements| elements.len() == *length)
+        .ok_or(expected("its inner arrays differ in length"))?;
+    for element in elements {
+        match inner.is_empty() {
+            true => write(element)?,
+            false => each_element(element, inner, write)?,
+        }
+    }
+    Ok(())
+}
+
+/// `{"a",NULL,{…}}`.
+pub(super) fn write_literal(
+    element: &ColumnType,
+    input: Input<'_>,
+    reading: &Reading,
+    out: &mut Vec<u8>,
+) -> Result<(), Misfit> {
+    let value = nested(input)?;
+    let lengths = dimensions(element, value)?;
+    if lengths.is_empty() {
+        out.extend_from_slice(b"{}");
+        return Ok(());
+    }
+    literal(element, value, &lengths, reading, &mut Vec::new(), out)
+}
+
+fn literal(
+    element: &ColumnType,
+    value: ValueRef<'_>,
+    lengths: &[usize],
+    reading: &Reading,
+    scratch: &mut Vec<u8>,
+    out: &mut Vec<u8>,
+) -> Result<(), Misfit> {
+    let Some((length, inner)) = lengths.split_first() else {
+        return Ok(());
+    };
+    let elements = value
+        .elements()
+        .filter(|elements| elements.len() == *length)
+        .ok_or(expected("its inner arrays differ in length"))?;
+    out.push(b'{');
+    for (place, child) in elements.enumerate() {
+        if place > 0 {
+            out.push(b',');
+        }
+        if !inner.is_empty() {
+            literal(element, child, inner, reading, scratch, out)?;
+        } else if child.is_null() {
+            out.extend_from_slice(b"NULL");
+        } else {
+            scratch.clear();
+            element.write_plain_text(Input::of(child), reading, scratch)?;
+            quoted(scratch, out);
+        }
+    }
+    out.push(b'}');
+    Ok(())
+}
+
+fn quoted(content: &[u8], out: &mut Vec<u8>) {
+    out.push(b'"');
+    for byte in content {
+        if matches!(byte, b'"' | b'\\') {
+            out.push(b'\\');
+        }
+        out.push(*byte);
+    }
+    out.push(b'"');
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use bytes::Bytes;
+    use connect_api::{JsonLimits, Value};
+
+    fn value(json: &str) -> Value {
+        Value::parse_json(Bytes::from(json.to_owned()), JsonLimits::default()).unwrap()
+    }
+
+    #[test]
+    fn literals() {
+        let text = ColumnType::Text { longest: None };
+        let cases = [
+            (
+                &text,
+                r#"["a","b\"\\c",null]"#,
+                Ok(r#"{"a","b\"\\c",NULL}"#),
+            ),
+            (&text, "[]", Ok("{}")),
+            (&text, "[[]]", Ok("{}")),
+            (&text, r#"[["a"],["b"]]"#, Ok(r#"{{"a"},{"b"}}"#)),
+            (&text, r#"[["a"],["b","c"]]"#, Err("differ in length")),
+            (&text, r#"[["a"],"b"]"#, Err("differ in length")),
+            (&text, r#""a""#, Err("an array is expected")),
+            (&ColumnType::Int4, "[1,2.0]", Ok(r#"{"1","2"}"#)),
+            (&ColumnType::Int4, r#"["x"]"#, Err("an integer is expected")),
+            (
+                &ColumnType::Jsonb,
+                r#"[[1],{"a":"b"}]"#,
+                Ok(r#"{"[1]","{\"a\":\"b\"}"}"#),
+            ),
+            (
+                &ColumnType::TimestampTz,
+                "[0]",
+                Ok(r#"{"1970-01-01 00:00:00.000000+00"}"#),
+            ),
+        ];
+        for (element, json, expected) in cases {
+            let mut out = Vec::new();
+            let value = value(json);
+            let written = write_literal(
+                element,
+                Input::of(value.root()),
+                &Reading::default(),
+                &mut out,
+            );
+            let text = String::from_utf8(out).unwrap();
+            match (written, expected) {
+                (Ok(()), Ok(literal)) => assert_eq!(text, literal, "{json}"),
+                (Err(found), Err(part)) => assert!(found.contains(part), "{json}: {found}"),
+                (found, _) => unreachable!("{json}: {found:?}, {text}"),
+            }
+        }
+    }
+}

@@ -1,0 +1,437 @@
+//! Integers, floats and `numeric`. Nothing passes through a float unless the column is one.
+
+use super::{Input, Misfit, expected};
+
+/// `numeric(precision, scale)`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Precision {
+    pub(crate) precision: i32,
+    /// Digits after the point; negative ones round before it.
+    pub(crate) scale: i32,
+}
+
+/// The limits of `numeric` without a precision.
+const MOST_INTEGER_DIGITS: i64 = 131_072;
+const MOST_FRACTION_DIGITS: i64 = 16_383;
+
+/// An integer, also one written as `1.0`, `1e3` or `"1"`: what counts is the value.
+pub(super) fn integer<T: TryFrom<i64>>(input: Input<'_>) -> Result<T, Misfit> {
+    let number = match input {
+        Input::Number(digits) => whole(digits)?,
+        Input::Text(content) => whole(content.trim())?,
+        Input::Integer(number) | Input::Instant(number) => number,
+        _ => return Err(expected("an integer is expected")),
+    };
+    T::try_from(number).map_err(|_| expected("it is out of range"))
+}
+
+fn whole(digits: &str) -> Result<i64, Misfit> {
+    if let Ok(number) = digits.parse::<i64>() {
+        return Ok(number);
+    }
+    let decimal = Decimal::parse(digits).ok_or(expected("an integer is expected"))?;
+    if decimal.significant == 0 {
+        return Ok(0);
+    }
+    if decimal.fraction_digits() > 0 {
+        return Err(expected("an integer is expected, and it has a fraction"));
+    }
+    if decimal.point > 19 {
+        return Err(expected("it is out of range"));
+    }
+    let mut number: i64 = 0;
+    for place in 0..decimal.point {
+        let digit = i64::from(decimal.digit(place));
+        let signed = if decimal.negative { -digit } else { digit };
+        number = number
+            .checked_mul(10)
+            .and_then(|number| number.checked_add(signed))
+            .ok_or(expected("it is out of range"))?;
+    }
+    Ok(number)
+}
+
+pub(super) fn float8(input: Input<'_>) -> Result<f64, Misfit> {
+    let (content, is_text) = match input {
+        Input::Number(digits) => (digits, false),
+        Input::Text(content) => (content.trim(), true),
+        Input::Integer(number) | Input::Instant(number) => return Ok(number as f64),
+        _ => return Err(expected("a number is expected")),
+    };
+    if is_text && let Some(special) = special_float(content) {
+        return Ok(special);
+    }
+    if is_text && Decimal::parse(content).is_none() {
+        return Err(expected("a number is expected"));
+    }
+    match content.parse::<f64>() {
+        Ok(number) if number.is_finite() => Ok(number),
+        Ok(_) => Err(expected("it is out of range")),
+        Err(_) => Err(expected("a number is expected")),
+    }
+}
+
+pub(super) fn float4(input: Input<'_>) -> Result<f32, Misfit> {
+    let wide = float8(input)?;
+    // Parsed again, so that the nearest float of the digits is taken and not the nearest of the nearest.
+    let narrow = match input {
+        Input::Number(content) | Input::Text(content) if wide.is_finite() => {
+            content.trim().parse::<f32>().unwrap_or(wide as f32)
+        }
+        _ => wide as f32,
+    };
+    if wide.is_finite() && !narrow.is_finite() {
+        return Err(expected("it is out of range"));
+    }
+    Ok(narrow)
+}
+
+/// The words that PostgreSQL reads beside digits.
+fn special_float(content: &str) -> Option<f64> {
+    let words = [
+        ("nan", f64::NAN),
+        ("infinity", f64::INFINITY),
+        ("+infinity", f64::INFINITY),
+        ("-infinity", f64::NEG_INFINITY),
+        ("inf", f64::INFINITY),
+        ("-inf", f64::NEG_INFINITY),
+    ];
+    words
+        .iter()
+        .find(|(word, _)| content.eq_ignore_ascii_case(word))
+        .map(|(_, number)| *number)
+}
+
+/// A decimal number as digits, without any arithmetic on it.
+struct Decimal<'a> {
+    negative: bool,
+    /// The digits before and after the written point.
+    whole: &'a [u8],
+    fraction: &'a [u8],
+    /// Zeros at the front of `whole` and `fraction` together, which do not count.
+    skipped: usize,
+    /// Digits that count, from the first to the last that is not zero.
+    significant: usize,
+    /// How many digits stand before the point once the exponent is applied, from the first that counts: 12.5 has 2, 0.05 has -1.
+    point: i64,
+    /// Digits after the point as they were written, zeros at the end included.
+    written_fraction: i64,
+}
+
+impl<'a> Decimal<'a> {
+    fn parse(content: &'a str) -> Option<Decimal<'a>> {
+        let bytes = content.as_bytes();
+        let (negative, bytes) = match bytes.split_first()? {
+            (b'-', rest) => (true, rest),
+            (b'+', rest) => (false, rest),
+            _ => (false, bytes),
+        };
+        let mantissa_end = bytes
+            .iter()
+            .position(|byte| matches!(byte, b'e' | b'E'))
+            .unwrap_or(bytes.len());
+        let (mantissa, exponent) = bytes.split_at(mantissa_end);
+        let point = mantissa.iter().position(|byte| *byte == b'.');
+        let (whole, fraction) = match point {
+            Some(place) => (mantissa.get(..place)?, mantissa.get(place + 1..)?),
+            None => (mantissa, &[][..]),
+        };
+        let all_digits = |digits: &[u8]| digits.iter().all(u8::is_ascii_digit);
+        if whole.is_empty() && fraction.is_empty() || !all_digits(whole) || !all_digits(fraction) {
+            return None;
+        }
+        let exponent = parse_exponent(exponent)?;
+        let mut decimal = Decimal {
+            negative,
+            whole,
+            fraction,
+            skipped: 0,
+            significant: 0,
+            point: 0,
+            written_fraction: (fraction.len() as i64 - exponent).max(0),
+        };
+        let length = whole.len() + fraction.len();
+        decimal.skipped = (0..length)
+            .find(|place| decimal.raw(*place) != b'0')
+            .unwrap_or(length);
+        let last = (decimal.skipped..length)
+            .rev()
+            .find(|place| decimal.raw(*place) != b'0');
+        if let Some(last) = last {
+            decimal.significant = last + 1 - decimal.skipped;
+            decimal.point = whole.len() as i64 - decimal.skipped as i64 + exponent;
+        }
+        Some(decimal)
+    }
+
+    fn raw(&self, place: usize) -> u8 {
+        let digit = match place.checked_sub(self.whole.len()) {
+            None => self.whole.get(place),
+            Some(after) => self.fraction.get(after),
+        };
+        digit.copied().unwrap_or(b'0')
+    }
+
+    /// The digit this many places after the first that counts; zero outside of what is written.
+    fn digit(&self, place: i64) -> u8 {
+        match usize::try_from(place) {
+            Ok(place) if place < self.significant => self.raw(self.skipped + place) - b'0',
+            _ => 0,
+        }
+    }
+
+    /// Digits after the point that are needed to tell the value.
+    fn fraction_digits(&self) -> i64 {
+        (self.significant as i64 - self.point).max(0)
+    }
+}
+
+/// `e5`, `E-3` or nothing. Exponents beyond all limits are only known to be large.
+fn parse_exponent(bytes: &[u8]) -> Option<i64> {
+    const FAR: i64 = 1_000_000;
+    let Some((_, rest)) = bytes.split_first() else {
+        return Some(0);
+    };
+    let (negative, digits) = match rest.split_first()? {
+        (b'-', digits) => (true, digits),
+        (b'+', digits) => (false, digits),
+        _ => (false, rest),
+    };
+    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let size = digits.iter().fold(0_i64, |size, digit| {
+        (size * 10 + i64::from(digit - b'0')).min(FAR)
+    });
+    Some(if negative { -size } else { size })
+}
+
+/// A number for `numeric`: digits, or the not-a-number that JSON can only say as a string.
+enum NumericInput<'a> {
+    Decimal(Decimal<'a>),
+    NotANumber,
+}
+
+fn numeric_input<'a>(
+    input: Input<'a>,
+    written: &'a mut String,
+    precision: Option<Precision>,
+) -> Result<NumericInput<'a>, Misfit> {
+    use std::fmt::Write;
+    let content = match input {
+        Input::Number(digits) => digits,
+        Input::Text(content) if content.trim().eq_ignore_ascii_case("nan") => {
+            return Ok(NumericInput::NotANumber);
+        }
+        Input::Text(content) => content.trim(),
+        Input::Integer(number) | Input::Instant(number) => {
+            // Writing to a string does not fail.
+            let _ = write!(written, "{number}");
+            written.as_str()
+        }
+        _ => return Err(expected("a number is expected")),
+    };
+    let decimal = Decimal::parse(content).ok_or(expected("a number is expected"))?;
+    check_limits(&decimal, precision)?;
+    Ok(NumericInput::Decimal(decimal))
+}
+
+/// PostgreSQL would round to the scale in silence; money that changes on its way is refused instead.
+fn check_limits(decimal: &Decimal<'_>, precision: Option<Precision>) -> Result<(), Misfit> {
+    if decimal.significant == 0 {
+        return Ok(());
+    }
+    match precision {
+        Some(Precision { precision, scale }) => {
+            let whole_digits = i64::from(precision - scale);
+            if decimal.point > whole_digits {
+                return Err(format!("more than {whole_digits} digits before the point").into());
+            }
+            if decimal.significant as i64 - decimal.point > i64::from(scale) {
+                return Err(format!("more than {scale} digits after the point").into());
+            }
+        }
+        None => {
+            if decimal.point > MOST_INTEGER_DIGITS {
+                return Err(
+                    format!("more than {MOST_INTEGER_DIGITS} digits before the point").into(),
+                );
+            }
+            if decimal.fraction_digits() > MOST_FRACTION_DIGITS {
+                return Err(
+                    format!("more than {MOST_FRACTION_DIGITS} digits after the point").into(),
+                );
+            }
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn check_numeric(input: Input<'_>, precision: Option<Precision>) -> Result<(), Misfit> {
+    numeric_input(input, &mut String::new(), precision).map(drop)
+}
+
+/// The binary form: groups of four decimal digits, aligned at the point, most significant first.
+pub(super) fn numeric(
+    input: Input<'_>,
+    precision: Option<Precision>,
+    out: &mut Vec<u8>,
+) -> Result<(), Misfit> {
+    const POSITIVE: u16 = 0x0000;
+    const NEGATIVE: u16 = 0x4000;
+    const NOT_A_NUMBER: u16 = 0xC000;
+    let mut header = |groups: i64, weight: i64, sign: u16, scale: i64| {
+        out.extend_from_slice(&(groups as u16).to_be_bytes());
+        out.extend_from_slice(&(weight as i16).to_be_bytes());
+        out.extend_from_slice(&sign.to_be_bytes());
+        out.extend_from_slice(&(scale as u16).to_be_bytes());
+    };
+    let mut written = String::new();
+    let decimal = match numeric_input(input, &mut written, precision)? {
+        NumericInput::Decimal(decimal) => decimal,
+        NumericInput::NotANumber => {
+            header(0, 0, NOT_A_NUMBER, 0);
+            return Ok(());
+        }
+    };
+    let scale = match precision {
+        Some(Precision { scale, .. }) => i64::from(scale.max(0)),
+        None => decimal.written_fraction.min(MOST_FRACTION_DIGITS),
+    };
+    if decimal.significant == 0 {
+        header(0, 0, POSITIVE, scale);
+        return Ok(());
+    }
+    // The first group may be short: 12345.6 is the groups 1, 2345, 6000 with weight 1.
+    let weight = (decimal.point - 1).div_euclid(4);
+    let first_length = decimal.point - weight * 4;
+    let groups = 1 + ((decimal.significant as i64 - first_length).max(0) + 3) / 4;
+    let sign = if decimal.negative { NEGATIVE } else { POSITIVE };
+    header(groups, weight, sign, scale);
+    let mut place = first_length - 4;
+    for _ in 0..groups {
+        let group = (place..place + 4).fold(0_u16, |group, place| {
+            group * 10 + u16::from(decimal.digit(place))
+        });
+        out.extend_from_slice(&group.to_be_bytes());
+        place += 4;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+    use super::*;
+
+    #[test]
+    fn integers() {
+        let cases: [(&str, Result<i64, &str>); 16] = [
+            ("0", Ok(0)),
+            ("-0", Ok(0)),
+            ("1", Ok(1)),
+            ("1.0", Ok(1)),
+            ("1e3", Ok(1000)),
+            ("1200e-2", Ok(12)),
+            ("-9223372036854775808", Ok(i64::MIN)),
+            ("-9223372036854775808.0", Ok(i64::MIN)),
+            ("9223372036854775807.00", Ok(i64::MAX)),
+            ("9223372036854775808", Err("out of range")),
+            ("1e19", Err("out of range")),
+            ("1e999999999999", Err("out of range")),
+            ("1.5", Err("has a fraction")),
+            ("1e-1", Err("has a fraction")),
+            ("abc", Err("an integer is expected")),
+            ("", Err("an integer is expected")),
+        ];
+        for (digits, expected) in cases {
+            for input in [Input::Number(digits), Input::Text(digits)] {
+                match (integer::<i64>(input), expected) {
+                    (Ok(found), Ok(number)) => assert_eq!(found, number, "{digits}"),
+                    (Err(found), Err(part)) => assert!(found.contains(part), "{digits}: {found}"),
+                    (found, _) => unreachable!("{digits}: {found:?}"),
+                }
+            }
+        }
+        assert!(integer::<i16>(Input::Number("32768")).is_err());
+        assert_eq!(integer::<i16>(Input::Number("-32768")), Ok(-32768));
+    }
+
+    #[test]
+    fn floats() {
+        assert_eq!(float8(Input::Number("0.1")), Ok(0.1));
+        assert_eq!(float4(Input::Number("0.1")), Ok(0.1_f32));
+        assert!(float8(Input::Number("1e400")).is_err());
+        assert!(float4(Input::Number("1e39")).is_err());
+        assert_eq!(float8(Input::Text("-Infinity")), Ok(f64::NEG_INFINITY));
+        assert!(float8(Input::Text("NaN")).unwrap().is_nan());
+        assert!(float8(Input::Text("infinit")).is_err());
+        assert!(float8(Input::Text("")).is_err());
+        assert!(float8(Input::Bool(true)).is_err());
+    }
+
+    /// The fields of the binary form: groups, weight, sign, scale, then the groups.
+    fn binary(digits: &str, precision: Option<(i32, i32)>) -> Result<Vec<i16>, String> {
+        let precision = precision.map(|(precision, scale)| Precision { precision, scale });
+        let mut out = Vec::new();
+        numeric(Input::Number(digits), precision, &mut out).map_err(|misfit| misfit.to_string())?;
+        Ok(out
+            .chunks(2)
+            .map(|pair| i16::from_be_bytes([pair[0], pair[1]]))
+            .collect())
+    }
+
+    #[test]
+    fn numerics() {
+        let cases: [(&str, &[i16]); 12] = [
+            ("0", &[0, 0, 0, 0]),
+            ("0.00", &[0, 0, 0, 2]),
+            ("1", &[1, 0, 0, 0, 1]),
+            ("-1", &[1, 0, 0x4000, 0, 1]),
+            ("10000", &[1, 1, 0, 0, 1]),
+            ("12345.6", &[3, 1, 0, 1, 1, 2345, 6000]),
+            ("0.0001", &[1, -1, 0, 4, 1]),
+            ("0.00001", &[1, -2, 0, 5, 1000]),
+            (
+                "12345678901234567.89",
+                &[6, 4, 0, 2, 1, 2345, 6789, 123, 4567, 8900],
+            ),
+            ("1.50", &[2, 0, 0, 2, 1, 5000]),
+            ("1e5", &[1, 1, 0, 0, 10]),
+            ("15e-1", &[2, 0, 0, 1, 1, 5000]),
+        ];
+        for (digits, expected) in cases {
+            assert_eq!(binary(digits, None).unwrap(), expected, "{digits}");
+        }
+        assert_eq!(binary("1.5", Some((10, 2))).unwrap(), [2, 0, 0, 2, 1, 5000]);
+        assert_eq!(
+            binary("1.50000", Some((10, 2))).unwrap(),
+            [2, 0, 0, 2, 1, 5000]
+        );
+        assert_eq!(binary("1200", Some((3, -2))).unwrap(), [1, 0, 0, 0, 1200]);
+    }
+
+    #[test]
+    fn numerics_that_do_not_fit() {
+        let cases = [
+            ("1.234", Some((10, 2)), "more than 2 digits after the point"),
+            (
+                "123456789",
+                Some((10, 2)),
+                "more than 8 digits before the point",
+            ),
+            (
+                "1e400",
+                Some((10, 2)),
+                "more than 8 digits before the point",
+            ),
+            ("1e131073", None, "more than 131072 digits before"),
+            ("1e-16384", None, "more than 16383 digits after"),
+            ("1e9999999999999999999999", None, "digits before the point"),
+        ];
+        for (digits, precision, part) in cases {
+            let found = binary(digits, precision).unwrap_err();
+            assert!(found.contains(part), "{digits}: {found}");
+        }
+    }
+}

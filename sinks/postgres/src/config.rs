@@ -1,0 +1,283 @@
+//! What stands in a `[[sinks]]` table with `type = "postgres"`.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use connect_api::{Duration, ElementsPath, FilePath, Predicate, Reference, Secret};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde::de::{self, MapAccess, Visitor};
+
+/// A PostgreSQL database and the tables that records become rows of.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// `postgres://user:password@host:5432/database`; or say `host` and the keys beside it. A password in a URL is percent-encoded.
+    #[serde(default)]
+    pub url: Option<Secret>,
+    /// Name or address of the server, or the folder of its Unix socket (starts with `/`).
+    #[serde(default)]
+    pub host: Option<String>,
+    /// Port of the server: 5432 unless said otherwise.
+    #[serde(default)]
+    pub port: Option<u16>,
+    /// Role to connect as.
+    #[serde(default)]
+    pub user: Option<String>,
+    /// Its password, as it is: never URL-decoded.
+    #[serde(default)]
+    pub password: Option<Secret>,
+    /// Database to connect to; by default the one named like the user.
+    #[serde(default)]
+    pub database: Option<String>,
+    /// How the connection is encrypted. Default: what the URL says, else `verify-full`, and `prefer` on loopback and Unix sockets.
+    #[serde(default)]
+    pub sslmode: Option<SslMode>,
+    /// PEM file of the certificate authority that signed the server's certificate; by default the system's.
+    #[serde(default)]
+    pub ca: Option<FilePath>,
+    /// Folder of sqlx migrations (`0001_name.sql`), run once under an advisory lock before the first batch.
+    #[serde(default)]
+    pub migrations: Option<FilePath>,
+    /// Where to run migrations if not at `url`: they need a session, which a transaction pooler does not give.
+    #[serde(default)]
+    pub migrations_url: Option<Secret>,
+    /// A transaction pooler such as PgBouncer stands in between: no named prepared statements are used.
+    #[serde(default)]
+    pub pooler: bool,
+    /// `exactly_once` stores progress beside the rows, in the same transaction; `at_least_once` leaves it to the consumer group.
+    #[serde(default)]
+    pub delivery: Delivery,
+    /// Table that holds progress, made if it is missing: `name` or `schema.name`.
+    #[serde(default = "default_progress_table")]
+    pub progress_table: String,
+    /// How long a row waits for the row that its foreign key names, before it is refused.
+    #[serde(default = "default_missing_parent")]
+    pub missing_parent: Duration,
+    /// What one statement may take.
+    #[serde(default = "default_statement_timeout")]
+    pub statement_timeout: Duration,
+    /// What one lock may be waited for; the batch is then tried again.
+    #[serde(default = "default_lock_timeout")]
+    pub lock_timeout: Duration,
+    /// What a time without an offset from UTC means.
+    #[serde(default)]
+    pub naive_time: NaiveTime,
+    /// What happens to strings that contain the character U+0000, which PostgreSQL cannot store.
+    #[serde(default)]
+    pub null_character: NullCharacter,
+    /// The tables, written in this order in one transaction a batch.
+    #[schemars(length(min = 1))]
+    pub tables: Vec<TableConfig>,
+}
+
+/// One table and how records become its rows.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TableConfig {
+    /// `name` or `schema.name`, as it is written in the catalog; a name with a dot is put into double quotes.
+    pub table: String,
+    /// What is done with a row.
+    #[serde(default)]
+    pub mode: Mode,
+    /// Columns that identify a row, for upsert (they need a unique index), update and delete.
+    #[serde(default)]
+    pub key: Vec<String>,
+    /// Which place of the record becomes which column. Without it the top-level fields go to the columns of the same name; fields without a column are left out.
+    #[serde(default)]
+    pub columns: Option<BTreeMap<String, ColumnSource>>,
+    /// One row for each element of this array; references to the element start with `@`.
+    #[serde(default)]
+    pub each: Option<ElementsPath>,
+    /// Only records that meet this condition become rows here.
+    #[serde(default)]
+    pub when: Option<Predicate>,
+    /// What an update does that finds no row.
+    #[serde(default)]
+    pub missing_row: MissingRow,
+}
+
+/// What is done with a row.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// Append: every row is kept.
+    #[default]
+    Insert,
+    /// Insert, or overwrite the mapped columns of the row with the same key.
+    Upsert,
+    /// Overwrite the mapped columns of the row with the same key.
+    Update,
+    /// Delete the row with the same key.
+    Delete,
+}
+
+/// What an update does that finds no row.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum MissingRow {
+    /// The record is refused.
+    #[default]
+    Refuse,
+    /// Nothing happens.
+    Ignore,
+}
+
+/// How progress is kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Delivery {
+    #[default]
+    ExactlyOnce,
+    AtLeastOnce,
+}
+
+/// What a time without an offset from UTC means.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum NaiveTime {
+    /// It is UTC.
+    #[default]
+    Utc,
+    /// The record is refused.
+    Reject,
+}
+
+/// What happens to the character U+0000.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum NullCharacter {
+    /// The record is refused.
+    #[default]
+    Reject,
+    /// The character is left out.
+    Remove,
+}
+
+/// How the connection is encrypted, in libpq's words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum SslMode {
+    /// Never.
+    Disable,
+    /// If the server offers it.
+    Prefer,
+    /// Always, whoever answers.
+    Require,
+    /// Always, and the certificate is signed by `ca`.
+    VerifyCa,
+    /// Always, and the certificate is signed and names the host.
+    VerifyFull,
+}
+
+/// What an epoch number counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+pub enum TimeUnit {
+    #[serde(rename = "s")]
+    Seconds,
+    #[default]
+    #[serde(rename = "ms")]
+    Milliseconds,
+    #[serde(rename = "us")]
+    Microseconds,
+    #[serde(rename = "ns")]
+    Nanoseconds,
+}
+
+/// Where a column's value comes from: a reference, or a table with the reference in `path` and how to read it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ColumnSource {
+    pub path: Reference,
+    pub unit: TimeUnit,
+}
+
+/// The long form. Kept apart so that its errors name its keys.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ColumnTable {
+    path: Reference,
+    #[serde(default)]
+    unit: TimeUnit,
+}
+
+impl<'de> Deserialize<'de> for ColumnSource {
+    fn deserialize<D: de::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Either;
+
+        impl<'de> Visitor<'de> for Either {
+            type Value = ColumnSource;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str(
+                    "a reference such as \"$.price\", or { path = \"$.sold_at\", unit = \"s\" }",
+                )
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<ColumnSource, E> {
+                let path = Reference::parse(text).map_err(E::custom)?;
+                Ok(ColumnSource {
+                    path,
+                    unit: TimeUnit::default(),
+                })
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<ColumnSource, A::Error> {
+                let table = ColumnTable::deserialize(de::value::MapAccessDeserializer::new(map))?;
+                Ok(ColumnSource {
+                    path: table.path,
+                    unit: table.unit,
+                })
+            }
+        }
+
+        deserializer.deserialize_any(Either)
+    }
+}
+
+/// One schema for both forms instead of `anyOf`: a validator then names the key that is wrong, and not only that
+/// neither alternative fits.
+impl JsonSchema for ColumnSource {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "ColumnSource".into()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let reference = generator.subschema_for::<Reference>();
+        schemars::json_schema!({
+            "type": ["string", "object"],
+            "description": "Where a column's value comes from: `$…`, `@…`, `#…`, or a table with it in `path`.",
+            "format": "reference",
+            "properties": {
+                "path": reference,
+                "unit": {
+                    "type": "string",
+                    "enum": ["s", "ms", "us", "ns"],
+                    "default": "ms",
+                    "description": "What an epoch number counts."
+                }
+            },
+            "required": ["path"],
+            "additionalProperties": false
+        })
+    }
+}
+
+fn default_progress_table() -> String {
+    "connect_progress".into()
+}
+
+fn default_missing_parent() -> Duration {
+    Duration::from_millis(30_000)
+}
+
+fn default_statement_timeout() -> Duration {
+    Duration::from_millis(600_000)
+}
+
+fn default_lock_timeout() -> Duration {
+    Duration::from_millis(10_000)
+}

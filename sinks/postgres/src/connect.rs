@@ -1,0 +1,210 @@
+//! Connecting: from the configuration to a session.
+//!
+//! A task has one connection. It writes one batch at a time, and the batch is one transaction: a second connection would
+//! have nothing to do. `tasks` says how many there are, and so bounds the connections of a connector.
+
+use std::time::Duration;
+
+use connect_api::{Cause, Failure, Secret};
+use sqlx::ConnectOptions;
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
+
+use crate::config::{Config, SslMode};
+use crate::failure::WriteError;
+use crate::transaction::within;
+
+const CONNECT_LIMIT: Duration = Duration::from_secs(30);
+
+/// Opens a session. Its times are UTC: the driver asks for that in its first message.
+pub(crate) async fn open(options: &PgConnectOptions) -> Result<PgConnection, WriteError> {
+    within("connect", CONNECT_LIMIT, async {
+        Ok(options.connect().await?)
+    })
+    .await
+}
+
+/// How to connect with a configuration.
+pub(crate) fn options(config: &Config, connector: &str) -> Result<PgConnectOptions, Failure> {
+    let options = match &config.url {
+        Some(url) => of_url(url, config)?,
+        None => of_keys(config)?,
+    };
+    Ok(finished(options, config, connector))
+}
+
+/// How to connect for migrations, if not as for writing.
+pub(crate) fn migration_options(
+    config: &Config,
+    connector: &str,
+) -> Result<Option<PgConnectOptions>, Failure> {
+    config
+        .migrations_url
+        .as_ref()
+        .map(|url| Ok(finished(of_url(url, config)?, config, connector)))
+        .transpose()
+}
+
+fn finished(options: PgConnectOptions, config: &Config, connector: &str) -> PgConnectOptions {
+    let options = match &config.ca {
+        Some(ca) => options.ssl_root_cert(ca.as_path()),
+        None => options,
+    };
+    options
+        .application_name(&format!("connect/{connector}"))
+        // Poolers refuse start-up parameters that they do not know.
+        .extra_float_digits(None)
+        .disable_statement_logging()
+}
+
+fn of_url(url: &Secret, config: &Config) -> Result<PgConnectOptions, Failure> {
+    let text = url.expose();
+    let is_postgres = text.starts_with("postgres://") || text.starts_with("postgresql://");
+    let parsed = text
+        .parse::<PgConnectOptions>()
+        .ok()
+        .filter(|_| is_postgres);
+    let options = parsed.ok_or_else(|| {
+        // The parser's own message could repeat a part of the password.
+        let cause = Cause::new("the database's URL cannot be read").with_help(
+            "it looks like postgres://user:password@host:5432/database, special characters percent-encoded; `host`, `user` and `password` as separate keys need no encoding",
+        );
+        Failure::Fatal(cause)
+    })?;
+    Ok(match (config.sslmode, says_sslmode(text)) {
+        (Some(mode), _) => options.ssl_mode(driver_mode(mode)),
+        (None, true) => options,
+        (None, false) => with_default_mode(options),
+    })
+}
+
+/// Keys stand for themselves: a password with `%` in it is just that.
+fn of_keys(config: &Config) -> Result<PgConnectOptions, Failure> {
+    let host = config.host.as_deref().ok_or_else(|| {
+        Failure::Fatal(Cause::new(
+            "neither `url` nor `host` says where the database is",
+        ))
+    })?;
+    let options = PgConnectOptions::new_without_pgpass().port(config.port.unwrap_or(5432));
+    let mut options = match host.starts_with('/') {
+        true => options.socket(host),
+        false => options.host(host),
+    };
+    if let Some(user) = &config.user {
+        options = options.username(user);
+    }
+    if let Some(password) = &config.password {
+        options = options.password(password.expose());
+    }
+    if let Some(database) = config.database.as_ref().or(config.user.as_ref()) {
+        options = options.database(database);
+    }
+    Ok(match config.sslmode {
+        Some(mode) => options.ssl_mode(driver_mode(mode)),
+        None => with_default_mode(options),
+    })
+}
+
+/// Whether the URL's query says how to encrypt.
+fn says_sslmode(url: &str) -> bool {
+    let query = url.split_once('?').map_or("", |(_, query)| query);
+    query
+        .split('&')
+        .any(|pair| pair.starts_with("sslmode=") || pair.starts_with("ssl-mode="))
+}
+
+/// Verified, except where nobody stands in between.
+fn with_default_mode(options: PgConnectOptions) -> PgConnectOptions {
+    let is_near = options.get_socket().is_some() || is_loopback(options.get_host());
+    options.ssl_mode(match is_near {
+        true => PgSslMode::Prefer,
+        false => PgSslMode::VerifyFull,
+    })
+}
+
+fn is_loopback(host: &str) -> bool {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    let address = bare.parse::<std::net::IpAddr>();
+    host.starts_with('/')
+        || host.eq_ignore_ascii_case("localhost")
+        || address.is_ok_and(|address| address.is_loopback())
+}
+
+fn driver_mode(mode: SslMode) -> PgSslMode {
+    match mode {
+        SslMode::Disable => PgSslMode::Disable,
+        SslMode::Prefer => PgSslMode::Prefer,
+        SslMode::Require => PgSslMode::Require,
+        SslMode::VerifyCa => PgSslMode::VerifyCa,
+        SslMode::VerifyFull => PgSslMode::VerifyFull,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn config(keys: serde_json::Value) -> Config {
+        let mut table = serde_json::json!({ "tables": [{ "table": "t" }] });
+        let own = table.as_object_mut().unwrap();
+        own.extend(keys.as_object().unwrap().clone());
+        serde_json::from_value(table).unwrap()
+    }
+
+    #[test]
+    fn encryption_is_verified_except_on_loopback() {
+        let cases = [
+            (
+                serde_json::json!({ "url": "postgres://u@db.example/d" }),
+                "VerifyFull",
+            ),
+            (
+                serde_json::json!({ "url": "postgres://u@db.example/d?sslmode=require" }),
+                "Require",
+            ),
+            (
+                serde_json::json!({ "url": "postgres://u@localhost/d" }),
+                "Prefer",
+            ),
+            (
+                serde_json::json!({ "url": "postgres://u@127.0.0.1/d" }),
+                "Prefer",
+            ),
+            (
+                serde_json::json!({ "url": "postgres://u@[::1]/d" }),
+                "Prefer",
+            ),
+            (
+                serde_json::json!({ "url": "postgres://u@%2Frun%2Fpg/d" }),
+                "Prefer",
+            ),
+            (
+                serde_json::json!({ "url": "postgres://u@localhost/d", "sslmode": "verify-ca" }),
+                "VerifyCa",
+            ),
+            (serde_json::json!({ "host": "10.0.0.1" }), "VerifyFull"),
+            (serde_json::json!({ "host": "/run/pg" }), "Prefer"),
+            (
+                serde_json::json!({ "host": "10.0.0.1", "sslmode": "disable" }),
+                "Disable",
+            ),
+        ];
+        for (keys, expected) in cases {
+            let options = options(&config(keys.clone()), "c").unwrap();
+            assert_eq!(format!("{:?}", options.get_ssl_mode()), expected, "{keys}");
+        }
+    }
+
+    #[test]
+    fn a_broken_url_is_not_repeated() {
+        for url in [
+            "postgres://u:hunter#2@h/d:x",
+            "mysql://u:hunter2@h/d",
+            "hunter2",
+            "postgres://u:hunter2@h:port/d",
+        ] {
+            let failure = options(&config(serde_json::json!({ "url": url })), "c").unwrap_err();
+            assert!(!failure.to_string().contains("hunter"), "{failure}");
+        }
+    }
+}

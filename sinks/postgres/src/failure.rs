@@ -1,0 +1,143 @@
+//! From errors of the driver to the engine's words.
+
+use std::time::Duration;
+
+use connect_api::{Cause, Failure, Refusal};
+use sqlx::postgres::PgDatabaseError;
+
+use crate::sqlstate::{self, Meaning};
+
+/// Why a step of a write failed, before it is decided what follows.
+#[derive(Debug)]
+pub(crate) enum WriteError {
+    /// The driver or the database said so, at work on this table if one is named.
+    Driver {
+        error: sqlx::Error,
+        table: Option<String>,
+    },
+    /// No answer within the deadline.
+    Deadline { step: &'static str, limit: Duration },
+    /// The engine's word is known already.
+    Decided(Failure),
+}
+
+impl From<sqlx::Error> for WriteError {
+    fn from(error: sqlx::Error) -> WriteError {
+        WriteError::Driver { error, table: None }
+    }
+}
+
+impl From<Failure> for WriteError {
+    fn from(failure: Failure) -> WriteError {
+        WriteError::Decided(failure)
+    }
+}
+
+impl WriteError {
+    pub(crate) fn fatal(cause: Cause) -> WriteError {
+        WriteError::Decided(Failure::Fatal(cause))
+    }
+
+    pub(crate) fn refused(refusals: Vec<Refusal>) -> WriteError {
+        WriteError::Decided(Failure::Refused(refusals))
+    }
+
+    /// Names the table that was worked on.
+    pub(crate) fn at(self, table: &str) -> WriteError {
+        match self {
+            WriteError::Driver { error, table: None } => WriteError::Driver {
+                error,
+                table: Some(table.to_owned()),
+            },
+            other => other,
+        }
+    }
+
+    /// The database's own error, if there is one.
+    pub(crate) fn database(&self) -> Option<&PgDatabaseError> {
+        match self {
+            WriteError::Driver {
+                error: sqlx::Error::Database(error),
+                ..
+            } => error.try_downcast_ref::<PgDatabaseError>(),
+            _ => None,
+        }
+    }
+
+    /// What the database's error means; `None` if it is not one of the database.
+    pub(crate) fn meaning(&self) -> Option<Meaning> {
+        self.database().map(|error| sqlstate::meaning(error.code()))
+    }
+
+    /// Whether the connection can be used on. After anything but a plain error of the database nobody knows what is
+    /// still under way on it.
+    pub(crate) fn leaves_connection_usable(&self) -> bool {
+        match self {
+            WriteError::Decided(_) => true,
+            WriteError::Deadline { .. } => false,
+            WriteError::Driver { .. } => self.database().is_some_and(|error| {
+                let code = error.code();
+                let is_gone = ["08", "57P", "25006", "25P03", "25P04", "58", "XX"];
+                !is_gone.iter().any(|prefix| code.starts_with(prefix))
+            }),
+        }
+    }
+
+    /// The message, safe to log.
+    pub(crate) fn cause(&self) -> Cause {
+        match self {
+            WriteError::Decided(failure) => Cause::new(failure.to_string()),
+            WriteError::Deadline { step, limit } => Cause::new(format!(
+                "no answer from the database to {step} within {}",
+                connect_api::Duration::from_millis(limit.as_millis() as u64)
+            )),
+            WriteError::Driver { error, table } => match self.database() {
+                Some(database) => sqlstate::cause(database, table.as_deref()),
+                None => driver_cause(error),
+            },
+        }
+    }
+
+    /// The engine's word where the batch at hand does not matter: opening, resuming, reading the catalog.
+    pub(crate) fn into_failure(self) -> Failure {
+        let cause = self.cause();
+        match self {
+            WriteError::Decided(failure) => failure,
+            WriteError::Deadline { .. } => Failure::Retry(cause),
+            WriteError::Driver { ref error, .. } => match self.meaning() {
+                Some(Meaning::Outage | Meaning::TooMuchIfRepeated) => Failure::Retry(cause),
+                Some(_) => Failure::Fatal(cause),
+                None if is_outage(error) => Failure::Retry(cause),
+                None => Failure::Fatal(cause),
+            },
+        }
+    }
+}
+
+/// Broken connections, in all the ways in which the driver tells of them.
+fn is_outage(error: &sqlx::Error) -> bool {
+    matches!(
+        error,
+        sqlx::Error::Io(_)
+            | sqlx::Error::Protocol(_)
+            | sqlx::Error::PoolTimedOut
+            | sqlx::Error::PoolClosed
+            | sqlx::Error::WorkerCrashed
+            | sqlx::Error::BeginFailed
+    )
+}
+
+/// The driver's words without what may hold a URL or values.
+fn driver_cause(error: &sqlx::Error) -> Cause {
+    match error {
+        sqlx::Error::Io(error) => Cause::new(format!("the connection to the database failed: {error}")),
+        sqlx::Error::Tls(error) => Cause::new(format!("TLS to the database failed: {error}")).with_help(
+            "`sslmode` says how far the server's certificate is checked, and `ca` names the authority that signed it",
+        ),
+        sqlx::Error::Configuration(_) => Cause::new("the database's URL or keys cannot be used"),
+        sqlx::Error::Encode(_) | sqlx::Error::Decode(_) | sqlx::Error::ColumnDecode { .. } => {
+            Cause::new("an answer of the database could not be read")
+        }
+        other => Cause::new(other.to_string()),
+    }
+}

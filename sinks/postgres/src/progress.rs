@@ -1,0 +1,390 @@
+//! Progress beside the rows: which offset of each partition comes next, and who may move it.
+//!
+//! A partition's row has an *epoch* that every owner raises when it takes over. Each batch begins with a
+//! compare-and-set of `next_offset` and the epoch of all its partitions, in order of topic and partition: a
+//! predecessor that was frozen and thaws matches no row and stops before it writes, and a successor that raises the epoch
+//! waits for a predecessor's COMMIT, because that holds the row. After a lost connection an owner raises the epoch once
+//! more, but only where it is still its own; the `next_offset` it then reads tells whether the last COMMIT arrived.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use connect_api::{Cause, Failure, Progress, Resume, TopicPartition};
+use sqlx::postgres::PgConnection;
+use sqlx::{Executor, Row, query};
+
+use crate::failure::WriteError;
+use crate::identifier::{TableName, quote_literal};
+
+/// The progress table, and what this task owns in it.
+pub(crate) struct ProgressTable {
+    table: TableName,
+    statements: Statements,
+    identity: [Arc<str>; 3],
+    is_persistent: bool,
+    owned: HashMap<TopicPartition, Owned>,
+}
+
+/// What this owner last read or wrote.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Owned {
+    epoch: i64,
+    next: Option<i64>,
+}
+
+/// How a batch stands to what is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// It comes next.
+    Due,
+    /// It is stored already: the answer to its COMMIT was lost.
+    Stored,
+}
+
+struct Statements {
+    take_over: String,
+    confirm: String,
+    advance: String,
+    read: String,
+    store: String,
+}
+
+const IDENTITY: &str = "cluster_id, connector, sink, topic, partition";
+
+impl Statements {
+    fn new(table: &str) -> Statements {
+        // Rows are locked in one order, by everybody: an UPDATE alone promises none.
+        let lock = |columns: &str, batch: &str, condition: &str| {
+            format!(
+                "SELECT held.topic, held.partition{columns} FROM {batch} \
+                 JOIN {table} AS held ON held.cluster_id = $1 AND held.connector = $2 AND held.sink = $3 \
+                 AND held.topic = batch.topic AND held.partition = batch.partition \
+                 WHERE held.epoch = batch.epoch{condition} \
+                 ORDER BY held.topic COLLATE \"C\", held.partition FOR UPDATE OF held"
+            )
+        };
+        let own = "p.cluster_id = $1 AND p.connector = $2 AND p.sink = $3 \
+                   AND p.topic = locked.topic AND p.partition = locked.partition";
+        Statements {
+            take_over: format!(
+                "INSERT INTO {table} AS p ({IDENTITY}, epoch) \
+                 SELECT $1, $2, $3, batch.topic, batch.partition, 1 \
+                 FROM unnest($4::text[], $5::int4[]) AS batch (topic, partition) \
+                 ORDER BY batch.topic COLLATE \"C\", batch.partition \
+                 ON CONFLICT ({IDENTITY}) DO UPDATE SET epoch = p.epoch + 1, updated_at = now() \
+                 RETURNING topic, partition, next_offset, epoch"
+            ),
+            confirm: format!(
+                "UPDATE {table} AS p SET epoch = p.epoch + 1, updated_at = now() FROM ({}) AS locked \
+                 WHERE {own} RETURNING p.topic, p.partition, p.next_offset, p.epoch",
+                lock(
+                    "",
+                    "unnest($4::text[], $5::int4[], $6::int8[]) AS batch (topic, partition, epoch)",
+                    ""
+                )
+            ),
+            advance: format!(
+                "UPDATE {table} AS p SET next_offset = locked.next, updated_at = now(), \
+                 last_timestamp = coalesce('epoch'::timestamptz + locked.milliseconds * interval '1 millisecond', p.last_timestamp) \
+                 FROM ({}) AS locked WHERE {own}",
+                lock(
+                    ", batch.next, batch.milliseconds",
+                    "unnest($4::text[], $5::int4[], $6::int8[], $7::int8[], $8::int8[], $9::int8[]) \
+                     AS batch (topic, partition, epoch, expected, next, milliseconds)",
+                    " AND held.next_offset IS NOT DISTINCT FROM batch.expected"
+                )
+            ),
+            read: format!(
+                "SELECT p.topic, p.partition, p.next_offset, p.epoch FROM {table} AS p \
+                 WHERE p.cluster_id = $1 AND p.connector = $2 AND p.sink = $3 \
+                 AND (p.topic, p.partition) IN (SELECT * FROM unnest($4::text[], $5::int4[]))"
+            ),
+            store: format!(
+                "INSERT INTO {table} AS p ({IDENTITY}, epoch, next_offset) \
+                 SELECT $1, $2, $3, batch.topic, batch.partition, 1, batch.next \
+                 FROM unnest($4::text[], $5::int4[], $6::int8[]) AS batch (topic, partition, next) \
+                 ORDER BY batch.topic COLLATE \"C\", batch.partition \
+                 ON CONFLICT ({IDENTITY}) DO UPDATE SET epoch = p.epoch + 1, updated_at = now(), \
+                 next_offset = excluded.next_offset RETURNING topic, partition, next_offset, epoch"
+            ),
+        }
+    }
+}
+
+impl ProgressTable {
+    /// `identity` is the Kafka cluster, the connector and the sink.
+    pub(crate) fn new(
+        table: TableName,
+        identity: [Arc<str>; 3],
+        is_persistent: bool,
+    ) -> ProgressTable {
+        ProgressTable {
+            statements: Statements::new(&table.quoted()),
+            table,
+            identity,
+            is_persistent,
+            owned: HashMap::new(),
+        }
+    }
+
+    pub(crate) fn table(&self) -> &TableName {
+        &self.table
+    }
+
+    /// Makes the table if it is missing. Two tasks that start at once would both find it missing and collide in the
+    /// catalog, so they take turns. Looking first lets a role without CREATE use a table that is there.
+    pub(crate) async fn create(&self, connection: &mut PgConnection) -> Result<(), WriteError> {
+        let table = self.table.quoted();
+        let exists = query("SELECT pg_catalog.to_regclass($1) IS NOT NULL")
+            .persistent(false)
+            .bind(&table)
+            .fetch_one(&mut *connection)
+            .await?;
+        if exists.try_get(0)? {
+            return Ok(());
+        }
+        let statement = format!(
+            "BEGIN; \
+             SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtext({})); \
+             CREATE TABLE IF NOT EXISTS {table} (\
+             cluster_id text NOT NULL, connector text NOT NULL, sink text NOT NULL, \
+             topic text NOT NULL, partition int4 NOT NULL, \
+             next_offset int8, epoch int8 NOT NULL, topic_id text, last_timestamp timestamptz, \
+             updated_at timestamptz NOT NULL DEFAULT now(), \
+             PRIMARY KEY ({IDENTITY})) WITH (fillfactor = 50); \
+             COMMIT",
+            quote_literal(&table)
+        );
+        let made = connection.execute(statement.as_str()).await;
+        if let Err(error) = made {
+            // The error of interest is the first; a broken connection is found by whoever uses it next.
+            let _ = connection.execute("ROLLBACK").await;
+            return Err(WriteError::from(error).at(&self.table.to_string()));
+        }
+        Ok(())
+    }
+
+    /// Takes the partitions over, and tells where each goes on.
+    pub(crate) async fn take_over(
+        &mut self,
+        connection: &mut PgConnection,
+        partitions: &[TopicPartition],
+    ) -> Result<Vec<Resume>, WriteError> {
+        let (topics, numbers) = names(partitions.iter());
+        let [cluster, connector, sink] = &self.identity;
+        let rows = query(&self.statements.take_over)
+            .persistent(self.is_persistent)
+            .bind(&**cluster)
+            .bind(&**connector)
+            .bind(&**sink)
+            .bind(topics)
+            .bind(numbers)
+            .fetch_all(connection)
+            .await?;
+        self.owned = owned(&rows)?;
+        Ok(partitions
+            .iter()
+            .map(
+                |partition| match self.owned.get(partition).and_then(|owned| owned.next) {
+                    Some(next) => Resume::At(next),
+                    None => Resume::NoProgress,
+                },
+            )
+            .collect())
+    }
+
+    /// After a new connection: waits for what the old one may still have under way, and reads how it ended.
+    pub(crate) async fn confirm(
+        &mut self,
+        connection: &mut PgConnection,
+    ) -> Result<(), WriteError> {
+        if self.owned.is_empty() {
+            return Ok(());
+        }
+        let mut partitions: Vec<_> = self.owned.keys().cloned().collect();
+        partitions.sort();
+        let (topics, numbers) = names(partitions.iter());
+        let epochs: Vec<i64> = partitions
+            .iter()
+            .filter_map(|partition| self.owned.get(partition).map(|owned| owned.epoch))
+            .collect();
+        let [cluster, connector, sink] = &self.identity;
+        let rows = query(&self.statements.confirm)
+            .persistent(self.is_persistent)
+            .bind(&**cluster)
+            .bind(&**connector)
+            .bind(&**sink)
+            .bind(topics)
+            .bind(numbers)
+            .bind(epochs)
+            .fetch_all(connection)
+            .await?;
+        let confirmed = owned(&rows)?;
+        // What was raised is owned on in either case; what was not belongs to somebody else.
+        let is_complete = confirmed.len() == self.owned.len();
+        self.owned = confirmed;
+        match is_complete {
+            true => Ok(()),
+            false => Err(superseded(
+                "another task has taken partitions over while the connection was lost",
+            )),
+        }
+    }
+
+    /// Whether the batch comes next, was stored already, or is somebody else's business.
+    pub(crate) fn standing(&self, progress: &[Progress]) -> Result<Standing, WriteError> {
+        let (mut due, mut stored) = (0, 0);
+        for moved in progress {
+            let owned = self.owned.get(&moved.partition).ok_or_else(|| {
+                superseded(&format!("{} was not resumed by this task", moved.partition))
+            })?;
+            let is_stored = owned.next == Some(moved.next) && moved.next != moved.expected;
+            // Without stored progress, the engine's first position counts.
+            let is_due = owned.next.is_none_or(|next| next == moved.expected);
+            if !is_stored && !is_due {
+                let found = owned.next.map_or("none".into(), |next| next.to_string());
+                return Err(superseded(&format!(
+                    "{} is at offset {found} in `{}`, and the batch begins at {}",
+                    moved.partition, self.table, moved.expected
+                )));
+            }
+            stored += usize::from(is_stored);
+            due += usize::from(!is_stored && moved.next != moved.expected);
+        }
+        match (stored, due) {
+            (0, _) => Ok(Standing::Due),
+            (_, 0) => Ok(Standing::Stored),
+            _ => Err(superseded(
+                "a part of the batch's partitions has moved already",
+            )),
+        }
+    }
+
+    /// The compare-and-set that a transaction begins with.
+    pub(crate) async fn advance(
+        &self,
+        connection: &mut PgConnection,
+        progress: &[Progress],
+    ) -> Result<(), WriteError> {
+        let (topics, numbers) = names(progress.iter().map(|moved| &moved.partition));
+        let owned = |moved: &Progress| self.owned.get(&moved.partition);
+        let epochs: Vec<i64> = progress
+            .iter()
+            .map(|moved| owned(moved).map_or(0, |owned| owned.epoch))
+            .collect();
+        let expected: Vec<Option<i64>> = progress
+            .iter()
+            .map(|moved| owned(moved).and_then(|owned| owned.next))
+            .collect();
+        let next: Vec<i64> = progress.iter().map(|moved| moved.next).collect();
+        let timestamps: Vec<Option<i64>> = progress
+            .iter()
+            .map(|moved| moved.last_timestamp_ms)
+            .collect();
+        let [cluster, connector, sink] = &self.identity;
+        let touched = query(&self.statements.advance)
+            .persistent(self.is_persistent)
+            .bind(&**cluster)
+            .bind(&**connector)
+            .bind(&**sink)
+            .bind(topics)
+            .bind(numbers)
+            .bind(epochs)
+            .bind(expected)
+            .bind(next)
+            .bind(timestamps)
+            .execute(connection)
+            .await?
+            .rows_affected();
+        match touched == progress.len() as u64 {
+            true => Ok(()),
+            false => Err(superseded(&format!(
+                "{touched} of {} partitions are as this task left them in `{}`: another task has taken over",
+                progress.len(),
+                self.table
+            ))),
+        }
+    }
+
+    /// The batch's transaction is committed.
+    pub(crate) fn moved(&mut self, progress: &[Progress]) {
+        for moved in progress {
+            if let Some(owned) = self.owned.get_mut(&moved.partition) {
+                owned.next = Some(moved.next);
+            }
+        }
+    }
+
+    /// What is stored, without taking anything over.
+    pub(crate) async fn read(
+        &self,
+        connection: &mut PgConnection,
+        partitions: &[TopicPartition],
+    ) -> Result<Vec<Option<i64>>, WriteError> {
+        let (topics, numbers) = names(partitions.iter());
+        let [cluster, connector, sink] = &self.identity;
+        let rows = query(&self.statements.read)
+            .persistent(false)
+            .bind(&**cluster)
+            .bind(&**connector)
+            .bind(&**sink)
+            .bind(topics)
+            .bind(numbers)
+            .fetch_all(connection)
+            .await?;
+        let stored = owned(&rows)?;
+        Ok(partitions
+            .iter()
+            .map(|partition| stored.get(partition).and_then(|owned| owned.next))
+            .collect())
+    }
+
+    /// Sets what is stored, and takes it away from whoever owns it.
+    pub(crate) async fn store(
+        &mut self,
+        connection: &mut PgConnection,
+        positions: &[(TopicPartition, i64)],
+    ) -> Result<(), WriteError> {
+        let (topics, numbers) = names(positions.iter().map(|(partition, _)| partition));
+        let offsets: Vec<i64> = positions.iter().map(|(_, offset)| *offset).collect();
+        let [cluster, connector, sink] = &self.identity;
+        query(&self.statements.store)
+            .persistent(false)
+            .bind(&**cluster)
+            .bind(&**connector)
+            .bind(&**sink)
+            .bind(topics)
+            .bind(numbers)
+            .bind(offsets)
+            .execute(connection)
+            .await?;
+        Ok(())
+    }
+}
+
+fn superseded(message: &str) -> WriteError {
+    WriteError::Decided(Failure::Superseded(Cause::new(message)))
+}
+
+fn names<'a>(partitions: impl Iterator<Item = &'a TopicPartition>) -> (Vec<&'a str>, Vec<i32>) {
+    partitions
+        .map(|partition| (&*partition.topic, partition.partition))
+        .unzip()
+}
+
+fn owned(rows: &[sqlx::postgres::PgRow]) -> Result<HashMap<TopicPartition, Owned>, sqlx::Error> {
+    rows.iter()
+        .map(|row| {
+            let topic: &str = row.try_get("topic")?;
+            let partition = TopicPartition {
+                topic: topic.into(),
+                partition: row.try_get("partition")?,
+            };
+            let owned = Owned {
+                epoch: row.try_get("epoch")?,
+                next: row.try_get("next_offset")?,
+            };
+            Ok((partition, owned))
+        })
+        .collect()
+}

@@ -1,0 +1,194 @@
+//! What an error of the database leads to: one table from SQLSTATE to meaning, and nothing decided elsewhere.
+//!
+//! SQLSTATEs: <https://www.postgresql.org/docs/current/errcodes-appendix.html>
+
+use connect_api::Cause;
+use sqlx::postgres::PgDatabaseError;
+
+/// What an error means for the batch at hand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Meaning {
+    /// The database is away, busy or on its way to another host: the same write may succeed later.
+    Outage,
+    /// The same, but only once for a batch: the second time the batch is too large.
+    TooMuchIfRepeated,
+    /// Some record of the batch cannot be written.
+    Refused,
+    /// The row that a foreign key names is not there, and may still come.
+    MissingParent,
+    /// The table changed under a prepared statement, or away from what was read of it.
+    CatalogChanged,
+    /// A privilege is missing.
+    Privilege,
+    /// A person must act.
+    Fatal,
+}
+
+/// From an SQLSTATE or its first characters to the meaning; the longest match counts.
+const MEANINGS: [(&str, Meaning); 44] = [
+    ("08", Meaning::Outage),            // connection exceptions
+    ("08P01", Meaning::Fatal),          // protocol violation: one of us is wrong
+    ("0A000", Meaning::CatalogChanged), // cached plan must not change result type
+    ("22", Meaning::Refused),           // data exceptions
+    ("22P04", Meaning::CatalogChanged), // bad COPY file format: a column's type is not what it was
+    ("22P03", Meaning::CatalogChanged), // invalid binary representation, likewise
+    ("23", Meaning::Refused),           // integrity constraints
+    ("23503", Meaning::MissingParent),
+    ("25001", Meaning::Outage),
+    ("25006", Meaning::Outage), // read only: a standby after a failover
+    ("25P02", Meaning::Outage), // in failed transaction
+    ("25P03", Meaning::Outage), // idle in transaction session timeout
+    ("25P04", Meaning::Outage), // transaction timeout
+    ("40001", Meaning::Outage), // serialization failure
+    ("40003", Meaning::Outage), // statement completion unknown
+    ("40P01", Meaning::Outage), // deadlock
+    ("40", Meaning::Refused),   // 40002: integrity violation at commit
+    ("42501", Meaning::Privilege),
+    ("42703", Meaning::CatalogChanged), // undefined column
+    ("42P01", Meaning::CatalogChanged), // undefined table
+    ("42704", Meaning::CatalogChanged), // undefined object: a type was made anew
+    ("42804", Meaning::CatalogChanged), // datatype mismatch
+    ("42P10", Meaning::CatalogChanged), // no unique index for ON CONFLICT
+    ("42P18", Meaning::CatalogChanged), // indeterminate type
+    ("428C9", Meaning::CatalogChanged), // generated column
+    ("26000", Meaning::CatalogChanged), // prepared statement does not exist
+    ("42", Meaning::Fatal),
+    ("44000", Meaning::Refused), // WITH CHECK OPTION
+    ("53", Meaning::Outage),     // insufficient resources
+    ("53000", Meaning::Outage),
+    ("53100", Meaning::Outage), // disk full: wait until somebody makes room
+    ("53200", Meaning::TooMuchIfRepeated), // out of memory
+    ("53300", Meaning::Outage), // too many connections
+    ("54", Meaning::Refused),   // program limits, such as an index row that is too large
+    ("55P03", Meaning::Outage), // lock not available
+    ("55006", Meaning::Outage), // object in use
+    ("57014", Meaning::TooMuchIfRepeated), // query canceled: our statement_timeout, or a person
+    ("57P01", Meaning::Outage), // admin shutdown
+    ("57P02", Meaning::Outage), // crash shutdown
+    ("57P03", Meaning::Outage), // cannot connect now
+    ("57P05", Meaning::Outage), // idle session timeout
+    ("58", Meaning::Outage),    // system error: I/O
+    ("P0001", Meaning::Refused), // raise exception, by a trigger
+    ("P0", Meaning::Refused),   // no data found, too many rows, assertion: by a trigger
+];
+
+/// What this SQLSTATE means. What is not listed is `Fatal`: a dead letter for a fault of the database would be a loss.
+pub(crate) fn meaning(code: &str) -> Meaning {
+    MEANINGS
+        .iter()
+        .filter(|(prefix, _)| code.starts_with(prefix))
+        .max_by_key(|(prefix, _)| prefix.len())
+        .map_or(Meaning::Fatal, |(_, meaning)| *meaning)
+}
+
+/// What to do about an error that waits or stops, where that is known.
+fn help(code: &str) -> Option<&'static str> {
+    Some(match code {
+        "25006" => {
+            "the server is read-only: a standby, or a failover is under way; the connection is made anew until it can write"
+        }
+        "28P01" | "28000" => "check `user` and `password`, and the server's pg_hba.conf",
+        "3D000" => "create the database, or correct `database` or the URL",
+        "53100" => "make room on the database's disk; nothing is lost meanwhile",
+        "53300" => "raise max_connections, lower `tasks`, or put a pooler in between",
+        "55P03" => "another session holds a lock on these rows or the table",
+        _ => return None,
+    })
+}
+
+/// The error in words that may be logged: its primary message, never its DETAIL (which repeats row values), and of data
+/// exceptions nothing that stands in quotes (`invalid input syntax for type date: "…"` quotes the value).
+pub(crate) fn cause(error: &PgDatabaseError, table: Option<&str>) -> Cause {
+    let code = error.code();
+    let quotes_values = code.starts_with("22") || code.starts_with("P0");
+    let mut message = match quotes_values {
+        true => without_quoted(error.message()),
+        false => error.message().to_owned(),
+    };
+    if let Some(table) = table
+        && !message.contains(table)
+    {
+        message.push_str(&format!(", in table {table}"));
+    }
+    for (word, name) in [
+        ("column", error.column()),
+        ("constraint", error.constraint()),
+    ] {
+        if let Some(name) = name.filter(|name| !message.contains(name)) {
+            message.push_str(&format!(", {word} {name}"));
+        }
+    }
+    let cause = Cause::new(message).with_code(code);
+    match help(code) {
+        Some(help) => cause.with_help(help),
+        None => cause,
+    }
+}
+
+/// The text with everything between double quotes replaced by `…`.
+fn without_quoted(text: &str) -> String {
+    let mut parts = text.split('"');
+    let mut safe = parts.next().unwrap_or_default().to_owned();
+    for (place, part) in parts.enumerate() {
+        match place % 2 {
+            0 => safe.push('…'),
+            _ => safe.push_str(part),
+        }
+    }
+    safe
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn meanings() {
+        let cases = [
+            ("40001", Meaning::Outage),
+            ("40P01", Meaning::Outage),
+            ("55P03", Meaning::Outage),
+            ("57P01", Meaning::Outage),
+            ("57P03", Meaning::Outage),
+            ("08006", Meaning::Outage),
+            ("53300", Meaning::Outage),
+            ("53100", Meaning::Outage),
+            ("25006", Meaning::Outage),
+            ("57014", Meaning::TooMuchIfRepeated),
+            ("53200", Meaning::TooMuchIfRepeated),
+            ("22003", Meaning::Refused),
+            ("23505", Meaning::Refused),
+            ("23514", Meaning::Refused),
+            ("44000", Meaning::Refused),
+            ("54000", Meaning::Refused),
+            ("P0001", Meaning::Refused),
+            ("23503", Meaning::MissingParent),
+            ("0A000", Meaning::CatalogChanged),
+            ("42P01", Meaning::CatalogChanged),
+            ("42501", Meaning::Privilege),
+            ("42601", Meaning::Fatal),
+            ("28P01", Meaning::Fatal),
+            ("3D000", Meaning::Fatal),
+            ("XX000", Meaning::Fatal),
+        ];
+        for (code, expected) in cases {
+            assert_eq!(meaning(code), expected, "{code}");
+        }
+    }
+
+    #[test]
+    fn values_in_quotes_are_left_out() {
+        let cases = [
+            (
+                "invalid input syntax for type date: \"secret\"",
+                "invalid input syntax for type date: …",
+            ),
+            ("value \"1\" and \"2\" clash", "value … and … clash"),
+            ("no quotes", "no quotes"),
+            ("open \"quote", "open …"),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(without_quoted(text), expected);
+        }
+    }
+}

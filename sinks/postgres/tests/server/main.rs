@@ -1,0 +1,10 @@
+//! Tests on a real PostgreSQL, whose superuser URL is in `CONNECT_TEST_POSTGRES`.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic
+)]
+
+mod support;
+mod writing;
