@@ -9,6 +9,7 @@ mod contracts;
 mod decode;
 mod encode;
 mod looks_like;
+mod place;
 mod registry;
 mod rejection;
 mod schema;

@@ -8,6 +8,7 @@ use serde_json::Value as Json;
 use super::CompiledSchema;
 use super::folder::{percent_decoded, without_fragment};
 use super::places::unescape;
+use crate::place::{push_index, push_member};
 use crate::rejection::{Rejection, Stage, shown};
 
 /// Characters of a found value, of a pattern or of a list that a message shows.
@@ -59,6 +60,21 @@ pub(super) fn rejection(
     }
 }
 
+/// For a value whose every possible reason would be too much work to collect.
+pub(super) fn without_reason(schema: &CompiledSchema, value: ValueRef<'_>) -> Rejection {
+    let found = describe_found(value);
+    let expected =
+        "what the schema allows (too many possibilities to say where it differs)".to_owned();
+    Rejection {
+        stage: Stage::Contract,
+        message: format!("at $ found {found}, expected {expected}"),
+        at: Some("$".to_owned()),
+        found: Some(found),
+        expected: Some(expected),
+        contract: Some(schema.name.clone()),
+    }
+}
+
 /// Of the branches of `anyOf` and `oneOf` the error that lies deepest: the branch that was most probably meant.
 fn most_telling<'e, 'i>(error: &'e ValidationError<'i>) -> &'e ValidationError<'i>
 where
@@ -85,11 +101,11 @@ fn locate<'a>(root: ValueRef<'a>, pointer: &str) -> (String, Option<ValueRef<'a>
     let mut at = String::from("$");
     let mut place = Some(root);
     for token in pointer.split('/').skip(1).map(unescape) {
-        let index = token.parse::<i64>().ok();
+        let index = token.parse::<usize>().ok();
         match (place.map(ValueRef::kind), index) {
             (Some(Kind::Array(_)), Some(index)) => {
-                at.push_str(&format!("[{index}]"));
-                place = place.and_then(|place| place.at(index));
+                push_index(&mut at, index);
+                place = place.and_then(|place| place.at(index as i64));
             }
             _ => {
                 push_member(&mut at, &token);
@@ -98,18 +114,6 @@ fn locate<'a>(root: ValueRef<'a>, pointer: &str) -> (String, Option<ValueRef<'a>
         }
     }
     (at, place)
-}
-
-fn push_member(at: &mut String, name: &str) {
-    let plain = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
-        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-    if plain {
-        at.push('.');
-        at.push_str(name);
-    } else {
-        let escaped = name.replace('\\', "\\\\").replace('\'', "\\'");
-        at.push_str(&format!("['{escaped}']"));
-    }
 }
 
 /// A found value in a few words: scalars as JSON, cut; of arrays and objects only the size.

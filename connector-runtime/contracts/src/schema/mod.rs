@@ -1,10 +1,13 @@
 //! JSON Schemas: compiled once, asked for every record.
 
 mod document;
+mod effort;
 mod explain;
 mod folder;
 mod places;
 mod tape;
+#[cfg(test)]
+mod tests;
 mod view;
 
 use std::path::Path;
@@ -16,6 +19,7 @@ use jsonschema::{PatternOptions, ReferencingError, ValidationError};
 use crate::rejection::Rejection;
 pub(crate) use document::Document;
 pub use document::SchemaProblem;
+use effort::Choices;
 pub(crate) use folder::{Documents, Library, id_of, resolve};
 use tape::{Tape, TapeNode};
 
@@ -28,6 +32,7 @@ pub struct CompiledSchema {
     uri: String,
     /// Every document that takes part.
     documents: Documents,
+    choices: Choices,
 }
 
 impl CompiledSchema {
@@ -91,6 +96,7 @@ impl CompiledSchema {
         let documents = library.documents();
         match built {
             Ok(validator) => Ok(CompiledSchema {
+                choices: Choices::of(&documents, &uri),
                 validator,
                 name,
                 uri,
@@ -111,6 +117,9 @@ impl CompiledSchema {
     pub fn validate(&self, value: ValueRef<'_>) -> Result<(), Rejection> {
         if self.validator.is_valid(TapeNode::Value(value)) {
             return Ok(());
+        }
+        if !self.choices.are_few_for(value) {
+            return Err(explain::without_reason(self, value));
         }
         match self.validator.validate(TapeNode::Value(value)) {
             Ok(()) => Ok(()),

@@ -1,0 +1,497 @@
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic
+)]
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use connect_api::{Contract, JsonLimits, PathStep, Presence, Value};
+
+use super::tape::{Tape, TapeNode};
+use super::{CompiledSchema, SchemaProblem};
+use crate::rejection::Rejection;
+
+/// A folder of schemas that is gone after the test.
+struct Folder(tempfile::TempDir);
+
+impl Folder {
+    fn new(files: &[(&str, &str)]) -> Folder {
+        let folder = Folder(tempfile::tempdir().unwrap());
+        for (name, text) in files {
+            folder.write(name, text);
+        }
+        folder
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().canonicalize().unwrap().join(name)
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        let path = self.path(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+
+    fn compile(&self, name: &str) -> Result<CompiledSchema, SchemaProblem> {
+        CompiledSchema::of_file(&self.path(name))
+    }
+
+    /// The problem as `file:line:column: message`, the temporary folder left out.
+    fn problem(&self, name: &str) -> String {
+        let problem = self.compile(name).expect_err("a problem");
+        let folder = self.path("").display().to_string();
+        problem.to_string().replace(&folder, "")
+    }
+}
+
+fn compile(schema: &str) -> CompiledSchema {
+    Folder::new(&[("schema.json", schema)])
+        .compile("schema.json")
+        .expect("a valid schema")
+}
+
+fn value(json: &str) -> Value {
+    Value::parse_json(json.as_bytes().to_vec().into(), JsonLimits::default()).expect("JSON")
+}
+
+fn rejection(schema: &str, json: &str) -> Option<Rejection> {
+    compile(schema).validate(value(json).root()).err()
+}
+
+fn check(schema: &str, json: &str, expected: &str) {
+    let message = rejection(schema, json).map_or("valid".to_owned(), |rejection| rejection.message);
+    assert_eq!(message, expected, "{schema} on {json}");
+}
+
+#[test]
+fn the_tape_keeps_the_validator_s_contract() {
+    let document = jsonschema::json::conformance::document();
+    let value = Value::from(&document);
+    jsonschema::json::conformance::assert_conformance::<Tape>(&TapeNode::Value(value.root()));
+    let parsed = self::value(&document.to_string());
+    jsonschema::json::conformance::assert_conformance::<Tape>(&TapeNode::Value(parsed.root()));
+}
+
+#[test]
+fn messages_name_the_place_what_was_found_and_what_was_expected() {
+    let sale = r##"{"type":"object","required":["id","total"],"additionalProperties":false,"properties":{
+        "id":{"type":"string","pattern":"^[A-Z]{2}[0-9]+$","maxLength":8},
+        "total":{"type":"number","exclusiveMinimum":0,"multipleOf":0.01},
+        "currency":{"enum":["EUR","USD"]},
+        "at":{"type":"string","format":"date-time"},
+        "items":{"type":"array","minItems":1,"maxItems":3,"items":{"$ref":"#/$defs/item"}},
+        "odd name":{"type":["string","null"]}},
+        "$defs":{"item":{"type":"object","required":["quantity"],"properties":{"quantity":{"type":"integer","minimum":1}}}}}"##;
+    let cases = [
+        (r#"{"id":"AB1","total":1.25}"#, "valid"),
+        (
+            r#"{"id":"AB1","total":1e2,"items":[{"quantity":1.0}]}"#,
+            "valid",
+        ),
+        (
+            r#"{"id":"AB1","total":1,"items":[{"quantity":1},{"quantity":1},{"quantity":-1}]}"#,
+            "at $.items[2].quantity found -1, expected an integer ≥ 1 (minimum)",
+        ),
+        (
+            r#"{"id":"AB1"}"#,
+            "at $.total found nothing, expected a number (required)",
+        ),
+        (
+            r#"{"id":"AB1","total":1,"items":[{}]}"#,
+            "at $.items[0].quantity found nothing, expected an integer (required)",
+        ),
+        (
+            r#"{"id":7,"total":1}"#,
+            "at $.id found 7, expected a string (type)",
+        ),
+        (
+            r#"{"id":"AB1","total":"1"}"#,
+            "at $.total found \"1\", expected a number (type)",
+        ),
+        (
+            r#"{"id":"AB1","total":1,"odd name":true}"#,
+            "at $['odd name'] found true, expected null or a string (type)",
+        ),
+        (
+            r#"{"id":"ab1","total":1}"#,
+            "at $.id found \"ab1\", expected text that matches ^[A-Z]{2}[0-9]+$ (pattern)",
+        ),
+        (
+            r#"{"id":"AB1234567","total":1}"#,
+            "at $.id found \"AB1234567\", expected at most 8 characters (maxLength)",
+        ),
+        (
+            r#"{"id":"AB1","total":0}"#,
+            "at $.total found 0, expected a number > 0 (exclusiveMinimum)",
+        ),
+        (
+            r#"{"id":"AB1","total":0.125}"#,
+            "at $.total found 0.125, expected a multiple of 0.01 (multipleOf)",
+        ),
+        (
+            r#"{"id":"AB1","total":1,"currency":"CHF"}"#,
+            "at $.currency found \"CHF\", expected one of \"EUR\", \"USD\" (enum)",
+        ),
+        (
+            r#"{"id":"AB1","total":1,"at":"yesterday"}"#,
+            "at $.at found \"yesterday\", expected text of the format date-time (format)",
+        ),
+        (
+            r#"{"id":"AB1","total":1,"items":[]}"#,
+            "at $.items found an array of 0 elements, expected at least 1 element (minItems)",
+        ),
+        (
+            r#"{"id":"AB1","total":1,"colour":"red"}"#,
+            "at $.colour found \"red\", expected no such member (additionalProperties)",
+        ),
+        (
+            "[1]",
+            "at $ found an array of 1 element, expected an object (type)",
+        ),
+        (
+            "{\"id\":\"\\u001b[m\\u202eevil\",\"total\":1}",
+            "at $.id found \"\\u{1b}[m\\u{202e}evil\", expected text that matches ^[A-Z]{2}[0-9]+$ (pattern)",
+        ),
+    ];
+    for (json, expected) in cases {
+        check(sale, json, expected);
+    }
+}
+
+#[test]
+fn a_rejection_carries_its_parts() {
+    let rejection = rejection(
+        r#"{"properties":{"a":{"items":{"maximum":5}}}}"#,
+        r#"{"a":[1,2,9]}"#,
+    )
+    .expect("rejected");
+    assert_eq!(rejection.at.as_deref(), Some("$.a[2]"));
+    assert_eq!(rejection.found.as_deref(), Some("9"));
+    assert_eq!(
+        rejection.expected.as_deref(),
+        Some("a number ≤ 5 (maximum)")
+    );
+    assert!(
+        rejection
+            .contract
+            .expect("a contract")
+            .ends_with("schema.json")
+    );
+}
+
+#[test]
+fn a_branch_that_was_meant_is_named() {
+    let schema =
+        r#"{"oneOf":[{"type":"string"},{"type":"object","properties":{"n":{"type":"integer"}}}]}"#;
+    check(
+        schema,
+        r#"{"n":"x"}"#,
+        "at $.n found \"x\", expected an integer (type)",
+    );
+    check(
+        schema,
+        "7",
+        "at $ found 7, expected one of 2 schemas to fit (oneOf)",
+    );
+}
+
+#[test]
+fn a_message_is_one_short_line() {
+    let long = format!(
+        "\"{}\n{}\"",
+        "x".repeat(50).replace('\n', ""),
+        "y".repeat(100_000)
+    )
+    .replace('\n', "\\n");
+    let message = rejection(r#"{"type":"string","maxLength":3}"#, &long)
+        .expect("rejected")
+        .message;
+    assert!(
+        message.chars().count() < 150 && !message.contains('\n'),
+        "{message}"
+    );
+}
+
+#[test]
+fn numbers_keep_their_digits() {
+    let integer = r#"{"type":"integer"}"#;
+    let cases = [
+        ("1", true),
+        ("1.0", true),
+        ("1.5", false),
+        ("1.5e1", true),
+        ("1.55e1", false),
+        ("-0.0", true),
+        ("12345678901234567890123", true),
+        ("12345678901234567890123.5", false),
+        ("100e-2", true),
+        ("101e-2", false),
+        ("1e400", true),
+        ("1e-400", false),
+        ("0e-400", true),
+        ("1e99999999999999999999", true),
+        ("1e-99999999999999999999", false),
+    ];
+    for (number, expected) in cases {
+        assert_eq!(rejection(integer, number).is_none(), expected, "{number}");
+    }
+    let beyond = r#"{"type":"integer","maximum":9007199254740993}"#;
+    assert!(rejection(beyond, "9007199254740993").is_none());
+    assert!(rejection(beyond, "9007199254740994").is_some());
+    assert!(rejection(r#"{"maximum":5}"#, "1e999").is_some());
+    assert!(rejection(r#"{"const":1}"#, "1.0").is_none());
+    assert!(rejection(r#"{"enum":[{"a":[1,2]}]}"#, r#"{"a":[1.0,2]}"#).is_none());
+    assert!(rejection(r#"{"enum":[{"a":[1,2]}]}"#, r#"{"a":[1,2,3]}"#).is_some());
+    assert!(rejection(r#"{"uniqueItems":true}"#, "[1,1.0]").is_some());
+}
+
+#[test]
+fn drafts_differ_where_they_should() {
+    let draft4 = r#"{"$schema":"http://json-schema.org/draft-04/schema#","type":"integer"}"#;
+    assert!(rejection(draft4, "1.0").is_some());
+    let draft7 = r#"{"$schema":"http://json-schema.org/draft-07/schema#","items":[{"type":"string"}],"additionalItems":false}"#;
+    assert!(rejection(draft7, r#"["a"]"#).is_none());
+    assert!(rejection(draft7, r#"["a","b"]"#).is_some());
+    let draft2020 = r#"{"$schema":"https://json-schema.org/draft/2020-12/schema","prefixItems":[{"type":"string"}],"items":false,"unevaluatedProperties":false,"properties":{"a":true}}"#;
+    assert!(rejection(draft2020, r#"["a","b"]"#).is_some());
+    assert!(rejection(draft2020, r#"{"b":1}"#).is_some());
+    assert!(rejection(r#"{"propertyNames":{"pattern":"^[a-z]+$"}}"#, r#"{"A":1}"#).is_some());
+}
+
+#[test]
+fn a_broken_schema_is_named_with_its_place() {
+    let cases = [
+        ("{\n  \"type\": \"objekt\"\n}", "schema.json:2:11: "),
+        (
+            "{\n  \"properties\": {\n    \"a\": { \"minimum\": \"1\" }\n  }\n}",
+            "schema.json:3:23: ",
+        ),
+        (
+            "{\n  \"type\": \"object\",\n}",
+            "schema.json:3:1: this is not JSON: ",
+        ),
+        (
+            "{\"a\":1,\"a\":2}",
+            "schema.json:1:14: this is not JSON: key \"a\" twice in one object",
+        ),
+        (
+            "[1]",
+            "schema.json:1:1: a JSON Schema is an object, and this is an array",
+        ),
+        (
+            "{\n  \"properties\": {\n    \"a\": { \"pattern\": \"(?=x)y\" }\n  }\n}",
+            "schema.json:3:23: this regular expression is not taken: \"(?=x)y\"",
+        ),
+        (
+            "{\"properties\":{\"a\":{\"$ref\":\"#/$defs/none\"}}}",
+            "schema.json:1:28: this `$ref` leads nowhere: Pointer '/$defs/none' does not exist",
+        ),
+    ];
+    for (text, expected) in cases {
+        let problem = Folder::new(&[("schema.json", text)]).problem("schema.json");
+        assert!(problem.starts_with(expected), "{problem}\n  for {text}");
+    }
+    let missing = Folder::new(&[]).problem("none.json");
+    assert_eq!(missing, "none.json:1:1: there is no such file");
+}
+
+#[test]
+fn a_reference_stays_inside_the_folder_of_schemas() {
+    let folder = Folder::new(&[
+        ("outside.json", r#"{"type":"string"}"#),
+        (
+            "schemas/common/id.json",
+            r#"{"type":"string","maxLength":3}"#,
+        ),
+        (
+            "schemas/sale/ok.json",
+            r#"{"properties":{"id":{"$ref":"../common/id.json"}}}"#,
+        ),
+        (
+            "schemas/sale/escape.json",
+            r#"{"$ref":"../../outside.json"}"#,
+        ),
+        (
+            "schemas/sale/absolute.json",
+            r#"{"$ref":"file:///etc/passwd"}"#,
+        ),
+        (
+            "schemas/sale/encoded.json",
+            r#"{"$ref":"%2e%2e/%2e%2e/outside.json"}"#,
+        ),
+        (
+            "schemas/sale/network.json",
+            r#"{"$ref":"http://127.0.0.1:1/schema.json"}"#,
+        ),
+        ("schemas/sale/missing.json", "{\n \"$ref\": \"none.json\"}"),
+        ("schemas/sale/uses_broken.json", r#"{"$ref":"broken.json"}"#),
+        ("schemas/sale/broken.json", "{\n\"type\": }"),
+        (
+            "schemas/sale/by_id.json",
+            r#"{"$id":"https://example.com/sale.json","$ref":"id.json"}"#,
+        ),
+        (
+            "schemas/sale/named.json",
+            r#"{"$id":"https://example.com/id.json","type":"string"}"#,
+        ),
+    ]);
+    let accepted = folder.compile("schemas/sale/ok.json").expect("inside");
+    assert!(accepted.validate(value(r#"{"id":"abc"}"#).root()).is_ok());
+    let rejection = accepted
+        .validate(value(r#"{"id":"abcd"}"#).root())
+        .expect_err("too long");
+    assert_eq!(
+        rejection.message,
+        "at $.id found \"abcd\", expected at most 3 characters (maxLength)"
+    );
+    let named = folder
+        .compile("schemas/sale/by_id.json")
+        .expect("found by its $id");
+    assert!(named.validate(value("1").root()).is_err());
+    for outside in ["escape", "absolute", "encoded"] {
+        let problem = folder.problem(&format!("schemas/sale/{outside}.json"));
+        assert!(
+            problem.starts_with(&format!(
+                "schemas/sale/{outside}.json:1:9: `$ref` to file://"
+            )) && problem.contains("it leads out of"),
+            "{problem}"
+        );
+    }
+    let problem = folder.problem("schemas/sale/network.json");
+    assert!(
+        problem.contains("schemas are not fetched from the network"),
+        "{problem}"
+    );
+    let problem = folder.problem("schemas/sale/missing.json");
+    assert!(
+        problem.starts_with("schemas/sale/missing.json:2:10:")
+            && problem.contains("there is no file"),
+        "{problem}"
+    );
+    let problem = folder.problem("schemas/sale/uses_broken.json");
+    assert!(
+        problem.starts_with("schemas/sale/broken.json:2:9: this is not JSON"),
+        "{problem}"
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_does_not_lead_out() {
+    let folder = Folder::new(&[
+        ("secret.json", r#"{"type":"string"}"#),
+        ("schemas/sale.json", r#"{"$ref":"link.json"}"#),
+    ]);
+    std::os::unix::fs::symlink(folder.path("secret.json"), folder.path("schemas/link.json"))
+        .unwrap();
+    let problem = folder.problem("schemas/sale.json");
+    assert!(problem.contains("it leads out of"), "{problem}");
+}
+
+#[test]
+fn hostile_patterns_and_values_take_no_time() {
+    let started = Instant::now();
+    let schema = compile(r#"{"type":"string","pattern":"^(a+)+$"}"#);
+    let text = format!("\"{}!\"", "a".repeat(200_000));
+    assert!(schema.validate(value(&text).root()).is_err());
+    // Nested as deep as the parser allows, in a schema that contains itself twice over.
+    let tree = compile(
+        r##"{"anyOf":[{"type":"object","properties":{"a":{"$ref":"#"}}},{"type":"object","additionalProperties":{"$ref":"#"}},{"const":1}]}"##,
+    );
+    let deep = format!("{}2{}", r#"{"a":"#.repeat(120), "}".repeat(120));
+    let rejection = tree.validate(value(&deep).root()).expect_err("not valid");
+    assert!(
+        rejection.message.contains("too many possibilities"),
+        "{rejection}"
+    );
+    let shallow = value(r#"{"a":{"a":2}}"#);
+    let rejection = tree.validate(shallow.root()).expect_err("not valid");
+    assert_eq!(rejection.message, "at $.a.a found 2, expected one of 3 schemas to fit (anyOf)");
+    let wide = compile(r#"{"anyOf":[{"items":{"type":"string"}},{"items":{"type":"null"}}]}"#);
+    let numbers = format!("[{}1]", "1,".repeat(500_000));
+    assert!(wide.validate(value(&numbers).root()).is_err());
+    assert!(
+        started.elapsed() < Duration::from_secs(10),
+        "{:?}",
+        started.elapsed()
+    );
+}
+
+fn steps(path: &str) -> Vec<Option<PathStep>> {
+    path.split('.')
+        .filter(|step| !step.is_empty())
+        .map(|step| match step.parse() {
+            Ok(index) => Some(PathStep::Index(index)),
+            Err(_) if step == "*" => None,
+            Err(_) => Some(PathStep::Name(step.into())),
+        })
+        .collect()
+}
+
+#[test]
+fn the_view_claims_only_what_is_certain() {
+    let folder = Folder::new(&[
+        ("schemas/money.json", r#"{"type":["number","null"]}"#),
+        (
+            "schemas/sale.json",
+            r##"{
+  "type": "object",
+  "required": ["id", "store", "items"],
+  "additionalProperties": false,
+  "properties": {
+    "id": { "type": "string" },
+    "total": { "$ref": "money.json" },
+    "store": { "allOf": [{ "$ref": "#/$defs/store" }] },
+    "items": { "type": "array", "minItems": 1, "items": { "$ref": "#/$defs/item" } },
+    "choice": { "anyOf": [{ "type": "object" }, { "type": "string" }] },
+    "free": { "type": "object", "additionalProperties": { "type": "string" } },
+    "self": { "$ref": "#" },
+    "kind": { "enum": ["a", 1] }
+  },
+  "$defs": {
+    "store": { "type": "object", "required": ["code"], "properties": { "code": { "type": "integer" } } },
+    "item": { "type": "object", "required": ["sku"], "properties": { "sku": { "type": "string" } } }
+  }
+}"##,
+        ),
+    ]);
+    let contract = folder.compile("schemas/sale.json").expect("a valid schema");
+    use Presence::{Always, Never, Sometimes, Unknown};
+    let cases: [(&str, Presence, &[&str]); 16] = [
+        ("", Always, &["object"]),
+        ("id", Always, &["string"]),
+        ("total", Sometimes, &["number", "null"]),
+        ("colour", Never, &[]),
+        ("store.code", Always, &["integer"]),
+        ("store.name", Unknown, &[]),
+        ("items", Always, &["array"]),
+        ("items.*.sku", Always, &["string"]),
+        ("items.0.sku", Always, &["string"]),
+        ("items.1.sku", Sometimes, &["string"]),
+        ("choice", Sometimes, &[]),
+        ("choice.a", Unknown, &[]),
+        ("free.any", Sometimes, &["string"]),
+        ("self.self.id", Sometimes, &["string"]),
+        ("id.deeper", Unknown, &[]),
+        ("kind", Sometimes, &["integer", "string"]),
+    ];
+    for (path, presence, types) in cases {
+        let field = contract.field(&steps(path));
+        assert_eq!(
+            (field.presence, field.types),
+            (presence, types.iter().map(|t| t.to_string()).collect()),
+            "{path}"
+        );
+    }
+    let place = contract.field(&steps("total")).place.expect("a place");
+    assert!(
+        place.file.ends_with(Path::new("schemas/money.json")) || place.line == 7,
+        "{place:?}"
+    );
+    let never = contract.field(&steps("colour")).place.expect("a place");
+    assert_eq!((never.line, never.column), (4, 27));
+}
