@@ -220,6 +220,11 @@ fn strings_are_unescaped_and_escaped_again() {
         assert_eq!(read(&printed), expected, "{printed}");
     }
     check_printed(r#""\u0041\/\u001f""#, r#""A/\u001f""#);
+    // A terminal obeys these, and JSON text is printed.
+    check_printed(
+        "\"\u{7f}\u{9b}31m°\u{2028}\"",
+        "\"\\u007f\\u009b31m°\u{2028}\"",
+    );
 }
 
 /// Several escaped strings, so that each must keep its own place in the value's text.
@@ -429,7 +434,7 @@ impl Random {
 
     fn text(&mut self) -> String {
         const CHARACTERS: [char; 14] = [
-            'a', 'b', 'z', '0', '"', '\\', '/', '\n', '\u{0}', '\u{1f}', 'é', '€', '🦀', '\u{7f}',
+            'a', 'b', 'z', '0', '"', '\\', '/', '\n', '\u{0}', '\u{1f}', 'é', '°', '€', '🦀',
         ];
         (0..self.below(6))
             .map(|_| CHARACTERS[self.below(14) as usize])

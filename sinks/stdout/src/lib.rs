@@ -1,1 +1,59 @@
-//! Not written yet.
+//! Sink `stdout`: one line of JSON a record. The model for authors: all that a sink needs is in here.
+
+use connect_api::{Batch, Cause, Failure, Result, Sink, SinkContext, SinkPlugin, ValueRef};
+use tokio::io::{AsyncWrite, AsyncWriteExt};
+
+/// The kind of sink, as `main` registers it.
+pub struct Stdout;
+
+/// Prints records as lines of JSON.
+#[derive(Clone, Debug, Default, serde::Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Prints topic, partition and offset around the value.
+    show_metadata: bool,
+}
+
+#[connect_api::async_trait]
+impl SinkPlugin for Stdout {
+    const NAME: &'static str = "stdout";
+    const ABOUT: &'static str = "prints records as lines of JSON";
+    const EXAMPLE: &'static str = "[[sinks]]\ntype = \"stdout\"\n";
+    type Config = Config;
+    type Sink = Printer<tokio::io::Stdout>;
+
+    async fn open(config: &Config, context: SinkContext) -> Result<Self::Sink> {
+        Ok(Printer(tokio::io::stdout(), config.clone(), context))
+    }
+}
+
+/// An open sink: where it prints, how, and what the engine gave it.
+pub struct Printer<Out>(Out, Config, SinkContext);
+
+#[connect_api::async_trait]
+impl<Out: AsyncWrite + Send + Unpin> Sink for Printer<Out> {
+    async fn write(&mut self, batch: &Batch<'_>) -> Result<()> {
+        let Printer(out, config, context) = self;
+        let mut lines = String::new();
+        for record in &batch.records {
+            let from = &record.origin;
+            let mut line = record.root().map_or("null".into(), ValueRef::to_json);
+            if config.show_metadata {
+                let (topic, partition, offset) = (&from.topic, from.partition, from.offset);
+                let place =
+                    format!(r#""topic":"{topic}","partition":{partition},"offset":{offset}"#);
+                line = format!(r#"{{{place},"value":{line}}}"#);
+            }
+            lines += &(line + "\n");
+        }
+        let outage = |error| Failure::Retry(Cause::new(format!("stdout: {error}")));
+        out.write_all(lines.as_bytes()).await.map_err(outage)?;
+        // Ok promises that the lines are out, not that they are in some buffer.
+        out.flush().await.map_err(outage)?;
+        context.rows_written.add(batch.records.len() as u64);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

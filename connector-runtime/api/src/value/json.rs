@@ -311,16 +311,33 @@ impl ValueRef<'_> {
     }
 }
 
+/// Escapes what JSON demands, and the controls U+007F to U+009F: JSON text is printed, and a terminal obeys them.
 fn write_string(content: &str, out: &mut Vec<u8>) {
+    // 0xc2 leads U+0080 to U+00BF.
     let plain = content
         .bytes()
-        .all(|byte| byte >= 0x20 && byte != b'"' && byte != b'\\');
+        .all(|byte| byte >= 0x20 && !matches!(byte, b'"' | b'\\' | 0x7f | 0xc2));
     if plain {
         out.push(b'"');
         out.extend_from_slice(content.as_bytes());
         out.push(b'"');
-    } else {
-        // Writing to a vector does not fail.
-        let _ = ::serde_json::to_writer(out, content);
+        return;
     }
+    out.push(b'"');
+    for character in content.chars() {
+        match character {
+            '"' => out.extend_from_slice(br#"\""#),
+            '\\' => out.extend_from_slice(br"\\"),
+            '\n' => out.extend_from_slice(br"\n"),
+            '\r' => out.extend_from_slice(br"\r"),
+            '\t' => out.extend_from_slice(br"\t"),
+            '\u{8}' => out.extend_from_slice(br"\b"),
+            '\u{c}' => out.extend_from_slice(br"\f"),
+            control if control.is_control() => {
+                out.extend_from_slice(format!("\\u{:04x}", u32::from(control)).as_bytes());
+            }
+            other => out.extend_from_slice(other.encode_utf8(&mut [0; 4]).as_bytes()),
+        }
+    }
+    out.push(b'"');
 }
