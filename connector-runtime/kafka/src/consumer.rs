@@ -23,6 +23,7 @@ use crate::consumer_context::{Pending, Shared, SinkConsumerContext, list_of};
 use crate::error::{cause, code_cause, is_rebalance};
 use crate::offsets;
 use crate::settings::ClientSettings;
+use crate::topic_pattern::TopicPattern;
 
 /// How long a seek may take altogether, and how long it rests before it asks again.
 const SEEK_WITHIN: Duration = Duration::from_secs(10);
@@ -34,7 +35,8 @@ const RANGE_AGAIN_AFTER: Duration = Duration::from_secs(1);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Subscription {
     Topics(Vec<String>),
-    /// A regular expression over whole names, without anchors; topics that come later are found too.
+    /// A regular expression (of the `regex` crate) over whole names, without anchors; topics that come later are found
+    /// too, Kafka's own (`__…`) never.
     Pattern(String),
 }
 
@@ -137,6 +139,8 @@ impl std::fmt::Debug for GroupMetadata {
 pub struct SinkConsumer {
     client: BaseConsumer<SinkConsumerContext>,
     shared: Arc<Shared>,
+    /// Topics are found by their names.
+    pattern: Option<TopicPattern>,
     /// librdkafka said that some partition is out of range, not which: ask, not before this.
     check_range_at: Option<Instant>,
 }
@@ -162,18 +166,22 @@ impl SinkConsumer {
         let client: BaseConsumer<SinkConsumerContext> = config
             .create_with_context(SinkConsumerContext::new(shared.clone()))
             .map_err(|error| cause("making the consumer", &error))?;
-        let topics: Vec<String> = match &options.subscription {
-            Subscription::Topics(topics) => topics.clone(),
-            // librdkafka takes a name that begins with ^ for a regular expression.
-            Subscription::Pattern(pattern) => vec![format!("^(?:{pattern})$")],
+        let pattern = match &options.subscription {
+            Subscription::Topics(topics) => {
+                let topics: Vec<&str> = topics.iter().map(String::as_str).collect();
+                client
+                    .subscribe(&topics)
+                    .map_err(|error| cause("subscribing", &error))?;
+                None
+            }
+            Subscription::Pattern(pattern) => {
+                Some(TopicPattern::new(pattern, options.metadata_refresh)?)
+            }
         };
-        let topics: Vec<&str> = topics.iter().map(String::as_str).collect();
-        client
-            .subscribe(&topics)
-            .map_err(|error| cause("subscribing", &error))?;
         Ok(SinkConsumer {
             client,
             shared,
+            pattern,
             check_range_at: None,
         })
     }
@@ -186,6 +194,7 @@ impl SinkConsumer {
                 return Some(event);
             }
             self.check_ranges();
+            self.look_for_topics();
             let remaining = deadline.saturating_duration_since(Instant::now());
             match self.client.poll(remaining) {
                 Some(Ok(message)) => {
@@ -571,6 +580,16 @@ impl SinkConsumer {
         }
     }
 
+    /// Subscribes to the topics that the pattern finds, if it is time to look and they are others than before.
+    fn look_for_topics(&mut self) {
+        let Some(pattern) = &mut self.pattern else {
+            return;
+        };
+        if let Err(cause) = pattern.look(&self.client) {
+            self.push(Event::Waiting(cause));
+        }
+    }
+
     fn push(&self, event: Event) {
         self.shared.lock().pending.push_back(Pending::Other(event));
     }
@@ -614,9 +633,6 @@ fn end_in(reason: &str) -> Option<i64> {
 
 /// The topic in "Subscribed topic not available: sales: Broker: Unknown topic or partition". Names hold no colon.
 fn missing_topic(reason: &str) -> Option<String> {
-    let topic = reason
-        .strip_prefix("Subscribed topic not available: ")?
-        .split(':')
-        .next()?;
-    (!topic.starts_with('^')).then(|| topic.to_owned())
+    let names = reason.strip_prefix("Subscribed topic not available: ")?;
+    names.split(':').next().map(str::to_owned)
 }

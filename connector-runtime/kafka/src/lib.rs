@@ -15,6 +15,7 @@ mod offsets;
 mod ownership;
 mod producer;
 mod settings;
+mod topic_pattern;
 mod topic_reader;
 mod transaction;
 
@@ -31,3 +32,6 @@ pub use producer::Producer;
 pub use settings::{ClientSettings, check_setting, owned_keys};
 pub use topic_reader::{KeyAndValue, read_topic_to_end};
 pub use transaction::{TransactionError, TransactionOffsets, TransactionalProducer};
+
+#[cfg(test)]
+mod tests;

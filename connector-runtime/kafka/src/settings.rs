@@ -65,10 +65,6 @@ const OWNED: &[(&str, &str)] = &[
         "partitioner",
         "records with equal keys go to the partition that Java clients choose",
     ),
-    (
-        "plugin.library.paths",
-        "no foreign library is loaded into this process",
-    ),
     ("queued.max.messages.kbytes", MEMORY),
     ("request.required.acks", PRODUCER),
     ("retries", PRODUCER),

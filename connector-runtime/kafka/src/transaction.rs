@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use connect_api::{Cause, Outgoing, TopicPartition};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaError, RDKafkaErrorCode};
-use rdkafka::producer::{BaseProducer, Producer, PurgeConfig};
+use rdkafka::producer::{BaseProducer, Producer};
 use rdkafka::{Offset, TopicPartitionList};
 
 use crate::blocking::{off_the_runtime, with_deadline};
@@ -20,6 +20,8 @@ const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(15);
 const DELIVER_WITHIN: Duration = Duration::from_secs(10);
 /// What each call that ends a transaction may take.
 const CALL_WITHIN: Duration = Duration::from_secs(10);
+/// How long an abort waits before reports are taken away.
+const ABORT_SLICE: Duration = Duration::from_millis(100);
 
 /// Why a transaction did not commit, and what follows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -235,12 +237,13 @@ impl Inner {
 
     /// Aborts and says why; if the abort itself fails, that this producer is over. An abort that was not answered is no
     /// doubt about the outcome (nothing commits), but the producer is of no use any more.
+    ///
+    /// librdkafka purges what is queued and then waits for reports that only a poll takes away: so it is asked in
+    /// slices, with polls between. (Purging before, by hand, would leave gaps in the sequence numbers.)
     fn abort_because(&self, why: TransactionError) -> TransactionError {
         let deadline = Instant::now() + CALL_WITHIN;
-        self.client.purge(PurgeConfig::default().queue().inflight());
-        drain(&self.client, deadline);
         match retried(&self.client, deadline, |left| {
-            self.client.abort_transaction(left)
+            self.client.abort_transaction(left.min(ABORT_SLICE))
         }) {
             Ok(()) => why,
             Err(error) => judge("aborting the transaction", &error).over(),

@@ -1,0 +1,507 @@
+//! What the mock cluster cannot do. Needs a real Kafka; every test makes its own topics and groups.
+
+use std::collections::HashMap;
+
+use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::{Offset, TopicPartitionList};
+
+use super::*;
+
+fn settings() -> ClientSettings {
+    let Ok(bootstrap) = std::env::var("CONNECT_TEST_KAFKA") else {
+        panic!(
+            "CONNECT_TEST_KAFKA is not set: run `dev/test`, or `eval \"$(dev/servers env)\"` first"
+        );
+    };
+    ClientSettings::new(bootstrap, BTreeMap::new()).unwrap()
+}
+
+async fn topic(settings: &ClientSettings, partitions: i32, config: &[(&str, &str)]) -> String {
+    let name = unique("t");
+    let new = NewTopics {
+        names: vec![name.clone()],
+        partitions: Some(partitions),
+        replication: Some(1),
+        config: config
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+            .collect(),
+    };
+    let admin = Admin::open(settings).unwrap();
+    assert_eq!(
+        admin.create_topics(&new, SOON).await.unwrap(),
+        [name.as_str()]
+    );
+    // A second time it is there already.
+    assert!(admin.create_topics(&new, SOON).await.unwrap().is_empty());
+    name
+}
+
+fn native_admin(settings: &ClientSettings) -> AdminClient<DefaultClientContext> {
+    settings.client("test-admin").create().unwrap()
+}
+
+async fn transactional(settings: &ClientSettings, id: &str) -> TransactionalProducer {
+    TransactionalProducer::open(settings, id, SOON)
+        .await
+        .unwrap()
+}
+
+fn numbered(topic: &str, numbers: std::ops::Range<usize>) -> Vec<Outgoing> {
+    numbers
+        .map(|number| message(topic, "k", &number.to_string()))
+        .collect()
+}
+
+async fn values(settings: &ClientSettings, topic: &str) -> Vec<String> {
+    read_topic_to_end(settings, topic, 0, SOON)
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|(_, value)| String::from_utf8(value.unwrap().to_vec()).unwrap())
+        .collect()
+}
+
+async fn blocking<T: Send + 'static>(call: impl FnOnce() -> T + Send + 'static) -> T {
+    tokio::task::spawn_blocking(call).await.unwrap()
+}
+
+async fn group_offset(settings: &ClientSettings, group: &str, topic: &str) -> Option<i64> {
+    let only = partition(topic, 0);
+    let offsets = GroupOffsets::open(settings, group).unwrap();
+    offsets
+        .committed(std::slice::from_ref(&only))
+        .await
+        .unwrap()[&only]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn begins_where_it_is_told_also_partitions_that_come_later() {
+    let settings = settings();
+    let name = topic(&settings, 3, &[]).await;
+    produce(&settings, &name, 0..300).await;
+    let admin = native_admin(&settings);
+    let (consumer_settings, consumer_topic) = (settings.clone(), name.clone());
+    let mut consumer = blocking(move || {
+        let group = unique("g");
+        let mut consumer =
+            SinkConsumer::open(&consumer_settings, &options(&group, &[&consumer_topic])).unwrap();
+        let partitions = assigned(&mut consumer, 3);
+        let starts: Vec<(TopicPartition, StartOffset)> = partitions
+            .iter()
+            .map(|partition| (partition.clone(), StartOffset::At(10)))
+            .collect();
+        consumer.begin_at(&starts);
+        let mut next = HashMap::from([(0, 10), (1, 10), (2, 10)]);
+        for (origin, _) in records(&mut consumer, 270) {
+            let next: &mut i64 = next.get_mut(&origin.partition).unwrap();
+            assert_eq!(origin.offset, *next);
+            *next += 1;
+        }
+        consumer
+    })
+    .await;
+    admin
+        .create_partitions(&[NewPartitions::new(&name, 5)], &AdminOptions::new())
+        .await
+        .unwrap();
+    blocking(move || {
+        assert_eq!(
+            assigned(&mut consumer, 2),
+            [partition(&name, 3), partition(&name, 4)]
+        );
+        assert_eq!(consumer.assignment().len(), 5);
+        assert!(consumer.close(SOON));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_topic_that_comes_later_is_waited_for() {
+    let settings = settings();
+    let name = unique("later");
+    let (consumer_settings, consumer_topic) = (settings.clone(), name.clone());
+    let mut consumer = blocking(move || {
+        let group = unique("g");
+        let mut consumer =
+            SinkConsumer::open(&consumer_settings, &options(&group, &[&consumer_topic])).unwrap();
+        let missing = poll_until(&mut consumer, |event| match event {
+            Event::TopicMissing { topic } => Some(topic),
+            _ => None,
+        });
+        assert_eq!(missing, consumer_topic);
+        consumer
+    })
+    .await;
+    let new = NewTopics {
+        names: vec![name.clone()],
+        ..NewTopics::default()
+    };
+    Admin::open(&settings)
+        .unwrap()
+        .create_topics(&new, SOON)
+        .await
+        .unwrap();
+    produce(&settings, &name, 0..5).await;
+    blocking(move || {
+        assigned(&mut consumer, 1);
+        begin_all(&mut consumer, StartOffset::Earliest);
+        assert_eq!(records(&mut consumer, 5).len(), 5);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pattern_finds_topics() {
+    let settings = settings();
+    let prefix = unique("p");
+    let names = vec![format!("{prefix}.a"), format!("{prefix}.b")];
+    let new = NewTopics {
+        names: names.clone(),
+        partitions: Some(1),
+        ..NewTopics::default()
+    };
+    let admin = Admin::open(&settings).unwrap();
+    admin.create_topics(&new, SOON).await.unwrap();
+    blocking(move || {
+        let mut options = options(&unique("g"), &[]);
+        options.subscription = Subscription::Pattern(format!("{prefix}\\.(a|b|c)"));
+        let mut consumer = SinkConsumer::open(&settings, &options).unwrap();
+        let given = assigned(&mut consumer, 2);
+        assert_eq!(given, [partition(&names[0], 0), partition(&names[1], 0)]);
+    })
+    .await;
+}
+
+/// Five committed, five aborted by a successor with the same id, five committed: readers get ten, and the end of the
+/// partition lies behind the markers.
+#[tokio::test(flavor = "multi_thread")]
+async fn aborted_records_never_come_and_markers_are_passed() {
+    let settings = settings();
+    let name = topic(&settings, 1, &[]).await;
+    let id = unique("id");
+    let mut first = transactional(&settings, &id).await;
+    first.run(numbered(&name, 0..5), None).await.unwrap();
+    // Messages without end: the transaction is refused as a whole and aborted.
+    let mut bad = numbered(&name, 5..10);
+    bad.push(message(&name, "k", &"x".repeat(2_000_000)));
+    let error = first.run(bad, None).await.unwrap_err();
+    let TransactionError::Refused(refused) = &error else {
+        panic!("{error:?}");
+    };
+    assert_eq!(refused.len(), 1);
+    assert_eq!(refused[0].0, 5);
+    assert!(!error.needs_new_producer());
+    first.run(numbered(&name, 10..15), None).await.unwrap();
+    let expected: Vec<String> = (0..5).chain(10..15).map(|n| n.to_string()).collect();
+    assert_eq!(values(&settings, &name).await, expected);
+    blocking(move || {
+        let group = unique("g");
+        let mut consumer = SinkConsumer::open(&settings, &options(&group, &[&name])).unwrap();
+        assigned(&mut consumer, 1);
+        begin_all(&mut consumer, StartOffset::Earliest);
+        let only = partition(&name, 0);
+        let high = consumer.watermarks(&only, SOON).unwrap().1;
+        let mut last = None;
+        let mut position = None;
+        let (next, generation) = poll_until(&mut consumer, |event| match event {
+            Event::Record { origin, .. } => {
+                last = Some(origin.offset);
+                None
+            }
+            Event::EndOfPartition {
+                next, generation, ..
+            } => Some((next, generation)),
+            _ => None,
+        });
+        position.replace(next);
+        assert_eq!(next, high, "the end lies behind the last marker");
+        assert_eq!(last, Some(high - 2), "one marker after the last record");
+        consumer.store(&[(only.clone(), next, generation)]);
+        consumer.commit_and_wait().unwrap();
+        assert_eq!(
+            consumer.committed(std::slice::from_ref(&only)).unwrap()[&only],
+            Some(high)
+        );
+        let give_up = Instant::now() + SOON;
+        while consumer.lag().get(&only) != Some(&0) {
+            assert!(Instant::now() < give_up, "lag is {:?}", consumer.lag());
+            consumer.poll(Duration::from_millis(50));
+        }
+    })
+    .await;
+}
+
+/// The successor's registration aborts what the predecessor left open, and the predecessor's next call is refused.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_newer_of_two_producers_with_one_id_wins() {
+    let settings = settings();
+    let name = topic(&settings, 1, &[]).await;
+    let id = unique("id");
+    let mut old = transactional(&settings, &id).await;
+    old.run(numbered(&name, 0..1), None).await.unwrap();
+    let mut new = transactional(&settings, &id).await;
+    let error = old.run(numbered(&name, 1..2), None).await.unwrap_err();
+    assert!(matches!(error, TransactionError::Fenced(_)), "{error:?}");
+    assert!(error.needs_new_producer());
+    new.run(numbered(&name, 2..3), None).await.unwrap();
+    assert_eq!(values(&settings, &name).await, ["0", "2"]);
+    assert!(old.close(SOON) && new.close(SOON));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn offsets_move_with_the_transaction_or_not_at_all() {
+    let settings = settings();
+    let source = topic(&settings, 1, &[]).await;
+    let target = topic(&settings, 1, &[]).await;
+    produce(&settings, &source, 0..10).await;
+    let group = unique("g");
+    let (consumer_settings, consumer_source, consumer_group) =
+        (settings.clone(), source.clone(), group.clone());
+    let (consumer, metadata) = blocking(move || {
+        let options = options(&consumer_group, &[&consumer_source]);
+        let mut consumer = SinkConsumer::open(&consumer_settings, &options).unwrap();
+        assigned(&mut consumer, 1);
+        begin_all(&mut consumer, StartOffset::Earliest);
+        records(&mut consumer, 10);
+        let metadata = consumer.group_metadata().unwrap();
+        (consumer, metadata)
+    })
+    .await;
+    let only = partition(&source, 0);
+    let mut producer = transactional(&settings, &unique("id")).await;
+    let offsets = |next: i64| Some((vec![(only.clone(), next)], metadata.clone()));
+    producer
+        .run(numbered(&target, 0..4), offsets(4))
+        .await
+        .unwrap();
+    assert_eq!(group_offset(&settings, &group, &source).await, Some(4));
+    let mut refused = numbered(&target, 4..8);
+    refused.push(message(&target, "k", &"x".repeat(2_000_000)));
+    let error = producer.run(refused, offsets(9)).await.unwrap_err();
+    assert!(matches!(error, TransactionError::Refused(_)), "{error:?}");
+    assert_eq!(group_offset(&settings, &group, &source).await, Some(4));
+    producer.run(Vec::new(), offsets(6)).await.unwrap();
+    assert_eq!(group_offset(&settings, &group, &source).await, Some(6));
+
+    // The member leaves: its metadata is refused from then on, and nothing of that transaction counts.
+    blocking(move || consumer.close(SOON)).await;
+    let error = producer
+        .run(numbered(&target, 8..9), offsets(9))
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(error, TransactionError::Superseded(_)),
+        "{error:?}"
+    );
+    assert_eq!(group_offset(&settings, &group, &source).await, Some(6));
+    assert_eq!(values(&settings, &target).await, ["0", "1", "2", "3"]);
+    // The producer itself is fine.
+    producer.run(numbered(&target, 9..10), None).await.unwrap();
+    assert_eq!(values(&settings, &target).await.last().unwrap(), "9");
+}
+
+/// The topic takes less than the client: the broker refuses a batch for one message in it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_too_large_for_its_topic_takes_no_other_with_it() {
+    let settings = settings();
+    let name = topic(&settings, 1, &[("max.message.bytes", "1000")]).await;
+    // Not compressible, or it would fit after all.
+    let mut noise = <rand_chacha::ChaCha8Rng as rand::SeedableRng>::seed_from_u64(1);
+    let mut bytes = vec![0_u8; 5000];
+    rand::RngCore::fill_bytes(&mut noise, &mut bytes);
+    let mut large = message(&name, "k", "");
+    large.value = Some(bytes.into());
+    let messages = || {
+        let mut messages = numbered(&name, 0..20);
+        messages.insert(7, large.clone());
+        messages
+    };
+    let mut producer = Producer::open(&settings, "p").unwrap();
+    let outcomes = producer.send_all(messages(), SOON).await.unwrap();
+    for (index, outcome) in outcomes.iter().enumerate() {
+        assert_eq!(
+            matches!(outcome, Outcome::Refused(_)),
+            index == 7,
+            "{index}: {outcome:?}"
+        );
+    }
+    assert_eq!(values(&settings, &name).await.len(), 20);
+
+    let mut producer = transactional(&settings, &unique("id")).await;
+    let error = producer.run(messages(), None).await.unwrap_err();
+    assert!(
+        matches!(error, TransactionError::RefusedSomewhere(_)),
+        "{error:?}"
+    );
+    let error = producer.run(vec![large.clone()], None).await.unwrap_err();
+    let TransactionError::Refused(refused) = error else {
+        panic!("{error:?}");
+    };
+    assert_eq!(refused[0].0, 0);
+    // After a refusal by the broker librdkafka renumbers its messages, at the cost of one more aborted transaction.
+    let mut result = producer.run(numbered(&name, 20..21), None).await;
+    if matches!(result, Err(TransactionError::Abortable(_))) {
+        result = producer.run(numbered(&name, 20..21), None).await;
+    }
+    result.unwrap();
+    assert_eq!(values(&settings, &name).await.len(), 21);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn records_deleted_below_the_position_are_reported_as_a_range() {
+    let settings = settings();
+    let name = topic(&settings, 2, &[]).await;
+    let mut producer = Producer::open(&settings, "p").unwrap();
+    producer
+        .send_all(numbered(&name, 0..100), SOON)
+        .await
+        .unwrap();
+    let only = {
+        let offsets = GroupOffsets::open(&settings, "none").unwrap();
+        let mut full = None;
+        for number in 0..2 {
+            let candidate = partition(&name, number);
+            if offsets.watermarks(&candidate).await.unwrap().1 == 100 {
+                full = Some(candidate);
+            }
+        }
+        full.expect("equal keys go to one partition")
+    };
+    let mut below = TopicPartitionList::new();
+    below
+        .add_partition_offset(&name, only.partition, Offset::Offset(40))
+        .unwrap();
+    native_admin(&settings)
+        .delete_records(&below, &AdminOptions::new())
+        .await
+        .unwrap();
+    blocking(move || {
+        let group = unique("g");
+        let mut consumer = SinkConsumer::open(&settings, &options(&group, &[&name])).unwrap();
+        assigned(&mut consumer, 2);
+        begin_all(&mut consumer, StartOffset::At(0));
+        let (partition, wanted, low, high) = poll_until(&mut consumer, |event| match event {
+            Event::OutOfRange {
+                partition,
+                wanted,
+                low,
+                high,
+            } => Some((partition, wanted, low, high)),
+            Event::Record { origin, .. } => panic!("jumped to {}", origin.offset),
+            _ => None,
+        });
+        assert_eq!((&partition, wanted, low, high), (&only, 0, 40, 100));
+        // Nothing comes until somebody decides.
+        for _ in 0..10 {
+            if let Some(Event::Record { origin, .. }) = consumer.poll(Duration::from_millis(20)) {
+                panic!("jumped to {}", origin.offset);
+            }
+        }
+        consumer.begin_at(&[(only, StartOffset::Earliest)]);
+        let came = records(&mut consumer, 60);
+        assert_eq!(came[0].0.offset, 40);
+        assert_eq!(came[59].0.offset, 99);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn times_are_offsets() {
+    let settings = settings();
+    let name = topic(&settings, 1, &[]).await;
+    let mut messages = numbered(&name, 0..10);
+    for (number, message) in (0..).zip(&mut messages) {
+        message.timestamp_ms = Some(1_700_000_000_000 + number * 1000);
+    }
+    let mut producer = Producer::open(&settings, "p").unwrap();
+    producer.send_all(messages, SOON).await.unwrap();
+    let only = partition(&name, 0);
+    let offsets = GroupOffsets::open(&settings, "none").unwrap();
+    for (start, expected) in [
+        (StartOffset::Time(-5), 0),
+        (StartOffset::Time(1_700_000_003_000), 3),
+        (StartOffset::Time(1_700_000_003_001), 4),
+        (StartOffset::Time(1_800_000_000_000), 10),
+        (StartOffset::Earliest, 0),
+        (StartOffset::Latest, 10),
+        (StartOffset::At(7), 7),
+    ] {
+        let resolved = offsets
+            .resolve(std::slice::from_ref(&only), start)
+            .await
+            .unwrap();
+        assert_eq!(resolved[&only], expected, "{start:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_groups_offsets_are_set_only_while_nobody_reads() {
+    let settings = settings();
+    let name = topic(&settings, 1, &[]).await;
+    produce(&settings, &name, 0..10).await;
+    let group = unique("g");
+    let only = partition(&name, 0);
+    let offsets = GroupOffsets::open(&settings, &group).unwrap();
+    offsets.set(&[(only.clone(), 3)]).await.unwrap();
+    assert_eq!(group_offset(&settings, &group, &name).await, Some(3));
+    let (member_settings, member_group, member_topic) =
+        (settings.clone(), group.clone(), name.clone());
+    let member = blocking(move || {
+        let options = options(&member_group, &[&member_topic]);
+        let mut member = SinkConsumer::open(&member_settings, &options).unwrap();
+        assigned(&mut member, 1);
+        member
+    })
+    .await;
+    let state = offsets.state().await.unwrap().unwrap();
+    assert_eq!(state.members.len(), 1, "{state:?}");
+    let cause = offsets.set(&[(only.clone(), 5)]).await.unwrap_err();
+    assert_eq!(cause.code.as_deref(), Some("NonEmptyGroup"));
+    assert!(cause.message.contains(&group), "{cause}");
+    assert!(cause.help.is_some());
+    assert_eq!(group_offset(&settings, &group, &name).await, Some(3));
+    blocking(move || assert!(member.close(SOON))).await;
+    offsets.set(&[(only, 5)]).await.unwrap();
+    assert_eq!(group_offset(&settings, &group, &name).await, Some(5));
+}
+
+/// Two members, one polled slowly: partitions move, nothing that was not stored is committed, and every partition ends
+/// up with somebody who begins it where the other stopped.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_partition_moves_with_its_stored_position() {
+    let settings = settings();
+    let name = topic(&settings, 4, &[]).await;
+    produce(&settings, &name, 0..400).await;
+    blocking(move || {
+        let group = unique("g");
+        let mut first = SinkConsumer::open(&settings, &options(&group, &[&name])).unwrap();
+        assigned(&mut first, 4);
+        begin_all(&mut first, StartOffset::Earliest);
+        let mut stored = HashMap::new();
+        for (origin, generation) in records(&mut first, 400) {
+            let partition = partition(&origin.topic, origin.partition);
+            if origin.offset < 50 {
+                first.store(&[(partition.clone(), origin.offset + 1, generation)]);
+                stored.insert(partition, origin.offset + 1);
+            }
+        }
+        let mut second = SinkConsumer::open(&settings, &options(&group, &[&name])).unwrap();
+        let give_up = Instant::now() + SOON;
+        let mut moved = Vec::new();
+        while moved.len() < 2 {
+            assert!(Instant::now() < give_up, "moved: {moved:?}");
+            first.poll(Duration::from_millis(10));
+            if let Some(Event::Assigned(partitions)) = second.poll(Duration::from_millis(10)) {
+                moved.extend(partitions);
+            }
+        }
+        for (partition, offset) in second.committed(&moved).unwrap() {
+            assert_eq!(offset, stored.get(&partition).copied(), "{partition}");
+        }
+        assert_eq!(first.assignment().len() + second.assignment().len(), 4);
+        assert!(first.close(SOON) && second.close(SOON));
+    })
+    .await;
+}
