@@ -40,6 +40,12 @@ struct Shared {
     registry: Option<Arc<Registry>>,
 }
 
+/// What a key's or value's table names.
+struct Parts {
+    schema: Option<Arc<CompiledSchema>>,
+    registry: Option<Arc<Registry>>,
+}
+
 impl Contracts {
     /// Opens no connection. `Err` is a certificate file that cannot be used.
     pub fn new(registry: Option<&RegistryConfig>) -> Result<Contracts, Cause> {
@@ -61,7 +67,7 @@ impl Contracts {
 
     /// A decoder for the keys or the values of a connector. Asks nothing of the network.
     pub fn decoder(&self, side: Side, config: &FormatConfig) -> Result<Decoder, Cause> {
-        let (schema, registry) = self.parts(config)?;
+        let Parts { schema, registry } = self.parts(config)?;
         Ok(Decoder::new(side, config, schema, registry))
     }
 
@@ -72,7 +78,7 @@ impl Contracts {
         config: &FormatConfig,
         topic: &str,
     ) -> Result<Encoder, Cause> {
-        let (schema, registry) = self.parts(config)?;
+        let Parts { schema, registry } = self.parts(config)?;
         let named = config.registry.clone().unwrap_or_default();
         Ok(Encoder {
             format: config.format,
@@ -86,10 +92,7 @@ impl Contracts {
         })
     }
 
-    fn parts(
-        &self,
-        config: &FormatConfig,
-    ) -> Result<(Option<Arc<CompiledSchema>>, Option<Arc<Registry>>), Cause> {
+    fn parts(&self, config: &FormatConfig) -> Result<Parts, Cause> {
         if let Some(finding) = config.check().into_iter().next() {
             let cause = Cause::new(finding.message).with_code(finding.code);
             return Err(match finding.help {
@@ -111,7 +114,7 @@ impl Contracts {
                 .with_help("add `[registry] url = \"https://…\"` to connect.toml"));
             }
         };
-        Ok((schema, registry))
+        Ok(Parts { schema, registry })
     }
 }
 

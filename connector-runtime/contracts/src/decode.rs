@@ -119,7 +119,7 @@ impl Decoder {
                 schema.decode(&body).map_err(|reason| Rejection {
                     contract: Some(contract.name.clone()),
                     ..Rejection::decode(format!(
-                        "the bytes do not fit the Avro schema {}: {reason}",
+                        "the bytes do not fit {} (Avro): {reason}",
                         contract.name
                     ))
                 })
@@ -184,3 +184,6 @@ fn parse_text(payload: &Bytes) -> Result<Value, Rejection> {
             ))
         })
 }
+
+#[cfg(test)]
+mod tests;

@@ -38,11 +38,7 @@ pub(crate) fn looks_like(bytes: &[u8]) -> String {
             "the magic byte 1 says that a schema's GUID stands before it, which is not read here"
                 .to_owned()
         }
-        b'{' | b'[' => format!(
-            "`{}` looks like plain JSON; leave out `registry`",
-            char::from(*first)
-        ),
-        b'"' => "`\"` looks like a JSON string; leave out `registry`".to_owned(),
+        b'{' | b'[' | b'"' => format!("`{}` looks like plain JSON", char::from(*first)),
         b'<' => "`<` looks like XML or HTML".to_owned(),
         0x20..=0x7e => format!("it looks like text that begins with `{}`", beginning(bytes)),
         _ if std::str::from_utf8(bytes).is_ok_and(|text| !text.contains(char::is_control)) => {

@@ -64,7 +64,7 @@ impl Writer<'_> {
                     self.out.push(boolean.into());
                     Ok(())
                 }
-                None => Err(unfit(value, expected(plan))),
+                None => Err(unfit(value, plan.expected())),
             },
             Plan::Float | Plan::Double => self.float(plan, value),
             Plan::Array(element) => self.array(*element, value),
@@ -80,7 +80,7 @@ impl Writer<'_> {
                 let fits = |number: &BigInt| number.magnitude().to_string().len() <= *precision;
                 match number.filter(fits) {
                     Some(number) => self.decimal(&number, *fixed, value, plan),
-                    None => Err(unfit(value, expected(plan))),
+                    None => Err(unfit(value, plan.expected())),
                 }
             }
             Plan::Duration => self.duration(value),
@@ -97,7 +97,7 @@ impl Writer<'_> {
                     self.out.extend_from_slice(&bytes);
                     Ok(())
                 }
-                None => Err(unfit(value, expected(plan))),
+                None => Err(unfit(value, plan.expected())),
             },
         }
     }
@@ -110,14 +110,14 @@ impl Writer<'_> {
             (None, Some("-Infinity")) => Some(f64::NEG_INFINITY),
             _ => None,
         };
-        let number = number.ok_or_else(|| unfit(value, expected(plan)))?;
+        let number = number.ok_or_else(|| unfit(value, plan.expected()))?;
         if matches!(plan, Plan::Double) {
             self.out.extend_from_slice(&number.to_le_bytes());
             return Ok(());
         }
         let narrow = number as f32;
         if narrow.is_infinite() && number.is_finite() {
-            return Err(unfit(value, expected(plan)));
+            return Err(unfit(value, plan.expected()));
         }
         self.out.extend_from_slice(&narrow.to_le_bytes());
         Ok(())
@@ -171,7 +171,7 @@ impl Writer<'_> {
         }
         let words: Vec<String> = branches
             .iter()
-            .map(|branch| expected(self.plans.get(*branch)))
+            .map(|branch| self.plans.get(*branch).expected())
             .collect();
         Err(unfit(value, words.join(" or ")))
     }
@@ -220,7 +220,7 @@ impl Writer<'_> {
             }
             None => Err(Unfit {
                 found: "nothing".to_owned(),
-                expected: expected(self.plans.get(id)),
+                expected: self.plans.get(id).expected(),
                 trail: Trail::default(),
             }),
         }
@@ -240,7 +240,7 @@ impl Writer<'_> {
         };
         let missing = size
             .checked_sub(bytes.len())
-            .ok_or_else(|| unfit(value, expected(plan)))?;
+            .ok_or_else(|| unfit(value, plan.expected()))?;
         let sign = if number.sign() == num_bigint::Sign::Minus {
             0xff
         } else {
@@ -256,7 +256,7 @@ impl Writer<'_> {
             let number = value.get(name).and_then(|part| part.as_number()?.as_u64());
             match number.and_then(|number| u32::try_from(number).ok()) {
                 Some(number) => self.out.extend_from_slice(&number.to_le_bytes()),
-                None => return Err(unfit(value, expected(&Plan::Duration))),
+                None => return Err(unfit(value, Plan::Duration.expected())),
             }
         }
         Ok(())
@@ -376,44 +376,5 @@ fn seems_to_fit(plans: &Plans, id: PlanId, value: ValueRef<'_>) -> bool {
             digits(value).is_some_and(|digits| logical::unscaled(digits, *scale).is_some())
         }
         plan => leaf(plan, value).is_some(),
-    }
-}
-
-fn expected(plan: &Plan) -> String {
-    match plan {
-        Plan::Null => "null".to_owned(),
-        Plan::Boolean => "a boolean".to_owned(),
-        Plan::Int => "an integer of 32 bits".to_owned(),
-        Plan::Long => "an integer of 64 bits".to_owned(),
-        Plan::Float => "a number (float)".to_owned(),
-        Plan::Double => "a number (double)".to_owned(),
-        Plan::Bytes => "base64 text (bytes)".to_owned(),
-        Plan::String => "a string".to_owned(),
-        Plan::Fixed(size) => format!("base64 text of {size} bytes (fixed)"),
-        Plan::Enum(symbols) => format!("one of {} (enum)", shown(&symbols.join(", "), 100)),
-        Plan::Array(_) => "an array".to_owned(),
-        Plan::Map(_) | Plan::Record(_) => "an object".to_owned(),
-        Plan::Union(_) => "a value of one of the union's types".to_owned(),
-        Plan::Decimal {
-            precision, scale, ..
-        } => {
-            format!("a decimal of at most {precision} digits, {scale} of them behind the point")
-        }
-        Plan::BigDecimal => "a decimal".to_owned(),
-        Plan::UuidText | Plan::UuidBytes { .. } => "a UUID".to_owned(),
-        Plan::Date => "a date such as 2026-11-20".to_owned(),
-        Plan::TimeMillis => "a time of day in whole milliseconds such as 20:15:00.000".to_owned(),
-        Plan::TimeMicros => {
-            "a time of day in whole microseconds such as 20:15:00.000000".to_owned()
-        }
-        Plan::Timestamp(unit) => format!(
-            "a time in whole {} such as 2026-11-20T20:15:00Z",
-            unit.name()
-        ),
-        Plan::LocalTimestamp(unit) => format!(
-            "a time in whole {} without an offset such as 2026-11-20T20:15:00",
-            unit.name()
-        ),
-        Plan::Duration => "an object of months, days and milliseconds".to_owned(),
     }
 }

@@ -7,6 +7,7 @@ use apache_avro::schema::{InnerDecimalSchema, NamespaceRef, RecordField, UuidSch
 use connect_api::Value;
 
 use super::logical::TimeUnit;
+use crate::rejection::shown;
 
 /// Index into [`Plans`].
 pub(super) type PlanId = usize;
@@ -55,6 +56,50 @@ pub(super) struct Field {
     pub(super) plan: PlanId,
     /// What is written where a value lacks the field.
     pub(super) default: Option<Value>,
+}
+
+impl Plan {
+    /// What a value must be, as messages say it.
+    pub(super) fn expected(&self) -> String {
+        match self {
+            Plan::Null => "null".to_owned(),
+            Plan::Boolean => "a boolean".to_owned(),
+            Plan::Int => "an integer of 32 bits".to_owned(),
+            Plan::Long => "an integer of 64 bits".to_owned(),
+            Plan::Float => "a number (float)".to_owned(),
+            Plan::Double => "a number (double)".to_owned(),
+            Plan::Bytes => "base64 text (bytes)".to_owned(),
+            Plan::String => "a string".to_owned(),
+            Plan::Fixed(size) => format!("base64 text of {size} bytes (fixed)"),
+            Plan::Enum(symbols) => format!("one of {} (enum)", shown(&symbols.join(", "), 100)),
+            Plan::Array(_) => "an array".to_owned(),
+            Plan::Map(_) | Plan::Record(_) => "an object".to_owned(),
+            Plan::Union(_) => "a value of one of the union's types".to_owned(),
+            Plan::Decimal {
+                precision, scale, ..
+            } => {
+                format!("a decimal of at most {precision} digits, {scale} of them behind the point")
+            }
+            Plan::BigDecimal => "a decimal".to_owned(),
+            Plan::UuidText | Plan::UuidBytes { .. } => "a UUID".to_owned(),
+            Plan::Date => "a date such as 2026-11-20".to_owned(),
+            Plan::TimeMillis => {
+                "a time of day in whole milliseconds such as 20:15:00.000".to_owned()
+            }
+            Plan::TimeMicros => {
+                "a time of day in whole microseconds such as 20:15:00.000000".to_owned()
+            }
+            Plan::Timestamp(unit) => format!(
+                "a time in whole {} such as 2026-11-20T20:15:00Z",
+                unit.name()
+            ),
+            Plan::LocalTimestamp(unit) => format!(
+                "a time in whole {} without an offset such as 2026-11-20T20:15:00",
+                unit.name()
+            ),
+            Plan::Duration => "an object of months, days and milliseconds".to_owned(),
+        }
+    }
 }
 
 /// All types of a schema.

@@ -3,6 +3,8 @@
 mod cache;
 mod client;
 mod contract;
+#[cfg(test)]
+mod tests;
 mod wire;
 
 pub(crate) use cache::{Lookup, Registry};

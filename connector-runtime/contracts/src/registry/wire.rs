@@ -15,10 +15,18 @@ pub(crate) fn unframe(bytes: &Bytes) -> Result<(u32, Bytes), String> {
             "the message ends after {} bytes, before its schema's id",
             bytes.len()
         )),
-        _ => Err(format!(
-            "the message does not begin with a schema registry's magic byte 0: {}",
-            looks_like(bytes)
-        )),
+        _ => {
+            let is_json = matches!(bytes.first(), Some(b'{' | b'[' | b'"'));
+            let help = if is_json {
+                "; leave out `registry`"
+            } else {
+                ""
+            };
+            Err(format!(
+                "the message does not begin with a schema registry's magic byte 0: {}{help}",
+                looks_like(bytes)
+            ))
+        }
     }
 }
 

@@ -1,0 +1,450 @@
+//! Against a registry that answers what each test tells it to.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic
+)]
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex};
+
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use bytes::Bytes;
+use connect_api::{Failure, JsonLimits, Value};
+use serde_json::{Value as Json, json};
+
+use crate::{Contracts, DecodeError, Decoder, Encoder, FormatConfig, RegistryConfig, Side};
+
+type Answer = (u16, String);
+
+/// Answers each path with what was scripted for it, the last answer for ever.
+#[derive(Clone, Default)]
+struct Fake {
+    answers: Arc<Mutex<HashMap<String, VecDeque<Answer>>>>,
+    requests: Arc<Mutex<Vec<String>>>,
+}
+
+impl Fake {
+    fn answers(self, path: &str, answers: impl IntoIterator<Item = (u16, Json)>) -> Fake {
+        let answers = answers
+            .into_iter()
+            .map(|(status, body)| (status, body.to_string()));
+        self.answers
+            .lock()
+            .unwrap()
+            .insert(path.to_owned(), answers.collect());
+        self
+    }
+
+    fn schema(self, path: &str, schema: Json) -> Fake {
+        self.answers(path, [(200, schema)])
+    }
+
+    async fn start(&self) -> String {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let router = axum::Router::new()
+            .fallback(answer)
+            .with_state(self.clone());
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        format!("http://{address}")
+    }
+
+    fn requests(&self) -> Vec<String> {
+        self.requests.lock().unwrap().clone()
+    }
+}
+
+async fn answer(State(fake): State<Fake>, request: Request) -> (StatusCode, String) {
+    let path = request.uri().path().to_owned();
+    let authorization = request.headers().get("authorization");
+    let authorization = authorization.map_or("", |header| header.to_str().unwrap());
+    fake.requests
+        .lock()
+        .unwrap()
+        .push(format!("{path} {authorization}").trim().to_owned());
+    let mut answers = fake.answers.lock().unwrap();
+    let Some(scripted) = answers.get_mut(&path) else {
+        let unknown = json!({"error_code": 40403, "message": "Schema not found"});
+        return (StatusCode::NOT_FOUND, unknown.to_string());
+    };
+    let (status, body) = match scripted.len() {
+        1 => scripted[0].clone(),
+        _ => scripted.pop_front().unwrap(),
+    };
+    (StatusCode::from_u16(status).unwrap(), body)
+}
+
+fn contracts(url: &str) -> Contracts {
+    let config: RegistryConfig =
+        serde_json::from_value(json!({"url": url, "timeout": "300ms"})).unwrap();
+    Contracts::new(Some(&config)).unwrap()
+}
+
+fn decoder(url: &str, config: Json) -> Decoder {
+    let config: FormatConfig = serde_json::from_value(config).unwrap();
+    contracts(url).decoder(Side::Value, &config).unwrap()
+}
+
+fn encoder(url: &str, config: Json) -> Encoder {
+    let config: FormatConfig = serde_json::from_value(config).unwrap();
+    contracts(url)
+        .encoder(Side::Value, &config, "sales")
+        .unwrap()
+}
+
+fn message(id: u32, body: &[u8]) -> Bytes {
+    let mut message = vec![0];
+    message.extend(id.to_be_bytes());
+    message.extend(body);
+    message.into()
+}
+
+/// Decodes and fetches until there is a value or a refusal.
+async fn settle(decoder: &Decoder, payload: &Bytes) -> Result<String, String> {
+    loop {
+        match decoder.decode("sales", payload) {
+            Ok(value) => return Ok(value.to_json()),
+            Err(DecodeError::Refused(rejection)) => return Err(rejection.message),
+            Err(DecodeError::SchemaNeeded(needed)) => {
+                if let Err(failure) = decoder.fetch(&needed).await {
+                    return Err(format!("{failure:?}"));
+                }
+            }
+        }
+    }
+}
+
+fn json_schema(schema: &Json) -> Json {
+    json!({"schemaType": "JSON", "schema": schema.to_string(), "subject": "sales-value", "version": 2})
+}
+
+#[tokio::test]
+async fn a_json_schema_is_fetched_once_and_kept_to() {
+    let fake = Fake::default().schema(
+        "/schemas/ids/7",
+        json_schema(&json!({"type": "object", "required": ["id"]})),
+    );
+    let decoder = decoder(&fake.start().await, json!({"registry": {}}));
+    assert_eq!(
+        settle(&decoder, &message(7, b"{\"id\":1}")).await.unwrap(),
+        "{\"id\":1}"
+    );
+    let Err(DecodeError::Refused(rejection)) = decoder.decode("sales", &message(7, b"{}")) else {
+        panic!("refused");
+    };
+    assert_eq!(
+        rejection.message,
+        "at $.id found nothing, expected a value (required)"
+    );
+    assert_eq!(
+        rejection.contract.as_deref(),
+        Some("sales-value version 2 (schema id 7)")
+    );
+    assert_eq!(fake.requests(), ["/schemas/ids/7"]);
+}
+
+#[tokio::test]
+async fn what_the_registry_does_not_know_is_refused_and_not_asked_again() {
+    let fake = Fake::default();
+    let decoder = decoder(&fake.start().await, json!({"registry": {}}));
+    for _ in 0..3 {
+        assert_eq!(
+            settle(&decoder, &message(77, b"{}")).await.unwrap_err(),
+            "schema id 77 is unknown to the registry: Schema not found (40403)"
+        );
+    }
+    assert_eq!(fake.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn every_other_failure_is_an_outage_and_is_asked_again() {
+    let html = json!("<html>not a registry</html>");
+    let outages = [
+        (500, json!({"error_code": 50001, "message": "store"})),
+        (500, html.clone()),
+        (503, json!({"error_code": 50003, "message": "no leader"})),
+        (429, json!("slow down")),
+        (504, html.clone()),
+        (401, json!("Unauthorized")),
+        (403, json!("Forbidden")),
+        (404, html.clone()),
+        (
+            404,
+            json!({"error_code": 404, "message": "HTTP 404 Not Found"}),
+        ),
+        (200, html),
+        (200, json!({"unexpected": true})),
+        (422, json!({"error_code": 42201, "message": "invalid"})),
+    ];
+    let count = outages.len();
+    let recovered = (200, json_schema(&json!({"type": "object"})));
+    let fake = Fake::default().answers("/schemas/ids/7", outages.into_iter().chain([recovered]));
+    let decoder = decoder(&fake.start().await, json!({"registry": {}}));
+    let payload = message(7, b"{}");
+    for _ in 0..count {
+        let Err(DecodeError::SchemaNeeded(needed)) = decoder.decode("sales", &payload) else {
+            panic!("still needed");
+        };
+        let failure = decoder.fetch(&needed).await.expect_err("an outage");
+        assert!(matches!(failure, Failure::Retry(_)), "{failure:?}");
+    }
+    assert_eq!(settle(&decoder, &payload).await.unwrap(), "{}");
+}
+
+#[tokio::test]
+async fn a_registry_that_cannot_be_reached_is_an_outage_with_its_reason() {
+    let closed = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", closed.local_addr().unwrap());
+    // Nobody accepts: the answer never comes.
+    let silent = decoder(&url, json!({"registry": {}}));
+    let failure = settle(&silent, &message(7, b"{}")).await.unwrap_err();
+    assert!(
+        failure.starts_with("Retry") && failure.contains("timed out"),
+        "{failure}"
+    );
+    drop(closed);
+    let refused = decoder(&url, json!({"registry": {}}));
+    let failure = settle(&refused, &message(7, b"{}")).await.unwrap_err();
+    assert!(
+        failure.starts_with("Retry") && failure.contains("refused"),
+        "{failure}"
+    );
+}
+
+#[tokio::test]
+async fn bytes_that_no_registry_serializer_wrote_are_named() {
+    let decoder = decoder("http://127.0.0.1:1", json!({"registry": {}}));
+    let cases: [(&[u8], &str); 5] = [
+        (
+            b"{\"id\":1}",
+            "the message does not begin with a schema registry's magic byte 0: `{` looks like plain JSON; leave out `registry`",
+        ),
+        (
+            b"",
+            "the message does not begin with a schema registry's magic byte 0: it is empty",
+        ),
+        (
+            &[0, 0, 0],
+            "the message ends after 3 bytes, before its schema's id",
+        ),
+        (
+            &[1; 20],
+            "the message does not begin with a schema registry's magic byte 0: the magic byte 1 says that a schema's GUID stands before it, which is not read here",
+        ),
+        (
+            &[0x1f, 0x8b, 8, 0, 0, 0],
+            "the message does not begin with a schema registry's magic byte 0: it looks like gzip (first bytes 0x1f 0x8b 0x08 0x00)",
+        ),
+    ];
+    for (payload, expected) in cases {
+        let payload = Bytes::copy_from_slice(payload);
+        assert_eq!(settle(&decoder, &payload).await.unwrap_err(), expected);
+    }
+}
+
+#[tokio::test]
+async fn avro_is_read_by_the_schema_that_the_message_names() {
+    let schema =
+        json!({"type": "record", "name": "R", "fields": [{"name": "a", "type": "common.B"}]});
+    let referenced = json!({"type": "record", "name": "B", "namespace": "common", "fields": [{"name": "n", "type": "long"}]});
+    let fake = Fake::default()
+        .schema(
+            "/schemas/ids/9",
+            json!({"schema": schema.to_string(), "references": [{"name": "common.B", "subject": "b", "version": 4}]}),
+        )
+        .schema("/subjects/b/versions/4", json!({"id": 3, "subject": "b", "version": 4, "schema": referenced.to_string()}));
+    let url = fake.start().await;
+    let avro = decoder(&url, json!({"format": "avro", "registry": {}}));
+    assert_eq!(
+        settle(&avro, &message(9, &[4])).await.unwrap(),
+        "{\"a\":{\"n\":2}}"
+    );
+    assert_eq!(
+        settle(&avro, &message(9, &[])).await.unwrap_err(),
+        "the bytes do not fit schema id 9 (Avro): the bytes end: 1 are needed and 0 are left at byte 0, at $.a.n"
+    );
+    let json = decoder(&url, json!({"registry": {}}));
+    assert_eq!(
+        settle(&json, &message(9, &[4])).await.unwrap_err(),
+        "the message was written with schema id 9, a schema of type Avro, and `format = \"json\"` is set"
+    );
+}
+
+#[tokio::test]
+async fn references_between_json_schemas_come_from_the_registry_only() {
+    let fake = Fake::default()
+        .schema(
+            "/schemas/ids/1",
+            json!({"schemaType": "JSON", "schema": json!({"properties": {"a": {"$ref": "a.json"}}}).to_string(),
+                "references": [{"name": "a.json", "subject": "a", "version": 1}]}),
+        )
+        .schema(
+            "/subjects/a/versions/1",
+            json!({"id": 2, "schemaType": "JSON", "schema": json!({"$ref": "b.json#/$defs/x"}).to_string(),
+                "references": [{"name": "b.json", "subject": "b", "version": 1}]}),
+        )
+        .schema(
+            "/subjects/b/versions/1",
+            json!({"id": 3, "schemaType": "JSON", "schema": json!({"$defs": {"x": {"type": "string"}}}).to_string()}),
+        )
+        .schema("/schemas/ids/4", json_schema(&json!({"$ref": "/etc/passwd"})))
+        .schema("/schemas/ids/5", json_schema(&json!({"pattern": "(?=a)b"})));
+    let decoder = decoder(&fake.start().await, json!({"registry": {}}));
+    assert!(
+        settle(&decoder, &message(1, b"{\"a\":\"x\"}"))
+            .await
+            .is_ok()
+    );
+    assert_eq!(
+        settle(&decoder, &message(1, b"{\"a\":1}"))
+            .await
+            .unwrap_err(),
+        "at $.a found 1, expected a string (type)"
+    );
+    for (id, reason) in [
+        (4, "the registry lists no reference"),
+        (5, "regular expression"),
+    ] {
+        let failure = settle(&decoder, &message(id, b"{}")).await.unwrap_err();
+        assert!(
+            failure.starts_with("Fatal") && failure.contains(reason),
+            "{failure}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_named_version_is_asked_beside_the_one_of_the_message() {
+    let fake = Fake::default()
+        .schema("/schemas/ids/1", json_schema(&json!({"type": "object"})))
+        .schema(
+            "/subjects/sales-value/versions/3",
+            json!({"id": 8, "schemaType": "JSON", "subject": "sales-value", "version": 3,
+                "schema": json!({"required": ["id"]}).to_string()}),
+        );
+    let url = fake.start().await;
+    let strict = decoder(&url, json!({"registry": {"version": 3}}));
+    assert!(settle(&strict, &message(1, b"{\"id\":1}")).await.is_ok());
+    assert!(settle(&strict, &message(1, b"{}")).await.is_err());
+    let missing = decoder(&url, json!({"registry": {"version": "latest"}}));
+    let failure = settle(&missing, &message(1, b"{}")).await.unwrap_err();
+    assert!(
+        failure.starts_with("Fatal")
+            && failure.contains("no version latest of the subject sales-value"),
+        "{failure}"
+    );
+}
+
+#[tokio::test]
+async fn an_encoder_writes_with_the_chosen_version() {
+    let version = |id: u32, maximum: u32| {
+        json!({"id": id, "schemaType": "JSON", "subject": "sales-value", "version": id,
+            "schema": json!({"maximum": maximum}).to_string()})
+    };
+    let fake = Fake::default()
+        .schema("/subjects/sales-value/versions/latest", version(258, 10))
+        .schema("/subjects/sales-value/versions/1", version(1, 5))
+        .schema("/subjects/shop%2Fsales/versions/latest", version(3, 5))
+        .schema(
+            "/subjects/avro/versions/latest",
+            json!({"id": 4, "subject": "avro", "version": 1, "schema": "\"long\""}),
+        );
+    let url = fake.start().await;
+    let number =
+        |digits: &str| Value::parse_json(digits.to_owned().into(), JsonLimits::default()).unwrap();
+    let cases = [
+        (json!({"registry": {}}), vec![0, 0, 0, 1, 2, b'7']),
+        (
+            json!({"registry": {"subject": "shop/sales", "version": "latest"}}),
+            vec![],
+        ),
+        (json!({"registry": {"version": 1}}), vec![]),
+        (
+            json!({"format": "avro", "registry": {"subject": "avro"}}),
+            vec![0, 0, 0, 0, 4, 14],
+        ),
+        (json!({}), vec![b'7']),
+        (json!({"format": "string"}), vec![]),
+    ];
+    for (config, expected) in cases {
+        let encoder = encoder(&url, config.clone());
+        encoder.prepare().await.unwrap();
+        let encoded = encoder.encode(number("7").root());
+        assert_eq!(encoded.as_deref().unwrap_or_default(), expected, "{config}");
+    }
+    let mismatch = encoder(&url, json!({"registry": {"subject": "avro"}}))
+        .prepare()
+        .await;
+    assert!(matches!(mismatch, Err(Failure::Fatal(_))), "{mismatch:?}");
+    let unknown = encoder(&url, json!({"registry": {"subject": "none"}}))
+        .prepare()
+        .await;
+    assert!(matches!(unknown, Err(Failure::Fatal(_))), "{unknown:?}");
+    let down = encoder("http://127.0.0.1:1", json!({"registry": {}}))
+        .prepare()
+        .await;
+    assert!(matches!(down, Err(Failure::Retry(_))), "{down:?}");
+}
+
+#[tokio::test]
+async fn basic_authentication_is_sent_and_never_told() {
+    let fake = Fake::default().answers("/schemas/ids/1", [(401, json!("Unauthorized"))]);
+    let url = fake.start().await;
+    let config: RegistryConfig =
+        serde_json::from_value(json!({"url": url, "username": "u", "password": "s3cret"})).unwrap();
+    assert!(!format!("{config:?}").contains("s3cret"));
+    let format: FormatConfig = serde_json::from_value(json!({"registry": {}})).unwrap();
+    let contracts = Contracts::new(Some(&config)).unwrap();
+    let decoder = contracts.decoder(Side::Key, &format).unwrap();
+    let failure = settle(&decoder, &message(1, b"{}")).await.unwrap_err();
+    assert!(
+        failure.contains("401") && failure.contains("check `username`"),
+        "{failure}"
+    );
+    assert!(!failure.contains("s3cret"), "{failure}");
+    assert_eq!(fake.requests(), ["/schemas/ids/1 Basic dTpzM2NyZXQ="]);
+}
+
+#[test]
+fn a_registry_is_configured_without_secrets_in_its_address() {
+    let codes = |config: Json| {
+        let config: RegistryConfig = serde_json::from_value(config).unwrap();
+        let findings = config.check();
+        findings
+            .iter()
+            .map(|finding| finding.code)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        codes(json!({"url": "https://registry.example.com/"})),
+        [""; 0]
+    );
+    assert_eq!(
+        codes(json!({"url": "https://u:p@registry.example.com"})),
+        ["registry.url"]
+    );
+    assert_eq!(codes(json!({"url": "registry"})), ["registry.url"]);
+    assert_eq!(codes(json!({"url": "ftp://registry"})), ["registry.url"]);
+    assert_eq!(
+        codes(json!({"url": "http://registry", "password": "x"})),
+        ["registry.username"]
+    );
+    let file: RegistryConfig = serde_json::from_value(
+        json!({"url": "https://registry", "ca_file": "/nonexistent/ca.pem"}),
+    )
+    .unwrap();
+    let error = Contracts::new(Some(&file)).err().expect("no such file");
+    assert!(error.to_string().contains("/nonexistent/ca.pem"), "{error}");
+    for version in [
+        json!(0),
+        json!(-1),
+        json!("newest"),
+        json!(4_294_967_296_u64),
+    ] {
+        assert!(serde_json::from_value::<crate::RegistryVersion>(version).is_err());
+    }
+}

@@ -1,0 +1,82 @@
+//! The read-only view.
+
+use std::path::Path;
+
+use connect_api::{Contract, PathStep, Presence};
+
+use super::Folder;
+
+fn steps(path: &str) -> Vec<Option<PathStep>> {
+    path.split('.')
+        .filter(|step| !step.is_empty())
+        .map(|step| match step.parse() {
+            Ok(index) => Some(PathStep::Index(index)),
+            Err(_) if step == "*" => None,
+            Err(_) => Some(PathStep::Name(step.into())),
+        })
+        .collect()
+}
+
+#[test]
+fn the_view_claims_only_what_is_certain() {
+    let folder = Folder::new(&[
+        ("schemas/money.json", r#"{"type":["number","null"]}"#),
+        (
+            "schemas/sale.json",
+            r##"{
+  "type": "object",
+  "required": ["id", "store", "items"],
+  "additionalProperties": false,
+  "properties": {
+    "id": { "type": "string" },
+    "total": { "$ref": "money.json" },
+    "store": { "allOf": [{ "$ref": "#/$defs/store" }] },
+    "items": { "type": "array", "minItems": 1, "items": { "$ref": "#/$defs/item" } },
+    "choice": { "anyOf": [{ "type": "object" }, { "type": "string" }] },
+    "free": { "type": "object", "additionalProperties": { "type": "string" } },
+    "self": { "$ref": "#" },
+    "kind": { "enum": ["a", 1] }
+  },
+  "$defs": {
+    "store": { "type": "object", "required": ["code"], "properties": { "code": { "type": "integer" } } },
+    "item": { "type": "object", "required": ["sku"], "properties": { "sku": { "type": "string" } } }
+  }
+}"##,
+        ),
+    ]);
+    let contract = folder.compile("schemas/sale.json").expect("a valid schema");
+    use Presence::{Always, Never, Sometimes, Unknown};
+    let cases: [(&str, Presence, &[&str]); 16] = [
+        ("", Always, &["object"]),
+        ("id", Always, &["string"]),
+        ("total", Sometimes, &["number", "null"]),
+        ("colour", Never, &[]),
+        ("store.code", Always, &["integer"]),
+        ("store.name", Unknown, &[]),
+        ("items", Always, &["array"]),
+        ("items.*.sku", Always, &["string"]),
+        ("items.0.sku", Always, &["string"]),
+        ("items.1.sku", Sometimes, &["string"]),
+        ("choice", Sometimes, &[]),
+        ("choice.a", Unknown, &[]),
+        ("free.any", Sometimes, &["string"]),
+        ("self.self.id", Sometimes, &["string"]),
+        ("id.deeper", Unknown, &[]),
+        ("kind", Sometimes, &["integer", "string"]),
+    ];
+    for (path, presence, types) in cases {
+        let field = contract.field(&steps(path));
+        assert_eq!(
+            (field.presence, field.types),
+            (presence, types.iter().map(|t| t.to_string()).collect()),
+            "{path}"
+        );
+    }
+    let place = contract.field(&steps("total")).place.expect("a place");
+    assert!(
+        place.file.ends_with(Path::new("schemas/money.json")) || place.line == 7,
+        "{place:?}"
+    );
+    let never = contract.field(&steps("colour")).place.expect("a place");
+    assert_eq!((never.line, never.column), (4, 27));
+}
