@@ -1,1 +1,204 @@
-//! Not written yet.
+//! Sink `kafka`: publishes records to Kafka again, as JSON, exactly once for readers that read committed records.
+//!
+//! The engine owns the client and its transactions: the messages of a batch and its progress become visible together,
+//! through the [`Publisher`] that the context hands out.
+
+mod config;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use connect_api::{
+    Batch, Cause, CheckContext, ContractCheck, Counter, Explanation, Failure, Finding, Guarantee,
+    JsonLimits, Key, Metadata, Outgoing, Publisher, Record, Reference, Refusal, Resolved, Result,
+    Sink, SinkContext, SinkPlugin, Value, async_trait, time,
+};
+
+pub use config::{Config, TopicFrom};
+
+/// The kind of sink, as `main` registers it.
+pub struct Kafka;
+
+#[async_trait]
+impl SinkPlugin for Kafka {
+    const NAME: &'static str = "kafka";
+    const ABOUT: &'static str = "publishes records to Kafka again, exactly once";
+    const EXAMPLE: &'static str = r##"[[sinks]]
+type  = "kafka"
+topic = "enriched_users"
+key   = "#key"
+"##;
+    const EXPLANATIONS: &'static [Explanation] = config::EXPLANATIONS;
+    type Config = Config;
+    type Sink = KafkaSink;
+
+    fn guarantee(_config: &Config) -> Guarantee {
+        Guarantee::ExactlyOnceReadCommitted
+    }
+
+    fn target_topics(config: &Config) -> Vec<String> {
+        config.topics()
+    }
+
+    fn check(config: &Config, _context: &CheckContext<'_>) -> Vec<Finding> {
+        config.check()
+    }
+
+    async fn open(config: &Config, context: SinkContext) -> Result<KafkaSink> {
+        if let Some(finding) = config.check().into_iter().next() {
+            return Err(Failure::Fatal(Cause::new(finding.message)));
+        }
+        let contract = match &config.schema {
+            Some(schema) => {
+                let compiled = context.contracts.compile(schema);
+                Some(compiled.map_err(Failure::Fatal)?)
+            }
+            None => None,
+        };
+        let topics: Vec<Arc<str>> = config.topics().into_iter().map(Arc::from).collect();
+        Ok(KafkaSink {
+            publisher: context.publishers.publisher(&topics).await?,
+            topics,
+            topic_from: config.topic_from.as_ref().map(|from| from.field.clone()),
+            key: config.key.clone(),
+            contract,
+            rows_written: context.rows_written,
+        })
+    }
+}
+
+/// An open sink.
+pub struct KafkaSink {
+    publisher: Box<dyn Publisher>,
+    /// The fixed topic, or those that a record may choose from.
+    topics: Vec<Arc<str>>,
+    /// Where a record says which topic it goes to.
+    topic_from: Option<Reference>,
+    key: Option<Reference>,
+    contract: Option<Arc<dyn ContractCheck>>,
+    rows_written: Counter,
+}
+
+#[async_trait]
+impl Sink for KafkaSink {
+    async fn write(&mut self, batch: &Batch<'_>) -> Result<()> {
+        if batch.records.is_empty() && batch.progress.is_empty() {
+            return Ok(());
+        }
+        let now_ms = time::now_ms();
+        let mut messages = Vec::with_capacity(batch.records.len());
+        let mut refusals = Vec::new();
+        for (place, record) in batch.records.iter().enumerate() {
+            match self.message(record, now_ms) {
+                Ok(message) => messages.push(message),
+                Err(cause) => refusals.push(Refusal {
+                    record: place,
+                    cause,
+                }),
+            }
+        }
+        if !refusals.is_empty() {
+            return Err(Failure::Refused(refusals));
+        }
+        // One message a record: a refusal of the publisher names the record.
+        self.publisher.publish(messages, &batch.progress).await?;
+        self.rows_written.add(batch.records.len() as u64);
+        Ok(())
+    }
+}
+
+impl KafkaSink {
+    fn message(&self, record: &Record, now_ms: i64) -> Result<Outgoing, Cause> {
+        if let (Some(contract), Some(value)) = (&self.contract, record.root()) {
+            contract.check(value)?;
+        }
+        Ok(Outgoing {
+            topic: self.topic(record, now_ms)?,
+            key: self.key(record, now_ms)?,
+            value: record.value.as_ref().map(encode),
+            headers: record.origin.headers.clone(),
+            timestamp_ms: record.origin.timestamp_ms,
+        })
+    }
+
+    fn topic(&self, record: &Record, now_ms: i64) -> Result<Arc<str>, Cause> {
+        let Some(from) = &self.topic_from else {
+            let fixed = self.topics.first().cloned();
+            return fixed.ok_or_else(|| Cause::new("no topic is configured"));
+        };
+        let resolved = from.resolve(record, None, now_ms).map_err(Cause::new)?;
+        let chosen = match &resolved {
+            Resolved::Text(text) => Some(*text),
+            Resolved::Value(place) => place.as_str(),
+            Resolved::Missing | Resolved::Integer(_) | Resolved::Timestamp(_) => None,
+        };
+        let allowed = self
+            .topics
+            .iter()
+            .find(|topic| chosen == Some(&***topic))
+            .cloned();
+        allowed.ok_or_else(|| {
+            Cause::new(match chosen {
+                Some(_) => format!("{from} names none of the allowed topics"),
+                None => format!("{from} is missing or is no text, and names no topic"),
+            })
+            .with_help("topic_from.allow lists the topics that a record may choose")
+        })
+    }
+
+    fn key(&self, record: &Record, now_ms: i64) -> Result<Option<Bytes>, Cause> {
+        let Some(reference) = &self.key else {
+            return Ok(record.origin.key.clone());
+        };
+        if *reference == Reference::Metadata(Metadata::Key) {
+            return Ok(decoded_key(record));
+        }
+        let resolved = reference
+            .resolve(record, None, now_ms)
+            .map_err(Cause::new)?;
+        match resolved {
+            Resolved::Missing => Err(Cause::new(format!(
+                "the key cannot be made: {reference} is missing"
+            ))),
+            Resolved::Value(place) if place.is_null() => Ok(None),
+            Resolved::Value(place) => Ok(Some(encode_key(&place.to_value()))),
+            Resolved::Text(text) => Ok(Some(Bytes::copy_from_slice(text.as_bytes()))),
+            Resolved::Integer(number) => Ok(Some(number.to_string().into())),
+            Resolved::Timestamp(milliseconds) => Ok(Some(time::format_ms(milliseconds).into())),
+        }
+    }
+}
+
+/// The key as transforms left it. One that none of them changed keeps its bytes, for equal bytes go to equal partitions.
+fn decoded_key(record: &Record) -> Option<Bytes> {
+    let came = &record.origin.key;
+    match &record.key {
+        Key::Absent => None,
+        Key::Undecodable(_) => came.clone(),
+        Key::Decoded(key) => {
+            let parsed = came
+                .clone()
+                .and_then(|bytes| Value::parse_json(bytes, JsonLimits::default()).ok());
+            match parsed.is_some_and(|parsed| parsed == *key) {
+                true => came.clone(),
+                false => Some(encode_key(key)),
+            }
+        }
+    }
+}
+
+/// Text as it is, everything else as JSON.
+fn encode_key(key: &Value) -> Bytes {
+    match key.root().as_str() {
+        Some(text) => Bytes::copy_from_slice(text.as_bytes()),
+        None => encode(key),
+    }
+}
+
+fn encode(value: &Value) -> Bytes {
+    let mut json = Vec::with_capacity(256);
+    value.root().write_json(&mut json);
+    json.into()
+}

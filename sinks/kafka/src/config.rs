@@ -1,0 +1,109 @@
+//! Configuration of the sink, and what can be wrong with it.
+
+use connect_api::{Explanation, Finding, Reference, SchemaFile};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// Publishes records to a topic. Headers and timestamps are kept; a tombstone stays one.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The topic that every record goes to. Either this or `topic_from`.
+    #[serde(default)]
+    pub(crate) topic: Option<String>,
+    /// Each record says which topic it goes to.
+    #[serde(default)]
+    pub(crate) topic_from: Option<TopicFrom>,
+    /// What becomes the key: `#key` (the key as transforms left it), a path into the value or other metadata. Text is
+    /// written as it is, everything else as JSON. Default: the key's bytes as they came, whatever transforms did.
+    #[serde(default)]
+    pub(crate) key: Option<Reference>,
+    /// The contract of the topic: what breaks it is refused.
+    #[serde(default)]
+    pub(crate) schema: Option<SchemaFile>,
+}
+
+/// A topic by content. Content never names a topic that the file does not.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TopicFrom {
+    /// Where the record names its topic: a path or metadata, such as `$.country` or `#header.target`.
+    pub(crate) field: Reference,
+    /// The topics that a record may name; one that names another is refused.
+    #[schemars(extend("minItems" = 1))]
+    pub(crate) allow: Vec<String>,
+}
+
+pub(crate) const EXPLANATIONS: &[Explanation] = &[
+    Explanation {
+        code: "kafka.topic",
+        why: "Every record needs one topic that exists or can exist: a name has 1 to 249 of the characters a-z A-Z 0-9 . _ -",
+        example: "[[sinks]]\ntype = \"kafka\"\ntopic = \"new users\"",
+        fix: "[[sinks]]\ntype = \"kafka\"\ntopic = \"new_users\"",
+    },
+    Explanation {
+        code: "kafka.reference",
+        why: "`@…` and `#index` start at the element of a table's `each`; a message is made of a whole record.",
+        example: "key = \"@.sku\"",
+        fix: "key = \"$.transaction_id\"",
+    },
+];
+
+impl Config {
+    /// Every topic that this sink may write to.
+    pub(crate) fn topics(&self) -> Vec<String> {
+        match (&self.topic, &self.topic_from) {
+            (Some(topic), _) => vec![topic.clone()],
+            (None, Some(from)) => from.allow.clone(),
+            (None, None) => Vec::new(),
+        }
+    }
+
+    pub(crate) fn check(&self) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        if self.topic.is_some() == self.topic_from.is_some() {
+            let message = "the sink needs either `topic` or `topic_from`";
+            findings.push(Finding::error("kafka.topic", "", message).with_help(
+                "write topic = \"…\", or topic_from = { field = \"$.…\", allow = [\"…\"] }",
+            ));
+        }
+        if let Some(topic) = &self.topic {
+            findings.extend(check_topic("/topic", topic));
+        }
+        for (place, topic) in self
+            .topic_from
+            .iter()
+            .flat_map(|from| &from.allow)
+            .enumerate()
+        {
+            findings.extend(check_topic(&format!("/topic_from/allow/{place}"), topic));
+        }
+        let field = self.topic_from.as_ref().map(|from| &from.field);
+        for (pointer, reference) in [("/topic_from/field", field), ("/key", self.key.as_ref())] {
+            if let Some(reference) = reference.filter(|reference| reference.needs_element()) {
+                findings.push(Finding::error(
+                    "kafka.reference",
+                    pointer,
+                    format!("`{reference}` needs the element of a table's `each`, which this sink has not"),
+                ));
+            }
+        }
+        findings
+    }
+}
+
+fn check_topic(pointer: &str, topic: &str) -> Option<Finding> {
+    let is_valid = (1..=249).contains(&topic.len())
+        && ![".", ".."].contains(&topic)
+        && topic
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || ['.', '_', '-'].contains(&c));
+    (!is_valid).then(|| {
+        Finding::error(
+            "kafka.topic",
+            pointer,
+            format!("`{topic}` cannot be the name of a topic"),
+        )
+        .with_help("a name has 1 to 249 of the characters a-z A-Z 0-9 . _ -")
+    })
+}
