@@ -1,11 +1,275 @@
 //! What can be found wrong with a configuration without a database.
 
-use connect_api::{CheckContext, Explanation, Finding};
+mod contract;
+mod explanations;
 
-use crate::config::Config;
+use std::path::Path;
 
-pub(crate) const EXPLANATIONS: &[Explanation] = &[];
+use connect_api::{CheckContext, Finding, Reference};
 
-pub(crate) fn check(_config: &Config, _context: &CheckContext<'_>) -> Vec<Finding> {
-    Vec::new()
+use crate::config::{ColumnSource, Config, MissingRow, Mode, TableConfig};
+use crate::identifier::{self, TableName};
+
+pub(crate) use explanations::EXPLANATIONS;
+
+/// All findings, in the order of the file.
+pub(crate) fn check(config: &Config, context: &CheckContext<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    connection(config, &mut findings);
+    progress_table(config, &mut findings);
+    if let Some(folder) = &config.migrations {
+        migrations(folder.as_path(), &mut findings);
+    }
+    for (place, table) in config.tables.iter().enumerate() {
+        let pointer = format!("/tables/{place}");
+        name(table, &pointer, &mut findings);
+        key(table, &pointer, &mut findings);
+        columns(table, &pointer, &mut findings);
+        if let Some(contract) = context.contract {
+            contract::compare(table, &pointer, contract, &mut findings);
+        }
+    }
+    conflicts(&config.tables, &mut findings);
+    findings
 }
+
+fn connection(config: &Config, findings: &mut Vec<Finding>) {
+    const CODE: &str = "postgres.connection";
+    let beside = [
+        ("host", config.host.is_some()),
+        ("port", config.port.is_some()),
+        ("user", config.user.is_some()),
+        ("password", config.password.is_some()),
+        ("database", config.database.is_some()),
+    ];
+    if config.url.is_some() {
+        for (key, _) in beside.iter().filter(|(_, is_said)| *is_said) {
+            let message = format!("`{key}` beside `url`, which says it already");
+            let finding = Finding::error(CODE, format!("/{key}"), message);
+            findings.push(finding.with_help("keep the URL, or the separate keys"));
+        }
+    } else if config.host.is_none() {
+        let finding = Finding::error(CODE, "", "nothing says where the database is");
+        findings.push(finding.with_help(
+            "add `url = \"${env:DATABASE_URL}\"`, or `host`, `user`, `password` and `database`",
+        ));
+    }
+}
+
+fn progress_table(config: &Config, findings: &mut Vec<Finding>) {
+    if let Err(reason) = TableName::parse(&config.progress_table) {
+        findings.push(Finding::error(
+            "postgres.identifier",
+            "/progress_table",
+            reason,
+        ));
+    }
+}
+
+/// The files as sqlx will see them: what it would silently pass over is said here.
+fn migrations(folder: &Path, findings: &mut Vec<Finding>) {
+    const CODE: &str = "postgres.migrations";
+    const POINTER: &str = "/migrations";
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        let message = format!("the folder {} cannot be read", folder.display());
+        findings
+            .push(Finding::error(CODE, POINTER, message).with_help("make it, or correct the path"));
+        return;
+    };
+    let mut names: Vec<String> = entries
+        .filter_map(|entry| entry.ok())
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .filter(|name| name.ends_with(".sql"))
+        .collect();
+    names.sort();
+    if names.is_empty() {
+        let message = format!("the folder {} has no migrations", folder.display());
+        findings.push(
+            Finding::warning(CODE, POINTER, message)
+                .with_help("add files such as 0001_create_sales.sql"),
+        );
+    }
+    let mut versions: Vec<(i64, String)> = Vec::new();
+    for name in names {
+        let version = name
+            .split_once('_')
+            .and_then(|(version, _)| version.parse::<i64>().ok());
+        let Some(version) = version else {
+            let message = format!("`{name}` has no number in front, so it would not be run");
+            findings.push(
+                Finding::error(CODE, POINTER, message)
+                    .with_help("call it like 0001_create_sales.sql"),
+            );
+            continue;
+        };
+        let is_reversal = name.ends_with(".down.sql");
+        if let Some((_, other)) = versions
+            .iter()
+            .find(|(other, _)| *other == version && !is_reversal)
+        {
+            let message = format!("`{other}` and `{name}` have the same number");
+            findings.push(Finding::error(CODE, POINTER, message).with_help("give each its own"));
+        }
+        if !is_reversal {
+            versions.push((version, name));
+        }
+    }
+}
+
+fn name(table: &TableConfig, pointer: &str, findings: &mut Vec<Finding>) {
+    const CODE: &str = "postgres.identifier";
+    if let Err(reason) = TableName::parse(&table.table) {
+        findings.push(Finding::error(CODE, format!("{pointer}/table"), reason));
+    }
+    for (place, column) in table.key.iter().enumerate() {
+        if let Some(reason) = identifier::problem(column) {
+            findings.push(Finding::error(
+                CODE,
+                format!("{pointer}/key/{place}"),
+                reason,
+            ));
+        }
+    }
+    for column in table.columns.iter().flat_map(|columns| columns.keys()) {
+        if let Some(reason) = identifier::problem(column) {
+            let pointer = column_pointer(pointer, column);
+            findings.push(Finding::error(CODE, pointer, reason));
+        }
+    }
+}
+
+fn key(table: &TableConfig, pointer: &str, findings: &mut Vec<Finding>) {
+    const CODE: &str = "postgres.key";
+    let mode = mode_word(table.mode);
+    if table.key.is_empty() && table.mode != Mode::Insert {
+        let message = format!("mode {mode} needs a `key`: the columns that identify a row");
+        findings.push(Finding::error(CODE, pointer, message).with_help("add `key = [\"id\"]`"));
+    }
+    if !table.key.is_empty() && table.mode == Mode::Insert {
+        let message = "`key` has no meaning for mode insert, which keeps every row";
+        let finding = Finding::warning(CODE, format!("{pointer}/key"), message);
+        findings.push(finding.with_help("take it out, or write `mode = \"upsert\"`"));
+    }
+    if table.missing_row == MissingRow::Ignore && table.mode != Mode::Update {
+        let message = format!("`missing_row` has no meaning for mode {mode}, only for update");
+        findings.push(Finding::warning(
+            CODE,
+            format!("{pointer}/missing_row"),
+            message,
+        ));
+    }
+    for (place, column) in table.key.iter().enumerate() {
+        let pointer = format!("{pointer}/key/{place}");
+        if table.key.iter().take(place).any(|other| other == column) {
+            let message = format!("`{column}` is in `key` twice");
+            findings.push(Finding::error(CODE, pointer.clone(), message));
+        }
+        let is_mapped = table
+            .columns
+            .as_ref()
+            .is_none_or(|columns| columns.keys().any(|name| name.eq_ignore_ascii_case(column)));
+        if !is_mapped && table.mode != Mode::Insert {
+            let message = format!("key column `{column}` is not among `columns`");
+            let help = format!("add `{column} = \"$.{column}\"` to `columns`");
+            findings.push(Finding::error(CODE, pointer, message).with_help(help));
+        }
+    }
+}
+
+fn columns(table: &TableConfig, pointer: &str, findings: &mut Vec<Finding>) {
+    let Some(columns) = &table.columns else {
+        return;
+    };
+    if columns.is_empty() {
+        let message = "`columns` is empty, so no column would be written";
+        let finding = Finding::error("postgres.columns", format!("{pointer}/columns"), message);
+        findings.push(finding.with_help(
+            "name columns, or take the key out: fields then go to the columns of the same name",
+        ));
+    }
+    for (column, source) in columns {
+        if table.each.is_none() && source.path.needs_element() {
+            let message = format!(
+                "`{}` is the element of `each`, and this table has no `each`",
+                source.path
+            );
+            let finding = Finding::error(
+                "postgres.element-without-each",
+                source_pointer(pointer, column, source),
+                message,
+            );
+            findings
+                .push(finding.with_help("add `each = \"$.items[*]\"`, or start the path with `$`"));
+        }
+    }
+}
+
+/// Entries of one table must agree on what a row is.
+fn conflicts(tables: &[TableConfig], findings: &mut Vec<Finding>) {
+    for (place, table) in tables.iter().enumerate() {
+        let Some(earlier) = tables
+            .iter()
+            .take(place)
+            .find(|earlier| earlier.table == table.table && !agree(earlier, table))
+        else {
+            continue;
+        };
+        let message = format!(
+            "table `{}` stands here with mode {} and another `key` or mode than above ({}): which of two writes to a row is the later could not be told",
+            table.table,
+            mode_word(table.mode),
+            mode_word(earlier.mode)
+        );
+        let finding = Finding::error(
+            "postgres.conflicting-tables",
+            format!("/tables/{place}/table"),
+            message,
+        );
+        findings.push(finding.with_help(
+            "use one mode and key; only delete goes together with upsert or update of the same key",
+        ));
+    }
+}
+
+fn agree(left: &TableConfig, right: &TableConfig) -> bool {
+    let same_key = left.key.len() == right.key.len()
+        && left.key.iter().all(|column| right.key.contains(column));
+    match (left.mode, right.mode) {
+        (Mode::Insert, Mode::Insert) => true,
+        (Mode::Insert, _) | (_, Mode::Insert) => false,
+        (Mode::Delete, _) | (_, Mode::Delete) => same_key,
+        (one, other) => one == other && same_key,
+    }
+}
+
+fn mode_word(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Insert => "insert",
+        Mode::Upsert => "upsert",
+        Mode::Update => "update",
+        Mode::Delete => "delete",
+    }
+}
+
+/// The place of a column in the file, as a JSON pointer.
+fn column_pointer(table: &str, column: &str) -> String {
+    let escaped = column.replace('~', "~0").replace('/', "~1");
+    format!("{table}/columns/{escaped}")
+}
+
+/// The place of a column's path: the string itself, or `path` of the table that it stands in.
+fn source_pointer(table: &str, column: &str, source: &ColumnSource) -> String {
+    let pointer = column_pointer(table, column);
+    match source.is_table {
+        true => format!("{pointer}/path"),
+        false => pointer,
+    }
+}
+
+/// Whether the reference is a path of the record's value or of the element.
+fn is_path(reference: &Reference) -> bool {
+    matches!(reference, Reference::Path(_))
+}
+
+#[cfg(test)]
+mod tests;

@@ -189,6 +189,8 @@ pub enum TimeUnit {
 pub struct ColumnSource {
     pub path: Reference,
     pub unit: TimeUnit,
+    /// Whether it was written as a table, for pointing at it.
+    pub is_table: bool,
 }
 
 /// The long form. Kept apart so that its errors name its keys.
@@ -218,6 +220,7 @@ impl<'de> Deserialize<'de> for ColumnSource {
                 Ok(ColumnSource {
                     path,
                     unit: TimeUnit::default(),
+                    is_table: false,
                 })
             }
 
@@ -226,6 +229,7 @@ impl<'de> Deserialize<'de> for ColumnSource {
                 Ok(ColumnSource {
                     path: table.path,
                     unit: table.unit,
+                    is_table: true,
                 })
             }
         }

@@ -21,6 +21,7 @@ mod sink;
 mod sqlstate;
 mod transaction;
 mod unnest;
+mod verdict;
 
 use connect_api::{
     CheckContext, Explanation, Failure, Finding, Guarantee, SinkContext, SinkPlugin, async_trait,

@@ -264,6 +264,7 @@ fn map_by_name(entry: &TableConfig, table: &Table) -> Vec<Mapped> {
             source: ColumnSource {
                 path: member_of(start, &column.name),
                 unit: TimeUnit::default(),
+                is_table: false,
             },
             by_name: Some(column.name.clone()),
         })

@@ -15,6 +15,7 @@ use sqlx::{Executor, Row, query};
 
 use crate::failure::WriteError;
 use crate::identifier::{TableName, quote_literal};
+use crate::sqlstate::Meaning;
 
 /// The progress table, and what this task owns in it.
 pub(crate) struct ProgressTable {
@@ -30,6 +31,8 @@ pub(crate) struct ProgressTable {
 struct Owned {
     epoch: i64,
     next: Option<i64>,
+    /// Another task raised the epoch.
+    is_lost: bool,
 }
 
 /// How a batch stands to what is stored.
@@ -143,25 +146,29 @@ impl ProgressTable {
         if exists.try_get(0)? {
             return Ok(());
         }
-        let statement = format!(
-            "BEGIN; \
-             SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtext({})); \
-             CREATE TABLE IF NOT EXISTS {table} (\
+        let create = format!(
+            "CREATE TABLE IF NOT EXISTS {table} (\
              cluster_id text NOT NULL, connector text NOT NULL, sink text NOT NULL, \
              topic text NOT NULL, partition int4 NOT NULL, \
              next_offset int8, epoch int8 NOT NULL, topic_id text, last_timestamp timestamptz, \
              updated_at timestamptz NOT NULL DEFAULT now(), \
-             PRIMARY KEY ({IDENTITY})) WITH (fillfactor = 50); \
-             COMMIT",
+             PRIMARY KEY ({IDENTITY})) WITH (fillfactor = 50)"
+        );
+        let statement = format!(
+            "BEGIN; SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtext({})); {create}; COMMIT",
             quote_literal(&table)
         );
-        let made = connection.execute(statement.as_str()).await;
-        if let Err(error) = made {
-            // The error of interest is the first; a broken connection is found by whoever uses it next.
-            let _ = connection.execute("ROLLBACK").await;
-            return Err(WriteError::from(error).at(&self.table.to_string()));
+        let Err(error) = connection.execute(statement.as_str()).await else {
+            return Ok(());
+        };
+        // The error of interest is the first; a broken connection is found by whoever uses it next.
+        let _ = connection.execute("ROLLBACK").await;
+        let error = WriteError::from(error).at(&self.table.to_string());
+        if error.meaning() != Some(Meaning::Privilege) {
+            return Err(error);
         }
-        Ok(())
+        let help = format!("let the role create tables, or create it for the role: {create}");
+        Err(WriteError::fatal(error.cause().with_help(help)))
     }
 
     /// Takes the partitions over, and tells where each goes on.
@@ -181,7 +188,7 @@ impl ProgressTable {
             .bind(numbers)
             .fetch_all(connection)
             .await?;
-        self.owned = owned(&rows)?;
+        self.owned.extend(owned(&rows)?);
         Ok(partitions
             .iter()
             .map(
@@ -220,24 +227,37 @@ impl ProgressTable {
             .fetch_all(connection)
             .await?;
         let confirmed = owned(&rows)?;
-        // What was raised is owned on in either case; what was not belongs to somebody else.
-        let is_complete = confirmed.len() == self.owned.len();
-        self.owned = confirmed;
-        match is_complete {
-            true => Ok(()),
-            false => Err(superseded(
-                "another task has taken partitions over while the connection was lost",
-            )),
+        // What could not be raised belongs to somebody else; that matters only if a batch still has it.
+        for (partition, owned) in &mut self.owned {
+            match confirmed.get(partition) {
+                Some(confirmed) => *owned = *confirmed,
+                None => owned.is_lost = true,
+            }
         }
+        Ok(())
+    }
+
+    /// The partitions of a batch that this task was never asked to resume.
+    pub(crate) fn not_owned(&self, progress: &[Progress]) -> Vec<TopicPartition> {
+        progress
+            .iter()
+            .map(|moved| &moved.partition)
+            .filter(|partition| !self.owned.contains_key(partition))
+            .cloned()
+            .collect()
     }
 
     /// Whether the batch comes next, was stored already, or is somebody else's business.
     pub(crate) fn standing(&self, progress: &[Progress]) -> Result<Standing, WriteError> {
         let (mut due, mut stored) = (0, 0);
         for moved in progress {
-            let owned = self.owned.get(&moved.partition).ok_or_else(|| {
-                superseded(&format!("{} was not resumed by this task", moved.partition))
-            })?;
+            let owned = self
+                .owned
+                .get(&moved.partition)
+                .filter(|owned| !owned.is_lost)
+                .ok_or_else(|| {
+                    superseded(&format!("another task has taken {} over", moved.partition))
+                })?;
             let is_stored = owned.next == Some(moved.next) && moved.next != moved.expected;
             // Without stored progress, the engine's first position counts.
             let is_due = owned.next.is_none_or(|next| next == moved.expected);
@@ -341,7 +361,7 @@ impl ProgressTable {
 
     /// Sets what is stored, and takes it away from whoever owns it.
     pub(crate) async fn store(
-        &mut self,
+        &self,
         connection: &mut PgConnection,
         positions: &[(TopicPartition, i64)],
     ) -> Result<(), WriteError> {
@@ -383,6 +403,7 @@ fn owned(rows: &[sqlx::postgres::PgRow]) -> Result<HashMap<TopicPartition, Owned
             let owned = Owned {
                 epoch: row.try_get("epoch")?,
                 next: row.try_get("next_offset")?,
+                is_lost: false,
             };
             Ok((partition, owned))
         })

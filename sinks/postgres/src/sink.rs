@@ -5,10 +5,10 @@
 //! leaves nothing behind. When the answer to COMMIT is lost, the connection is dropped and the next call reads
 //! from the progress table how it ended, before anything is written again.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_trait::async_trait;
-use connect_api::{Batch, Cause, Failure, Progress, Refusal, Resume, SinkContext, TopicPartition};
+use connect_api::{Batch, Cause, Failure, Resume, SinkContext, TopicPartition};
 use sqlx::Connection;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 
@@ -19,7 +19,8 @@ use crate::mapping::{Plan, Target, Write, plan};
 use crate::progress::{ProgressTable, Standing};
 use crate::sqlstate::Meaning;
 use crate::transaction::{Limits, within};
-use crate::{catalog, connect, copy, migrate, unnest};
+use crate::verdict::Patience;
+use crate::{catalog, connect, copy, migrate, unnest, verdict};
 
 /// A sink that is ready to write.
 pub struct PostgresSink {
@@ -34,16 +35,8 @@ pub struct PostgresSink {
     progress: Option<ProgressTable>,
     /// Rows of the last COMMIT whose answer was lost.
     rows_in_doubt: u64,
-    /// The batch that failed for lack of time or memory: the second time it is too much.
-    exhausted: Option<Vec<Progress>>,
-    parents: Option<MissingParents>,
+    patience: Patience,
     scratch: Vec<u8>,
-}
-
-/// A batch that waits for rows that foreign keys name.
-struct MissingParents {
-    progress: Vec<Progress>,
-    since: Instant,
 }
 
 impl PostgresSink {
@@ -98,95 +91,63 @@ impl PostgresSink {
             plan,
             progress,
             rows_in_doubt: 0,
-            exhausted: None,
-            parents: None,
+            patience: Patience::new(config.missing_parent),
             scratch: Vec::new(),
         })
     }
 
-    /// Connects if there is no connection. After an outage the first thing is to learn how the last write ended.
-    async fn connected(&mut self) -> Result<&mut PgConnection, WriteError> {
-        let connection = match self.connection.take() {
-            Some(connection) => connection,
-            None => {
-                let mut connection = connect::open(&self.options).await?;
-                if let Some(progress) = &mut self.progress {
-                    self.limits.begin(&mut connection).await?;
-                    let confirmed = within(
-                        "read progress",
-                        self.limits.short,
-                        progress.confirm(&mut connection),
-                    )
-                    .await;
-                    match confirmed {
-                        Ok(()) => self.limits.commit(&mut connection).await?,
-                        Err(error) => {
-                            return Err(error);
-                        }
-                    }
-                }
-                connection
+    /// The connection, made anew if there is none; after an outage the first thing is to learn how the last write ended.
+    ///
+    /// It is taken out of the sink while it works: a call that fails or is cancelled in the middle leaves none behind.
+    async fn connected(&mut self) -> Result<PgConnection, WriteError> {
+        if let Some(connection) = self.connection.take() {
+            return Ok(connection);
+        }
+        let mut connection = connect::open(&self.options).await?;
+        if let Some(progress) = &mut self.progress {
+            self.limits.begin(&mut connection).await?;
+            let confirm = progress.confirm(&mut connection);
+            within("read progress", self.limits.short, confirm).await?;
+            self.limits.commit(&mut connection).await?;
+        }
+        Ok(connection)
+    }
+
+    /// Keeps the connection after a call, unless the call's error says that it cannot be trusted.
+    async fn release<T>(&mut self, mut connection: PgConnection, result: &Result<T, WriteError>) {
+        let is_usable = match result {
+            Ok(_) => true,
+            Err(error) if error.leaves_connection_usable() => {
+                self.limits.roll_back(&mut connection).await.is_ok()
             }
+            Err(_) => false,
         };
-        Ok(self.connection.insert(connection))
+        self.connection = Some(connection).filter(|_| is_usable);
     }
 
-    /// Rolls back after a failure, or drops the connection where that cannot be trusted.
-    async fn recover(&mut self, error: &WriteError) {
-        let Some(mut connection) = self.connection.take() else {
-            return;
-        };
-        if error.leaves_connection_usable() && self.limits.roll_back(&mut connection).await.is_ok()
-        {
-            self.connection = Some(connection);
-        }
-    }
-
-    async fn take_over(
-        &mut self,
-        partitions: &[TopicPartition],
-    ) -> Result<Vec<Resume>, WriteError> {
-        let Some(mut progress) = self.progress.take() else {
-            return Ok(vec![Resume::UseGroup; partitions.len()]);
-        };
-        // What this task owned before is asked for anew, so there is nothing to confirm on a new connection.
-        let resumed = self.take_over_in(&mut progress, partitions).await;
-        self.progress = Some(progress);
-        resumed
-    }
-
-    async fn take_over_in(
-        &mut self,
-        progress: &mut ProgressTable,
-        partitions: &[TopicPartition],
-    ) -> Result<Vec<Resume>, WriteError> {
-        let limits = self.limits.clone();
-        let connection = self.connected().await?;
-        limits.begin(connection).await?;
-        let resumed = within(
-            "resume",
-            limits.short,
-            progress.take_over(connection, partitions),
-        )
-        .await?;
-        limits.commit(connection).await?;
-        Ok(resumed)
-    }
-
-    /// One attempt: everything of the batch, or nothing. Returns the rows written.
+    /// One attempt: everything of the encoded batch, or nothing. Returns the rows written.
     async fn attempt(&mut self, batch: &Batch<'_>) -> Result<u64, WriteError> {
-        self.plan
-            .encode(&batch.records)
-            .map_err(WriteError::refused)?;
-        self.connected().await?;
-        if let Some(progress) = &self.progress
-            && progress.standing(&batch.progress)? == Standing::Stored
-        {
-            return Ok(std::mem::take(&mut self.rows_in_doubt));
+        let mut connection = self.connected().await?;
+        let result = self.attempt_on(&mut connection, batch).await;
+        self.release(connection, &result).await;
+        result
+    }
+
+    async fn attempt_on(
+        &mut self,
+        connection: &mut PgConnection,
+        batch: &Batch<'_>,
+    ) -> Result<u64, WriteError> {
+        let limits = &self.limits;
+        if let Some(progress) = &mut self.progress {
+            let new = progress.not_owned(&batch.progress);
+            if !new.is_empty() {
+                take_over(connection, limits, progress, &new).await?;
+            }
+            if progress.standing(&batch.progress)? == Standing::Stored {
+                return Ok(std::mem::take(&mut self.rows_in_doubt));
+            }
         }
-        let (Some(connection), limits) = (self.connection.as_mut(), &self.limits) else {
-            return Ok(0);
-        };
         limits.begin(connection).await?;
         if let Some(progress) = &self.progress {
             let advance = progress.advance(connection, &batch.progress);
@@ -209,92 +170,39 @@ impl PostgresSink {
 
     /// Reads the tables again, after a statement found that they changed.
     async fn read_catalog(&mut self) -> Result<(), WriteError> {
-        self.connected().await?;
-        if let Some(connection) = self.connection.as_mut() {
+        let mut connection = self.connected().await?;
+        let result = async {
             connection.clear_cached_statements().await?;
-            self.plan = read_plan(&self.config, &self.limits, connection).await?;
+            read_plan(&self.config, &self.limits, &mut connection).await
         }
+        .await;
+        self.release(connection, &result).await;
+        self.plan = result?;
         Ok(())
     }
 
     /// What a failed attempt means for this batch.
     fn judge(&mut self, error: WriteError, batch: &Batch<'_>) -> Failure {
-        let cause = error.cause();
+        match self.patience.judge(&error, &batch.progress) {
+            Some(failure) => failure,
+            None => self.decide(error),
+        }
+    }
+
+    /// What a failure means where no batch is to blame.
+    fn decide(&self, error: WriteError) -> Failure {
         match error.meaning() {
-            Some(Meaning::Refused) => Failure::RefusedSomewhere(cause),
-            Some(Meaning::TooMuchIfRepeated) => {
-                if self.exhausted.as_ref() == Some(&batch.progress) {
-                    return Failure::TooMuch(cause);
-                }
-                self.exhausted = Some(batch.progress.clone());
-                Failure::Retry(cause)
+            Some(Meaning::Privilege) => {
+                let grants = verdict::grants(
+                    self.options.get_username(),
+                    &self.plan,
+                    self.progress.as_ref(),
+                );
+                Failure::Fatal(error.cause().with_help(grants))
             }
-            Some(Meaning::MissingParent) => self.judge_missing_parent(cause, batch),
-            Some(Meaning::Privilege) => Failure::Fatal(cause.with_help(self.grants())),
             _ => error.into_failure(),
         }
     }
-
-    /// A parent may arrive late, on another topic. The wait is for the batch as it was first written: its halves, on the
-    /// way to the culprit, do not wait again.
-    fn judge_missing_parent(&mut self, cause: Cause, batch: &Batch<'_>) -> Failure {
-        let waiting = match self.parents.take() {
-            Some(waiting) if covers(&waiting.progress, &batch.progress) => waiting,
-            _ => MissingParents {
-                progress: batch.progress.clone(),
-                since: Instant::now(),
-            },
-        };
-        let limit = self.config.missing_parent;
-        let is_over = waiting.since.elapsed() >= limit.get();
-        self.parents = Some(waiting);
-        match is_over {
-            true => Failure::RefusedSomewhere(cause),
-            false => Failure::Retry(cause.with_help(format!(
-                "the row that the foreign key names may still come; after {limit} (`missing_parent`) the record is refused"
-            ))),
-        }
-    }
-
-    /// The SQL that lets this role do its work.
-    fn grants(&self) -> String {
-        let role = crate::identifier::quote(self.options.get_username());
-        let mut grants: Vec<String> = self
-            .plan
-            .targets
-            .iter()
-            .map(|target| {
-                let privileges = match target.write {
-                    Write::Copy | Write::Insert => "INSERT",
-                    Write::Upsert => "SELECT, INSERT, UPDATE, DELETE",
-                    Write::Update => "SELECT, UPDATE, DELETE",
-                };
-                format!(
-                    "GRANT {privileges} ON {} TO {role}",
-                    target.table.name.quoted()
-                )
-            })
-            .collect();
-        if let Some(progress) = &self.progress {
-            grants.push(format!(
-                "GRANT SELECT, INSERT, UPDATE ON {} TO {role}",
-                progress.table().quoted()
-            ));
-        }
-        grants.dedup();
-        format!("as an owner of the tables: {}", grants.join("; "))
-    }
-}
-
-/// Whether `inner` is a part of `outer`, as a half of a batch is.
-fn covers(outer: &[Progress], inner: &[Progress]) -> bool {
-    inner.iter().all(|part| {
-        outer.iter().any(|whole| {
-            whole.partition == part.partition
-                && whole.expected <= part.expected
-                && part.next <= whole.next
-        })
-    })
 }
 
 fn table_name(text: &str) -> Result<TableName, Failure> {
@@ -333,36 +241,55 @@ async fn write_target(
     written.map_err(|error| error.at(&table))
 }
 
+/// Takes partitions over in a transaction of its own, so that waiting for a predecessor is bounded.
+async fn take_over(
+    connection: &mut PgConnection,
+    limits: &Limits,
+    progress: &mut ProgressTable,
+    partitions: &[TopicPartition],
+) -> Result<Vec<Resume>, WriteError> {
+    limits.begin(connection).await?;
+    let table = progress.table().to_string();
+    let taking = progress.take_over(connection, partitions);
+    let resumed = within("resume", limits.short, taking)
+        .await
+        .map_err(|error| error.at(&table))?;
+    limits.commit(connection).await?;
+    Ok(resumed)
+}
+
 #[async_trait]
 impl connect_api::Sink for PostgresSink {
     async fn resume(&mut self, partitions: &[TopicPartition]) -> Result<Vec<Resume>, Failure> {
-        match self.take_over(partitions).await {
-            Ok(resumed) => Ok(resumed),
-            Err(error) => {
-                self.recover(&error).await;
-                Err(error.into_failure())
-            }
+        if self.progress.is_none() || partitions.is_empty() {
+            return Ok(vec![Resume::UseGroup; partitions.len()]);
         }
+        let mut connection = self.connected().await.map_err(|error| self.decide(error))?;
+        let Some(progress) = &mut self.progress else {
+            return Ok(Vec::new());
+        };
+        let resumed = take_over(&mut connection, &self.limits, progress, partitions).await;
+        self.release(connection, &resumed).await;
+        resumed.map_err(|error| self.decide(error))
     }
 
     async fn write(&mut self, batch: &Batch<'_>) -> Result<(), Failure> {
         let mut catalog_is_fresh = false;
         loop {
+            self.plan.encode(&batch.records).map_err(Failure::Refused)?;
             let error = match self.attempt(batch).await {
                 Ok(rows) => {
                     self.context.rows_written.add(rows);
-                    self.exhausted = None;
+                    self.patience.written();
                     return Ok(());
                 }
                 Err(error) => error,
             };
-            self.recover(&error).await;
             if error.meaning() != Some(Meaning::CatalogChanged) || catalog_is_fresh {
                 return Err(self.judge(error, batch));
             }
             catalog_is_fresh = true;
             if let Err(error) = self.read_catalog().await {
-                self.recover(&error).await;
                 return Err(self.judge(error, batch));
             }
         }
@@ -372,44 +299,26 @@ impl connect_api::Sink for PostgresSink {
         &mut self,
         partitions: &[TopicPartition],
     ) -> Result<Option<Vec<Option<i64>>>, Failure> {
-        let limit = self.limits.short;
-        self.connected().await.map_err(WriteError::into_failure)?;
-        let (Some(progress), Some(connection)) = (&self.progress, &mut self.connection) else {
+        let mut connection = self.connected().await.map_err(WriteError::into_failure)?;
+        let Some(progress) = &self.progress else {
+            self.connection = Some(connection);
             return Ok(None);
         };
-        let stored = within(
-            "read progress",
-            limit,
-            progress.read(connection, partitions),
-        )
-        .await;
-        if let Err(error) = &stored {
-            self.connection = self
-                .connection
-                .take()
-                .filter(|_| error.leaves_connection_usable());
-        }
+        let reading = progress.read(&mut connection, partitions);
+        let stored = within("read progress", self.limits.short, reading).await;
+        self.release(connection, &stored).await;
         stored.map(Some).map_err(WriteError::into_failure)
     }
 
     async fn store_progress(&mut self, positions: &[(TopicPartition, i64)]) -> Result<(), Failure> {
-        let limit = self.limits.short;
-        self.connected().await.map_err(WriteError::into_failure)?;
-        let (Some(progress), Some(connection)) = (&mut self.progress, &mut self.connection) else {
+        let mut connection = self.connected().await.map_err(WriteError::into_failure)?;
+        let Some(progress) = &self.progress else {
+            self.connection = Some(connection);
             return Ok(());
         };
-        let stored = within(
-            "store progress",
-            limit,
-            progress.store(connection, positions),
-        )
-        .await;
-        if let Err(error) = &stored {
-            self.connection = self
-                .connection
-                .take()
-                .filter(|_| error.leaves_connection_usable());
-        }
+        let storing = progress.store(&mut connection, positions);
+        let stored = within("store progress", self.limits.short, storing).await;
+        self.release(connection, &stored).await;
         stored.map_err(WriteError::into_failure)
     }
 
@@ -421,26 +330,4 @@ impl connect_api::Sink for PostgresSink {
         }
         Ok(())
     }
-}
-
-/// Names every record that wrote to a key that no row has.
-pub(crate) fn missing_rows(target: &Target, keys: &[&[u8]]) -> Vec<Refusal> {
-    let mut refusals: Vec<Refusal> = Vec::new();
-    for row in &target.rows.rows {
-        let is_known = refusals.iter().any(|refusal| refusal.record == row.record);
-        if !is_known && keys.contains(&target.rows.key(row)) {
-            let cause = Cause::new(format!(
-                "table `{}` has no row with this key to update",
-                target.table.name
-            ))
-            .with_help(
-                "missing_row = \"ignore\" lets such records pass, mode = \"upsert\" inserts them",
-            );
-            refusals.push(Refusal {
-                record: row.record,
-                cause,
-            });
-        }
-    }
-    refusals
 }

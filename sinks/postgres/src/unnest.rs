@@ -1,5 +1,6 @@
 //! Statements over arrays: one array a column, one statement a table and batch, one text whatever the batch.
 
+use connect_api::{Cause, Refusal};
 use sqlx::encode::IsNull;
 use sqlx::error::BoxDynError;
 use sqlx::postgres::types::Oid;
@@ -11,7 +12,6 @@ use crate::failure::WriteError;
 use crate::identifier::quote;
 use crate::mapping::{Target, Write};
 use crate::rows::{Operation, Row, Rows};
-use crate::sink::missing_rows;
 
 const TEXT_ARRAY_OID: u32 = 1009;
 const TEXT_OID: u32 = 25;
@@ -417,4 +417,26 @@ async fn refuse_missing(
         true => Ok(()),
         false => Err(WriteError::refused(missing_rows(target, &keys))),
     }
+}
+
+/// Names every record that wrote to a key that no row has.
+fn missing_rows(target: &Target, keys: &[&[u8]]) -> Vec<Refusal> {
+    let mut refusals: Vec<Refusal> = Vec::new();
+    for row in &target.rows.rows {
+        let is_known = refusals.iter().any(|refusal| refusal.record == row.record);
+        if !is_known && keys.contains(&target.rows.key(row)) {
+            let cause = Cause::new(format!(
+                "table `{}` has no row with this key to update",
+                target.table.name
+            ))
+            .with_help(
+                "missing_row = \"ignore\" lets such records pass, mode = \"upsert\" inserts them",
+            );
+            refusals.push(Refusal {
+                record: row.record,
+                cause,
+            });
+        }
+    }
+    refusals
 }

@@ -1,0 +1,192 @@
+#![allow(clippy::unwrap_used)]
+
+use connect_api::{CheckContext, Contract, ContractField, PathStep, Presence};
+
+use super::*;
+
+fn config(toml: &str) -> Config {
+    serde_json::from_value(toml::from_str(toml).unwrap()).unwrap()
+}
+
+fn found(toml: &str, context: &CheckContext<'_>) -> Vec<String> {
+    check(&config(toml), context)
+        .iter()
+        .map(|finding| format!("{} {}", finding.code, finding.pointer))
+        .collect()
+}
+
+#[test]
+fn findings() {
+    let long = format!("url = \"x\"\n[[tables]]\ntable = \"{}\"", "t".repeat(64));
+    let cases: [(&str, &[&str]); 16] = [
+        ("url = \"x\"\n[[tables]]\ntable = \"t\"", &[]),
+        ("[[tables]]\ntable = \"t\"", &["postgres.connection "]),
+        (
+            "url = \"x\"\nhost = \"h\"\n[[tables]]\ntable = \"t\"",
+            &["postgres.connection /host"],
+        ),
+        (
+            "url = \"x\"\nprogress_table = \"\"\n[[tables]]\ntable = \"t\"",
+            &["postgres.identifier /progress_table"],
+        ),
+        (&long, &["postgres.identifier /tables/0/table"]),
+        (
+            "url = \"x\"\nmigrations = \"/nowhere\"\n[[tables]]\ntable = \"t\"",
+            &["postgres.migrations /migrations"],
+        ),
+        (
+            "url = \"x\"\n[[tables]]\ntable = \"t\"\nmode = \"upsert\"",
+            &["postgres.key /tables/0"],
+        ),
+        (
+            "url = \"x\"\n[[tables]]\ntable = \"t\"\nkey = [\"id\"]",
+            &["postgres.key /tables/0/key"],
+        ),
+        (
+            "url = \"x\"\n[[tables]]\ntable = \"t\"\nmode = \"update\"\nkey = [\"id\", \"id\"]\ncolumns = { a = \"$.a\" }",
+            &[
+                "postgres.key /tables/0/key/0",
+                "postgres.key /tables/0/key/1",
+                "postgres.key /tables/0/key/1",
+            ],
+        ),
+        (
+            "url = \"x\"\n[[tables]]\ntable = \"t\"\nmissing_row = \"ignore\"",
+            &["postgres.key /tables/0/missing_row"],
+        ),
+        (
+            "url = \"x\"\n[[tables]]\ntable = \"t\"\ncolumns = {}",
+            &["postgres.columns /tables/0/columns"],
+        ),
+        (
+            "url = \"x\"\n[[tables]]\ntable = \"t\"\ncolumns = { a = \"@.a\", \"b/c\" = { path = \"#index\" } }",
+            &[
+                "postgres.element-without-each /tables/0/columns/a",
+                "postgres.element-without-each /tables/0/columns/b~1c/path",
+            ],
+        ),
+        (
+            "url = \"x\"\n[[tables]]\ntable = \"t\"\neach = \"$.a[*]\"\ncolumns = { a = \"@.a\" }",
+            &[],
+        ),
+        (
+            "url = \"x\"\n[[tables]]\ntable = \"t\"\n[[tables]]\ntable = \"t\"\nmode = \"delete\"\nkey = [\"id\"]",
+            &["postgres.conflicting-tables /tables/1/table"],
+        ),
+        (
+            "url = \"x\"\n[[tables]]\ntable = \"t\"\nmode = \"upsert\"\nkey = [\"id\"]\n[[tables]]\ntable = \"t\"\nmode = \"delete\"\nkey = [\"id\"]",
+            &[],
+        ),
+        (
+            "url = \"x\"\n[[tables]]\ntable = \"t\"\n[[tables]]\ntable = \"t\"",
+            &[],
+        ),
+    ];
+    for (toml, expected) in cases {
+        assert_eq!(found(toml, &CheckContext::default()), expected, "{toml}");
+    }
+}
+
+/// A contract that requires `id`, knows `note` and `items[*].sku`, and nothing else.
+struct Sales;
+
+impl Contract for Sales {
+    fn field(&self, steps: &[Option<PathStep>]) -> ContractField {
+        let names: Vec<&str> = steps
+            .iter()
+            .map(|step| match step {
+                Some(PathStep::Name(name)) => name,
+                _ => "*",
+            })
+            .collect();
+        let presence = match names.join(".").as_str() {
+            "id" => Presence::Always,
+            "note" | "items.*.sku" => Presence::Sometimes,
+            _ => Presence::Never,
+        };
+        ContractField {
+            presence,
+            types: Vec::new(),
+            place: None,
+        }
+    }
+}
+
+#[test]
+fn paths_are_compared_with_the_contract() {
+    let context = CheckContext {
+        contract: Some(&Sales),
+    };
+    let toml = r##"
+        url = "x"
+        [[tables]]
+        table = "t"
+        mode = "upsert"
+        key = ["id", "note"]
+        columns = { id = "$.id", note = "$.note", other = "$.totl", topic = "#topic" }
+        [[tables]]
+        table = "i"
+        each = "$.items[*]"
+        columns = { sku = "@.sku", price = "@.price" }
+    "##;
+    assert_eq!(
+        found(toml, &context),
+        [
+            "mapping.optional-key /tables/0/columns/note",
+            "mapping.unknown-path /tables/0/columns/other",
+            "mapping.unknown-path /tables/1/columns/price",
+        ]
+    );
+}
+
+#[test]
+fn migration_files() {
+    let folder = std::env::temp_dir().join(format!("connect-test-{}", uuid::Uuid::new_v4()));
+    std::fs::create_dir(&folder).unwrap();
+    let mut findings = Vec::new();
+    migrations(&folder, &mut findings);
+    assert_eq!(findings.len(), 1);
+    for name in [
+        "0001_a.sql",
+        "1_b.sql",
+        "create.sql",
+        "2_c.up.sql",
+        "2_c.down.sql",
+        "notes.txt",
+    ] {
+        std::fs::write(folder.join(name), "").unwrap();
+    }
+    findings.clear();
+    migrations(&folder, &mut findings);
+    let messages: Vec<&str> = findings
+        .iter()
+        .map(|finding| finding.message.as_str())
+        .collect();
+    assert_eq!(
+        messages,
+        [
+            "`0001_a.sql` and `1_b.sql` have the same number",
+            "`create.sql` has no number in front, so it would not be run",
+        ]
+    );
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
+fn every_code_is_explained() {
+    let source = concat!(include_str!("../check.rs"), include_str!("contract.rs"));
+    let words = source.split('"').filter(|word| {
+        ["postgres.", "mapping."]
+            .iter()
+            .any(|start| word.starts_with(start))
+            && !word.contains(' ')
+    });
+    for code in words {
+        assert!(
+            EXPLANATIONS
+                .iter()
+                .any(|explanation| explanation.code == code),
+            "{code}"
+        );
+    }
+}
