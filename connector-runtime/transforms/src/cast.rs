@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use connect_api::{
-    Cause, Field, Finding, Kind, Record, Step, Transform, TransformPlugin, Value, ValueRef,
+    Cause, Explanation, Field, Finding, Kind, Record, Step, Transform, TransformPlugin, Value,
+    ValueRef,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -49,6 +50,7 @@ impl TransformPlugin for Cast {
 type   = "cast"
 fields = { price = "float", store_id = "string" }
 "#;
+    const EXPLANATIONS: &'static [Explanation] = &[part::FIELD];
     type Config = Config;
     type Transform = CastFields;
 

@@ -1,13 +1,20 @@
 //! `insert_field`: puts a literal, a field or metadata of the record into a field.
 
 use connect_api::{
-    Cause, Field, Finding, Record, Reference, Resolved, Step, Transform, TransformPlugin, Value,
-    time,
+    Cause, Explanation, Field, Finding, Record, Reference, Resolved, Step, Transform,
+    TransformPlugin, Value, time,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::part::{self, Part};
+
+const REFERENCE: Explanation = Explanation {
+    code: "transform.reference",
+    why: "`@…` and `#index` start at the element of a table's `each`; a transform sees a whole record.",
+    example: "from = \"@.sku\"",
+    fix: "from = \"$.items[0].sku\"",
+};
 
 /// See the module.
 pub struct InsertField;
@@ -51,6 +58,7 @@ type  = "insert_field"
 field = "ingested_at"
 from  = "#now"
 "##;
+    const EXPLANATIONS: &'static [Explanation] = &[part::CONTENT, REFERENCE];
     type Config = Config;
     type Transform = Insert;
 

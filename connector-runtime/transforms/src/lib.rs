@@ -37,3 +37,31 @@ pub fn register(plugins: Plugins) -> Plugins {
         .transform::<Filter>()
         .transform::<Pick>()
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic
+    )]
+
+    use super::*;
+
+    /// What `connect plugins NAME` shows must work when it is pasted.
+    #[test]
+    fn every_example_builds() {
+        let plugins = register(Plugins::new());
+        assert_eq!(plugins.transforms().len(), 8);
+        for plugin in plugins.transforms() {
+            let file: toml::Table = toml::from_str(plugin.example).unwrap();
+            let mut table = file["transforms"][0].as_table().unwrap().clone();
+            assert_eq!(table.remove("type").unwrap().as_str(), Some(plugin.name));
+            table.remove("when");
+            let configured = (plugin.configure)(serde_json::to_value(table).unwrap());
+            let factory = configured.unwrap_or_else(|error| panic!("{}: {error}", plugin.name));
+            assert!(factory.build().is_ok(), "{}", plugin.name);
+        }
+    }
+}

@@ -1,6 +1,6 @@
 //! The part of a record that a transform works on.
 
-use connect_api::{Cause, Field, Finding, Key, Record, Step, Value};
+use connect_api::{Cause, Explanation, Field, Finding, Key, Record, Step, Value};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -45,6 +45,22 @@ pub(crate) fn insert(value: &mut Value, field: &Field, new: Value) -> Result<(),
         .insert(field.path(), new)
         .map_err(|error| Cause::new(error.message))
 }
+
+/// `transform.field`: of every transform that names fields as keys of a table, or needs them to have a name.
+pub(crate) const FIELD: Explanation = Explanation {
+    code: "transform.field",
+    why: "A field is the name of a member at the top, or a path that starts with `$`. A dot in a bare name could mean either, so that it must be said.",
+    example: "fields = { \"store.id\" = \"string\" }",
+    fix: "fields = { \"$.store.id\" = \"string\" }",
+};
+
+/// `transform.content`: of transforms that need one key out of several.
+pub(crate) const CONTENT: Explanation = Explanation {
+    code: "transform.content",
+    why: "Without one of its keys the transform would do nothing, and with two that exclude each other nobody knows which counts.",
+    example: "[[transforms]]\ntype = \"insert_field\"\nfield = \"ingested_at\"",
+    fix: "[[transforms]]\ntype = \"insert_field\"\nfield = \"ingested_at\"\nfrom = \"#now\"",
+};
 
 /// The fields that are keys of the table at `pointer`: keys of a table have no format that the loader could check.
 pub(crate) fn parse_key(pointer: &str, key: &str) -> Result<Field, Finding> {
@@ -149,6 +165,8 @@ pub(crate) mod testing {
             Err(finding) => {
                 assert_eq!(finding.pointer, pointer, "{config}: {finding:?}");
                 assert!(finding.message.contains(message), "{config}: {finding:?}");
+                let mut explained = P::EXPLANATIONS.iter();
+                assert!(explained.any(|one| one.code == finding.code), "{finding:?}");
             }
         }
     }

@@ -6,11 +6,20 @@
 
 use std::collections::BTreeMap;
 
-use connect_api::{Cause, Field, Finding, Record, Step, Transform, TransformPlugin, Value};
+use connect_api::{
+    Cause, Explanation, Field, Finding, Record, Step, Transform, TransformPlugin, Value,
+};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::part::{self, Part};
+
+const CHOICES: Explanation = Explanation {
+    code: "transform.choices",
+    why: "`count` different places are chosen from each list, so that a list needs that many.",
+    example: "count = 3\nfields = { tags = [\"red\", \"blue\"] }",
+    fix: "count = 2\nfields = { tags = [\"red\", \"blue\"] }",
+};
 
 /// See the module.
 pub struct Pick;
@@ -57,6 +66,7 @@ type = "pick"
 major = ["biology", "law", "physics"]
 hobby = ["chess", "running"]
 "#;
+    const EXPLANATIONS: &'static [Explanation] = &[part::FIELD, CHOICES];
     type Config = Config;
     type Transform = PickFields;
 

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use connect_api::{Cause, Field, Finding, Record, Step, Transform, TransformPlugin, Value};
+use connect_api::{
+    Cause, Explanation, Field, Finding, Record, Step, Transform, TransformPlugin, Value,
+};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -46,6 +48,7 @@ type    = "replace_field"
 exclude = ["internal_note"]
 rename  = { ts = "timestamp" }
 "#;
+    const EXPLANATIONS: &'static [Explanation] = &[part::CONTENT, part::FIELD];
     type Config = Config;
     type Transform = Replace;
 

@@ -1,8 +1,8 @@
 //! `value_to_key`: makes the key from fields of the value.
 
 use connect_api::{
-    Cause, Field, FieldPath, Finding, Key, PathStep, Record, Step, Transform, TransformPlugin,
-    Value,
+    Cause, Explanation, Field, FieldPath, Finding, Key, PathStep, Record, Step, Transform,
+    TransformPlugin, Value,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -33,6 +33,7 @@ impl TransformPlugin for ValueToKey {
 type   = "value_to_key"
 fields = ["store_id", "transaction_id"]
 "#;
+    const EXPLANATIONS: &'static [Explanation] = &[crate::part::FIELD];
     type Config = Config;
     type Transform = MakeKey;
 
