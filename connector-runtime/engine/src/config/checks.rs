@@ -10,13 +10,19 @@ use super::code;
 use super::connector::Direction;
 use super::load::Loading;
 use super::names::check_connector_name;
-use super::parse::Places;
+use super::parse::{Places, Syntax};
 use super::report::{Draft, Report};
 use super::resolve::{Discard, ErrorsConfig, Tolerance, Topics};
+use super::suggest::nearest;
 use super::written::ErrorsTable;
 
 /// Which kind of connector this file is; `None` if that cannot be told.
-pub(super) fn direction(root: &Json, places: &Places, report: &mut Report) -> Option<Direction> {
+pub(super) fn direction(
+    root: &Json,
+    places: &Places,
+    syntax: Syntax,
+    report: &mut Report,
+) -> Option<Direction> {
     let has = |key: &str| root.get(key).is_some();
     let first_line = 0..report.text.lines().next().map_or(0, str::len);
     match (
@@ -42,6 +48,8 @@ pub(super) fn direction(root: &Json, places: &Places, report: &mut Report) -> Op
             );
             None
         }
+        // What decides may be in the part that does not parse.
+        (false, false) if syntax != Syntax::Whole => None,
         (false, false) => {
             report.add(no_kind(root, places, first_line));
             None
@@ -58,9 +66,9 @@ fn no_kind(root: &Json, places: &Places, first_line: std::ops::Range<usize>) -> 
         .flat_map(|keys| keys.keys())
         .collect();
     let deciding = ["source", "sinks", "topics", "topics_regex"];
-    let near = keys.iter().find_map(|key| {
-        super::suggest::nearest(key, &deciding).map(|meant| ((*key).clone(), meant.to_owned()))
-    });
+    let near = keys
+        .iter()
+        .find_map(|key| nearest(key, &deciding).map(|meant| ((*key).clone(), meant.to_owned())));
     match near {
         Some((key, meant)) => {
             let pointer = format!("/{key}");
@@ -157,7 +165,7 @@ impl Checks<'_> {
                     .help("leave one of them");
                 self.report.add(draft);
             }
-            (false, false) => {
+            (false, false) if !self.misspelt_topics() => {
                 let draft = self
                     .draft(
                         code::NO_TOPICS,
@@ -181,6 +189,28 @@ impl Checks<'_> {
             }
             _ => {}
         }
+    }
+
+    /// Another key was probably meant to be `topics`, and is reported as such.
+    fn misspelt_topics(&self) -> bool {
+        let known = [
+            "name",
+            "tasks",
+            "start",
+            "key",
+            "value",
+            "transforms",
+            "sinks",
+            "batch",
+            "errors",
+        ];
+        let keys = self
+            .root
+            .as_object()
+            .into_iter()
+            .flat_map(|keys| keys.keys());
+        keys.filter(|key| !known.contains(&key.as_str()))
+            .any(|key| nearest(key, &["topics", "topics_regex"]).is_some())
     }
 
     fn several_sinks(&mut self) {

@@ -95,7 +95,7 @@ fn check(
         places,
         syntax,
     } = document;
-    let direction = checks::direction(&root, &places, report)?;
+    let direction = checks::direction(&root, &places, syntax, report)?;
     let (owner, schema) = match direction {
         Direction::Sink => ("a sink connector", schema::of::<SinkFile>()),
         Direction::Source => ("a source connector", schema::of::<SourceFile>()),
@@ -148,6 +148,9 @@ fn check(
         );
     }
     checks::connector(&root, direction, name, loading, &places, report);
+    if syntax != Syntax::Whole {
+        return None;
+    }
     let contract = contract_of_values(loading, &root, direction);
     let plugins = configure(loading, tables, contract.as_deref(), &root, &places, report);
     match report.has_errors() {

@@ -48,11 +48,17 @@ pub(super) fn about(path: &Path, code: &'static Explanation, message: &str, help
 /// Reads a file; what is not text is reported.
 pub(super) fn read(path: &Path) -> Result<Report, Report> {
     let bytes = std::fs::read(path).map_err(|error| {
+        let help = match error.kind() {
+            std::io::ErrorKind::NotFound => {
+                "a link leads nowhere: remove it, or restore what it leads to"
+            }
+            _ => "give the user that runs this program the right to read it",
+        };
         about(
             path,
             code::UNREADABLE,
             &format!("this file cannot be read: {error}"),
-            "give the user that runs this program the right to read it",
+            help,
         )
     })?;
     match String::from_utf8(bytes) {

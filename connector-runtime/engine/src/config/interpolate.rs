@@ -96,11 +96,7 @@ impl Interpolation<'_> {
                 Part::Text(text) => result.push_str(text),
                 Part::Literal => result.push_str("${"),
                 Part::Placeholder(placeholder) => match self.value_of(placeholder, pointer) {
-                    Some(value) => {
-                        let shown = (value.clone(), placeholder.to_owned());
-                        self.report.substituted.push(shown);
-                        result.push_str(&value);
-                    }
+                    Some(value) => result.push_str(&value),
                     None => known = false,
                 },
             }
@@ -117,8 +113,12 @@ impl Interpolation<'_> {
                 .draft(code::PLACEHOLDER, placeholder, pointer, reason)
                 .help("${env:NAME}, ${env:NAME:-default} and ${file:/path} are placeholders; `$${` is a literal `${`")),
             Ok(Placeholder::Variable { name, default }) => {
-                let value = (self.environment)(name).or(default.map(str::to_owned));
-                value.ok_or_else(|| self.unset(placeholder, name, pointer))
+                match ((self.environment)(name), default) {
+                    (Some(value), _) => Ok(value),
+                    // It stands in the file, for everyone to read.
+                    (None, Some(default)) => return Some(default.to_owned()),
+                    (None, None) => Err(self.unset(placeholder, name, pointer)),
+                }
             }
             Ok(Placeholder::File(path)) => {
                 read(&self.folder().join(path)).map_err(|reason| {
@@ -130,7 +130,11 @@ impl Interpolation<'_> {
             }
         };
         match found {
-            Ok(value) => Some(value),
+            Ok(value) => {
+                let shown = (value.clone(), placeholder.to_owned());
+                self.report.substituted.push(shown);
+                Some(value)
+            }
             Err(draft) => {
                 self.report.add(draft);
                 None

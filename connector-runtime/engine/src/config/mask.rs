@@ -80,7 +80,7 @@ fn is_only_a_placeholder(text: &str) -> bool {
 /// Values of keys with telling names, and passwords in URLs.
 fn looks_secret(text: &str) -> Vec<Range<usize>> {
     static NAMED: LazyLock<Option<Regex>> = LazyLock::new(|| {
-        Regex::new(r#"(?im)(?:passw|pwd|secret|token|credential|jaas|private_?key|\.pem|api_?key)[\w.\-]*["']?\s*=\s*(\S.*)$"#).ok()
+        Regex::new(r#"(?im)(?:^|[\s{,."'])[\w\-.]*?(?:passw|pwd|secret|token|credential|jaas|private_?key|\.pem|api_?key)[\w.\-]*["']?\s*=\s*(\S.*)$"#).ok()
     });
     static ADDRESS: LazyLock<Option<Regex>> = LazyLock::new(|| {
         Regex::new(r#"://[^\s:/@"']*:([^\s@"']+)@|[?&](?i:password|sslpassword)=([^\s&"']+)"#).ok()

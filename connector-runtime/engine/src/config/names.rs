@@ -66,7 +66,7 @@ fn parse_start(text: &str) -> Result<Start, String> {
         time => match time.parse::<jiff::Timestamp>() {
             Ok(time) => Ok(Start::At(time.as_millisecond())),
             Err(_) => Err(format!(
-                "`{text}` is neither earliest, latest or group nor a time with its offset such as 2026-11-20T00:00:00Z"
+                "`{text}` is neither earliest, latest, group nor a time with its offset such as 2026-11-20T00:00:00Z"
             )),
         },
     }

@@ -1,6 +1,6 @@
 //! TOML text to JSON and the place of every part of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use serde_json::Value as Json;
@@ -83,7 +83,8 @@ pub(super) fn parse(report: &mut Report) -> Document {
     let (table, errors) = DeTable::parse_recoverable(&text);
     let mut syntax = Syntax::Whole;
     let mut drafts = Vec::new();
-    for error in errors {
+    let errors = without_echoes(errors);
+    for error in &errors {
         let span = error.span().unwrap_or_default();
         let broken = match breaks_a_header(&text, &span) {
             true => Syntax::Scrambled,
@@ -98,9 +99,29 @@ pub(super) fn parse(report: &mut Report) -> Document {
         text: &text,
         places: Places::default(),
         drafts,
+        unknown: BTreeSet::new(),
     };
     let root = reader.table(table.get_ref(), &mut String::new());
-    let Reader { places, drafts, .. } = reader;
+    let Reader {
+        places,
+        drafts,
+        mut unknown,
+        ..
+    } = reader;
+    // Nobody knows what a broken value would have been.
+    let broken: Vec<usize> = errors
+        .iter()
+        .filter_map(|error| error.span())
+        .map(|span| span.start)
+        .collect();
+    let is_broken = |spans: &Spans| {
+        broken
+            .iter()
+            .any(|at| (spans.value.start..=spans.value.end).contains(at))
+    };
+    let pointers = places.0.iter().filter(|(_, spans)| is_broken(spans));
+    unknown.extend(pointers.map(|(pointer, _)| pointer.clone()));
+    report.unknown = unknown;
     report.text = text;
     for draft in drafts {
         report.add(draft);
@@ -128,6 +149,21 @@ fn breaks_a_header(text: &str, span: &Range<usize>) -> bool {
     line.starts_with('[') || line.contains("\"\"\"") || line.contains("'''")
 }
 
+/// After a list or a string that is not closed, the parser stumbles over everything that follows: the first stumble
+/// says it all.
+fn without_echoes(mut errors: Vec<toml::de::Error>) -> Vec<toml::de::Error> {
+    let is_first = |error: &toml::de::Error| {
+        error.message().starts_with("missing comma") || error.message().contains("basic string")
+    };
+    let runs_away = errors
+        .iter()
+        .any(|error| error.message().starts_with("unclosed"));
+    if let (true, Some(first)) = (runs_away, errors.iter().position(is_first)) {
+        errors.truncate(first + 1);
+    }
+    errors
+}
+
 fn syntax_finding(text: &str, span: Range<usize>, message: &str) -> Draft {
     if message == "duplicate key" {
         let key = text.get(span.clone()).unwrap_or_default().to_owned();
@@ -135,31 +171,61 @@ fn syntax_finding(text: &str, span: Range<usize>, message: &str) -> Draft {
             .label("written above already")
             .help("leave one of them; a second element of a list of tables has a header `[[…]]` of its own");
     }
-    let line = line_at(text, span.start);
-    let mut draft = Draft::error(code::SYNTAX, span, format!("not TOML: {message}"));
-    if let Some(help) = syntax_help(line, message) {
-        draft = draft.help(help);
+    let help = syntax_help(line_at(text, span.start), message);
+    let draft = match message.starts_with("invalid boolean")
+        || message.starts_with("invalid float")
+        || message.starts_with("string values must be quoted")
+    {
+        true => Draft::error(code::SYNTAX, span, "not TOML: this is not a value")
+            .label("expected text in quotes, a number, true, false, a list or a table"),
+        false => Draft::error(code::SYNTAX, span, format!("not TOML: {message}")),
+    };
+    match help {
+        Some(help) => draft.help(help),
+        None => draft,
     }
-    draft
 }
 
 /// What people of other formats write.
 fn syntax_help(line: &str, message: &str) -> Option<&'static str> {
+    let by_message = [
+        (
+            "missing comma",
+            "a list above is not closed: add `]`, or a comma between two elements",
+        ),
+        (
+            "invalid basic string",
+            "text ends on the line on which it starts: add the closing quote",
+        ),
+        (
+            "escape",
+            r"between single quotes a backslash is just a backslash: 'a\d'",
+        ),
+        (
+            "unclosed array table",
+            "the header of one element of a list is [[name]]",
+        ),
+        ("unclosed table", "the header of a table is [name]"),
+        ("unexpected key or value", "each key has a line of its own"),
+    ];
+    if let Some((_, help)) = by_message.iter().find(|(words, _)| message.contains(words)) {
+        return Some(help);
+    }
     let written = line.split('#').next().unwrap_or_default().trim();
     let value = written.split_once('=').map(|(_, value)| value.trim());
     if !written.contains('=') && !written.starts_with('[') && written.contains(':') {
         return Some("TOML writes `key = value`, not `key: value`");
     }
-    if message.contains("string values must be quoted") || message.contains("invalid bare") {
-        return Some("text stands in quotes: key = \"text\"");
-    }
     match value {
         Some("") => Some("a value follows `=`, such as \"text\", 5, true or [\"a\", \"b\"]"),
-        Some("yes" | "no" | "True" | "False" | "TRUE" | "FALSE") => {
+        Some("yes" | "no" | "on" | "off" | "True" | "False" | "TRUE" | "FALSE") => {
             Some("TOML's booleans are `true` and `false`")
         }
         Some("null" | "nil" | "None") => Some("TOML has no null: leave the key out"),
-        Some(value) if value.starts_with(|c: char| c.is_alphabetic() || c == '$') => {
+        _ if message.contains("quoted")
+            || message.starts_with("invalid boolean")
+            || message.starts_with("invalid float") =>
+        {
             Some("text stands in quotes: key = \"text\"")
         }
         _ => None,
@@ -171,6 +237,8 @@ struct Reader<'a> {
     text: &'a str,
     places: Places,
     drafts: Vec<Draft>,
+    /// Pointers of values that JSON cannot hold.
+    unknown: BTreeSet<String>,
 }
 
 impl Reader<'_> {
@@ -202,14 +270,14 @@ impl Reader<'_> {
             DeValue::Integer(integer) => {
                 match i64::from_str_radix(integer.as_str(), integer.radix()) {
                     Ok(number) => number.into(),
-                    Err(_) => self.unreadable(span, "an integer of 64 bits"),
+                    Err(_) => self.unreadable(span, pointer, "an integer of 64 bits"),
                 }
             }
             DeValue::Float(float) => {
                 let number = float.as_str().parse::<f64>().ok();
                 match number.and_then(serde_json::Number::from_f64) {
                     Some(number) => Json::Number(number),
-                    None => self.unreadable(span, "a finite number"),
+                    None => self.unreadable(span, pointer, "a finite number"),
                 }
             }
             DeValue::Table(table) => self.table(table, pointer),
@@ -231,8 +299,16 @@ impl Reader<'_> {
         }
     }
 
-    fn unreadable(&mut self, span: Range<usize>, expected: &str) -> Json {
+    fn unreadable(&mut self, span: Range<usize>, pointer: &str, expected: &str) -> Json {
         let written = self.text.get(span.clone()).unwrap_or_default();
+        self.unknown.insert(pointer.to_owned());
+        // A word in place of a number is a syntax error and was reported as such.
+        if !written.contains(|c: char| c.is_ascii_digit())
+            && !written.contains("inf")
+            && !written.contains("nan")
+        {
+            return Json::Null;
+        }
         let message = format!("{written} is not {expected}");
         self.drafts.push(
             Draft::error(code::OUT_OF_RANGE, span, message).label(format!("expected {expected}")),

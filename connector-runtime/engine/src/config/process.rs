@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use connect_api::Secret;
+use connect_contracts::RegistryConfig;
 use serde_json::Value as Json;
 
 use super::code;
@@ -12,7 +13,7 @@ use super::interpolate::Interpolation;
 use super::load::Loading;
 use super::parse::{Places, Syntax, parse, push_pointer};
 use super::report::{Draft, Report};
-use super::resolve::{HttpAddress, HttpConfig, ProcessConfig};
+use super::resolve::{HttpConfig, ProcessConfig};
 use super::schema;
 use super::validate::{Unit, validate};
 use super::written::{DefaultsTable, ProcessFile};
@@ -87,27 +88,32 @@ fn read(loading: &Loading<'_>, mut report: Report, process: &mut Process) -> Rep
         validate(&unit, places, document.syntax, &mut report);
     }
     kafka(document.root.get("kafka"), places, &mut report, process);
+    process.config.registry = registry(document.root.get("registry"), places, &mut report);
     if report.has_errors() {
         return report;
     }
     match serde_json::from_value::<ProcessFile>(document.root) {
         Ok(written) => {
-            for finding in written
-                .registry
-                .iter()
-                .flat_map(|registry| registry.check())
-            {
-                if !report.is_unknown(&format!("/registry{}", finding.pointer)) {
-                    report.add(Draft::of_finding("/registry", finding, places));
-                }
-            }
-            process.config.registry = written.registry;
-            process.config.http.address = written.http.address.unwrap_or(HttpAddress::Default);
+            process.config.http.address = written.http.address.unwrap_or_default();
             process.defaults = written.defaults;
         }
         Err(error) => report.add(Draft::error(code::REJECTED, 0..0, error.to_string())),
     }
     report
+}
+
+/// `[registry]`, checked even where other tables have errors.
+fn registry(table: Option<&Json>, places: &Places, report: &mut Report) -> Option<RegistryConfig> {
+    if report.has_errors_in("/registry") {
+        return None;
+    }
+    let registry: RegistryConfig = serde_json::from_value(table?.clone()).ok()?;
+    for finding in registry.check() {
+        if !report.is_unknown(&format!("/registry{}", finding.pointer)) {
+            report.add(Draft::of_finding("/registry", finding, places));
+        }
+    }
+    Some(registry)
 }
 
 /// `[kafka]`: any setting of librdkafka but those that the engine owns.
@@ -136,9 +142,9 @@ fn kafka(table: Option<&Json>, places: &Places, report: &mut Report, process: &m
                     Draft::error(
                         code::BOOTSTRAP_TWICE,
                         places.key(&pointer),
-                        "the address of the cluster is written twice",
+                        "the address of the cluster is written under two names",
                     )
-                    .label("the second one")
+                    .label("one of the two")
                     .help("leave `bootstrap_servers`")
                     .at(pointer),
                 );

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use connect_api::leaf::{LeafCheck, leaf_formats};
+use connect_api::leaf::{LeafCheck, SECRET_FORMAT, leaf_formats};
 use jsonschema::ValidationError;
 use jsonschema::error::ValidationErrorKind as Kind;
 use serde_json::Value as Json;
@@ -107,6 +107,17 @@ impl Collector<'_> {
             Kind::Required { property } => {
                 let missing = property.as_str().unwrap_or_default().to_owned();
                 self.keys_at(pointer, node).missing.push(missing);
+            }
+            // What `additionalProperties = false` is for a table that has no keys at all.
+            Kind::FalseSchema if error.instance().is_object() => {
+                let names: Vec<String> = error
+                    .instance()
+                    .as_object()
+                    .into_iter()
+                    .flatten()
+                    .map(|(name, _)| name.clone())
+                    .collect();
+                self.keys_at(pointer, node).unknown.extend(names);
             }
             Kind::UniqueItems => self.repeated(error.instance(), &pointer),
             _ => {
@@ -237,17 +248,23 @@ impl Collector<'_> {
     ) -> Draft {
         let mut pointer = table.to_owned();
         push_pointer(&mut pointer, name);
-        self.hide_value(&pointer);
+        let unused = || keys.known.iter().filter(|known| *known != name);
+        let near = renamed.or_else(|| nearest(name, unused()));
+        self.hide_value(&pointer, near, &keys.schema);
         let owner = self.owner(table);
         let draft = Draft::error(
             code::UNKNOWN_KEY,
             self.places.key(&pointer),
             format!("unknown key `{name}`"),
         )
-        .at(pointer)
+        .at(pointer.clone())
         .label(format!("not a key of {owner}"));
-        let unused = || keys.known.iter().filter(|known| *known != name);
-        if let Some(known) = renamed.or_else(|| nearest(name, unused())) {
+        let within = pointer.strip_prefix(self.unit.pointer).unwrap_or(&pointer);
+        let value = self.unit.value.pointer(within).unwrap_or(&Json::Null);
+        if let Some(help) = words::kafka_connect(&dotted(within), value) {
+            return draft.help(help);
+        }
+        if let Some(known) = near {
             return draft.help(format!("{owner} has the key `{known}`"));
         }
         if !table.is_empty() && self.unit.outer_keys.contains(&name) {
@@ -258,32 +275,46 @@ impl Collector<'_> {
         draft.help(format!("{owner} has the keys {}", words::list(&keys.known)))
     }
 
-    /// A secret under a misspelt key is still a secret.
-    fn hide_value(&mut self, pointer: &str) {
-        let place = self.places.value(pointer);
+    /// A secret under a misspelt key is still a secret; so may be anything in a table that holds some.
+    fn hide_value(&mut self, pointer: &str, near: Option<&str>, table: &Json) {
+        let is_secret = |schema: &Json| {
+            schema
+                .get("format")
+                .is_some_and(|format| format == SECRET_FORMAT)
+        };
+        let mut properties = table
+            .get("properties")
+            .and_then(Json::as_object)
+            .into_iter()
+            .flatten();
+        let hide = match near {
+            Some(near) => is_secret(schema::child(table, near)),
+            None => properties.any(|(_, property)| is_secret(property)),
+        };
         let within = pointer.strip_prefix(self.unit.pointer).unwrap_or(pointer);
-        if self.unit.value.pointer(within).is_some_and(Json::is_string) {
-            self.report.secrets.push(place);
+        if hide && self.unit.value.pointer(within).is_some_and(Json::is_string) {
+            self.report.secrets.push(self.places.value(pointer));
         }
     }
 
     fn missing_key(&self, table: &str, name: &str, schema: &Json) -> Draft {
         let property = schema::child(schema, name);
         let owner = self.owner(table);
-        let mut draft = Draft::error(
+        let mut pointer = table.to_owned();
+        push_pointer(&mut pointer, name);
+        let meaning = words::meaning(property).map(|text| format!("  # {text}"));
+        Draft::error(
             code::MISSING_KEY,
             self.table_place(table),
             format!("the key `{name}` is missing"),
         )
-        .at(table)
-        .label(format!("{owner} needs `{name}`"));
-        let example = words::example(property);
-        let meaning = words::meaning(property).map(|text| format!("  # {text}"));
-        draft = draft.help(format!(
-            "add {name} = {example}{}",
+        .label(format!("{owner} needs `{name}`"))
+        .help(format!(
+            "add {}{}",
+            words::addition(&pointer, name, property),
             meaning.unwrap_or_default()
-        ));
-        draft
+        ))
+        .at(pointer)
     }
 
     /// The header of a table; the first line for the file itself.
@@ -350,7 +381,7 @@ impl Collector<'_> {
                     format!(
                         "{} cannot be {}",
                         self.name(pointer),
-                        self.found(value, pointer)
+                        self.shown(value, pointer)
                     ),
                 )
                 .label(format!("expected {expected}"))
@@ -381,7 +412,11 @@ impl Collector<'_> {
             .text
             .get(span)
             .filter(|text| text.starts_with('['));
-        match words::conversion(value, node, header, self.is_secret(pointer)) {
+        let within = pointer.strip_prefix(self.unit.pointer).unwrap_or(pointer);
+        let help = words::kafka_connect(&dotted(within), value)
+            .or_else(|| words::conversion(value, node, header, self.is_secret(pointer)))
+            .or_else(|| words::meaning(node));
+        match help {
             Some(help) => draft.help(help),
             None => draft,
         }
@@ -395,7 +430,7 @@ impl Collector<'_> {
             format!(
                 "{} cannot be {}",
                 self.name(pointer),
-                self.found(value, pointer)
+                self.shown(value, pointer)
             ),
         )
         .label(format!("expected {expected}"))
@@ -434,7 +469,7 @@ impl Collector<'_> {
             format!(
                 "{} must be {expected}, found {}",
                 self.name(pointer),
-                self.found(value, pointer)
+                self.shown(value, pointer)
             ),
         )
         .label(format!("expected {expected}"))
@@ -475,7 +510,7 @@ impl Collector<'_> {
                 continue;
             }
             let pointer = format!("{pointer}/{index}");
-            let found = self.found(element, &pointer);
+            let found = self.shown(element, &pointer);
             self.report.add(
                 Draft::error(
                     code::REPEATED,
@@ -500,6 +535,17 @@ impl Collector<'_> {
     fn is_secret(&self, pointer: &str) -> bool {
         let place = self.places.value(pointer);
         self.report.secrets.contains(&place)
+    }
+
+    /// The value as it is written.
+    fn shown(&self, value: &Json, pointer: &str) -> String {
+        let found = self.found(value, pointer);
+        for kind in ["the string ", "the integer ", "the number "] {
+            if let Some(written) = found.strip_prefix(kind) {
+                return written.to_owned();
+            }
+        }
+        found
     }
 
     /// The value in words; what a placeholder or a secret stands for is not shown.

@@ -97,6 +97,70 @@ pub(super) fn example(node: &Json) -> String {
     }
 }
 
+/// What to type for a missing key: a line, or the header of a table.
+pub(super) fn addition(pointer: &str, name: &str, node: &Json) -> String {
+    let steps = pointer
+        .split('/')
+        .skip(1)
+        .filter(|step| step.parse::<usize>().is_err());
+    let header = steps.collect::<Vec<_>>().join(".");
+    let items = node.get("items").map(schema::types).unwrap_or_default();
+    match (schema::types(node).as_slice(), items.as_slice()) {
+        (["array"], ["object"]) => format!("a table with the header [[{header}]]"),
+        (["object"], _) => format!("a table with the header [{header}]"),
+        _ => format!("{name} = {}", example(node)),
+    }
+}
+
+/// Names that Kafka Connect has for the same things.
+const KAFKA_CONNECT: [(&str, &str); 17] = [
+    ("connector.class", "`type` in [[sinks]] or [source]"),
+    ("tasks.max", "`tasks`, such as tasks = 2"),
+    ("topics.regex", "`topics_regex`"),
+    ("key.converter", "`format` in [key]"),
+    ("value.converter", "`format` and `schema` in [value]"),
+    (
+        "errors.deadletterqueue.topic.name",
+        "`dead_letter_topic` in [errors]",
+    ),
+    (
+        "errors.deadletterqueue.context.headers.enable",
+        "always on: dead letters carry their reason",
+    ),
+    (
+        "errors.retry.timeout",
+        "not needed: an outage is waited for",
+    ),
+    (
+        "errors.log.enable",
+        "not needed: every rejected record is logged",
+    ),
+    ("connection.url", "`url` in [[sinks]]"),
+    ("connection.user", "`user` in [[sinks]]"),
+    ("connection.password", "`password` in [[sinks]]"),
+    ("insert.mode", "`mode` in [[sinks.tables]]"),
+    ("pk.fields", "`key` in [[sinks.tables]]"),
+    ("table.name.format", "`table` in [[sinks.tables]]"),
+    ("batch.size", "`max_records` in [batch]"),
+    ("poll.interval.ms", "`every` in [source]"),
+];
+
+/// What a key of Kafka Connect is called here. Its dots make tables of it, so that a table is the beginning of one.
+pub(super) fn kafka_connect(key: &str, value: &Json) -> Option<String> {
+    let key = key
+        .rsplit("].")
+        .next()
+        .unwrap_or_default()
+        .trim_matches('"');
+    let begins = |theirs: &str| {
+        let rest = theirs.strip_prefix(key);
+        value.is_object() && rest.is_some_and(|rest| rest.starts_with('.'))
+    };
+    let is_meant = |theirs: &str| theirs == key || begins(theirs);
+    let (theirs, ours) = KAFKA_CONNECT.iter().find(|(theirs, _)| is_meant(theirs))?;
+    Some(format!("Kafka Connect's `{theirs}` is here {ours}"))
+}
+
 /// The first sentence of a description, without its full stop.
 pub(super) fn meaning(node: &Json) -> Option<String> {
     let description = node.get("description")?.as_str()?;

@@ -23,6 +23,7 @@ pub(super) struct SinkFile {
     #[schemars(extend("format" = "connector-name"))]
     pub(super) name: Option<String>,
     /// The topics to read.
+    #[serde(default)]
     #[schemars(length(min = 1), schema_with = "topic_names")]
     pub(super) topics: Option<Vec<String>>,
     /// The topics to read, as a regular expression over their whole names; in place of `topics`.
@@ -239,6 +240,10 @@ pub(super) struct ProcessFile {
     #[schemars(with = "BTreeMap<String, serde_json::Value>")]
     pub(super) kafka: serde::de::IgnoredAny,
     /// The schema registry.
+    #[allow(
+        dead_code,
+        reason = "read by itself, so that it is checked where other tables have errors"
+    )]
     pub(super) registry: Option<RegistryConfig>,
     /// Metrics, health and status.
     #[serde(default)]

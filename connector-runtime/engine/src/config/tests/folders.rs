@@ -1,0 +1,160 @@
+//! What is found about files and folders, and across files.
+
+use super::*;
+
+const GOOD: &str = "topics = [\"a\"]\n[[sinks]]\ntype = \"print\"\n";
+
+fn check(name: &str, folder: &Folder) {
+    insta::with_settings!({ snapshot_path => "../snapshots", prepend_module_to_snapshot => false }, {
+        insta::assert_snapshot!(format!("folder-{name}"), folder.drawn(Mode::Run));
+    });
+}
+
+#[test]
+fn two_connectors_of_one_name() {
+    let one = format!("name = \"orders\"\n{GOOD}");
+    check(
+        "equal-names",
+        &Folder::new(&[
+            ("connectors.d/a.toml", &one),
+            ("connectors.d/b.toml", &one),
+            ("connectors.d/orders.toml", GOOD),
+        ]),
+    );
+}
+
+#[test]
+fn names_of_files_that_are_no_names_of_connectors() {
+    check(
+        "bad-name",
+        &Folder::new(&[("connectors.d/my orders.toml", GOOD)]),
+    );
+}
+
+#[test]
+fn an_empty_folder() {
+    let files = [
+        ("connectors.d/connect.toml", ""),
+        ("connectors.d/a.test.toml", "x"),
+        ("connectors.d/a.yaml", "x"),
+        ("connectors.d/.a.toml", "x"),
+    ];
+    check("empty", &Folder::new(&files));
+}
+
+#[test]
+fn a_folder_that_is_not_there() {
+    let folder = Folder::new(&[]);
+    let loaded = folder.load_dir(&folder.path("conectors.d"), Mode::Run);
+    assert!(loaded.findings.has_errors());
+    assert_eq!(
+        loaded.findings.iter().next().unwrap().code,
+        "files.no-folder"
+    );
+}
+
+#[test]
+fn a_file_that_is_not_text() {
+    let folder = Folder::new(&[]);
+    std::fs::write(folder.path("connectors.d/a.toml"), b"name = \"caf\xe9\"\n").unwrap();
+    check("not-utf-8", &folder);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_that_leads_back() {
+    let folder = Folder::new(&[("connectors.d/a.toml", GOOD)]);
+    std::os::unix::fs::symlink("..", folder.path("connectors.d/all")).unwrap();
+    check("symlink-loop", &folder);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_mounted_config_map_is_read_once() {
+    let folder = Folder::new(&[("connectors.d/..2026/a.toml", GOOD)]);
+    std::os::unix::fs::symlink("..2026", folder.path("connectors.d/..data")).unwrap();
+    std::os::unix::fs::symlink("..data/a.toml", folder.path("connectors.d/a.toml")).unwrap();
+    let loaded = folder.load(Mode::Run);
+    assert!(
+        loaded.findings.is_empty(),
+        "{}",
+        loaded.findings.draw(false)
+    );
+    assert_eq!(loaded.connectors.len(), 1);
+}
+
+#[test]
+fn a_dangling_link_is_said() {
+    let folder = Folder::new(&[("connectors.d/a.toml", GOOD)]);
+    #[cfg(unix)]
+    std::os::unix::fs::symlink("nowhere.toml", folder.path("connectors.d/b.toml")).unwrap();
+    check("dangling-link", &folder);
+}
+
+#[test]
+fn one_broken_file_leaves_the_others() {
+    let folder = Folder::new(&[
+        ("connectors.d/a.toml", "taks = 1"),
+        ("connectors.d/below/b.toml", GOOD),
+    ]);
+    let loaded = folder.load(Mode::Run);
+    assert_eq!(loaded.connectors.len(), 1);
+    assert_eq!(&*loaded.connectors[0].name, "b");
+    assert_eq!(&*loaded.broken[0].name, "a");
+}
+
+#[test]
+fn findings_come_in_the_order_of_files_and_lines() {
+    let broken = "taks = 1\ntopics = []\n[[sinks]]\ntype = \"prnt\"\n[batch]\nlinger = \"x\"\n";
+    let folder = Folder::new(&[
+        ("connectors.d/b.toml", broken),
+        ("connectors.d/a.toml", broken),
+        ("connect.toml", "nonsense = 1"),
+    ]);
+    let found = folder.load(Mode::Run);
+    let places: Vec<_> = found
+        .findings
+        .iter()
+        .map(|one| (one.place.file().to_owned(), one.place.line()))
+        .collect();
+    let mut sorted = places.clone();
+    sorted.sort();
+    assert_eq!(places, sorted);
+    assert_eq!(places.len(), 9, "{places:?}");
+}
+
+#[test]
+fn broken_process_settings() {
+    let process = "bootstrap = 1\n[kafka]\nbootstrap_servers = \"a:9092\"\nbootstrap.servers = \"b:9092\"\n\"enable.auto.commit\" = true\nsasl.password = \"hunter2\"\nssl.ca.location = [1]\n[registry]\npassword = \"hunter2\"\nurl = \"nowhere\"\n[http]\naddress = \"8083\"\n[defaults.batch]\nmax_record = 7\n[defaults.errors]\ntolerance = \"al\"\n";
+    check(
+        "process",
+        &Folder::new(&[("connectors.d/a.toml", GOOD), ("connect.toml", process)]),
+    );
+}
+
+#[test]
+fn the_registry_has_to_be_said() {
+    let file = format!("{GOOD}[value]\nformat = \"avro\"\nregistry = {{ subject = \"a\" }}\n");
+    check(
+        "no-registry",
+        &Folder::new(&[("connectors.d/a.toml", &file)]),
+    );
+    let folder = Folder::new(&[
+        ("connectors.d/a.toml", &file),
+        (
+            "connect.toml",
+            "[registry]\nurl = \"http://127.0.0.1:8081\"\n",
+        ),
+    ]);
+    assert_eq!(folder.drawn(Mode::Run), "");
+}
+
+#[test]
+fn check_without_env_only_notes_what_is_not_here() {
+    let file = "topics = [\"a\"]\ntasks = \"${env:UNSET_TASKS}\"\n[[sinks]]\ntype = \"warehouse\"\nurl = \"${env:UNSET_URL}\"\ntimeout = \"${env:UNSET_TIMEOUT}\"\npassword = \"${file:/nowhere/password}\"\n[[sinks.tables]]\ntable = \"t\"\ncolumns = { a = \"@.a\" }\n";
+    let folder = Folder::new(&[("connectors.d/a.toml", file)]);
+    insta::with_settings!({ snapshot_path => "../snapshots", prepend_module_to_snapshot => false }, {
+        insta::assert_snapshot!("folder-unset-check", folder.drawn(Mode::Check));
+        insta::assert_snapshot!("folder-unset-run", folder.drawn(Mode::Run));
+    });
+}
