@@ -6,5 +6,7 @@
     clippy::panic
 )]
 
+mod progress;
 mod support;
+mod types;
 mod writing;
