@@ -1,6 +1,6 @@
 //! The `[key]`, `[value]` and `[registry]` tables.
 
-use connect_api::{Duration, FilePath, Finding, SchemaFile, Secret};
+use connect_api::{Duration, Explanation, FilePath, Finding, SchemaFile, Secret};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -96,8 +96,10 @@ impl<'de> Deserialize<'de> for RegistryVersion {
             }
 
             fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<RegistryVersion, E> {
-                match text {
-                    "latest" => Ok(RegistryVersion::Latest),
+                match (text, text.parse()) {
+                    ("latest", _) => Ok(RegistryVersion::Latest),
+                    // A placeholder is text, whatever it stands for.
+                    (_, Ok(number)) => self.visit_u64(number),
                     _ => Err(E::invalid_value(serde::de::Unexpected::Str(text), &self)),
                 }
             }
@@ -139,7 +141,7 @@ impl JsonSchema for RegistryVersion {
         // `pattern` asks only strings and `minimum` only numbers, so that a mistake gets one clear error.
         schemars::json_schema!({
             "type": ["string", "integer"],
-            "pattern": "^latest$",
+            "pattern": "^(latest|[1-9][0-9]*)$",
             "minimum": 1,
             "maximum": u32::MAX,
             "description": "`\"latest\"` or a version's number.",
@@ -264,3 +266,37 @@ impl RegistryConfig {
         findings
     }
 }
+
+/// The finding codes of this crate, for `connect explain`.
+pub const EXPLANATIONS: &[Explanation] = &[
+    Explanation {
+        code: "contract.avro-needs-registry",
+        why: "Avro's bytes carry neither names nor types: only the schema that wrote them can read them, and it is in a registry.",
+        example: "[value]\nformat = \"avro\"",
+        fix: "[value]\nformat = \"avro\"\nregistry = {}          # and in connect.toml: [registry] url = \"https://registry.example.com\"",
+    },
+    Explanation {
+        code: "contract.registry-unused",
+        why: "Text and bytes are taken as they are; a schema of the registry would never be asked.",
+        example: "[key]\nformat = \"string\"\nregistry = {}",
+        fix: "[key]\nformat = \"string\"",
+    },
+    Explanation {
+        code: "contract.schema-unused",
+        why: "Bytes become base64 text; a JSON Schema would only ever see that text.",
+        example: "[value]\nformat = \"bytes\"\nschema = \"../schemas/sale.json\"",
+        fix: "[value]\nformat = \"json\"\nschema = \"../schemas/sale.json\"",
+    },
+    Explanation {
+        code: "registry.url",
+        why: "The registry is reached by http or https, and its address appears in messages: a password in it would too.",
+        example: "[registry]\nurl = \"https://user:password@registry.example.com\"",
+        fix: "[registry]\nurl = \"https://registry.example.com\"\nusername = \"user\"\npassword = \"${env:REGISTRY_PASSWORD}\"",
+    },
+    Explanation {
+        code: "registry.username",
+        why: "Basic authentication has a user and a password; the password alone is never sent.",
+        example: "[registry]\nurl = \"https://registry.example.com\"\npassword = \"${env:REGISTRY_PASSWORD}\"",
+        fix: "[registry]\nurl = \"https://registry.example.com\"\nusername = \"user\"\npassword = \"${env:REGISTRY_PASSWORD}\"",
+    },
+];

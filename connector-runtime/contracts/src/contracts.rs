@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use connect_api::{Cause, ContractCheck, ContractCompiler, SchemaFile};
+use connect_api::{Cause, ContractCheck, ContractCompiler, Finding, SchemaFile};
 
-use crate::config::{FormatConfig, RegistryConfig, RegistryVersion};
+use crate::config::{Format, FormatConfig, RegistryConfig, RegistryVersion};
 use crate::decode::Decoder;
 use crate::encode::{self, Encoder};
 use crate::registry::Registry;
@@ -47,8 +47,12 @@ struct Parts {
 }
 
 impl Contracts {
-    /// Opens no connection. `Err` is a certificate file that cannot be used.
+    /// Opens no connection. `Err` is a configuration that its own `check` refuses, or a certificate file that cannot be
+    /// used.
     pub fn new(registry: Option<&RegistryConfig>) -> Result<Contracts, Cause> {
+        if let Some(finding) = registry.and_then(|config| config.check().into_iter().next()) {
+            return Err(cause_of(finding));
+        }
         let registry = registry.map(Registry::new).transpose()?.map(Arc::new);
         Ok(Contracts(Arc::new(Shared {
             files: Mutex::default(),
@@ -67,6 +71,16 @@ impl Contracts {
 
     /// A decoder for the keys or the values of a connector. Asks nothing of the network.
     pub fn decoder(&self, side: Side, config: &FormatConfig) -> Result<Decoder, Cause> {
+        let named = config
+            .registry
+            .as_ref()
+            .and_then(|registry| registry.version);
+        if let (Format::Avro, Some(_)) = (config.format, named) {
+            return Err(Cause::new(
+                "`version` means nothing where Avro is read: each message names its own schema",
+            )
+            .with_help("leave out `version`"));
+        }
         let Parts { schema, registry } = self.parts(config)?;
         Ok(Decoder::new(side, config, schema, registry))
     }
@@ -94,11 +108,7 @@ impl Contracts {
 
     fn parts(&self, config: &FormatConfig) -> Result<Parts, Cause> {
         if let Some(finding) = config.check().into_iter().next() {
-            let cause = Cause::new(finding.message).with_code(finding.code);
-            return Err(match finding.help {
-                Some(help) => cause.with_help(help),
-                None => cause,
-            });
+            return Err(cause_of(finding));
         }
         let schema = match &config.schema {
             Some(file) => Some(self.compile_file(file.as_path())?),
@@ -115,6 +125,14 @@ impl Contracts {
             }
         };
         Ok(Parts { schema, registry })
+    }
+}
+
+fn cause_of(finding: Finding) -> Cause {
+    let cause = Cause::new(finding.message).with_code(finding.code);
+    match finding.help {
+        Some(help) => cause.with_help(help),
+        None => cause,
     }
 }
 

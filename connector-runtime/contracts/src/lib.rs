@@ -15,7 +15,8 @@ mod rejection;
 mod schema;
 
 pub use config::{
-    Format, FormatConfig, RegistryConfig, RegistrySubject, RegistryVersion, TombstonePolicy,
+    EXPLANATIONS, Format, FormatConfig, RegistryConfig, RegistrySubject, RegistryVersion,
+    TombstonePolicy,
 };
 pub use contracts::{Contracts, Side};
 pub use decode::Decoder;

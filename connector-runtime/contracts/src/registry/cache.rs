@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use connect_api::{Cause, Failure};
 
 use super::client::{Client, LookupError};
-use super::{RegisteredContract, Wanted};
+use super::{Kind, RegisteredContract, Wanted};
 use crate::config::{RegistryConfig, RegistryVersion};
 
 /// How long an unknown id is refused without asking again: it may be registered meanwhile.
@@ -73,7 +73,15 @@ impl Registry {
         match wanted {
             Wanted::Id(id) => self.fetch_id(*id).await,
             Wanted::Version { subject, version } => {
-                self.fetch_version(subject, *version).await.map(drop)
+                let found = self.fetch_version(subject, *version).await?;
+                match found.kind {
+                    Kind::Json(_) => Ok(()),
+                    Kind::Avro(_) | Kind::Other(_) => Err(Failure::Fatal(Cause::new(format!(
+                        "{} is a schema of type {}, and JSON is to be checked against it",
+                        found.name,
+                        found.kind_name(),
+                    )))),
+                }
             }
         }
     }

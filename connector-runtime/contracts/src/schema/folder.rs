@@ -188,9 +188,14 @@ fn file_with_id(root: &Path, uri: &str) -> Option<PathBuf> {
     None
 }
 
-/// The document's own `$id`, resolved against `base`.
+/// The document's own `$id` (`id` in draft 4), resolved against `base`.
 pub(crate) fn id_of(base: &str, schema: &serde_json::Value) -> Option<String> {
-    let id = schema.get("$id").or_else(|| schema.get("id"))?.as_str()?;
+    let draft = schema.get("$schema").and_then(serde_json::Value::as_str);
+    let keyword = match draft {
+        Some(draft) if draft.contains("draft-04") => "id",
+        _ => "$id",
+    };
+    let id = schema.get(keyword)?.as_str()?;
     Some(without_fragment(&resolve(base, id)?).to_owned())
 }
 

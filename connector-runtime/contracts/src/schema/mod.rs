@@ -94,6 +94,14 @@ impl CompiledSchema {
             .should_validate_formats(true)
             .build(&document.value);
         let documents = library.documents();
+        if let Some(problem) = library.take_problem() {
+            return Err(problem);
+        }
+        // The validator holds only the first document against the draft's own schema.
+        let draft = document.value.get("$schema");
+        for referenced in documents.values() {
+            keeps_to_draft(referenced, draft)?;
+        }
         match built {
             Ok(validator) => Ok(CompiledSchema {
                 choices: Choices::of(&documents, &uri),
@@ -102,9 +110,7 @@ impl CompiledSchema {
                 uri,
                 documents,
             }),
-            Err(error) => Err(library
-                .take_problem()
-                .unwrap_or_else(|| problem_of(&error, document, &documents))),
+            Err(error) => Err(problem_of(&error, document, &documents)),
         }
     }
 
@@ -150,6 +156,19 @@ fn shown_path(file: &Path) -> String {
     shown.display().to_string()
 }
 
+/// Whether a document is a schema of its draft; one that names none is of the draft of whoever refers to it.
+fn keeps_to_draft(
+    document: &Document,
+    draft: Option<&serde_json::Value>,
+) -> Result<(), SchemaProblem> {
+    let mut schema = document.value.clone();
+    if let (Some(members), Some(draft)) = (schema.as_object_mut(), draft) {
+        members.entry("$schema").or_insert_with(|| draft.clone());
+    }
+    jsonschema::meta::validate(&schema)
+        .map_err(|error| problem_of(&error, document, &Documents::new()))
+}
+
 /// Says in our words, and with its place, why a schema does not compile.
 fn problem_of(
     error: &ValidationError<'_>,
@@ -185,7 +204,20 @@ fn reference_problem(
     document: &Document,
     documents: &Documents,
 ) -> SchemaProblem {
+    let draft = document
+        .value
+        .get("$schema")
+        .and_then(serde_json::Value::as_str);
     let (sought, message) = match reason {
+        ReferencingError::UnknownSpecification { .. }
+        | ReferencingError::CircularMetaschema { .. } => {
+            return unknown_draft(document);
+        }
+        ReferencingError::Unretrievable { uri, .. }
+            if draft.is_some_and(|draft| draft.trim_end_matches('#') == uri) =>
+        {
+            return unknown_draft(document);
+        }
         ReferencingError::Unretrievable { uri, source } => {
             (uri.clone(), format!("`$ref` to {uri}: {source}"))
         }
@@ -213,4 +245,13 @@ fn reference_problem(
         }
     }
     document.problem("", message)
+}
+
+fn unknown_draft(document: &Document) -> SchemaProblem {
+    let mut problem = document.problem("/$schema", "this `$schema` is not known".to_owned());
+    problem.help = Some(
+        "write \"https://json-schema.org/draft/2020-12/schema\" or \"http://json-schema.org/draft-07/schema#\""
+            .to_owned(),
+    );
+    problem
 }

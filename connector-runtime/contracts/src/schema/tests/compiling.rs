@@ -30,11 +30,25 @@ fn a_broken_schema_is_named_with_its_place() {
             "{\"properties\":{\"a\":{\"$ref\":\"#/$defs/none\"}}}",
             "schema.json:1:28: this `$ref` leads nowhere: Pointer '/$defs/none' does not exist",
         ),
+        (
+            "{\n  \"$schema\": \"https://example.com/draft-99\"\n}",
+            "schema.json:2:14: this `$schema` is not known",
+        ),
+        (
+            "\"text\"",
+            "schema.json:1:1: a JSON Schema is an object, and this is a string",
+        ),
     ];
     for (text, expected) in cases {
         let problem = Folder::new(&[("schema.json", text)]).problem("schema.json");
         assert!(problem.starts_with(expected), "{problem}\n  for {text}");
     }
+    let referenced = Folder::new(&[
+        ("schema.json", r#"{"$ref":"other.json"}"#),
+        ("other.json", "{\n  \"type\": \"objekt\"\n}"),
+    ]);
+    let problem = referenced.problem("schema.json");
+    assert!(problem.starts_with("other.json:2:11: "), "{problem}");
     let missing = Folder::new(&[]).problem("none.json");
     assert_eq!(missing, "none.json:1:1: there is no such file");
 }
