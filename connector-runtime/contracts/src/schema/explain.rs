@@ -157,12 +157,7 @@ fn tell(
     let keyword = error.kind().keyword();
     let named = |words: String| Story::expecting(format!("{words} ({keyword})"));
     match error.kind() {
-        Failed::Type { kind } => named(match kind {
-            TypeKind::Single(one) => with_article(one.as_str()),
-            TypeKind::Multiple(many) => {
-                joined(many.iter().map(|one| with_article(one.as_str())).collect())
-            }
-        }),
+        Failed::Type { kind } => named(type_words(kind)),
         Failed::Required { property } => {
             let name = property.as_str().unwrap_or_default();
             let wanted = siblings
@@ -209,6 +204,15 @@ fn tell(
             shown(&error.masked_with("a name").to_string(), SHOWN)
         )),
         _ => named(shown(&error.masked().to_string(), 2 * SHOWN)),
+    }
+}
+
+pub(super) fn type_words(kind: &TypeKind) -> String {
+    match kind {
+        TypeKind::Single(one) => with_article(one.as_str()),
+        TypeKind::Multiple(many) => {
+            joined(many.iter().map(|one| with_article(one.as_str())).collect())
+        }
     }
 }
 

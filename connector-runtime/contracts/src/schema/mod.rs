@@ -195,8 +195,32 @@ fn problem_of(
         );
         return problem;
     }
-    let message = format!("this is not a valid JSON Schema: {error}");
-    place.problem(pointer, crate::rejection::shown(&message, 300))
+    let keyword = pointer.rsplit('/').next().unwrap_or_default();
+    let found = explain::shown_json(error.instance());
+    let message = match (error.kind(), keyword) {
+        (_, "type") => format!("`type` cannot be {found}"),
+        (ValidationErrorKind::Type { kind }, "") => {
+            format!(
+                "a JSON Schema is {}, and this is {found}",
+                explain::type_words(kind)
+            )
+        }
+        (ValidationErrorKind::Type { kind }, _) => {
+            format!(
+                "`{keyword}` is {found}, and it must be {}",
+                explain::type_words(kind)
+            )
+        }
+        _ => format!("this is not a valid JSON Schema: {error}"),
+    };
+    let mut problem = place.problem(pointer, crate::rejection::shown(&message, 300));
+    if keyword == "type" {
+        problem.help = Some(
+            "types are \"array\", \"boolean\", \"integer\", \"null\", \"number\", \"object\", \"string\", or a list of these"
+                .to_owned(),
+        );
+    }
+    problem
 }
 
 fn reference_problem(

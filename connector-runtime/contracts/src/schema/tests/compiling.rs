@@ -5,10 +5,13 @@ use super::{Folder, value};
 #[test]
 fn a_broken_schema_is_named_with_its_place() {
     let cases = [
-        ("{\n  \"type\": \"objekt\"\n}", "schema.json:2:11: "),
+        (
+            "{\n  \"type\": \"objekt\"\n}",
+            "schema.json:2:11: `type` cannot be \"objekt\"",
+        ),
         (
             "{\n  \"properties\": {\n    \"a\": { \"minimum\": \"1\" }\n  }\n}",
-            "schema.json:3:23: ",
+            "schema.json:3:23: `minimum` is \"1\", and it must be a number",
         ),
         (
             "{\n  \"type\": \"object\",\n}",
