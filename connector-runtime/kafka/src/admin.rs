@@ -1,18 +1,17 @@
 //! What is asked of the cluster, and topics that are made.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::time::Duration;
 
 use connect_api::Cause;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::RDKafkaErrorCode;
-use rdkafka::types::RDKafkaRespErr;
 
-use crate::blocking::off_the_runtime;
+use crate::blocking::{SharedClient, off_the_runtime};
 use crate::error::{cause, code_cause};
 use crate::log::LogContext;
+use crate::offsets;
 use crate::settings::ClientSettings;
 
 /// Topics to make, all alike.
@@ -30,37 +29,37 @@ pub struct NewTopics {
 /// Questions to the cluster. Asks as a consumer does: a producer's question would make the mock cluster create a topic.
 pub struct Admin {
     settings: ClientSettings,
-    client: Arc<BaseConsumer<LogContext>>,
+    client: SharedClient<BaseConsumer<LogContext>>,
 }
 
 impl Admin {
     pub fn open(settings: &ClientSettings) -> Result<Admin, Cause> {
-        let client = settings
+        let client: BaseConsumer<LogContext> = settings
             .client("connect-admin")
             .set("allow.auto.create.topics", "false")
             .create_with_context(LogContext::default())
             .map_err(|error| cause("making the admin client", &error))?;
         Ok(Admin {
             settings: settings.clone(),
-            client: Arc::new(client),
+            client: SharedClient::new(client),
         })
     }
 
     /// The cluster's identity, which stored progress is bound to.
     pub async fn cluster_id(&self, timeout: Duration) -> Result<String, Cause> {
-        let client = self.client.clone();
         let bootstrap = self.settings.bootstrap().to_owned();
-        off_the_runtime(move || {
-            client.client().fetch_cluster_id(timeout).ok_or_else(|| {
-                Cause::new(format!(
-                    "Kafka at {bootstrap} did not answer within {} ms",
-                    timeout.as_millis()
-                ))
-                .with_code("BrokerTransportFailure")
-                .with_help("is the broker up, and are the bootstrap servers right?")
+        self.client
+            .call(move |client| {
+                client.client().fetch_cluster_id(timeout).ok_or_else(|| {
+                    Cause::new(format!(
+                        "Kafka at {bootstrap} did not answer within {} ms",
+                        timeout.as_millis()
+                    ))
+                    .with_code("BrokerTransportFailure")
+                    .with_help("is the broker up, and are the bootstrap servers right?")
+                })
             })
-        })
-        .await?
+            .await?
     }
 
     /// The topic's partitions; `None` if there is no such topic.
@@ -69,31 +68,10 @@ impl Admin {
         topic: &str,
         timeout: Duration,
     ) -> Result<Option<Vec<i32>>, Cause> {
-        let (client, topic) = (self.client.clone(), topic.to_owned());
-        off_the_runtime(move || {
-            let doing = format!("asking for topic {topic}");
-            let metadata = client
-                .fetch_metadata(Some(&topic), timeout)
-                .map_err(|error| cause(&doing, &error))?;
-            let Some(found) = metadata.topics().iter().find(|found| found.name() == topic) else {
-                return Ok(None);
-            };
-            match found.error() {
-                None => {}
-                Some(
-                    RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART
-                    | RDKafkaRespErr::RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC,
-                ) => return Ok(None),
-                Some(error) => return Err(code_cause(&doing, error.into(), None)),
-            }
-            let partitions: Vec<i32> = found
-                .partitions()
-                .iter()
-                .map(rdkafka::metadata::MetadataPartition::id)
-                .collect();
-            Ok((!partitions.is_empty()).then_some(partitions))
-        })
-        .await?
+        let topic = topic.to_owned();
+        self.client
+            .call(move |client| offsets::partitions(client, &topic, timeout))
+            .await?
     }
 
     pub async fn topic_exists(&self, topic: &str, timeout: Duration) -> Result<bool, Cause> {
@@ -102,19 +80,19 @@ impl Admin {
 
     /// The names of all topics that we may see, in order.
     pub async fn topics(&self, timeout: Duration) -> Result<Vec<String>, Cause> {
-        let client = self.client.clone();
-        off_the_runtime(move || {
-            let metadata = client
-                .fetch_metadata(None, timeout)
-                .map_err(|error| cause("listing topics", &error))?;
-            let names: BTreeSet<String> = metadata
-                .topics()
-                .iter()
-                .map(|topic| topic.name().to_owned())
-                .collect();
-            Ok(names.into_iter().collect())
-        })
-        .await?
+        self.client
+            .call(move |client| {
+                let metadata = client
+                    .fetch_metadata(None, timeout)
+                    .map_err(|error| cause("listing topics", &error))?;
+                let names: BTreeSet<String> = metadata
+                    .topics()
+                    .iter()
+                    .map(|topic| topic.name().to_owned())
+                    .collect();
+                Ok(names.into_iter().collect())
+            })
+            .await?
     }
 
     /// Makes the topics; those that exist already are left as they are. Returns the names of those that were made. The

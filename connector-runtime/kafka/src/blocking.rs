@@ -1,6 +1,6 @@
 //! librdkafka's calls block; here they leave the runtime.
 
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use connect_api::Cause;
@@ -26,4 +26,38 @@ pub(crate) fn with_deadline(deadline: Duration, end: impl FnOnce() + Send + 'sta
             let _ = ended.send(());
         });
     spawned.is_ok() && wait.recv_timeout(deadline).is_ok()
+}
+
+/// A client that calls on other threads share. Whoever drops the last handle does not wait for the client's end.
+pub(crate) struct SharedClient<T: Send + Sync + 'static>(Option<Arc<T>>);
+
+impl<T: Send + Sync + 'static> SharedClient<T> {
+    pub(crate) fn new(client: T) -> SharedClient<T> {
+        SharedClient(Some(Arc::new(client)))
+    }
+
+    /// Runs a blocking call with the client on a thread that may block.
+    pub(crate) async fn call<R: Send + 'static>(
+        &self,
+        call: impl FnOnce(&T) -> R + Send + 'static,
+    ) -> Result<R, Cause> {
+        let client = self.0.clone();
+        off_the_runtime(move || client.as_deref().map(call))
+            .await?
+            .ok_or_else(|| Cause::new("the Kafka client is closed"))
+    }
+
+    /// Waits for the client's end, no longer than this. A call that is under way ends first.
+    pub(crate) fn close(mut self, deadline: Duration) -> bool {
+        let client = self.0.take();
+        with_deadline(deadline, move || drop(client))
+    }
+}
+
+impl<T: Send + Sync + 'static> Drop for SharedClient<T> {
+    fn drop(&mut self) {
+        if let Some(last) = self.0.take().and_then(Arc::into_inner) {
+            with_deadline(Duration::ZERO, move || drop(last));
+        }
+    }
 }

@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use connect_api::{Cause, Header, Origin, TopicPartition};
-use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerGroupMetadata};
-use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Headers, Message};
 use rdkafka::{Offset, TopicPartitionList};
 
@@ -21,128 +21,19 @@ use crate::assignment::Generation;
 use crate::blocking::with_deadline;
 use crate::consumer_context::{Pending, Shared, SinkConsumerContext, list_of};
 use crate::error::{cause, code_cause, is_rebalance};
+use crate::event::{ConsumerOptions, Event, GroupMetadata, Subscription};
 use crate::offsets;
 use crate::settings::ClientSettings;
 use crate::topic_pattern::TopicPattern;
 
-/// How long a seek may take altogether, and how long it rests before it asks again.
-const SEEK_WITHIN: Duration = Duration::from_secs(10);
-const SEEK_AGAIN_AFTER: Duration = Duration::from_millis(20);
-/// How long to rest before the ends of partitions are asked for again.
-const RANGE_AGAIN_AFTER: Duration = Duration::from_secs(1);
-
-/// Which topics a consumer reads.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Subscription {
-    Topics(Vec<String>),
-    /// A regular expression (of the `regex` crate) over whole names, without anchors; topics that come later are found
-    /// too, Kafka's own (`__…`) never.
-    Pattern(String),
-}
-
-/// What one consumer is.
-#[derive(Clone, Debug)]
-pub struct ConsumerOptions {
-    /// The consumer group.
-    pub group: String,
-    /// Shown by the broker's tools and in log lines.
-    pub client_id: String,
-    pub subscription: Subscription,
-    /// What librdkafka may prefetch, in bytes.
-    pub queue_bytes: u64,
-    /// How soon a topic (or a partition) that comes later is noticed.
-    pub metadata_refresh: Duration,
-}
-
-impl ConsumerOptions {
-    /// The usual refresh of 5 s.
-    pub fn new(
-        group: impl Into<String>,
-        client_id: impl Into<String>,
-        subscription: Subscription,
-        queue_bytes: u64,
-    ) -> ConsumerOptions {
-        ConsumerOptions {
-            group: group.into(),
-            client_id: client_id.into(),
-            subscription,
-            queue_bytes,
-            metadata_refresh: Duration::from_secs(5),
-        }
-    }
-}
-
-/// Where a partition begins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StartOffset {
-    At(i64),
-    /// The first record that Kafka has.
-    Earliest,
-    /// After the last.
-    Latest,
-    /// The first record that is not older: milliseconds since 1970. Where all are older, after the last.
-    Time(i64),
-}
-
-/// What a poll brought.
-#[derive(Debug)]
-pub enum Event {
-    /// The next record of a partition, in order.
-    Record {
-        origin: Origin,
-        generation: Generation,
-    },
-    /// The group gave these partitions; nothing of them comes before `begin_at`.
-    Assigned(Vec<TopicPartition>),
-    /// The group took these partitions; what was stored is committed.
-    Revoked(Vec<TopicPartition>),
-    /// As `Revoked`, but too late to commit: somebody else may have them already.
-    Lost(Vec<TopicPartition>),
-    /// Everything before `next` was delivered; transaction markers lie between the last record and it.
-    EndOfPartition {
-        partition: TopicPartition,
-        next: i64,
-        generation: Generation,
-    },
-    /// This topic does not exist (yet). It is looked for every few seconds, and found without being asked.
-    TopicMissing { topic: String },
-    /// Kafka has only `low..high` and the partition wants another offset. It stands still until `begin_at`.
-    OutOfRange {
-        partition: TopicPartition,
-        wanted: i64,
-        low: i64,
-        high: i64,
-    },
-    /// An outage, or something that somebody can mend; the consumer goes on by itself afterwards.
-    Waiting(Cause),
-    /// This consumer is over: open a new one.
-    Fatal(Cause),
-}
-
-/// Who a consumer is in its group at this moment; a transaction that carries it is refused once the group moved on.
-#[derive(Clone)]
-pub struct GroupMetadata(Arc<ConsumerGroupMetadata>);
-
-impl GroupMetadata {
-    pub(crate) fn native(&self) -> &ConsumerGroupMetadata {
-        &self.0
-    }
-}
-
-impl std::fmt::Debug for GroupMetadata {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str("GroupMetadata")
-    }
-}
-
 /// A consumer of a group. Belongs to one thread.
 pub struct SinkConsumer {
-    client: BaseConsumer<SinkConsumerContext>,
-    shared: Arc<Shared>,
+    pub(crate) client: BaseConsumer<SinkConsumerContext>,
+    pub(crate) shared: Arc<Shared>,
     /// Topics are found by their names.
     pattern: Option<TopicPattern>,
     /// librdkafka said that some partition is out of range, not which: ask, not before this.
-    check_range_at: Option<Instant>,
+    pub(crate) check_range_at: Option<Instant>,
 }
 
 impl SinkConsumer {
@@ -211,35 +102,6 @@ impl SinkConsumer {
                 None => {}
             }
         }
-    }
-
-    /// Begins the partitions at these offsets. Partitions whose result is an error stay paused: ask again. Nothing of a
-    /// partition is delivered before, and nothing below its offset after.
-    pub fn begin_at(
-        &mut self,
-        starts: &[(TopicPartition, StartOffset)],
-    ) -> Vec<(TopicPartition, Result<i64, Cause>)> {
-        let mut results = Vec::with_capacity(starts.len());
-        let mut wanted = Vec::new();
-        for (partition, start) in starts {
-            if !self.shared.lock().assignment.may_begin(partition) {
-                let gone = Cause::new(format!("{partition} is no longer assigned, or given anew"));
-                results.push((partition.clone(), Err(gone)));
-                continue;
-            }
-            match offsets::resolve(&self.client, partition, *start) {
-                Ok(offset) => wanted.push((partition.clone(), offset)),
-                Err(cause) => results.push((partition.clone(), Err(cause))),
-            }
-        }
-        for (partition, offset, sought) in self.seek(wanted) {
-            let result = sought.and_then(|()| {
-                self.shared.lock().assignment.begin(&partition, offset);
-                self.resume_running(std::slice::from_ref(&partition))
-            });
-            results.push((partition, result.map(|()| offset)));
-        }
-        results
     }
 
     /// Stores positions as durable; `commit` sends them. A position of an older generation, or one that is not beyond
@@ -319,24 +181,13 @@ impl SinkConsumer {
         self.resume_running(&running)
     }
 
-    fn resume_running(&self, partitions: &[TopicPartition]) -> Result<(), Cause> {
+    pub(crate) fn resume_running(&self, partitions: &[TopicPartition]) -> Result<(), Cause> {
         if partitions.is_empty() || self.shared.lock().assignment.held {
             return Ok(());
         }
         self.client
             .resume(&list_of(partitions))
             .map_err(|error| cause("resuming", &error))
-    }
-
-    /// Forgets how far everything was read: each partition is paused, has a new generation, and waits for `begin_at`.
-    /// Returns those partitions.
-    pub fn start_over(&mut self) -> Vec<TopicPartition> {
-        let partitions = self.shared.lock().assignment.start_over();
-        // A record that was fetched already is not delivered: its partition does not run.
-        if let Err(error) = self.client.pause(&list_of(&partitions)) {
-            tracing::debug!(%error, "not paused");
-        }
-        partitions
     }
 
     /// What the group has committed, `None` where nothing is. Asks the cluster.
@@ -347,17 +198,6 @@ impl SinkConsumer {
         offsets::committed(&self.client, partitions)
     }
 
-    /// How many partitions the topic has. Asks the cluster.
-    pub fn partition_count(&self, topic: &str, timeout: Duration) -> Result<i32, Cause> {
-        let doing = format!("asking for the partitions of {topic}");
-        let metadata = self
-            .client
-            .fetch_metadata(Some(topic), timeout)
-            .map_err(|error| cause(&doing, &error))?;
-        let found = metadata.topics().iter().find(|found| found.name() == topic);
-        Ok(found.map_or(0, |found| found.partitions().len() as i32))
-    }
-
     /// The first offset that Kafka has and the one after the last committed record. Asks the cluster.
     pub fn watermarks(
         &self,
@@ -365,6 +205,13 @@ impl SinkConsumer {
         timeout: Duration,
     ) -> Result<(i64, i64), Cause> {
         offsets::watermarks(&self.client, partition, timeout)
+    }
+
+    /// How many partitions a topic has; 0 if it does not exist. Asks the cluster.
+    pub fn partition_count(&self, topic: &str, timeout: Duration) -> Result<i32, Cause> {
+        let partitions = offsets::partitions(&self.client, topic, timeout)?;
+        let count = partitions.map_or(0, |partitions| partitions.len());
+        Ok(i32::try_from(count).unwrap_or(i32::MAX))
     }
 
     /// For each partition the first offset that is not older, or its end. Asks the cluster.
@@ -379,9 +226,7 @@ impl SinkConsumer {
     /// Who we are in the group now. For a transaction take it at the batch's first record: taken after a revocation it
     /// would commit offsets of a lost partition.
     pub fn group_metadata(&self) -> Option<GroupMetadata> {
-        self.client
-            .group_metadata()
-            .map(|metadata| GroupMetadata(Arc::new(metadata)))
+        self.client.group_metadata().map(GroupMetadata::new)
     }
 
     /// The generation of a partition that is assigned now.
@@ -439,75 +284,6 @@ impl SinkConsumer {
         }
     }
 
-    /// Seeks each partition, checks each result, asks again where librdkafka is not ready yet. Where it has given a
-    /// partition up (its offset was out of range) a seek never succeeds, and the partition is taken anew instead.
-    fn seek(
-        &self,
-        wanted: Vec<(TopicPartition, i64)>,
-    ) -> Vec<(TopicPartition, i64, Result<(), Cause>)> {
-        let give_up = Instant::now() + SEEK_WITHIN;
-        let mut results = Vec::with_capacity(wanted.len());
-        let mut rest = wanted;
-        let mut attempts = 0;
-        while !rest.is_empty() {
-            attempts += 1;
-            let mut again = Vec::new();
-            for (partition, offset, result) in self.seek_once(&rest) {
-                match result {
-                    Ok(()) => results.push((partition, offset, Ok(()))),
-                    Err(_) if attempts == 3 && self.take_anew(&partition, offset).is_ok() => {
-                        results.push((partition, offset, Ok(())));
-                    }
-                    Err(_) if Instant::now() < give_up => again.push((partition, offset)),
-                    Err(error) => {
-                        let cause = cause(&format!("seeking {partition} to {offset}"), &error);
-                        results.push((partition, offset, Err(cause)));
-                    }
-                }
-            }
-            rest = again;
-            if !rest.is_empty() {
-                std::thread::sleep(SEEK_AGAIN_AFTER);
-            }
-        }
-        results
-    }
-
-    fn seek_once(
-        &self,
-        wanted: &[(TopicPartition, i64)],
-    ) -> Vec<(TopicPartition, i64, KafkaResult<()>)> {
-        let mut list = TopicPartitionList::new();
-        let added = wanted.iter().try_for_each(|(partition, offset)| {
-            list.add_partition_offset(
-                &partition.topic,
-                partition.partition,
-                Offset::Offset(*offset),
-            )
-        });
-        let sought = added.and_then(|()| self.client.seek_partitions(list, SEEK_WITHIN));
-        wanted
-            .iter()
-            .map(|(partition, offset)| {
-                let result = match &sought {
-                    Err(error) => Err(error.clone()),
-                    Ok(list) => list
-                        .find_partition(&partition.topic, partition.partition)
-                        .map_or(Ok(()), |element| element.error()),
-                };
-                (partition.clone(), *offset, result)
-            })
-            .collect()
-    }
-
-    fn take_anew(&self, partition: &TopicPartition, offset: i64) -> KafkaResult<()> {
-        let mut list = list_of([partition]);
-        self.client.incremental_unassign(&list)?;
-        list.set_all_offsets(Offset::Offset(offset))?;
-        self.client.incremental_assign(&list)?;
-        self.client.pause(&list)
-    }
-
     /// What an error of a poll means.
     fn problem(&mut self, error: &KafkaError) -> Option<Event> {
         let reason = self.shared.lock().reason.take().unwrap_or_default();
@@ -540,46 +316,6 @@ impl SinkConsumer {
         })
     }
 
-    /// Finds out which partitions are out of range: librdkafka only says that one is, and has stopped fetching it. One
-    /// that turns out to be within its range begins again where it was.
-    fn check_ranges(&mut self) {
-        let Some(at) = self.check_range_at else {
-            return;
-        };
-        if Instant::now() < at {
-            return;
-        }
-        self.check_range_at = None;
-        let running = self.shared.lock().assignment.running();
-        for partition in running {
-            let Some(wanted) = self.position(&partition) else {
-                continue;
-            };
-            match offsets::watermarks(&self.client, &partition, offsets::ANSWER_WITHIN) {
-                Ok((low, high)) if (low..=high).contains(&wanted) => {
-                    self.seek(vec![(partition.clone(), wanted)]);
-                    // A failure is seen again as a partition that stands still, and asked about again.
-                    if let Err(cause) = self.resume_running(std::slice::from_ref(&partition)) {
-                        self.push(Event::Waiting(cause));
-                    }
-                }
-                Ok((low, high)) => {
-                    self.shared.lock().assignment.out_of_range(&partition);
-                    self.push(Event::OutOfRange {
-                        partition,
-                        wanted,
-                        low,
-                        high,
-                    });
-                }
-                Err(cause) => {
-                    self.check_range_at = Some(Instant::now() + RANGE_AGAIN_AFTER);
-                    self.push(Event::Waiting(cause));
-                }
-            }
-        }
-    }
-
     /// Subscribes to the topics that the pattern finds, if it is time to look and they are others than before.
     fn look_for_topics(&mut self) {
         let Some(pattern) = &mut self.pattern else {
@@ -590,7 +326,7 @@ impl SinkConsumer {
         }
     }
 
-    fn push(&self, event: Event) {
+    pub(crate) fn push(&self, event: Event) {
         self.shared.lock().pending.push_back(Pending::Other(event));
     }
 }

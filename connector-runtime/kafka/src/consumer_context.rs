@@ -11,8 +11,8 @@ use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{ClientContext, Offset, Statistics, TopicPartitionList};
 
 use crate::assignment::{Assignment, Generation};
-use crate::consumer::Event;
 use crate::error::{code_cause, is_rebalance};
+use crate::event::Event;
 use crate::lag::Ends;
 use crate::log::LogFilter;
 

@@ -8,12 +8,14 @@ mod consumer;
 mod consumer_context;
 mod delivery;
 mod error;
+mod event;
 mod lag;
 mod log;
 mod mock;
 mod offsets;
 mod ownership;
 mod producer;
+mod seek;
 mod settings;
 mod topic_pattern;
 mod topic_reader;
@@ -21,10 +23,9 @@ mod transaction;
 
 pub use admin::{Admin, NewTopics};
 pub use assignment::Generation;
-pub use consumer::{
-    ConsumerOptions, Event, GroupMetadata, SinkConsumer, StartOffset, Subscription,
-};
+pub use consumer::SinkConsumer;
 pub use delivery::Outcome;
+pub use event::{ConsumerOptions, Event, GroupMetadata, StartOffset, Subscription};
 pub use mock::Embedded;
 pub use offsets::{GroupOffsets, GroupState};
 pub use ownership::{Ownership, PartitionOwner};

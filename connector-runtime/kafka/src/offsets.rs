@@ -6,12 +6,13 @@ use std::time::Duration;
 use connect_api::{Cause, TopicPartition};
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{Offset, TopicPartitionList};
 
-use crate::blocking::off_the_runtime;
-use crate::consumer::StartOffset;
+use crate::blocking::SharedClient;
 use crate::consumer_context::list_of;
 use crate::error::{cause, code_cause, is_rebalance};
+use crate::event::StartOffset;
 use crate::log::LogContext;
 use crate::settings::ClientSettings;
 
@@ -92,6 +93,35 @@ pub(crate) fn at_time<C: ConsumerContext>(
         .collect()
 }
 
+/// The topic's partitions; `None` if there is no such topic.
+pub(crate) fn partitions<C: ConsumerContext>(
+    client: &BaseConsumer<C>,
+    topic: &str,
+    timeout: Duration,
+) -> Result<Option<Vec<i32>>, Cause> {
+    let doing = format!("asking for topic {topic}");
+    let metadata = client
+        .fetch_metadata(Some(topic), timeout)
+        .map_err(|error| cause(&doing, &error))?;
+    let Some(found) = metadata.topics().iter().find(|found| found.name() == topic) else {
+        return Ok(None);
+    };
+    match found.error() {
+        None => {}
+        Some(
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART
+            | RDKafkaRespErr::RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC,
+        ) => return Ok(None),
+        Some(error) => return Err(code_cause(&doing, error.into(), None)),
+    }
+    let partitions: Vec<i32> = found
+        .partitions()
+        .iter()
+        .map(rdkafka::metadata::MetadataPartition::id)
+        .collect();
+    Ok((!partitions.is_empty()).then_some(partitions))
+}
+
 /// Where this start is, as a number.
 pub(crate) fn resolve<C: ConsumerContext>(
     client: &BaseConsumer<C>,
@@ -115,7 +145,7 @@ pub(crate) fn resolve<C: ConsumerContext>(
 
 /// A group's offsets from outside: reads and writes them without joining, for `connect offsets`.
 pub struct GroupOffsets {
-    client: std::sync::Arc<BaseConsumer<LogContext>>,
+    client: SharedClient<BaseConsumer<LogContext>>,
     group: String,
     embedded: bool,
 }
@@ -131,12 +161,12 @@ pub struct GroupState {
 
 impl GroupOffsets {
     pub fn open(settings: &ClientSettings, group: &str) -> Result<GroupOffsets, Cause> {
-        let client = settings
+        let client: BaseConsumer<LogContext> = settings
             .consumer("connect-offsets", group)
             .create_with_context(LogContext::default())
             .map_err(|error| cause("making a client for the group's offsets", &error))?;
         Ok(GroupOffsets {
-            client: std::sync::Arc::new(client),
+            client: SharedClient::new(client),
             group: group.to_owned(),
             embedded: settings.is_embedded(),
         })
@@ -147,14 +177,18 @@ impl GroupOffsets {
         &self,
         partitions: &[TopicPartition],
     ) -> Result<HashMap<TopicPartition, Option<i64>>, Cause> {
-        let (client, partitions) = (self.client.clone(), partitions.to_vec());
-        off_the_runtime(move || committed(&client, &partitions)).await?
+        let partitions = partitions.to_vec();
+        self.client
+            .call(move |client| committed(client, &partitions))
+            .await?
     }
 
     /// The first offset that Kafka has and the one after the last.
     pub async fn watermarks(&self, partition: &TopicPartition) -> Result<(i64, i64), Cause> {
-        let (client, partition) = (self.client.clone(), partition.clone());
-        off_the_runtime(move || watermarks(&client, &partition, ANSWER_WITHIN)).await?
+        let partition = partition.clone();
+        self.client
+            .call(move |client| watermarks(client, &partition, ANSWER_WITHIN))
+            .await?
     }
 
     /// Where this start is in each partition, as a number.
@@ -163,14 +197,15 @@ impl GroupOffsets {
         partitions: &[TopicPartition],
         start: StartOffset,
     ) -> Result<HashMap<TopicPartition, i64>, Cause> {
-        let (client, partitions) = (self.client.clone(), partitions.to_vec());
-        off_the_runtime(move || {
-            partitions
-                .into_iter()
-                .map(|partition| Ok((partition.clone(), resolve(&client, &partition, start)?)))
-                .collect()
-        })
-        .await?
+        let partitions = partitions.to_vec();
+        self.client
+            .call(move |client| {
+                partitions
+                    .into_iter()
+                    .map(|partition| Ok((partition.clone(), resolve(client, &partition, start)?)))
+                    .collect()
+            })
+            .await?
     }
 
     /// The group's members. The mock cluster cannot say: `None`.
@@ -178,24 +213,26 @@ impl GroupOffsets {
         if self.embedded {
             return Ok(None);
         }
-        let (client, group) = (self.client.clone(), self.group.clone());
-        let listed = off_the_runtime(move || {
-            client
-                .fetch_group_list(Some(&group), ANSWER_WITHIN)
-                .map(|list| {
-                    list.groups().first().map(|info| GroupState {
-                        state: info.state().to_owned(),
-                        members: info
-                            .members()
-                            .iter()
-                            .map(|member| {
-                                format!("{} ({})", member.client_id(), member.client_host())
-                            })
-                            .collect(),
+        let group = self.group.clone();
+        let listed = self
+            .client
+            .call(move |client| {
+                client
+                    .fetch_group_list(Some(&group), ANSWER_WITHIN)
+                    .map(|list| {
+                        list.groups().first().map(|info| GroupState {
+                            state: info.state().to_owned(),
+                            members: info
+                                .members()
+                                .iter()
+                                .map(|member| {
+                                    format!("{} ({})", member.client_id(), member.client_host())
+                                })
+                                .collect(),
+                        })
                     })
-                })
-        })
-        .await?;
+            })
+            .await?;
         listed.map_err(|error| cause("asking who is in the group", &error))
     }
 
@@ -215,8 +252,11 @@ impl GroupOffsets {
         {
             return Err(self.group_is_active(&state.members.join(", ")));
         }
-        let client = self.client.clone();
-        match off_the_runtime(move || client.commit(&list, CommitMode::Sync)).await? {
+        let committed = self
+            .client
+            .call(move |client| client.commit(&list, CommitMode::Sync))
+            .await?;
+        match committed {
             Ok(()) => Ok(()),
             Err(KafkaError::ConsumerCommit(code)) if is_rebalance(code) => {
                 Err(self.group_is_active("a member that joined just now"))
@@ -232,12 +272,5 @@ impl GroupOffsets {
             Some(&format!("group {} is in use by {members}", self.group)),
         )
         .with_help("stop every `connect run` of this connector first, then set the offsets again")
-    }
-}
-
-impl Drop for GroupOffsets {
-    fn drop(&mut self) {
-        // The group was never joined: there is nothing to leave, and the client ends by itself.
-        tracing::trace!(group = self.group, "offsets client dropped");
     }
 }

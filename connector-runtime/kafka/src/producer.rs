@@ -1,19 +1,19 @@
 //! The idempotent producer: dead letters, and whatever else is not part of a transaction.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use connect_api::{Cause, Failure, Outgoing};
 use rdkafka::producer::BaseProducer;
 
-use crate::blocking::{off_the_runtime, with_deadline};
+use crate::blocking::SharedClient;
 use crate::delivery::{Delivery, DeliveryContext, Outcome, trouble};
 use crate::error::cause;
 use crate::settings::ClientSettings;
 
 /// Sends batches, one at a time, each message once: idempotent, waits for all replicas, retries without end.
 pub struct Producer {
-    inner: Arc<Inner>,
+    inner: SharedClient<Inner>,
 }
 
 struct Inner {
@@ -32,7 +32,7 @@ impl Producer {
             .create_with_context(DeliveryContext::default())
             .map_err(|error| cause("making the producer", &error))?;
         Ok(Producer {
-            inner: Arc::new(Inner {
+            inner: SharedClient::new(Inner {
                 client,
                 under_way: Mutex::new(None),
             }),
@@ -46,8 +46,8 @@ impl Producer {
         messages: Vec<Outgoing>,
         timeout: Duration,
     ) -> Result<Vec<Outcome>, Failure> {
-        let inner = self.inner.clone();
-        off_the_runtime(move || inner.send_all(messages, timeout))
+        self.inner
+            .call(move |inner| inner.send_all(messages, timeout))
             .await
             .map_err(Failure::Fatal)?
     }
@@ -55,24 +55,15 @@ impl Producer {
     /// Goes on waiting for the batch whose `send_all` or `wait` ended with `Retry`, or whose future was dropped. Without
     /// one there are no outcomes.
     pub async fn wait(&mut self, timeout: Duration) -> Result<Vec<Outcome>, Failure> {
-        let inner = self.inner.clone();
-        off_the_runtime(move || inner.wait(timeout))
+        self.inner
+            .call(move |inner| inner.wait(timeout))
             .await
             .map_err(Failure::Fatal)?
     }
 
-    /// As `send_all`, on the caller's thread.
-    pub fn send_all_blocking(
-        &mut self,
-        messages: Vec<Outgoing>,
-        timeout: Duration,
-    ) -> Result<Vec<Outcome>, Failure> {
-        self.inner.send_all(messages, timeout)
-    }
-
     /// Ends the client off the runtime. False if that took longer than the deadline.
     pub fn close(self, deadline: Duration) -> bool {
-        with_deadline(deadline, move || drop(self.inner))
+        self.inner.close(deadline)
     }
 }
 

@@ -1,6 +1,6 @@
 //! The transactional producer: records and the positions that they stand for, together or not at all.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use connect_api::{Cause, Outgoing, TopicPartition};
@@ -8,10 +8,10 @@ use rdkafka::error::{KafkaError, KafkaResult, RDKafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseProducer, Producer};
 use rdkafka::{Offset, TopicPartitionList};
 
-use crate::blocking::{off_the_runtime, with_deadline};
-use crate::consumer::GroupMetadata;
+use crate::blocking::{SharedClient, off_the_runtime};
 use crate::delivery::{Delivery, DeliveryContext, Outcome, Report, drain, trouble};
 use crate::error::{cause, code_cause, is_rebalance};
+use crate::event::GroupMetadata;
 use crate::settings::ClientSettings;
 
 /// After this the broker aborts a transaction that nobody ended.
@@ -62,7 +62,7 @@ impl TransactionError {
         }
     }
 
-    /// Whether this producer can go on.
+    /// Whether this producer is over.
     pub fn needs_new_producer(&self) -> bool {
         matches!(
             self,
@@ -76,7 +76,7 @@ pub type TransactionOffsets = (Vec<(TopicPartition, i64)>, GroupMetadata);
 
 /// A producer with a transactional id. Opening it fences and aborts whoever had the id before.
 pub struct TransactionalProducer {
-    inner: Arc<Inner>,
+    inner: SharedClient<Inner>,
 }
 
 struct Inner {
@@ -121,7 +121,7 @@ impl TransactionalProducer {
         .await
         .map_err(TransactionError::Fatal)?;
         Ok(TransactionalProducer {
-            inner: Arc::new(opened?),
+            inner: SharedClient::new(opened?),
         })
     }
 
@@ -131,8 +131,8 @@ impl TransactionalProducer {
         messages: Vec<Outgoing>,
         offsets: Option<TransactionOffsets>,
     ) -> Result<(), TransactionError> {
-        let inner = self.inner.clone();
-        off_the_runtime(move || inner.run(messages, offsets))
+        self.inner
+            .call(move |inner| inner.run(messages, offsets))
             .await
             .map_err(TransactionError::Unclear)?
     }
@@ -140,7 +140,7 @@ impl TransactionalProducer {
     /// Ends the client off the runtime; an open transaction is aborted by the broker or by the id's next owner. False if
     /// that took longer than the deadline.
     pub fn close(self, deadline: Duration) -> bool {
-        with_deadline(deadline, move || drop(self.inner))
+        self.inner.close(deadline)
     }
 }
 

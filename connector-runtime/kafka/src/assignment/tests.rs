@@ -180,6 +180,24 @@ fn a_position_of_an_older_assignment_is_not_stored() {
 }
 
 #[test]
+fn starting_over_is_a_new_assignment_of_what_was_announced() {
+    let (sales, users) = (partition("sales", 0), partition("users", 0));
+    let mut assignment = Assignment::default();
+    let before = running(&mut assignment, &sales, 0);
+    assignment.deliver("sales", 0, 0);
+    let unheard = assignment.assign(std::slice::from_ref(&users))[0];
+    assert_eq!(assignment.start_over(), std::slice::from_ref(&sales));
+    assert!(assignment.generation(&sales).unwrap() > before);
+    assert!(!assignment.may_store(&sales, 1, before));
+    assert!(assignment.deliver("sales", 0, 1).is_none());
+    assert!(assignment.may_begin(&sales));
+    assert!(!assignment.may_begin(&users));
+    assert!(assignment.announce(&users, unheard));
+    assignment.begin(&sales, 0);
+    assert!(assignment.deliver("sales", 0, 0).is_some());
+}
+
+#[test]
 fn an_assignment_that_is_over_is_not_announced() {
     let sales = partition("sales", 0);
     let mut assignment = Assignment::default();

@@ -118,7 +118,7 @@ async fn stored_positions_are_committed_and_stale_ones_are_not() {
         begin_all(&mut second, StartOffset::At(5));
         records(&mut second, 3);
         // A generation of another life of this partition.
-        second.store(&[(only.clone(), 8, other_generation(stale))]);
+        second.store(&[(only.clone(), 8, Generation::for_tests(99))]);
         second.commit_and_wait().unwrap();
         assert_eq!(committed(&second), Some(5));
         assert_eq!(second.position(&only), Some(8));
@@ -126,17 +126,6 @@ async fn stored_positions_are_committed_and_stale_ones_are_not() {
     })
     .await
     .unwrap();
-}
-
-/// A generation that no partition of a fresh consumer has.
-fn other_generation(known: Generation) -> Generation {
-    let mut assignment = crate::assignment::Assignment::default();
-    loop {
-        let generation = assignment.assign(&[partition("x", 0)])[0];
-        if generation > known {
-            return generation;
-        }
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -237,6 +226,40 @@ async fn a_pause_keeps_the_membership_and_loses_nothing() {
         let all: Vec<String> = (0..300).map(|number| number.to_string()).collect();
         assert_eq!(seen, all);
         assert!(consumer.close(SOON));
+    })
+    .await
+    .unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_starting_over_nothing_comes_before_a_new_begin() {
+    let kafka = Embedded::start().unwrap();
+    let settings = kafka.settings().unwrap();
+    kafka.create_topic("t", 1).unwrap();
+    produce(&settings, "t", 0..100).await;
+    tokio::task::spawn_blocking(move || {
+        let mut consumer = SinkConsumer::open(&settings, &options("g", &["t"])).unwrap();
+        let only = assigned(&mut consumer, 1)[0].clone();
+        assert_eq!(consumer.partition_count("t", SOON).unwrap(), 1);
+        assert_eq!(consumer.partition_count("unknown", SOON).unwrap(), 0);
+        begin_all(&mut consumer, StartOffset::At(10));
+        let before = records(&mut consumer, 20)[0].1;
+        assert_eq!(consumer.start_over(), std::slice::from_ref(&only));
+        consumer.store(&[(only.clone(), 20, before)]);
+        for _ in 0..20 {
+            if let Some(Event::Record { origin, .. }) = consumer.poll(Duration::from_millis(20)) {
+                panic!("{origin:?} was not begun anew");
+            }
+        }
+        begin_all(&mut consumer, StartOffset::At(5));
+        let (origin, generation) = records(&mut consumer, 1).remove(0);
+        assert_eq!(origin.offset, 5);
+        assert!(generation > before);
+        consumer.commit_and_wait().unwrap();
+        assert_eq!(
+            consumer.committed(std::slice::from_ref(&only)).unwrap()[&only],
+            None
+        );
     })
     .await
     .unwrap();
