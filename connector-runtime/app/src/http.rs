@@ -29,49 +29,48 @@ const NEIGHBOURS: u16 = 100;
 /// Takes one look at all connectors.
 pub(crate) type Look = Arc<dyn Fn() -> Vec<ConnectorStatus> + Send + Sync>;
 
+/// A port that is ours already, before anything is started that would have to be stopped again.
+pub(crate) struct Bound {
+    listener: TcpListener,
+    address: SocketAddr,
+    wanted: HttpAddress,
+}
+
+impl Bound {
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The default port, if it was taken.
+    pub(crate) fn moved_from(&self) -> Option<u16> {
+        (self.wanted == HttpAddress::Default && self.address.port() != DEFAULT_PORT)
+            .then_some(DEFAULT_PORT)
+    }
+}
+
 /// The running server. Dropping it ends it.
 pub(crate) struct HttpServer {
-    address: SocketAddr,
     end: CancellationToken,
     thread: Option<JoinHandle<()>>,
 }
 
 impl HttpServer {
-    /// `None` where it is switched off. A default port that is taken gives way to the next free one; a configured one
-    /// does not.
-    pub(crate) fn start(wanted: HttpAddress, look: Look) -> Result<Option<HttpServer>, Cause> {
-        let Some(listener) = bind(wanted)? else {
-            return Ok(None);
-        };
-        let failed = |error| Cause::new(format!("cannot start the HTTP server: {error}"));
-        listener.set_nonblocking(true).map_err(failed)?;
-        let address = listener.local_addr().map_err(failed)?;
+    pub(crate) fn start(bound: Bound, look: Look) -> Result<HttpServer, Cause> {
         let end = CancellationToken::new();
-        let routes = routes(look, address.ip());
+        let routes = routes(look, bound.address.ip());
         let ended = end.clone();
         let thread = std::thread::Builder::new()
             .name("connect-http".to_owned())
             .spawn(move || {
-                if let Err(error) = serve(listener, routes, ended) {
+                if let Err(error) = serve(bound.listener, routes, ended) {
                     tracing::error!(event = "http_failed", %error);
                 }
             })
-            .map_err(failed)?;
-        Ok(Some(HttpServer {
-            address,
+            .map_err(|error| Cause::new(format!("no thread for HTTP: {error}")))?;
+        Ok(HttpServer {
             end,
             thread: Some(thread),
-        }))
-    }
-
-    pub(crate) fn address(&self) -> SocketAddr {
-        self.address
-    }
-
-    /// Whether the default port was taken.
-    pub(crate) fn moved_from(&self, wanted: HttpAddress) -> Option<u16> {
-        (wanted == HttpAddress::Default && self.address.port() != DEFAULT_PORT)
-            .then_some(DEFAULT_PORT)
+        })
     }
 }
 
@@ -84,7 +83,23 @@ impl Drop for HttpServer {
     }
 }
 
-fn bind(wanted: HttpAddress) -> Result<Option<TcpListener>, Cause> {
+/// `None` where it is switched off. A default port that is taken gives way to the next free one; a configured one does
+/// not.
+pub(crate) fn bind(wanted: HttpAddress) -> Result<Option<Bound>, Cause> {
+    let Some(listener) = listen(wanted)? else {
+        return Ok(None);
+    };
+    let failed = |error| Cause::new(format!("cannot listen for HTTP: {error}"));
+    listener.set_nonblocking(true).map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    Ok(Some(Bound {
+        listener,
+        address,
+        wanted,
+    }))
+}
+
+fn listen(wanted: HttpAddress) -> Result<Option<TcpListener>, Cause> {
     let failed = |address: SocketAddr, error: std::io::Error| {
         let cause = Cause::new(format!("cannot listen on http://{address}: {error}"));
         match error.kind() {

@@ -22,7 +22,7 @@ use programs::Programs;
 use server::Server;
 
 /// A running PostgreSQL. Dropping it ends the server too, a moment later; [`stop`](Self::stop) waits for the end.
-pub struct EmbeddedPostgres {
+pub(crate) struct EmbeddedPostgres {
     url: Secret,
     programs: Programs,
     server: Server,
@@ -33,7 +33,7 @@ pub struct EmbeddedPostgres {
 impl EmbeddedPostgres {
     /// Starts a server that belongs to `directory` (`.connect` in the current folder): with an empty database, or with
     /// that of the last run if it is to be kept.
-    pub async fn start(directory: &Path, keep: bool) -> Result<EmbeddedPostgres, Cause> {
+    pub(crate) async fn start(directory: &Path, keep: bool) -> Result<EmbeddedPostgres, Cause> {
         let account = Account::choose().await?;
         let folder = Folder::take(directory, &account)?;
         let programs = Programs::find_or_fetch(&account).await?;
@@ -65,22 +65,22 @@ impl EmbeddedPostgres {
     }
 
     /// Where it listens, password included.
-    pub fn url(&self) -> &Secret {
+    pub(crate) fn url(&self) -> &Secret {
         &self.url
     }
 
     /// The file that holds [`url`](Self::url), for `psql "$(cat FILE)"`.
-    pub fn url_file(&self) -> PathBuf {
+    pub(crate) fn url_file(&self) -> PathBuf {
         self.folder.url_file()
     }
 
     /// Which PostgreSQL it is, such as `17.6 of this machine`.
-    pub fn version(&self) -> String {
+    pub(crate) fn version(&self) -> String {
         self.programs.to_string()
     }
 
     /// Ends the server and waits until it is gone.
-    pub async fn stop(self) {
+    pub(crate) async fn stop(self) {
         self.server.stop().await;
         self.folder.remove_url();
     }

@@ -35,16 +35,23 @@ fn status(name: &str, state: State) -> ConnectorStatus {
     }
 }
 
-fn serve_statuses(statuses: Vec<ConnectorStatus>) -> HttpServer {
+struct Served {
+    address: SocketAddr,
+    _server: HttpServer,
+}
+
+fn serve_statuses(statuses: Vec<ConnectorStatus>) -> Served {
     let any = HttpAddress::At(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
-    HttpServer::start(any, Arc::new(move || statuses.clone()))
-        .unwrap()
-        .unwrap()
+    let bound = bind(any).unwrap().unwrap();
+    Served {
+        address: bound.address(),
+        _server: HttpServer::start(bound, Arc::new(move || statuses.clone())).unwrap(),
+    }
 }
 
 /// Status line and body.
-fn ask(server: &HttpServer, method: &str, path: &str, host: &str) -> (String, String) {
-    let mut stream = TcpStream::connect(server.address()).unwrap();
+fn ask(server: &Served, method: &str, path: &str, host: &str) -> (String, String) {
+    let mut stream = TcpStream::connect(server.address).unwrap();
     let request = format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).unwrap();
     let mut answer = String::new();
@@ -212,23 +219,14 @@ fn a_scrape() {
 #[test]
 fn a_taken_default_port_gives_way_and_a_configured_one_does_not() {
     // Whoever else listens there, a second server of ours finds another port.
-    let first = HttpServer::start(HttpAddress::Default, Arc::new(Vec::new))
-        .unwrap()
-        .unwrap();
-    let second = HttpServer::start(HttpAddress::Default, Arc::new(Vec::new))
-        .unwrap()
-        .unwrap();
+    let first = bind(HttpAddress::Default).unwrap().unwrap();
+    let second = bind(HttpAddress::Default).unwrap().unwrap();
     assert!(second.address().port() > first.address().port());
-    assert_eq!(second.moved_from(HttpAddress::Default), Some(8083));
-    let taken = HttpAddress::At(first.address());
-    let cause = HttpServer::start(taken, Arc::new(Vec::new)).err().unwrap();
+    assert_eq!(second.moved_from(), Some(8083));
+    let cause = bind(HttpAddress::At(first.address())).err().unwrap();
     assert!(
         cause.message.contains(&first.address().to_string()),
         "{cause}"
     );
-    assert!(
-        HttpServer::start(HttpAddress::Off, Arc::new(Vec::new))
-            .unwrap()
-            .is_none()
-    );
+    assert!(bind(HttpAddress::Off).unwrap().is_none());
 }

@@ -44,7 +44,7 @@ pub(super) struct Loading<'a> {
 }
 
 /// [`load`] with the environment as an argument.
-pub(super) fn load_with(
+pub fn load_with(
     dir: &Path,
     config: Option<&Path>,
     plugins: &Plugins,

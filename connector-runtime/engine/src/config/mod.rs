@@ -30,7 +30,7 @@ mod words;
 mod written;
 
 pub use finding::{Findings, Place, PlacedFinding};
-pub use load::{Mode, load};
+pub use load::{Mode, load, load_with};
 pub use resolve::{
     BatchConfig, BrokenConnector, ConfiguredSink, ConfiguredSource, ConfiguredTransform, Connector,
     ConnectorKind, CreateTopics, Discard, ErrorsConfig, HttpAddress, HttpConfig, Loaded,

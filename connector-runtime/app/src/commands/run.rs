@@ -1,0 +1,256 @@
+//! `connect run`: load, start, watch until the end.
+
+mod embedded;
+mod signals;
+mod words;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use connect_api::{Cause, Plugins, Severity, time};
+use connect_engine::config::{ConnectorKind, Loaded, Mode, load_with};
+use connect_engine::{Engine, EngineOptions, Summary, client_settings};
+use connect_kafka::Admin;
+use tracing::level_filters::LevelFilter;
+
+use crate::arguments::{LogFormat, RunArguments};
+use crate::http::{self, HttpServer};
+use crate::screen::{Phase, Rates, Screen, View, render};
+use crate::{exit, logs, output};
+
+use embedded::Servers;
+use signals::{Signal, Signals};
+
+/// How long a stop may drain: less than the 30 s that Kubernetes and Docker are patient by default or by habit.
+const GRACE: Duration = Duration::from_secs(20);
+const REDRAW_EVERY: Duration = Duration::from_millis(500);
+
+pub(crate) fn run(arguments: &RunArguments, plugins: Plugins) -> u8 {
+    let wanted = [Some(&arguments.folder), arguments.config.as_ref()];
+    if let Some(missing) = wanted.into_iter().flatten().find(|path| !path.exists()) {
+        output::talk(&format!("error: {} does not exist", missing.display()));
+        return exit::USAGE;
+    }
+    // With --embedded a first time without the servers: a broken file need not wait for them.
+    let loaded = match arguments.embedded {
+        true => load(arguments, &plugins, Some(embedded::ANY_DATABASE)),
+        false => load(arguments, &plugins, None),
+    };
+    let screen = Arc::new(Screen::new(may_be_live(arguments, &loaded)));
+    logs::start(
+        arguments.log_format,
+        log_level(arguments, &screen),
+        screen.clone(),
+    );
+    if let Err(refusal) = accept(arguments, &loaded, &screen) {
+        output::talk(&refusal);
+        return exit::USAGE;
+    }
+    let run = Run {
+        arguments,
+        plugins,
+        screen,
+    };
+    // For signals, the screen and the embedded servers; the engine has threads of its own.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let ended = match runtime {
+        Ok(runtime) => runtime.block_on(run.from_start_to_end(loaded)),
+        Err(error) => Err(Cause::new(format!("cannot start: {error}"))),
+    };
+    ended.unwrap_or_else(|cause| {
+        output::talk(&format!("error: {cause}"));
+        exit::USAGE
+    })
+}
+
+/// With the embedded servers, `DATABASE_URL` is theirs and the environment's counts for nothing.
+fn load(arguments: &RunArguments, plugins: &Plugins, database_url: Option<&str>) -> Loaded {
+    let environment = |name: &str| match (name, database_url) {
+        (embedded::DATABASE_VARIABLE, Some(url)) => Some(url.to_owned()),
+        (embedded::SERVERS_VARIABLE, Some(_)) => None,
+        _ => std::env::var(name).ok(),
+    };
+    load_with(
+        &arguments.folder,
+        arguments.config.as_deref(),
+        plugins,
+        Mode::Run,
+        &environment,
+    )
+}
+
+/// The table wants the terminal for itself: not beside records that are printed there, nor beside logs for a program.
+fn may_be_live(arguments: &RunArguments, loaded: &Loaded) -> bool {
+    use std::io::IsTerminal;
+    let prints = loaded
+        .connectors
+        .iter()
+        .any(|connector| match &connector.kind {
+            ConnectorKind::Sink(sink) => sink.sink.kind == "stdout",
+            ConnectorKind::Source(_) => false,
+        });
+    let printed_there = prints && std::io::stdout().is_terminal();
+    !arguments.quiet && arguments.log_format == LogFormat::Text && !printed_there
+}
+
+/// The table shows what goes well.
+fn log_level(arguments: &RunArguments, screen: &Screen) -> LevelFilter {
+    match (arguments.quiet, screen.is_live()) {
+        (true, _) => LevelFilter::ERROR,
+        (false, true) => LevelFilter::WARN,
+        (false, false) => LevelFilter::INFO,
+    }
+}
+
+/// Draws what was found; with errors only `--keep-going` goes on. `Err` says why the run is refused.
+fn accept(arguments: &RunArguments, loaded: &Loaded, screen: &Screen) -> Result<(), String> {
+    let findings = &loaded.findings;
+    let worth_telling = !arguments.quiet && findings.count(Severity::Warning) > 0;
+    if findings.has_errors() || worth_telling {
+        output::talk(&findings.draw(screen.has_colour()));
+    }
+    let folder = arguments.folder.display();
+    if loaded.connectors.is_empty() && loaded.broken.is_empty() && !findings.has_errors() {
+        return Err(format!(
+            "error: no connector in {folder}: a connector is a file that ends in .toml"
+        ));
+    }
+    if !findings.has_errors() {
+        return Ok(());
+    }
+    let summary = words::refusal(
+        findings.count(Severity::Error),
+        &output::program_name(),
+        &arguments.folder,
+    );
+    match arguments.keep_going && !loaded.connectors.is_empty() {
+        true => Ok(()),
+        false => Err(summary),
+    }
+}
+
+struct Run<'a> {
+    arguments: &'a RunArguments,
+    plugins: Plugins,
+    screen: Arc<Screen>,
+}
+
+impl Run<'_> {
+    async fn from_start_to_end(self, mut loaded: Loaded) -> Result<u8, Cause> {
+        let mut signals = Signals::listen()?;
+        let mut servers = None;
+        if self.arguments.embedded {
+            embedded::note_ignored_variables(&self.screen);
+            let started = tokio::select! {
+                started = Servers::start(self.arguments.keep) => started?,
+                _ = signals.next() => return Ok(0),
+            };
+            let url = started.postgres.url().expose();
+            loaded = load(self.arguments, &self.plugins, Some(url));
+            servers = Some(started);
+        }
+        let ended = self.serve(&loaded, servers.as_ref(), &mut signals).await;
+        if let Some(servers) = servers
+            && !matches!(ended, Ok(Ended::AtOnce(_)))
+        {
+            servers.stop().await;
+        }
+        Ok(match ended? {
+            Ended::AtOnce(signal) => signal.exit_code(),
+            Ended::Finished { summary, .. } if summary.failed().next().is_some() => exit::FINDINGS,
+            Ended::Finished { .. } => 0,
+        })
+    }
+
+    /// Runs the connectors until they end or are stopped.
+    async fn serve(
+        &self,
+        loaded: &Loaded,
+        servers: Option<&Servers>,
+        signals: &mut Signals,
+    ) -> Result<Ended, Cause> {
+        let wanted = self.arguments.http.unwrap_or(loaded.process.http.address);
+        let bound = http::bind(wanted)?;
+        words::tell_start(&self.screen, loaded, servers, bound.as_ref());
+        let clients = match servers {
+            Some(servers) => servers.kafka.settings()?,
+            None => client_settings(&loaded.process)?,
+        };
+        let options = EngineOptions {
+            admin: Admin::open(&clients)?,
+            clients,
+            embedded: servers.map(|servers| servers.kafka.clone()),
+            grace: GRACE,
+        };
+        let engine = Engine::start(loaded.connectors.clone(), &loaded.process, options)?;
+        let engine = Arc::new(engine);
+        let looked_at = engine.clone();
+        let _http = bound
+            .map(|bound| HttpServer::start(bound, Arc::new(move || looked_at.status())))
+            .transpose()?;
+        let ended = self.watch(&engine, signals).await;
+        if let Ended::Finished {
+            summary,
+            stopped_by,
+        } = &ended
+        {
+            self.draw(&engine, &mut Rates::default(), Phase::Ended);
+            self.screen.keep();
+            words::tell_end(&self.screen, summary, stopped_by.is_some());
+        }
+        Ok(ended)
+    }
+
+    /// Redraws the table, and passes signals on: the first drains, the second is the end.
+    async fn watch(&self, engine: &Engine, signals: &mut Signals) -> Ended {
+        let mut stopped_by = None;
+        let mut rates = Rates::default();
+        let mut redraw = tokio::time::interval(REDRAW_EVERY);
+        let finished = engine.finished();
+        tokio::pin!(finished);
+        loop {
+            tokio::select! {
+                summary = &mut finished => return Ended::Finished { summary, stopped_by },
+                signal = signals.next() => {
+                    if stopped_by.is_some() {
+                        engine.stop_now();
+                        return Ended::AtOnce(signal);
+                    }
+                    stopped_by = Some(signal);
+                    tracing::info!(event = "stopping", signal = signal.name(), "draining, a second signal stops at once");
+                    engine.stop();
+                }
+                _ = redraw.tick() => {
+                    let phase = if stopped_by.is_some() { Phase::Draining } else { Phase::Running };
+                    self.draw(engine, &mut rates, phase);
+                }
+            }
+        }
+    }
+
+    fn draw(&self, engine: &Engine, rates: &mut Rates, phase: Phase) {
+        if !self.screen.is_live() {
+            return;
+        }
+        let statuses = engine.status();
+        let rates = rates.update(Instant::now(), &statuses);
+        let view = View {
+            size: self.screen.size(),
+            colour: self.screen.has_colour(),
+            now_ms: time::now_ms(),
+            phase,
+        };
+        self.screen.draw(render(&statuses, &rates, view));
+    }
+}
+
+enum Ended {
+    /// A second signal came.
+    AtOnce(Signal),
+    Finished {
+        summary: Summary,
+        stopped_by: Option<Signal>,
+    },
+}

@@ -1,0 +1,195 @@
+//! What `run` says at its start and at its end: lines on a terminal, log events elsewhere.
+
+use std::path::{Path, PathBuf};
+
+use connect_engine::Summary;
+use connect_engine::config::Loaded;
+use connect_kafka::Embedded;
+
+use super::embedded::Servers;
+use crate::http::Bound;
+use crate::screen::{Screen, grouped, seconds};
+
+pub(super) fn refusal(errors: usize, program: &str, folder: &Path) -> String {
+    let folder = folder.display();
+    let errors = counted(errors, "error");
+    format!(
+        "\n{errors}: nothing was started\n  {program} check {folder}               shows them again\n  \
+         {program} run --keep-going {folder}    runs the connectors that are whole"
+    )
+}
+
+/// Where everything is.
+pub(super) fn tell_start(
+    screen: &Screen,
+    loaded: &Loaded,
+    servers: Option<&Servers>,
+    http: Option<&Bound>,
+) {
+    match screen.is_live() {
+        true => {
+            for (word, text) in start_lines(loaded, servers, http) {
+                screen.line(&format!("  {word:<10} {text}"));
+            }
+        }
+        false => log_start(loaded, servers, http),
+    }
+}
+
+fn start_lines(
+    loaded: &Loaded,
+    servers: Option<&Servers>,
+    http: Option<&Bound>,
+) -> Vec<(&'static str, String)> {
+    let mut lines = Vec::new();
+    match servers {
+        Some(servers) => {
+            lines.push(("kafka", embedded_kafka(servers)));
+            let file = below_current_folder(servers.postgres.url_file());
+            let file = file.display();
+            let version = servers.postgres.version();
+            lines.push(("postgres", format!("psql \"$(cat {file})\"   ({version})")));
+        }
+        None => lines.push(("kafka", loaded.process.bootstrap_servers.clone())),
+    }
+    lines.push(("checked", checked(loaded)));
+    if let Some(http) = http {
+        let moved = match http.moved_from() {
+            Some(port) => format!("; port {port} is taken"),
+            None => String::new(),
+        };
+        let address = http.address();
+        lines.push((
+            "listening",
+            format!("http://{address}  (metrics, health, connectors{moved})"),
+        ));
+    }
+    lines
+}
+
+fn embedded_kafka(servers: &Servers) -> String {
+    let address = servers.kafka.bootstrap().unwrap_or_default();
+    let kept = Embedded::BYTES_PER_PARTITION >> 20;
+    format!(
+        "{address}  in process, for trying out: keeps {kept} MiB a partition, forgets at exit; \
+         Kafka to Kafka is at least once here"
+    )
+}
+
+/// `6 connectors · 4 contracts · 0 findings`
+fn checked(loaded: &Loaded) -> String {
+    let whole = counted(loaded.connectors.len(), "connector");
+    let connectors = match loaded.broken.len() {
+        0 => whole,
+        broken => format!("{whole}, {broken} broken"),
+    };
+    let contracts = counted(loaded.contracts, "contract");
+    let findings = counted(loaded.findings.iter().len(), "finding");
+    format!("{connectors} · {contracts} · {findings}")
+}
+
+fn log_start(loaded: &Loaded, servers: Option<&Servers>, http: Option<&Bound>) {
+    if let Some(servers) = servers {
+        let kafka = servers.kafka.bootstrap().unwrap_or_default();
+        let url_file = below_current_folder(servers.postgres.url_file());
+        tracing::info!(
+            event = "embedded_started",
+            kafka,
+            postgres = servers.postgres.version(),
+            url_file = %url_file.display(),
+            "for trying out: Kafka forgets at exit, and Kafka to Kafka is at least once here"
+        );
+    }
+    tracing::info!(
+        event = "configuration_loaded",
+        connectors = loaded.connectors.len(),
+        broken = loaded.broken.len(),
+        contracts = loaded.contracts,
+        findings = loaded.findings.iter().len(),
+        kafka = servers
+            .is_none()
+            .then_some(loaded.process.bootstrap_servers.as_str()),
+    );
+    if let Some(http) = http {
+        tracing::info!(event = "listening", address = %http.address(), taken = http.moved_from());
+    }
+}
+
+/// What was moved, and how it ended.
+pub(super) fn tell_end(screen: &Screen, summary: &Summary, stopped: bool) {
+    let totals = Totals::of(summary);
+    match screen.is_live() {
+        true => screen.line(&format!("  {}", totals.line(summary, stopped))),
+        false => tracing::info!(
+            event = "stopped",
+            drained_seconds = summary.drained_in.as_secs_f64(),
+            abandoned = summary.abandoned,
+            consumed = totals.consumed,
+            written = totals.written,
+            dead_lettered = totals.dead_lettered,
+            failed = summary.failed().count(),
+        ),
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Totals {
+    consumed: u64,
+    written: u64,
+    dead_lettered: u64,
+}
+
+impl Totals {
+    fn of(summary: &Summary) -> Totals {
+        let mut totals = Totals::default();
+        for status in &summary.connectors {
+            let counters = status.counters;
+            totals.consumed += counters.consumed;
+            totals.written += match counters.rows {
+                0 => counters.delivered,
+                rows => rows,
+            };
+            totals.dead_lettered += counters.dead_lettered;
+        }
+        totals
+    }
+
+    /// `stopped    drained in 0.4 s · 12 480 in · 43 190 rows out · 3 dead letters`
+    fn line(self, summary: &Summary, stopped: bool) -> String {
+        let how = match (stopped, summary.abandoned) {
+            (true, false) => format!("stopped    drained in {}", seconds(summary.drained_in)),
+            (true, true) => format!(
+                "stopped    let go after {}: the next start repeats what was in flight, harmlessly",
+                seconds(summary.drained_in)
+            ),
+            (false, _) => "ended      every connector is stopped or failed".to_owned(),
+        };
+        let mut line = format!(
+            "{how} · {} in · {} rows out",
+            grouped(self.consumed),
+            grouped(self.written)
+        );
+        match self.dead_lettered {
+            0 => {}
+            1 => line.push_str(" · 1 dead letter"),
+            letters => line.push_str(&format!(" · {} dead letters", grouped(letters))),
+        }
+        line
+    }
+}
+
+fn counted(number: usize, word: &str) -> String {
+    match number {
+        1 => format!("1 {word}"),
+        _ => format!("{number} {word}s"),
+    }
+}
+
+/// As a person in the current folder would type it.
+fn below_current_folder(path: PathBuf) -> PathBuf {
+    let current = std::env::current_dir().and_then(|current| current.canonicalize());
+    let below = current
+        .ok()
+        .and_then(|current| path.strip_prefix(current).ok().map(PathBuf::from));
+    below.unwrap_or(path)
+}

@@ -1,0 +1,103 @@
+//! What `run` shows on a terminal: lines that stay, and below them a table that is redrawn in place.
+//!
+//! Everything that is said goes through one [`Screen`], so that a log line never lands in the middle of the table.
+
+mod rates;
+mod table;
+mod words;
+
+use std::io::{self, IsTerminal, Write};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crossterm::cursor::{MoveToColumn, MoveUp};
+use crossterm::queue;
+use crossterm::terminal::{self, Clear, ClearType};
+
+pub(crate) use rates::Rates;
+pub(crate) use table::{Phase, View, render};
+pub(crate) use words::{grouped, seconds};
+
+/// Standard error, and what of it may be drawn over.
+pub(crate) struct Screen {
+    live: bool,
+    colour: bool,
+    table: Mutex<Vec<String>>,
+}
+
+impl Screen {
+    /// `live`: the table may be shown, if this is a terminal that can move its cursor.
+    pub(crate) fn new(live: bool) -> Screen {
+        let set = |name| std::env::var_os(name).filter(|value| !value.is_empty());
+        let terminal = io::stderr().is_terminal() && set("TERM").is_none_or(|term| term != "dumb");
+        Screen {
+            live: live && terminal,
+            colour: terminal && set("NO_COLOR").is_none(),
+            table: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn is_live(&self) -> bool {
+        self.live
+    }
+
+    pub(crate) fn has_colour(&self) -> bool {
+        self.colour
+    }
+
+    /// Columns and lines that can be drawn on.
+    pub(crate) fn size(&self) -> (usize, usize) {
+        let (columns, lines) = terminal::size().unwrap_or((80, 24));
+        // The cursor stands below the table, and a full last line would scroll.
+        (usize::from(columns), usize::from(lines).saturating_sub(1))
+    }
+
+    /// Replaces the table.
+    pub(crate) fn draw(&self, lines: Vec<String>) {
+        let mut table = self.table();
+        let _ = change(&mut table, lines, &[]);
+    }
+
+    /// The table stays as it is: what follows is written below it.
+    pub(crate) fn keep(&self) {
+        self.table().clear();
+    }
+
+    /// Writes lines that stay, above the table.
+    pub(crate) fn say(&self, text: &[u8]) -> io::Result<()> {
+        let mut table = self.table();
+        let lines = table.clone();
+        change(&mut table, lines, text)
+    }
+
+    fn table(&self) -> MutexGuard<'_, Vec<String>> {
+        // After a panic while drawing the worst is a table drawn twice.
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A line that stays.
+    pub(crate) fn line(&self, line: &str) {
+        let _ = self.say(format!("{line}\n").as_bytes());
+    }
+}
+
+/// Takes the old table away, writes `text` and draws the new table, in one piece.
+fn change(table: &mut Vec<String>, lines: Vec<String>, text: &[u8]) -> io::Result<()> {
+    let mut output = Vec::new();
+    if let Ok(drawn @ 1..) = u16::try_from(table.len()) {
+        queue!(
+            output,
+            MoveUp(drawn),
+            MoveToColumn(0),
+            Clear(ClearType::FromCursorDown)
+        )?;
+    }
+    output.write_all(text)?;
+    for line in &lines {
+        output.write_all(line.as_bytes())?;
+        output.write_all(b"\n")?;
+    }
+    *table = lines;
+    let mut stderr = io::stderr().lock();
+    stderr.write_all(&output)?;
+    stderr.flush()
+}

@@ -1,0 +1,210 @@
+//! The table as lines of text: a pure function of what is known.
+
+use connect_engine::{ConnectorStatus, State};
+use crossterm::style::{Color, Stylize};
+
+use super::rates::Rate;
+use super::words::{clean, grouped, span, wrap};
+
+const NONE: &str = "–";
+const GAP: &str = "  ";
+
+/// How the table is to be drawn.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct View {
+    /// Columns and lines there are.
+    pub(crate) size: (usize, usize),
+    pub(crate) colour: bool,
+    /// Milliseconds since 1970.
+    pub(crate) now_ms: i64,
+    pub(crate) phase: Phase,
+}
+
+/// Where the run is; the last line follows from it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    Running,
+    /// A stop was asked for.
+    Draining,
+    Ended,
+}
+
+/// One connector a line, cut to the width; below them why some wait or failed; never more lines than there are.
+pub(crate) fn render(statuses: &[ConnectorStatus], rates: &[Rate], view: View) -> Vec<String> {
+    let (width, height) = view.size;
+    let still = Rate::default();
+    let rates = rates.iter().chain(std::iter::repeat(&still));
+    let mut rows = vec![Row::head()];
+    rows.extend(
+        statuses
+            .iter()
+            .zip(rates)
+            .map(|(status, rate)| Row::of(status, *rate)),
+    );
+    let widths = widths(&rows);
+
+    let mut lines = vec![String::new()];
+    lines.extend(rows.iter().map(|row| row.line(&widths, width, view.colour)));
+    for status in statuses {
+        lines.extend(reason_lines(status, width, view.now_ms));
+    }
+    // Below everything, and the last to go where there is no room.
+    let hint = match view.phase {
+        Phase::Running => Some("  ctrl-c drains and stops, twice stops at once"),
+        Phase::Draining => Some("  draining; ctrl-c stops at once"),
+        Phase::Ended => None,
+    };
+    let room = height.saturating_sub(usize::from(hint.is_some()));
+    if lines.len() > room {
+        let hidden = lines.len() + 1 - room.max(1);
+        lines.truncate(room.saturating_sub(1));
+        lines.push(cut(&format!("  … {hidden} more lines"), width));
+    }
+    lines.extend(hint.map(|hint| cut(hint, width)));
+    lines.truncate(height);
+    lines
+}
+
+/// The cells of one line.
+struct Row {
+    cells: [String; 7],
+    state: Option<State>,
+    waiting: bool,
+}
+
+const STATE_CELL: usize = 1;
+/// Text to the left, numbers to the right.
+const FIRST_NUMBER: usize = 3;
+
+impl Row {
+    fn head() -> Row {
+        let cells = [
+            "connector",
+            "state",
+            "guarantee",
+            "in/s",
+            "out/s",
+            "lag",
+            "rejected",
+        ];
+        Row {
+            cells: cells.map(str::to_owned),
+            state: None,
+            waiting: false,
+        }
+    }
+
+    fn of(status: &ConnectorStatus, rate: Rate) -> Row {
+        let waiting = status.state == State::Running && status.reason.is_some();
+        let moving = status.state == State::Running && !waiting;
+        let per_second = |rate: f64| match moving {
+            true => grouped(rate.round() as u64),
+            false => NONE.to_owned(),
+        };
+        let state = if waiting {
+            "WAITING"
+        } else {
+            status.state.as_str()
+        };
+        let cells = [
+            clean(&status.name),
+            state.to_owned(),
+            status.guarantee.to_string(),
+            per_second(rate.consumed),
+            per_second(rate.written),
+            status.lag.map_or_else(|| NONE.to_owned(), grouped),
+            grouped(status.counters.dead_lettered),
+        ];
+        Row {
+            cells,
+            state: Some(status.state),
+            waiting,
+        }
+    }
+
+    /// Only what is wrong has a colour.
+    fn colour(&self) -> Option<Color> {
+        match self.state? {
+            State::Failed => Some(Color::Red),
+            State::Restarting => Some(Color::Yellow),
+            State::Running if self.waiting => Some(Color::Yellow),
+            _ => None,
+        }
+    }
+
+    fn line(&self, widths: &[usize], width: usize, colour: bool) -> String {
+        let mut line = String::new();
+        let mut room = width;
+        for (index, (cell, cell_width)) in self.cells.iter().zip(widths).enumerate() {
+            let padded = match index < FIRST_NUMBER {
+                true => format!("{GAP}{cell:cell_width$}"),
+                false => format!("{GAP}{cell:>cell_width$}"),
+            };
+            let shown = cut(&padded, room);
+            room -= shown.chars().count();
+            match self.colour() {
+                Some(mark) if colour && index == STATE_CELL => {
+                    line.push_str(&shown.with(mark).to_string());
+                }
+                _ => line.push_str(&shown),
+            }
+        }
+        line.truncate(line.trim_end().len());
+        line
+    }
+}
+
+/// The widest cell of each column.
+fn widths(rows: &[Row]) -> Vec<usize> {
+    let columns = rows.first().map_or(0, |row| row.cells.len());
+    let mut widths = vec![0; columns];
+    for row in rows {
+        for (width, cell) in widths.iter_mut().zip(&row.cells) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+    widths
+}
+
+/// What a connector waits for or why it ended, with since when and what ends it.
+fn reason_lines(status: &ConnectorStatus, width: usize, now_ms: i64) -> Vec<String> {
+    let Some(reason) = &status.reason else {
+        return Vec::new();
+    };
+    let text = clean(reason.text.trim_end());
+    let mut text = text.lines();
+    let mut first = format!(
+        "  {}: {}",
+        clean(&status.name),
+        text.next().unwrap_or_default()
+    );
+    let seconds = |from: i64, to: i64| span(u64::try_from((to - from) / 1_000).unwrap_or(0));
+    let since = format!("since {}", seconds(reason.since_ms, now_ms));
+    let again = reason.retry_at_ms.filter(|again| *again > now_ms);
+    match again.map(|again| seconds(now_ms, again + 999)) {
+        // It stays like this: since when is in the log.
+        _ if status.state == State::Failed => {}
+        Some(again) => first.push_str(&format!(" ({since}, again in {again})")),
+        None => first.push_str(&format!(" ({since})")),
+    }
+    let mut lines = wrap(&first, width, 4);
+    for line in text {
+        lines.extend(wrap(&format!("    {line}"), width, 6));
+    }
+    lines
+}
+
+/// At most `width` characters; the last says if more were cut off.
+fn cut(text: &str, width: usize) -> String {
+    if text.chars().count() <= width {
+        return text.to_owned();
+    }
+    let mut short: String = text.chars().take(width.saturating_sub(1)).collect();
+    if width > 0 {
+        short.push('…');
+    }
+    short
+}
+
+#[cfg(test)]
+pub(super) mod tests;

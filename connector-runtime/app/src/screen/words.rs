@@ -1,0 +1,126 @@
+//! Numbers, times and foreign text as people read them.
+
+/// Digits in groups of three: `12 480`.
+pub(crate) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(' ');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A span of whole seconds: `12 s`, `3 min`, `2 h 5 min`, `4 d`.
+pub(crate) fn span(seconds: u64) -> String {
+    match seconds {
+        0..=99 => format!("{seconds} s"),
+        100..=5_999 => format!("{} min", seconds / 60),
+        6_000..=172_799 => match (seconds / 3_600, seconds % 3_600 / 60) {
+            (hours, 0) => format!("{hours} h"),
+            (hours, minutes) => format!("{hours} h {minutes} min"),
+        },
+        _ => format!("{} d", seconds / 86_400),
+    }
+}
+
+/// A short time to a tenth of a second: `0.4 s`.
+pub(crate) fn seconds(duration: std::time::Duration) -> String {
+    format!("{:.1} s", duration.as_secs_f64())
+}
+
+/// Text from elsewhere, without what a terminal would obey. Line ends stay.
+pub(super) fn clean(text: &str) -> String {
+    let mut clean = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '\n' => clean.push('\n'),
+            '\t' => clean.push(' '),
+            control if control.is_control() => clean.extend(control.escape_unicode()),
+            other => clean.push(other),
+        }
+    }
+    clean
+}
+
+/// Lines of at most `width` characters, broken at spaces where there are any. Lines after the first are indented.
+pub(super) fn wrap(text: &str, width: usize, indent: usize) -> Vec<String> {
+    let width = width.max(indent + 1);
+    let mut lines = Vec::new();
+    let mut rest: Vec<char> = text.trim_end().chars().collect();
+    while rest.len() > width {
+        let room = rest.get(..=width).unwrap_or_default();
+        // Not inside the indent, where a break would make no progress.
+        let blank = room.iter().rposition(|character| *character == ' ');
+        let end = blank.filter(|end| *end > indent).unwrap_or(width);
+        let remainder = rest.split_off(end);
+        lines.push(rest.iter().collect::<String>().trim_end().to_owned());
+        let remainder = remainder
+            .into_iter()
+            .skip_while(|character| *character == ' ');
+        rest = std::iter::repeat_n(' ', indent).chain(remainder).collect();
+    }
+    lines.push(rest.into_iter().collect());
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn groups() {
+        for (number, expected) in [
+            (0, "0"),
+            (999, "999"),
+            (1_000, "1 000"),
+            (12_480, "12 480"),
+            (1_234_567, "1 234 567"),
+            (u64::MAX, "18 446 744 073 709 551 615"),
+        ] {
+            assert_eq!(grouped(number), expected);
+        }
+    }
+
+    #[test]
+    fn spans() {
+        for (seconds, expected) in [
+            (0, "0 s"),
+            (99, "99 s"),
+            (100, "1 min"),
+            (5_999, "99 min"),
+            (6_000, "1 h 40 min"),
+            (7_200, "2 h"),
+            (172_800, "2 d"),
+        ] {
+            assert_eq!(span(seconds), expected);
+        }
+    }
+
+    #[test]
+    fn terminals_are_not_told_what_to_do() {
+        assert_eq!(
+            clean("a\u{1b}[2Jb\r\u{7f}\u{9b}c\td\ne"),
+            "a\\u{1b}[2Jb\\u{d}\\u{7f}\\u{9b}c d\ne"
+        );
+        assert_eq!(clean("übermäßig 中"), "übermäßig 中");
+    }
+
+    #[track_caller]
+    fn check(text: &str, width: usize, expected: &[&str]) {
+        assert_eq!(wrap(text, width, 2), expected);
+    }
+
+    #[test]
+    fn wrapping() {
+        check("", 10, &[""]);
+        check("short", 10, &["short"]);
+        check("exactly 10", 10, &["exactly 10"]);
+        check("one two three four", 10, &["one two", "  three", "  four"]);
+        check("abcdefghijklmnop", 10, &["abcdefghij", "  klmnop"]);
+        check("ab  cd", 3, &["ab", "  c", "  d"]);
+        check("wide", 0, &["wid", "  e"]);
+    }
+}
