@@ -7,6 +7,7 @@ use sqlx::{Row, query};
 use crate::coerce::{ColumnType, Precision};
 use crate::failure::WriteError;
 use crate::identifier::{TableName, quote};
+use crate::mapping::{Target, Write};
 
 /// A table as it is.
 #[derive(Clone, Debug)]
@@ -16,6 +17,9 @@ pub(crate) struct Table {
     /// Whether COPY may write to it: not into views, and not past row-level security.
     pub(crate) takes_copy: bool,
     pub(crate) columns: Vec<Column>,
+    oid: i64,
+    /// Names and types of the columns, to be compared with what they are at the end of a COPY.
+    layout: String,
     /// The columns of each unique index that ON CONFLICT can use.
     pub(crate) unique_keys: Vec<Vec<String>>,
 }
@@ -90,6 +94,12 @@ WHERE i.indrelid = $1::oid AND i.indisunique AND i.indisvalid AND i.indimmediate
   AND i.indpred IS NULL AND i.indexprs IS NULL AND k.place <= i.indnkeyatts
 GROUP BY i.indexrelid";
 
+/// What COPY BINARY relies on: lengths and precisions do not matter, its input functions check them.
+const LAYOUT: &str = r"
+SELECT coalesce(string_agg(a.attname || ' ' || a.atttypid, ',' ORDER BY a.attnum), '')
+FROM pg_catalog.pg_attribute a
+WHERE a.attrelid = $1::oid AND a.attnum > 0 AND NOT a.attisdropped";
+
 /// Tables of the same name elsewhere or in other letters, for the help of an error.
 const SIMILAR: &str = r"
 SELECT n.nspname::text AS schema, c.relname::text AS name
@@ -125,6 +135,7 @@ pub(crate) async fn read(
         .bind(oid)
         .fetch_all(&mut *connection)
         .await?;
+    let layout = read_layout(connection, oid, false).await?;
     let unique_keys = keys
         .iter()
         .map(|row| row.try_get("columns"))
@@ -136,8 +147,47 @@ pub(crate) async fn read(
         },
         takes_copy: matches!(kind.as_str(), "r" | "p" | "f") && !row_security,
         columns,
+        oid,
+        layout,
         unique_keys,
     })
+}
+
+async fn read_layout(
+    connection: &mut PgConnection,
+    oid: i64,
+    is_persistent: bool,
+) -> Result<String, sqlx::Error> {
+    let row = query(LAYOUT)
+        .persistent(is_persistent)
+        .bind(oid)
+        .fetch_one(connection)
+        .await?;
+    row.try_get(0)
+}
+
+/// Proves that the tables that were copied into still have the columns that the rows were encoded for.
+///
+/// COPY BINARY believes the bytes: four of them that were meant as int4 are a fine float4 as well. Its lock on the table
+/// is held until the end of the transaction, so what is read now was so during the COPY.
+pub(crate) async fn check_layouts(
+    connection: &mut PgConnection,
+    targets: &[Target],
+    is_persistent: bool,
+) -> Result<(), WriteError> {
+    let copied = targets
+        .iter()
+        .filter(|target| target.write == Write::Copy && !target.rows.rows.is_empty());
+    for target in copied {
+        let table = &target.table;
+        let layout = read_layout(connection, table.oid, is_persistent).await?;
+        if layout != table.layout {
+            return Err(WriteError::StaleCatalog {
+                table: table.name.to_string(),
+            });
+        }
+    }
+    Ok(())
 }
 
 async fn missing(

@@ -17,6 +17,8 @@ pub(crate) enum WriteError {
     },
     /// No answer within the deadline.
     Deadline { step: &'static str, limit: Duration },
+    /// The columns of this table are not what the rows were encoded for.
+    StaleCatalog { table: String },
     /// The engine's word is known already.
     Decided(Failure),
 }
@@ -69,11 +71,17 @@ impl WriteError {
         self.database().map(|error| sqlstate::meaning(error.code()))
     }
 
+    /// Whether reading the catalog again may help.
+    pub(crate) fn is_stale_catalog(&self) -> bool {
+        matches!(self, WriteError::StaleCatalog { .. })
+            || self.meaning() == Some(Meaning::CatalogChanged)
+    }
+
     /// Whether the connection can be used on. After anything but a plain error of the database nobody knows what is
     /// still under way on it.
     pub(crate) fn leaves_connection_usable(&self) -> bool {
         match self {
-            WriteError::Decided(_) => true,
+            WriteError::Decided(_) | WriteError::StaleCatalog { .. } => true,
             WriteError::Deadline { .. } => false,
             WriteError::Driver { .. } => self.database().is_some_and(|error| {
                 let code = error.code();
@@ -87,6 +95,9 @@ impl WriteError {
     pub(crate) fn cause(&self) -> Cause {
         match self {
             WriteError::Decided(failure) => Cause::new(failure.to_string()),
+            WriteError::StaleCatalog { table } => {
+                Cause::new(format!("table `{table}` changes while it is written to"))
+            }
             WriteError::Deadline { step, limit } => Cause::new(format!(
                 "no answer from the database to {step} within {}",
                 connect_api::Duration::from_millis(limit.as_millis() as u64)
@@ -103,7 +114,7 @@ impl WriteError {
         let cause = self.cause();
         match self {
             WriteError::Decided(failure) => failure,
-            WriteError::Deadline { .. } => Failure::Retry(cause),
+            WriteError::Deadline { .. } | WriteError::StaleCatalog { .. } => Failure::Retry(cause),
             WriteError::Driver { ref error, .. } => match self.meaning() {
                 Some(Meaning::Outage | Meaning::TooMuchIfRepeated) => Failure::Retry(cause),
                 Some(_) => Failure::Fatal(cause),

@@ -35,15 +35,6 @@ struct Owned {
     is_lost: bool,
 }
 
-/// How a batch stands to what is stored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Standing {
-    /// It comes next.
-    Due,
-    /// It is stored already: the answer to its COMMIT was lost.
-    Stored,
-}
-
 struct Statements {
     take_over: String,
     confirm: String,
@@ -247,9 +238,16 @@ impl ProgressTable {
             .collect()
     }
 
-    /// Whether the batch comes next, was stored already, or is somebody else's business.
-    pub(crate) fn standing(&self, progress: &[Progress]) -> Result<Standing, WriteError> {
-        let (mut due, mut stored) = (0, 0);
+    /// Whether everything that the batch moves stands where the batch ends.
+    pub(crate) fn is_stored(&self, progress: &[Progress]) -> bool {
+        progress.iter().all(|moved| {
+            let owned = self.owned.get(&moved.partition);
+            owned.is_some_and(|owned| !owned.is_lost && owned.next == Some(moved.next))
+        })
+    }
+
+    /// Refuses a batch that does not begin where this owner's progress stands.
+    pub(crate) fn check_due(&self, progress: &[Progress]) -> Result<(), WriteError> {
         for moved in progress {
             let owned = self
                 .owned
@@ -258,26 +256,15 @@ impl ProgressTable {
                 .ok_or_else(|| {
                     superseded(&format!("another task has taken {} over", moved.partition))
                 })?;
-            let is_stored = owned.next == Some(moved.next) && moved.next != moved.expected;
             // Without stored progress, the engine's first position counts.
-            let is_due = owned.next.is_none_or(|next| next == moved.expected);
-            if !is_stored && !is_due {
-                let found = owned.next.map_or("none".into(), |next| next.to_string());
+            if let Some(next) = owned.next.filter(|next| *next != moved.expected) {
                 return Err(superseded(&format!(
-                    "{} is at offset {found} in `{}`, and the batch begins at {}",
+                    "{} is at offset {next} in `{}`, and the batch begins at {}",
                     moved.partition, self.table, moved.expected
                 )));
             }
-            stored += usize::from(is_stored);
-            due += usize::from(!is_stored && moved.next != moved.expected);
         }
-        match (stored, due) {
-            (0, _) => Ok(Standing::Due),
-            (_, 0) => Ok(Standing::Stored),
-            _ => Err(superseded(
-                "a part of the batch's partitions has moved already",
-            )),
-        }
+        Ok(())
     }
 
     /// The compare-and-set that a transaction begins with.

@@ -8,7 +8,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use connect_api::{Batch, Cause, Failure, Resume, SinkContext, TopicPartition};
+use connect_api::{Batch, Cause, Failure, Progress, Resume, SinkContext, TopicPartition};
 use sqlx::Connection;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 
@@ -16,7 +16,7 @@ use crate::config::{Config, Delivery};
 use crate::failure::WriteError;
 use crate::identifier::TableName;
 use crate::mapping::{Plan, Target, Write, plan};
-use crate::progress::{ProgressTable, Standing};
+use crate::progress::ProgressTable;
 use crate::sqlstate::Meaning;
 use crate::transaction::{Limits, within};
 use crate::verdict::Patience;
@@ -33,10 +33,16 @@ pub struct PostgresSink {
     plan: Plan,
     /// `None` where the consumer group keeps progress.
     progress: Option<ProgressTable>,
-    /// Rows of the last COMMIT whose answer was lost.
-    rows_in_doubt: u64,
+    /// The batch whose COMMIT was sent and not answered.
+    doubt: Option<Doubt>,
     patience: Patience,
     scratch: Vec<u8>,
+}
+
+/// A batch that is committed or is not: the progress table knows.
+struct Doubt {
+    progress: Vec<Progress>,
+    rows: u64,
 }
 
 impl PostgresSink {
@@ -90,7 +96,7 @@ impl PostgresSink {
             connection: Some(connection),
             plan,
             progress,
-            rows_in_doubt: 0,
+            doubt: None,
             patience: Patience::new(config.missing_parent),
             scratch: Vec::new(),
         })
@@ -144,9 +150,13 @@ impl PostgresSink {
             if !new.is_empty() {
                 take_over(connection, limits, progress, &new).await?;
             }
-            if progress.standing(&batch.progress)? == Standing::Stored {
-                return Ok(std::mem::take(&mut self.rows_in_doubt));
+            let doubt = self.doubt.take();
+            if let Some(doubt) = doubt.filter(|doubt| doubt.progress == batch.progress)
+                && progress.is_stored(&batch.progress)
+            {
+                return Ok(doubt.rows);
             }
+            progress.check_due(&batch.progress)?;
         }
         limits.begin(connection).await?;
         if let Some(progress) = &self.progress {
@@ -160,8 +170,14 @@ impl PostgresSink {
             let writing = write_target(connection, target, !self.config.pooler, &mut self.scratch);
             rows += within("write rows", limits.long, writing).await?;
         }
-        self.rows_in_doubt = rows;
+        let layouts = catalog::check_layouts(connection, &self.plan.targets, !self.config.pooler);
+        within("read the catalog", limits.short, layouts).await?;
+        self.doubt = Some(Doubt {
+            progress: batch.progress.clone(),
+            rows,
+        });
         limits.commit(connection).await?;
+        self.doubt = None;
         if let Some(progress) = &mut self.progress {
             progress.moved(&batch.progress);
         }
@@ -265,6 +281,11 @@ impl connect_api::Sink for PostgresSink {
             return Ok(vec![Resume::UseGroup; partitions.len()]);
         }
         let mut connection = self.connected().await.map_err(|error| self.decide(error))?;
+        // The engine goes on from what it is told here, and does not send the batch in doubt again.
+        self.doubt = self.doubt.take().filter(|doubt| {
+            let mut moved = doubt.progress.iter().map(|moved| &moved.partition);
+            !moved.any(|partition| partitions.contains(partition))
+        });
         let Some(progress) = &mut self.progress else {
             return Ok(Vec::new());
         };
@@ -285,7 +306,7 @@ impl connect_api::Sink for PostgresSink {
                 }
                 Err(error) => error,
             };
-            if error.meaning() != Some(Meaning::CatalogChanged) || catalog_is_fresh {
+            if !error.is_stale_catalog() || catalog_is_fresh {
                 return Err(self.judge(error, batch));
             }
             catalog_is_fresh = true;

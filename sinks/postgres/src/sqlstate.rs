@@ -27,7 +27,7 @@ pub(crate) enum Meaning {
 /// From an SQLSTATE or its first characters to the meaning; the longest match counts.
 const MEANINGS: [(&str, Meaning); 44] = [
     ("08", Meaning::Outage),            // connection exceptions
-    ("08P01", Meaning::Fatal),          // protocol violation: one of us is wrong
+    ("08P01", Meaning::CatalogChanged), // a binary field of another length than the column's type has
     ("0A000", Meaning::CatalogChanged), // cached plan must not change result type
     ("22", Meaning::Refused),           // data exceptions
     ("22P04", Meaning::CatalogChanged), // bad COPY file format: a column's type is not what it was

@@ -6,6 +6,8 @@
     clippy::panic
 )]
 
+mod conformance;
+mod failures;
 mod progress;
 mod support;
 mod types;
