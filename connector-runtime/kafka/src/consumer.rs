@@ -6,7 +6,7 @@
 //! is durable, with the generation under which it was read, and commits what is stored. On a revocation what is stored
 //! is committed and everything else forgotten; nobody waits for a write in there.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -104,37 +104,34 @@ impl SinkConsumer {
         }
     }
 
-    /// Stores positions as durable; `commit` sends them. A position of an older generation, or one that is not beyond
-    /// what is stored, is left out.
+    /// Stores positions as durable; `commit` sends them. Of several of one partition the furthest counts; one of an older
+    /// generation, or not beyond what is stored, is left out.
     pub fn store(&mut self, positions: &[(TopicPartition, i64, Generation)]) {
-        let mut list = TopicPartitionList::new();
-        let mut stored = Vec::new();
+        // librdkafka's list takes a partition once: a second entry would be stored as "no offset".
+        let mut furthest = BTreeMap::new();
         {
             let state = self.shared.lock();
             for (partition, next, generation) in positions {
-                if state.assignment.may_store(partition, *next, *generation)
-                    && list
-                        .add_partition_offset(
-                            &partition.topic,
-                            partition.partition,
-                            Offset::Offset(*next),
-                        )
-                        .is_ok()
-                {
-                    stored.push((partition, *next));
+                if state.assignment.may_store(partition, *next, *generation) {
+                    let known = furthest.entry(partition).or_insert(*next);
+                    *known = (*known).max(*next);
                 }
             }
         }
-        if stored.is_empty() {
+        if furthest.is_empty() {
             return;
         }
+        let mut list = TopicPartitionList::new();
+        let listed = furthest.iter().try_for_each(|(partition, next)| {
+            list.add_partition_offset(&partition.topic, partition.partition, Offset::Offset(*next))
+        });
         // librdkafka refuses what it no longer owns, as we do.
-        if let Err(error) = self.client.store_offsets(&list) {
+        if let Err(error) = listed.and_then(|()| self.client.store_offsets(&list)) {
             tracing::debug!(%error, "positions not stored");
             return;
         }
         let mut state = self.shared.lock();
-        for (partition, next) in stored {
+        for (partition, next) in furthest {
             state.assignment.stored(partition, next);
         }
     }

@@ -108,7 +108,9 @@ async fn stored_positions_are_committed_and_stale_ones_are_not() {
         first.store(&[(only.clone(), 9, stale)]);
         first.commit_and_wait().unwrap();
         assert_eq!(committed(&first), None);
-        first.store(&[(only.clone(), 5, stale)]);
+        // Several of one partition: the furthest.
+        let all = [4, 5, 3].map(|next| (only.clone(), next, stale));
+        first.store(&all);
         first.commit_and_wait().unwrap();
         assert_eq!(committed(&first), Some(5));
         assert!(first.close(SOON));
