@@ -1,21 +1,22 @@
-//! The binary `connect`: the list of its plugins, and nothing else.
+//! `connect`: the list of plugins, and nothing else.
 //!
-//! A distribution of your own is this file with one more line, see `examples/third-party-sink`.
+//! Your own distribution is a crate with this file and one more line for each plugin of yours.
 
 use std::process::ExitCode;
 
 use connect_api::Plugins;
+use connect_sink_kafka::Kafka;
+use connect_sink_postgres::Postgres;
+use connect_sink_stdout::Stdout;
+use connect_source_pos_simulator::PosSimulator;
+use connect_source_random_user::RandomUser;
 
 fn main() -> ExitCode {
-    connect_app::main(plugins())
-}
-
-fn plugins() -> Plugins {
     let plugins = Plugins::new()
-        .sink::<connect_sink_postgres::Postgres>()
-        .sink::<connect_sink_kafka::Kafka>()
-        .sink::<connect_sink_stdout::Stdout>()
-        .source::<connect_source_pos_simulator::PosSimulator>()
-        .source::<connect_source_random_user::RandomUser>();
-    connect_transforms::register(plugins)
+        .sink::<Postgres>()
+        .sink::<Kafka>()
+        .sink::<Stdout>()
+        .source::<PosSimulator>()
+        .source::<RandomUser>();
+    connect_app::main(connect_transforms::register(plugins))
 }

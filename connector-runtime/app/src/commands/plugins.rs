@@ -90,22 +90,34 @@ fn page(plugin: &Plugin) -> String {
         "keys".to_owned(),
     ];
     keys(&plugin.schema, "", &mut lines);
+    lines.extend(engine_keys(plugin.kind).map(str::to_owned));
     lines.extend([String::new(), "example".to_owned()]);
     lines.extend(
         plugin
             .example
             .trim()
             .lines()
-            .map(|line| format!("  {line}")),
+            .map(|line| format!("  {line}").trim_end().to_owned()),
     );
     lines.join("\n")
+}
+
+/// The keys that every plugin of a kind has.
+fn engine_keys(kind: &str) -> impl Iterator<Item = &'static str> {
+    const NAME: &str = "  name                      name\n      Part of the identity of stored progress; by default the type.";
+    const WHEN: &str = "  when                      predicate\n      Only records that meet this condition: CEL over value, key, headers, topic, partition, offset, timestamp.";
+    let name = (kind == "sink").then_some(NAME);
+    let when = (kind != "source").then_some(WHEN);
+    name.into_iter().chain(when)
 }
 
 /// Each key on a line with its type and default, its meaning below; keys of inner tables follow with their path.
 fn keys(schema: &Json, path: &str, lines: &mut Vec<String>) {
     let required: Vec<&str> = strings(schema.get("required"));
     let properties = schema.get("properties").and_then(Json::as_object);
-    for (name, property) in properties.into_iter().flatten() {
+    let mut properties: Vec<_> = properties.into_iter().flatten().collect();
+    properties.sort_by_key(|(name, _)| !required.contains(&name.as_str()));
+    for (name, property) in properties {
         let key = format!("{path}{name}");
         let kind = type_word(property);
         let default = match (required.contains(&name.as_str()), property.get("default")) {

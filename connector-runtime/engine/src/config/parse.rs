@@ -83,7 +83,11 @@ pub(super) fn parse(report: &mut Report) -> Document {
     let (table, errors) = DeTable::parse_recoverable(&text);
     let mut syntax = Syntax::Whole;
     let mut drafts = Vec::new();
+    let reported = errors.len();
     let errors = without_echoes(errors);
+    if errors.len() < reported {
+        syntax = Syntax::Scrambled;
+    }
     for error in &errors {
         let span = error.span().unwrap_or_default();
         let broken = match breaks_a_header(&text, &span) {
@@ -155,6 +159,8 @@ fn without_echoes(mut errors: Vec<toml::de::Error>) -> Vec<toml::de::Error> {
     let is_first = |error: &toml::de::Error| {
         error.message().starts_with("missing comma") || error.message().contains("basic string")
     };
+    let start = |error: &toml::de::Error| error.span().unwrap_or_default().start;
+    errors.sort_by_key(start);
     let runs_away = errors
         .iter()
         .any(|error| error.message().starts_with("unclosed"));

@@ -109,13 +109,11 @@ impl Collector<'_> {
                 self.keys_at(pointer, node).missing.push(missing);
             }
             // What `additionalProperties = false` is for a table that has no keys at all.
-            Kind::FalseSchema if error.instance().is_object() => {
-                let names: Vec<String> = error
-                    .instance()
-                    .as_object()
+            Kind::FalseSchema => {
+                let table = self.unit.value.pointer(within).and_then(Json::as_object);
+                let names: Vec<String> = table
                     .into_iter()
-                    .flatten()
-                    .map(|(name, _)| name.clone())
+                    .flat_map(|table| table.keys().cloned())
                     .collect();
                 self.keys_at(pointer, node).unknown.extend(names);
             }
@@ -272,7 +270,10 @@ impl Collector<'_> {
                 "`{name}` is a key of the connector: move it above the first [table]"
             ));
         }
-        draft.help(format!("{owner} has the keys {}", words::list(&keys.known)))
+        draft.help(match keys.known.is_empty() {
+            true => format!("{owner} has no keys"),
+            false => format!("{owner} has the keys {}", words::list(&keys.known)),
+        })
     }
 
     /// A secret under a misspelt key is still a secret; so may be anything in a table that holds some.
@@ -415,7 +416,7 @@ impl Collector<'_> {
         let within = pointer.strip_prefix(self.unit.pointer).unwrap_or(pointer);
         let help = words::kafka_connect(&dotted(within), value)
             .or_else(|| words::conversion(value, node, header, self.is_secret(pointer)))
-            .or_else(|| words::meaning(node));
+            .or_else(|| words::meaning(node).map(|meaning| format!("meaning: {meaning}")));
         match help {
             Some(help) => draft.help(help),
             None => draft,

@@ -153,8 +153,10 @@ pub(super) fn kafka_connect(key: &str, value: &Json) -> Option<String> {
         .unwrap_or_default()
         .trim_matches('"');
     let begins = |theirs: &str| {
-        let rest = theirs.strip_prefix(key);
-        value.is_object() && rest.is_some_and(|rest| rest.starts_with('.'))
+        let rest = theirs
+            .strip_prefix(key)
+            .filter(|rest| rest.starts_with('.'));
+        rest.is_some_and(|rest| value.pointer(&rest.replace('.', "/")).is_some())
     };
     let is_meant = |theirs: &str| theirs == key || begins(theirs);
     let (theirs, ours) = KAFKA_CONNECT.iter().find(|(theirs, _)| is_meant(theirs))?;

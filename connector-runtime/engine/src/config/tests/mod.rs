@@ -53,6 +53,7 @@ impl Folder {
             .findings
             .draw(false)
             .replace(&format!("{}/", self.0.path().display()), "")
+            .replace(&self.0.path().display().to_string(), ".")
     }
 }
 

@@ -1,0 +1,219 @@
+//! What is shipped fits the program that it is shipped with.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic
+)]
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../..")
+        .canonicalize()
+        .unwrap()
+}
+
+/// Runs the program without the variables that would make a difference.
+fn connect(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_connect"))
+        .args(arguments)
+        .current_dir(root())
+        .env_remove("DATABASE_URL")
+        .env_remove("KAFKA_BOOTSTRAP_SERVERS")
+        .output()
+        .unwrap()
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+/// Every TOML file below the folders of shipped connectors.
+fn shipped() -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    let mut folders = vec![root().join("connectors.d"), root().join("examples")];
+    while let Some(folder) = folders.pop() {
+        let Ok(entries) = std::fs::read_dir(&folder) else {
+            continue;
+        };
+        for path in entries.map(|entry| entry.unwrap().path()) {
+            match path.is_dir() {
+                true => folders.push(path),
+                false
+                    if path
+                        .extension()
+                        .is_some_and(|extension| extension == "toml") =>
+                {
+                    files.push(path)
+                }
+                false => {}
+            }
+        }
+    }
+    files.retain(|path| {
+        path.file_name()
+            .is_some_and(|name| name != "Cargo.toml" && name != "connect.toml")
+    });
+    assert!(!files.is_empty());
+    files
+}
+
+#[test]
+fn the_schema_for_editors_is_the_one_that_the_program_prints() {
+    let written = std::fs::read_to_string(root().join("schemas/connector.schema.json")).unwrap();
+    let printed = stdout(&connect(&["schema"]));
+    assert!(
+        written == printed,
+        "run `cargo run -- schema > schemas/connector.schema.json`"
+    );
+}
+
+#[test]
+fn shipped_connectors_are_checked_and_clean() {
+    let output = connect(&["check", "connectors.d"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stdout(&output));
+    let report = stdout(&connect(&["check", "connectors.d", "--format", "json"]));
+    let report: Value = serde_json::from_str(&report).unwrap();
+    assert_eq!(report["ok"], true);
+    assert_eq!(report["summary"]["errors"], 0);
+    assert_eq!(report["summary"]["warnings"], 0);
+}
+
+#[test]
+fn shipped_connectors_are_toml_1_0_and_name_their_schema() {
+    for path in shipped() {
+        let text = std::fs::read_to_string(&path).unwrap();
+        let first = text.lines().next().unwrap_or_default();
+        let schema = first
+            .strip_prefix("#:schema ")
+            .unwrap_or_else(|| panic!("{}: {first}", path.display()));
+        assert!(
+            path.parent().unwrap().join(schema).exists(),
+            "{}: {schema}",
+            path.display()
+        );
+        // This version of the parser knows nothing of TOML 1.1.
+        if let Err(error) = text.parse::<toml_1_0::Table>() {
+            panic!("{}: {error}", path.display());
+        }
+    }
+}
+
+#[test]
+fn shipped_connectors_fit_the_schema_for_editors() {
+    let schema: Value = serde_json::from_str(&stdout(&connect(&["schema"]))).unwrap();
+    let validator = jsonschema::draft7::new(&schema).unwrap();
+    for path in shipped() {
+        let text = std::fs::read_to_string(&path).unwrap();
+        let value = serde_json::to_value(text.parse::<toml_1_0::Table>().unwrap()).unwrap();
+        let errors: Vec<String> = validator
+            .iter_errors(&value)
+            .map(|error| format!("{}: {error}", error.instance_path()))
+            .collect();
+        assert!(errors.is_empty(), "{}: {errors:#?}", path.display());
+    }
+}
+
+/// An editor has to see the mistakes that `connect check` sees.
+#[test]
+fn the_schema_for_editors_refuses_mistakes() {
+    let schema: Value = serde_json::from_str(&stdout(&connect(&["schema"]))).unwrap();
+    let validator = jsonschema::draft7::new(&schema).unwrap();
+    let cases = [
+        ("topics = [\"a\"]\n[[sinks]]\ntype = \"stdout\"", true),
+        (
+            "topics = [\"a\"]\ntaks = 1\n[[sinks]]\ntype = \"stdout\"",
+            false,
+        ),
+        ("topics = [\"a\"]\n[[sinks]]\ntype = \"stdou\"", false),
+        (
+            "topics = [\"a\"]\n[[sinks]]\ntype = \"stdout\"\ntabels = []",
+            false,
+        ),
+        (
+            "topics = [\"a\"]\n[[transforms]]\ntype = \"filter\"\nconditio = \"\"\n[[sinks]]\ntype = \"stdout\"",
+            false,
+        ),
+        (
+            "topic = \"a\"\n[source]\ntype = \"pos_simulator\"\nsede = 1",
+            false,
+        ),
+        (
+            "topic = \"a\"\n[source]\ntype = \"pos_simulator\"\nseed = 1",
+            true,
+        ),
+    ];
+    for (text, valid) in cases {
+        let value = serde_json::to_value(text.parse::<toml_1_0::Table>().unwrap()).unwrap();
+        assert_eq!(validator.is_valid(&value), valid, "{text}");
+    }
+}
+
+#[test]
+fn every_plugin_has_a_page_and_an_example_that_is_toml() {
+    let listed = stdout(&connect(&["plugins", "--format", "json"]));
+    let listed: Value = serde_json::from_str(&listed).unwrap();
+    let plugins = listed["plugins"].as_array().unwrap();
+    assert!(plugins.len() >= 13, "{plugins:?}");
+    for plugin in plugins {
+        let name = plugin["name"].as_str().unwrap();
+        let page = connect(&["plugins", name]);
+        assert_eq!(page.status.code(), Some(0));
+        assert!(stdout(&page).contains("example"), "{name}");
+        let example = plugin["example"].as_str().unwrap();
+        assert!(
+            example.parse::<toml_1_0::Table>().is_ok(),
+            "{name}: {example}"
+        );
+    }
+}
+
+#[test]
+fn every_listed_code_is_explained() {
+    let listed = stdout(&connect(&["explain", "--format", "json"]));
+    let listed: Value = serde_json::from_str(&listed).unwrap();
+    for explanation in listed["explanations"].as_array().unwrap() {
+        let code = explanation["code"].as_str().unwrap();
+        let page = connect(&["explain", code]);
+        assert_eq!(page.status.code(), Some(0), "{code}");
+        for part in ["why", "example", "fix"] {
+            assert!(
+                !explanation[part].as_str().unwrap().is_empty(),
+                "{code} {part}"
+            );
+        }
+    }
+    assert_eq!(
+        connect(&["explain", "config.unknwn-key"]).status.code(),
+        Some(2)
+    );
+}
+
+#[test]
+fn exit_codes_tell_findings_from_wrong_usage() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("a.toml"), "taks = 1\n").unwrap();
+    let broken = folder.path().to_str().unwrap();
+    let cases: [(&[&str], i32); 5] = [
+        (&["check", broken], 1),
+        (&["check", "no-such-folder"], 2),
+        (&["check", "connectors.d", "--config", "no-such-file"], 2),
+        (&[], 2),
+        (&["plugins", "no-such-plugin"], 2),
+    ];
+    for (arguments, expected) in cases {
+        let output = connect(arguments);
+        assert_eq!(
+            output.status.code(),
+            Some(expected),
+            "{arguments:?}: {}",
+            stdout(&output)
+        );
+    }
+}
