@@ -19,7 +19,8 @@ pub struct Cast;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// Types by field: `{ price = "float", "$.store.id" = "string" }`. `$` is the whole value or key.
+    /// Types (`string`, `int`, `float`, `bool`) by field: `{ price = "float", "$.store.id" = "string" }`. `$` is the
+    /// whole value or key.
     #[schemars(extend("minProperties" = 1))]
     fields: BTreeMap<String, Type>,
     /// Whether the fields are those of the value or of the key.

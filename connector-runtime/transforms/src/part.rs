@@ -64,10 +64,13 @@ pub(crate) const CONTENT: Explanation = Explanation {
 
 /// The fields that are keys of the table at `pointer`: keys of a table have no format that the loader could check.
 pub(crate) fn parse_key(pointer: &str, key: &str) -> Result<Field, Finding> {
-    Field::parse(key).map_err(|reason| {
-        let key = key.replace('~', "~0").replace('/', "~1");
-        Finding::error("transform.field", format!("{pointer}/{key}"), reason)
-    })
+    Field::parse(key)
+        .map_err(|reason| Finding::error("transform.field", member_pointer(pointer, key), reason))
+}
+
+/// The JSON pointer of a member of the table at `pointer`.
+pub(crate) fn member_pointer(pointer: &str, key: &str) -> String {
+    format!("{pointer}/{}", key.replace('~', "~0").replace('/', "~1"))
 }
 
 #[cfg(test)]

@@ -80,7 +80,8 @@ hobby = ["chess", "running"]
                     choices.len(),
                     config.count
                 );
-                return Err(Finding::error("transform.choices", "/fields", message));
+                let pointer = part::member_pointer("/fields", name);
+                return Err(Finding::error("transform.choices", pointer, message));
             }
             fields.push((field, choices.iter().map(Value::from).collect()));
         }
@@ -312,10 +313,10 @@ mod tests {
         ] {
             check::<Pick>(config, start, expected);
         }
-        check_refused::<Pick>("fields = { a = [] }", "/fields", "has 0 choices");
+        check_refused::<Pick>("fields = { a = [] }", "/fields/a", "has 0 choices");
         check_refused::<Pick>(
             "fields = { a = [1] }\ncount = 2",
-            "/fields",
+            "/fields/a",
             "has 1 choices, and 2 are",
         );
         check_refused::<Pick>("fields = { 'a.b' = [1] }", "/fields/a.b", "starts with `$`");

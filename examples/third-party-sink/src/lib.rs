@@ -10,7 +10,7 @@ use connect_api::{
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
-use tokio::fs::{File, OpenOptions, create_dir_all};
+use tokio::fs::{File, OpenOptions};
 use tokio::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt, SeekFrom};
 
 /// The kind of sink, as `main` registers it.
@@ -20,7 +20,7 @@ pub struct AppendFile;
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// The folder of the files; it is made if it is missing. A file is named `<connector>-<task>.jsonl`.
+    /// The folder of the files, which must be there. A file is named `<connector>-<task>.jsonl`.
     folder: FilePath,
 }
 
@@ -52,9 +52,6 @@ pub struct Lines {
 
 impl Lines {
     async fn open(path: &Path, rows_written: Counter) -> std::io::Result<Lines> {
-        if let Some(folder) = path.parent() {
-            create_dir_all(folder).await?;
-        }
         let mut file = OpenOptions::new()
             .read(true)
             .write(true)
