@@ -74,10 +74,20 @@ impl Producer {
         .partition(partition)
         .key(id)
         .payload(value);
+        // The queue is full for a moment, or a partition was added and the client has not heard of it yet.
+        let later = |code| {
+            matches!(
+                code,
+                RDKafkaErrorCode::QueueFull | RDKafkaErrorCode::UnknownPartition
+            )
+        };
+        let deadline = Instant::now() + Duration::from_secs(60);
         loop {
             match self.client.send(record) {
                 Ok(()) => return,
-                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), back)) => {
+                Err((KafkaError::MessageProduction(code), back))
+                    if later(code) && Instant::now() < deadline =>
+                {
                     record = back;
                     std::thread::sleep(Duration::from_millis(5));
                 }
