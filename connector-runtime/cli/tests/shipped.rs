@@ -34,11 +34,15 @@ fn stdout(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 
-/// Every TOML file below the folders of shipped connectors.
+/// Every TOML file below the folders of shipped connectors. A folder with a crate is another distribution, with plugins
+/// and a schema of its own.
 fn shipped() -> Vec<PathBuf> {
     let mut files = Vec::new();
     let mut folders = vec![root().join("connectors.d"), root().join("examples")];
     while let Some(folder) = folders.pop() {
+        if folder.join("Cargo.toml").exists() {
+            continue;
+        }
         let Ok(entries) = std::fs::read_dir(&folder) else {
             continue;
         };
@@ -56,10 +60,7 @@ fn shipped() -> Vec<PathBuf> {
             }
         }
     }
-    files.retain(|path| {
-        path.file_name()
-            .is_some_and(|name| name != "Cargo.toml" && name != "connect.toml")
-    });
+    files.retain(|path| path.file_name().is_some_and(|name| name != "connect.toml"));
     assert!(!files.is_empty());
     files
 }
@@ -216,4 +217,43 @@ fn exit_codes_tell_findings_from_wrong_usage() {
             stdout(&output)
         );
     }
+}
+
+#[test]
+fn findings_for_programs() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("a.toml");
+    std::fs::write(
+        &file,
+        "topics = [\"a\"]\ntaks = 1\n[[sinks]]\ntype = \"stdout\"\n",
+    )
+    .unwrap();
+    let folder = folder.path().to_str().unwrap();
+
+    let output = connect(&["check", folder, "--format", "json"]);
+    let report: Value = serde_json::from_str(&stdout(&output)).unwrap();
+    let expected = serde_json::json!({
+        "version": 1,
+        "ok": false,
+        "summary": { "connectors": 1, "contracts": 0, "errors": 1, "warnings": 0, "notes": 0 },
+        "findings": [{
+            "code": "config.unknown-key",
+            "severity": "error",
+            "file": file,
+            "line": 2,
+            "column": 1,
+            "key": "taks",
+            "message": "unknown key `taks`",
+            "label": "not a key of a sink connector",
+            "help": "a sink connector has the key `tasks`",
+        }],
+    });
+    assert_eq!(report, expected);
+
+    let lines = stdout(&connect(&["check", folder, "--format", "github"]));
+    let expected = format!(
+        "::error file={},line=2,col=1,title=config.unknown-key::unknown key `taks`%0Ahelp: a sink connector has the key `tasks`\nchecked 1 connector, 0 contracts: 1 error, 0 warnings\n",
+        file.display()
+    );
+    assert_eq!(lines, expected);
 }

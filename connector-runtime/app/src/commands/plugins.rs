@@ -159,10 +159,12 @@ fn type_word(schema: &Json) -> String {
         let words: Vec<String> = words.iter().map(toml_value).collect();
         return words.join(" | ");
     }
-    if let Some(format) = schema.get("format").and_then(Json::as_str) {
-        if schema.get("type").is_some_and(|kind| kind == "string") {
-            return format.replace('-', " ");
-        }
+    let format = schema.get("format").and_then(Json::as_str);
+    if let (Some(format), true) = (
+        format,
+        schema.get("type").is_some_and(|kind| kind == "string"),
+    ) {
+        return format.replace('-', " ");
     }
     let branches = ["anyOf", "oneOf"]
         .iter()

@@ -238,18 +238,18 @@ codes! {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use connect_contracts::{FormatConfig, RegistryConfig};
+    use serde_json::json;
+
     use super::ALL;
 
     #[test]
     fn every_code_is_there_once_and_says_something() {
         for (index, one) in ALL.iter().enumerate() {
-            assert!(
-                ALL.iter()
-                    .skip(index + 1)
-                    .all(|other| other.code != one.code),
-                "{}",
-                one.code
-            );
+            let mut others = ALL.iter().skip(index + 1);
+            assert!(others.all(|other| other.code != one.code), "{}", one.code);
             assert!(
                 one.code.contains('.') && !one.why.is_empty(),
                 "{}",
@@ -260,6 +260,42 @@ mod tests {
                 "{}",
                 one.code
             );
+        }
+    }
+
+    /// The codes of the contracts' own checks are plain words, so the table has to be asked.
+    #[test]
+    fn what_contracts_find_is_explained() {
+        let formats = [
+            json!({ "format": "avro" }),
+            json!({ "format": "string", "registry": {} }),
+            json!({ "format": "bytes", "schema": "a.json" }),
+        ];
+        let registries = [
+            json!({ "url": "ftp://a" }),
+            json!({ "url": "http://user:password@a" }),
+            json!({ "url": "a" }),
+            json!({ "url": "http://a", "password": "secret" }),
+        ];
+        let formats = formats.map(|json| {
+            serde_json::from_value::<FormatConfig>(json)
+                .unwrap()
+                .check()
+        });
+        let registries = registries.map(|json| {
+            serde_json::from_value::<RegistryConfig>(json)
+                .unwrap()
+                .check()
+        });
+        for findings in formats.iter().chain(&registries) {
+            assert!(!findings.is_empty());
+            for finding in findings {
+                assert!(
+                    ALL.iter().any(|one| one.code == finding.code),
+                    "{}",
+                    finding.code
+                );
+            }
         }
     }
 }

@@ -63,10 +63,10 @@ impl Interpolation<'_> {
             // Something that is valid there, so that everything else can still be checked.
             Some(None) => return schema::stand_in(schema),
         };
-        if is_one_placeholder(text) {
-            if let Some(scalar) = as_scalar(&replaced, &schema::types(schema)) {
-                return Some(scalar);
-            }
+        if is_one_placeholder(text)
+            && let Some(scalar) = as_scalar(&replaced, &schema::types(schema))
+        {
+            return Some(scalar);
         }
         if format.is_some_and(|format| FILE_FORMATS.contains(&format)) {
             let absolute = self.folder().join(&replaced);

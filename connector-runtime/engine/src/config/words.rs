@@ -9,10 +9,9 @@ pub(super) fn expected(node: &Json) -> String {
     if let Some(Json::Array(options)) = node.get("enum") {
         return alternatives(options);
     }
-    if let Some(format) = node.get("format").and_then(Json::as_str) {
-        if let Some(words) = expected_format(format) {
-            return words.to_owned();
-        }
+    let format = node.get("format").and_then(Json::as_str);
+    if let Some(words) = format.and_then(expected_format) {
+        return words.to_owned();
     }
     let branches = ["anyOf", "oneOf"]
         .iter()
