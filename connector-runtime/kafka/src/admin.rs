@@ -13,6 +13,7 @@ use crate::error::{cause, code_cause};
 use crate::log::LogContext;
 use crate::offsets;
 use crate::settings::ClientSettings;
+use crate::trouble::explain;
 
 /// Topics to make, all alike.
 #[derive(Clone, Debug, Default)]
@@ -48,18 +49,17 @@ impl Admin {
     /// The cluster's identity, which stored progress is bound to.
     pub async fn cluster_id(&self, timeout: Duration) -> Result<String, Cause> {
         let bootstrap = self.settings.bootstrap().to_owned();
-        self.client
-            .call(move |client| {
-                client.client().fetch_cluster_id(timeout).ok_or_else(|| {
-                    Cause::new(format!(
-                        "Kafka at {bootstrap} did not answer within {} ms",
-                        timeout.as_millis()
-                    ))
-                    .with_code("BrokerTransportFailure")
-                    .with_help("is the broker up, and are the bootstrap servers right?")
-                })
+        self.ask(move |client| {
+            client.client().fetch_cluster_id(timeout).ok_or_else(|| {
+                Cause::new(format!(
+                    "Kafka at {bootstrap} did not answer within {} ms",
+                    timeout.as_millis()
+                ))
+                .with_code("BrokerTransportFailure")
+                .with_help("is the broker up, and are the bootstrap servers right?")
             })
-            .await?
+        })
+        .await
     }
 
     /// The topic's partitions; `None` if there is no such topic.
@@ -69,9 +69,8 @@ impl Admin {
         timeout: Duration,
     ) -> Result<Option<Vec<i32>>, Cause> {
         let topic = topic.to_owned();
-        self.client
-            .call(move |client| offsets::partitions(client, &topic, timeout))
-            .await?
+        self.ask(move |client| offsets::partitions(client, &topic, timeout))
+            .await
     }
 
     pub async fn topic_exists(&self, topic: &str, timeout: Duration) -> Result<bool, Cause> {
@@ -80,19 +79,18 @@ impl Admin {
 
     /// The names of all topics that we may see, in order.
     pub async fn topics(&self, timeout: Duration) -> Result<Vec<String>, Cause> {
-        self.client
-            .call(move |client| {
-                let metadata = client
-                    .fetch_metadata(None, timeout)
-                    .map_err(|error| cause("listing topics", &error))?;
-                let names: BTreeSet<String> = metadata
-                    .topics()
-                    .iter()
-                    .map(|topic| topic.name().to_owned())
-                    .collect();
-                Ok(names.into_iter().collect())
-            })
-            .await?
+        self.ask(move |client| {
+            let metadata = client
+                .fetch_metadata(None, timeout)
+                .map_err(|error| cause("listing topics", &error))?;
+            let names: BTreeSet<String> = metadata
+                .topics()
+                .iter()
+                .map(|topic| topic.name().to_owned())
+                .collect();
+            Ok(names.into_iter().collect())
+        })
+        .await
     }
 
     /// Makes the topics; those that exist already are left as they are. Returns the names of those that were made. The
@@ -130,6 +128,16 @@ impl Admin {
             }
         }
         Ok(made)
+    }
+
+    /// Asks off the runtime; no answer is explained as well as the client can.
+    async fn ask<R: Send + 'static>(
+        &self,
+        question: impl FnOnce(&BaseConsumer<LogContext>) -> Result<R, Cause> + Send + 'static,
+    ) -> Result<R, Cause> {
+        self.client
+            .call(move |client| question(client).map_err(|cause| explain(client, cause)))
+            .await?
     }
 }
 

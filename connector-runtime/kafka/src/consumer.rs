@@ -34,6 +34,8 @@ pub struct SinkConsumer {
     pattern: Option<TopicPattern>,
     /// librdkafka said that some partition is out of range, not which: ask, not before this.
     pub(crate) check_range_at: Option<Instant>,
+    /// The client has complained since the last record.
+    troubled: bool,
 }
 
 impl SinkConsumer {
@@ -74,6 +76,7 @@ impl SinkConsumer {
             shared,
             pattern,
             check_range_at: None,
+            troubled: false,
         })
     }
 
@@ -90,6 +93,8 @@ impl SinkConsumer {
             match self.client.poll(remaining) {
                 Some(Ok(message)) => {
                     if let Some(event) = record(&self.shared, &message) {
+                        drop(message);
+                        self.is_well();
                         return Some(event);
                     }
                 }
@@ -297,9 +302,26 @@ impl SinkConsumer {
                 Some(topic) if *code == RDKafkaErrorCode::UnknownTopicOrPartition => {
                     Event::TopicMissing { topic }
                 }
-                _ => Event::Waiting(code_cause("consuming", *code, Some(&reason))),
+                _ => Event::Waiting(self.trouble(*code, &reason)),
             }),
             other => Some(Event::Waiting(cause("consuming", other))),
+        }
+    }
+
+    /// "All brokers are down" is said again and again and explains nothing: the reason that was given before is repeated.
+    fn trouble(&mut self, code: RDKafkaErrorCode, reason: &str) -> Cause {
+        self.troubled = true;
+        let heard = match code {
+            RDKafkaErrorCode::AllBrokersDown => self.client.context().trouble.last(),
+            _ => None,
+        };
+        heard.unwrap_or_else(|| code_cause("consuming", code, Some(reason)))
+    }
+
+    fn is_well(&mut self) {
+        if self.troubled {
+            self.troubled = false;
+            self.client.context().trouble.forget();
         }
     }
 

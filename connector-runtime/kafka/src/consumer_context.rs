@@ -15,6 +15,7 @@ use crate::error::{code_cause, is_rebalance};
 use crate::event::Event;
 use crate::lag::Ends;
 use crate::log::LogFilter;
+use crate::trouble::Trouble;
 
 /// Shared by the consumer and its callbacks. All of them run on the consumer's thread; the lock is there because the
 /// client's type asks for it, and is never held while librdkafka is called.
@@ -48,6 +49,7 @@ impl Shared {
 pub(crate) struct SinkConsumerContext {
     shared: Arc<Shared>,
     log: LogFilter,
+    pub(crate) trouble: Trouble,
 }
 
 impl SinkConsumerContext {
@@ -55,6 +57,7 @@ impl SinkConsumerContext {
         SinkConsumerContext {
             shared,
             log: LogFilter::default(),
+            trouble: Trouble::default(),
         }
     }
 
@@ -123,6 +126,7 @@ impl ClientContext for SinkConsumerContext {
         self.shared.lock().reason = Some(reason.to_owned());
         if error.rdkafka_error_code() != Some(RDKafkaErrorCode::PartitionEOF) {
             self.log.error(&error, reason);
+            self.trouble.hear(&error, reason);
         }
     }
 

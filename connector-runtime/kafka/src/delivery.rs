@@ -16,6 +16,7 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
 
 use crate::error::{code_cause, is_fault_of_message};
 use crate::log::LogFilter;
+use crate::trouble::Trouble;
 
 /// How long one poll for reports takes at most.
 const SHORT_POLL: Duration = Duration::from_millis(1);
@@ -80,18 +81,13 @@ impl Report {
 #[derive(Default)]
 pub(crate) struct DeliveryContext {
     reports: Mutex<Vec<Option<Report>>>,
-    /// The last error of the client as a whole, for who waits and wants to know why.
-    trouble: Mutex<Option<Cause>>,
+    pub(crate) trouble: Trouble,
     log: LogFilter,
 }
 
 impl DeliveryContext {
     fn reports(&self) -> MutexGuard<'_, Vec<Option<Report>>> {
         self.reports.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn trouble(&self) -> MutexGuard<'_, Option<Cause>> {
-        self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn set(&self, index: usize, report: Report) {
@@ -108,9 +104,7 @@ impl ClientContext for DeliveryContext {
 
     fn error(&self, error: KafkaError, reason: &str) {
         self.log.error(&error, reason);
-        if let Some(code) = error.rdkafka_error_code() {
-            *self.trouble() = Some(code_cause("producing", code, Some(reason)));
-        }
+        self.trouble.hear(&error, reason);
     }
 }
 
@@ -153,7 +147,7 @@ impl Delivery {
         reports.clear();
         reports.resize(messages.len(), None);
         drop(reports);
-        producer.context().trouble().take();
+        producer.context().trouble.forget();
         Delivery {
             messages,
             handed_over: 0,
@@ -269,8 +263,7 @@ pub(crate) fn drain(producer: &BaseProducer<DeliveryContext>, deadline: Instant)
 
 /// Why it takes so long, if the client has said anything.
 pub(crate) fn trouble(producer: &BaseProducer<DeliveryContext>, waited: Duration) -> Cause {
-    let heard = producer.context().trouble().clone();
-    heard.unwrap_or_else(|| {
+    producer.context().trouble.last().unwrap_or_else(|| {
         Cause::new(format!(
             "Kafka has not taken all messages within {} ms",
             waited.as_millis()

@@ -20,6 +20,7 @@ mod settings;
 mod topic_pattern;
 mod topic_reader;
 mod transaction;
+mod trouble;
 
 pub use admin::{Admin, NewTopics};
 pub use assignment::Generation;

@@ -8,6 +8,8 @@ use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::KafkaError;
 
+use crate::trouble::Trouble;
+
 /// A line that differs only in its numbers is repeated no sooner than this.
 const REPEAT_AFTER: Duration = Duration::from_secs(30);
 /// Kinds of lines that are remembered; at more, the memory starts anew.
@@ -66,17 +68,21 @@ impl LogFilter {
     }
 }
 
-/// The context of clients that only log.
+/// The context of clients that only ask.
 #[derive(Debug, Default)]
-pub(crate) struct LogContext(LogFilter);
+pub(crate) struct LogContext {
+    log: LogFilter,
+    pub(crate) trouble: Trouble,
+}
 
 impl ClientContext for LogContext {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
-        self.0.log(level, facility, line);
+        self.log.log(level, facility, line);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        self.0.error(&error, reason);
+        self.log.error(&error, reason);
+        self.trouble.hear(&error, reason);
     }
 }
 

@@ -15,6 +15,7 @@ use crate::error::{cause, code_cause, is_rebalance};
 use crate::event::StartOffset;
 use crate::log::LogContext;
 use crate::settings::ClientSettings;
+use crate::trouble::explain;
 
 /// How long one question to the cluster may take.
 pub(crate) const ANSWER_WITHIN: Duration = Duration::from_secs(10);
@@ -178,17 +179,14 @@ impl GroupOffsets {
         partitions: &[TopicPartition],
     ) -> Result<HashMap<TopicPartition, Option<i64>>, Cause> {
         let partitions = partitions.to_vec();
-        self.client
-            .call(move |client| committed(client, &partitions))
-            .await?
+        self.ask(move |client| committed(client, &partitions)).await
     }
 
     /// The first offset that Kafka has and the one after the last.
     pub async fn watermarks(&self, partition: &TopicPartition) -> Result<(i64, i64), Cause> {
         let partition = partition.clone();
-        self.client
-            .call(move |client| watermarks(client, &partition, ANSWER_WITHIN))
-            .await?
+        self.ask(move |client| watermarks(client, &partition, ANSWER_WITHIN))
+            .await
     }
 
     /// Where this start is in each partition, as a number.
@@ -198,14 +196,13 @@ impl GroupOffsets {
         start: StartOffset,
     ) -> Result<HashMap<TopicPartition, i64>, Cause> {
         let partitions = partitions.to_vec();
-        self.client
-            .call(move |client| {
-                partitions
-                    .into_iter()
-                    .map(|partition| Ok((partition.clone(), resolve(client, &partition, start)?)))
-                    .collect()
-            })
-            .await?
+        self.ask(move |client| {
+            partitions
+                .into_iter()
+                .map(|partition| Ok((partition.clone(), resolve(client, &partition, start)?)))
+                .collect()
+        })
+        .await
     }
 
     /// The group's members. The mock cluster cannot say: `None`.
@@ -214,26 +211,20 @@ impl GroupOffsets {
             return Ok(None);
         }
         let group = self.group.clone();
-        let listed = self
-            .client
-            .call(move |client| {
-                client
-                    .fetch_group_list(Some(&group), ANSWER_WITHIN)
-                    .map(|list| {
-                        list.groups().first().map(|info| GroupState {
-                            state: info.state().to_owned(),
-                            members: info
-                                .members()
-                                .iter()
-                                .map(|member| {
-                                    format!("{} ({})", member.client_id(), member.client_host())
-                                })
-                                .collect(),
-                        })
-                    })
-            })
-            .await?;
-        listed.map_err(|error| cause("asking who is in the group", &error))
+        self.ask(move |client| {
+            let list = client
+                .fetch_group_list(Some(&group), ANSWER_WITHIN)
+                .map_err(|error| cause("asking who is in the group", &error))?;
+            Ok(list.groups().first().map(|info| GroupState {
+                state: info.state().to_owned(),
+                members: info
+                    .members()
+                    .iter()
+                    .map(|member| format!("{} ({})", member.client_id(), member.client_host()))
+                    .collect(),
+            }))
+        })
+        .await
     }
 
     /// Writes the group's offsets. Refused by Kafka while the group has members, which would not notice.
@@ -263,6 +254,16 @@ impl GroupOffsets {
             }
             Err(error) => Err(cause("writing the group's offsets", &error)),
         }
+    }
+
+    /// Asks off the runtime; no answer is explained as well as the client can.
+    async fn ask<R: Send + 'static>(
+        &self,
+        question: impl FnOnce(&BaseConsumer<LogContext>) -> Result<R, Cause> + Send + 'static,
+    ) -> Result<R, Cause> {
+        self.client
+            .call(move |client| question(client).map_err(|cause| explain(client, cause)))
+            .await?
     }
 
     fn group_is_active(&self, members: &str) -> Cause {

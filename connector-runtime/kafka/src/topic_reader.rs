@@ -49,7 +49,6 @@ fn read(
         .and_then(|()| client.assign(&start))
         .map_err(|error| cause(&doing, &error))?;
     let mut records = Vec::new();
-    let mut trouble = None;
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
         match client.poll(left) {
@@ -59,12 +58,11 @@ fn read(
             )),
             Some(Err(KafkaError::PartitionEOF(_))) => return Ok(records),
             // Lost connections mend themselves; what cannot be mended is said at the deadline.
-            Some(Err(error)) => trouble = Some(error),
+            Some(Err(_)) => {}
             None if left.is_zero() => {
-                return Err(trouble.map_or_else(
-                    || Cause::new(format!("{doing}: not within {} ms", timeout.as_millis())),
-                    |error| cause(&doing, &error),
-                ));
+                return Err(client.context().trouble.last().unwrap_or_else(|| {
+                    Cause::new(format!("{doing}: not within {} ms", timeout.as_millis()))
+                }));
             }
             None => {}
         }

@@ -110,7 +110,12 @@ impl TransactionalProducer {
                 match judge(doing, &error) {
                     Judgement::Fenced(cause) => TransactionError::Fenced(cause),
                     Judgement::Fatal(cause) if forbids(&error) => TransactionError::Fatal(cause),
-                    other => TransactionError::Retry(other.cause()),
+                    other => {
+                        // What the client said about its connections waits for a poll.
+                        client.poll(Duration::from_millis(10));
+                        let heard = client.context().trouble.last();
+                        TransactionError::Retry(heard.unwrap_or_else(|| other.cause()))
+                    }
                 }
             })?;
             Ok(Inner {

@@ -161,8 +161,13 @@ async fn nobody_at_the_address_is_said_in_time() {
         .cluster_id(short)
         .await
         .unwrap_err();
-    assert!(cause.message.contains("did not answer"), "{cause}");
+    assert!(cause.message.contains("Connection refused"), "{cause}");
     let opened = TransactionalProducer::open(&settings, "t", short).await;
     let error = opened.err().unwrap();
     assert!(matches!(error, TransactionError::Retry(_)), "{error:?}");
+    let cause = error.cause();
+    assert!(cause.message.contains("Connection refused"), "{cause}");
+    let read = read_topic_to_end(&settings, "t", 0, short).await;
+    let cause = read.unwrap_err();
+    assert!(cause.message.contains("Connection refused"), "{cause}");
 }

@@ -153,6 +153,64 @@ async fn a_topic_that_comes_later_is_waited_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_topic_that_is_deleted_and_made_anew_begins_only_where_it_is_told() {
+    let settings = settings();
+    let name = topic(&settings, 1, &[]).await;
+    produce(&settings, &name, 0..20).await;
+    let (consumer_settings, consumer_topic) = (settings.clone(), name.clone());
+    let mut consumer = blocking(move || {
+        let options = options(&unique("g"), &[&consumer_topic]);
+        let mut consumer = SinkConsumer::open(&consumer_settings, &options).unwrap();
+        assigned(&mut consumer, 1);
+        begin_all(&mut consumer, StartOffset::Earliest);
+        records(&mut consumer, 20);
+        consumer
+    })
+    .await;
+    native_admin(&settings)
+        .delete_topics(&[&name], &AdminOptions::new())
+        .await
+        .unwrap();
+    let mut consumer = blocking(move || {
+        let mut revoked = false;
+        let mut missing = false;
+        poll_until(&mut consumer, |event| {
+            match event {
+                Event::Revoked(_) | Event::Lost(_) => revoked = true,
+                Event::TopicMissing { .. } => missing = true,
+                Event::OutOfRange { .. } => panic!("{event:?}"),
+                _ => {}
+            }
+            (revoked && missing).then_some(())
+        });
+        consumer
+    })
+    .await;
+    let again = NewTopics {
+        names: vec![name.clone()],
+        partitions: Some(1),
+        ..NewTopics::default()
+    };
+    let admin = Admin::open(&settings).unwrap();
+    admin.create_topics(&again, SOON).await.unwrap();
+    produce(&settings, &name, 0..5).await;
+    blocking(move || {
+        let only = assigned(&mut consumer, 1)[0].clone();
+        // The position of its former life.
+        consumer.begin_at(&[(only, StartOffset::At(20))]);
+        let (wanted, low, high) = poll_until(&mut consumer, |event| match event {
+            Event::OutOfRange {
+                wanted, low, high, ..
+            } => Some((wanted, low, high)),
+            Event::Record { origin, .. } => panic!("jumped to {}", origin.offset),
+            _ => None,
+        });
+        assert_eq!((wanted, low, high), (20, 0, 5));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_pattern_finds_topics() {
     let settings = settings();
     let prefix = unique("p");
