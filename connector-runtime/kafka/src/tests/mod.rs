@@ -10,6 +10,7 @@
 mod consumer_on_mock;
 mod producer_on_mock;
 mod real_kafka;
+mod real_transactions;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
