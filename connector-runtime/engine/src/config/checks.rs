@@ -2,6 +2,8 @@
 //!
 //! These checks read the file's JSON and not the typed configuration, so that they speak up beside other problems.
 
+mod errors;
+
 use connect_api::Pattern;
 use connect_contracts::FormatConfig;
 use serde_json::Value as Json;
@@ -12,9 +14,8 @@ use super::load::Loading;
 use super::names::check_connector_name;
 use super::parse::{Places, Syntax};
 use super::report::{Draft, Report};
-use super::resolve::{Discard, ErrorsConfig, Tolerance, Topics};
+use super::resolve::Topics;
 use super::suggest::nearest;
-use super::written::ErrorsTable;
 
 /// Which kind of connector this file is; `None` if that cannot be told.
 pub(super) fn direction(
@@ -287,107 +288,6 @@ impl Checks<'_> {
         match self.root.pointer(pointer) {
             None => Some(T::default()),
             Some(table) => serde_json::from_value(table.clone()).ok(),
-        }
-    }
-
-    fn errors(&mut self, loading: &Loading<'_>, direction: Direction) {
-        let Some(table) = self.parsed::<ErrorsTable>("/errors") else {
-            return;
-        };
-        let errors = table.or(&loading.defaults.errors);
-        let written = |key: &str| format!("/errors/{key}");
-        let draft = match (
-            errors.tolerance,
-            &errors.dead_letter_topic,
-            errors.dead_letter,
-        ) {
-            (Tolerance::All, None, None) => Some(
-                Draft::error(
-                    code::NO_DEAD_LETTER,
-                    self.places.value(&written("tolerance")),
-                    "tolerance = \"all\" does not say where bad records go",
-                )
-                .label("needs `dead_letter_topic`, or `dead_letter = \"discard\"`")
-                .help("add dead_letter_topic = \"….dlq\" below it")
-                .at(written("tolerance")),
-            ),
-            (Tolerance::All, Some(_), Some(Discard::Discard)) => Some(
-                self.draft(
-                    code::TWO_DEAD_LETTERS,
-                    &written("dead_letter"),
-                    "bad records are either kept in a topic or discarded",
-                )
-                .label("`dead_letter_topic` stands here too")
-                .help("leave one of them"),
-            ),
-            (Tolerance::None, Some(_), _) if self.has(&written("dead_letter_topic")) => {
-                Some(self.unused(&written("dead_letter_topic")))
-            }
-            (Tolerance::None, _, Some(_)) if self.has(&written("dead_letter")) => {
-                Some(self.unused(&written("dead_letter")))
-            }
-            _ => None,
-        };
-        self.report_all(draft);
-        let breaker = errors
-            .stop_after
-            .filter(|breaker| breaker.rejects > breaker.in_last);
-        self.report_all(breaker.map(|breaker| {
-            self.draft(
-                code::STOP_AFTER,
-                &written("stop_after"),
-                format!(
-                    "{} rejects among {} records cannot happen",
-                    breaker.rejects, breaker.in_last
-                ),
-            )
-            .label("never stops anything")
-            .help("write { rejects = 100, in_last = 1000 }, for example")
-        }));
-        self.dead_letter_loop(&errors, direction);
-    }
-
-    fn unused(&self, pointer: &str) -> Draft {
-        self.draft(
-            code::UNUSED_DEAD_LETTER,
-            pointer,
-            "no dead letter is written with tolerance = \"none\": the connector stops at the first bad record",
-        )
-        .label("has no effect")
-        .help("add tolerance = \"all\", or leave this out")
-    }
-
-    fn dead_letter_loop(&mut self, errors: &ErrorsConfig, direction: Direction) {
-        let Some(dead_letters) = &errors.dead_letter_topic else {
-            return;
-        };
-        let reads = match direction {
-            Direction::Sink => {
-                topics(self.root).is_some_and(|topics| topics.contains(dead_letters))
-            }
-            Direction::Source => self.text("/topic") == Some(dead_letters),
-        };
-        if reads {
-            let (what, help) = match direction {
-                Direction::Sink => (
-                    "the connector would read its own dead letters",
-                    "name another topic, or leave this one out of what is read",
-                ),
-                Direction::Source => (
-                    "dead letters would stand among the good records",
-                    "name another topic for them",
-                ),
-            };
-            let pointer = "/errors/dead_letter_topic";
-            let draft = Draft::error(
-                code::LOOP,
-                self.places.value(pointer),
-                format!("`{dead_letters}`: {what}"),
-            )
-            .label("this topic is the connector's own")
-            .help(help)
-            .at(pointer);
-            self.report.add(draft);
         }
     }
 

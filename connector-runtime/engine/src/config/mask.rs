@@ -195,7 +195,7 @@ mod tests {
         let file = SourceFile {
             path: "x.toml".into(),
             text: text.to_owned(),
-            secrets: Vec::from([14..21]),
+            secrets: std::iter::once(14..21).collect(),
         };
         let start = text.find("taks").unwrap_or_default();
         let masked = Masked::of(&file);
