@@ -7,7 +7,7 @@ use sqlx::{Row, query};
 use crate::coerce::{ColumnType, Precision};
 use crate::failure::WriteError;
 use crate::identifier::{TableName, quote};
-use crate::mapping::{Target, Write};
+use crate::target::{Target, Write};
 
 /// A table as it is.
 #[derive(Clone, Debug)]
@@ -334,5 +334,48 @@ impl Column {
                 self.column_type,
                 ColumnType::Array { .. } | ColumnType::Enum { .. }
             )
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod testing {
+    use super::*;
+
+    /// `shop."Sales"` with a column of each kind that matters to statements.
+    pub(crate) fn table() -> Table {
+        let column = |name: &str, column_type: ColumnType, cast: &str| Column {
+            name: name.into(),
+            type_name: cast.into(),
+            cast: format!("\"pg_catalog\".\"{cast}\""),
+            oid: 20,
+            array_oid: 1016,
+            takes_null: true,
+            has_default: false,
+            is_generated: false,
+            is_identity_always: false,
+            has_canonical_bytes: column_type.has_canonical_bytes(),
+            column_type,
+        };
+        let text = ColumnType::Text { longest: None };
+        let tags = ColumnType::Array {
+            element: Box::new(text.clone()),
+            element_oid: 25,
+        };
+        Table {
+            name: TableName {
+                schema: Some("shop".into()),
+                name: "Sales".into(),
+            },
+            takes_copy: true,
+            oid: 1,
+            layout: String::new(),
+            unique_keys: vec![vec!["id".into()], vec!["address".into()]],
+            columns: vec![
+                column("id", ColumnType::Int8, "int8"),
+                column("note", text, "text"),
+                column("tags", tags, "_text"),
+                column("address", ColumnType::Other, "inet"),
+            ],
+        }
     }
 }

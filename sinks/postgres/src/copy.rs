@@ -2,7 +2,7 @@
 
 use sqlx::postgres::PgConnection;
 
-use crate::mapping::Target;
+use crate::target::Target;
 
 /// Signature, flags and length of an extension, of which there is none.
 pub(crate) const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";

@@ -6,8 +6,10 @@ use crate::catalog::Column;
 use crate::coerce::{Input, Misfit, null};
 use crate::config::Mode;
 use crate::copy;
-use crate::mapping::{Entry, EntryColumn, IfMissing, Plan, Target, Write};
+use crate::lookup::{Found, follow};
+use crate::mapping::{Entry, EntryColumn, IfMissing, Plan, Source};
 use crate::rows::{Operation, Row};
+use crate::target::{Target, Write};
 
 impl Plan {
     /// Fills every target with the rows of these records, or tells all records that do not fit.
@@ -20,15 +22,15 @@ impl Plan {
         }
         let now_ms = connect_api::time::now_ms();
         let mut refusals = Vec::new();
-        let mut present = Vec::new();
+        let mut scratch = Scratch::default();
         for (index, record) in records.iter().enumerate() {
             let mut encoder = Encoder {
                 record,
                 index,
                 now_ms,
-                present: &mut present,
+                scratch: &mut scratch,
             };
-            if let Err(cause) = encoder.record(&self.entries, &mut self.targets) {
+            if let Err(cause) = encoder.record(&mut self.entries, &mut self.targets) {
                 refusals.push(Refusal {
                     record: index,
                     cause,
@@ -43,16 +45,25 @@ impl Plan {
 }
 
 /// One record at work.
-struct Encoder<'a> {
+struct Encoder<'s, 'a> {
     record: &'a Record,
     index: usize,
     now_ms: i64,
-    /// Scratch: the positions of the row's columns.
-    present: &'a mut Vec<usize>,
+    scratch: &'s mut Scratch<'a>,
 }
 
-impl<'a> Encoder<'a> {
-    fn record(&mut self, entries: &[Entry], targets: &mut [Target]) -> Result<(), Cause> {
+/// Reused from record to record.
+#[derive(Default)]
+struct Scratch<'a> {
+    /// The positions of the row's columns.
+    present: Vec<usize>,
+    /// What the entry's lookups found in the value and in the element.
+    members: Found<'a>,
+    of_element: Found<'a>,
+}
+
+impl<'a> Encoder<'_, 'a> {
+    fn record(&mut self, entries: &mut [Entry], targets: &mut [Target]) -> Result<(), Cause> {
         let Some(root) = self.record.root() else {
             return self.tombstone(entries, targets);
         };
@@ -77,10 +88,11 @@ impl<'a> Encoder<'a> {
     }
 
     /// A record without a value deletes the row that its key names, in every table that is keyed by it.
-    fn tombstone(&mut self, entries: &[Entry], targets: &mut [Target]) -> Result<(), Cause> {
+    fn tombstone(&mut self, entries: &mut [Entry], targets: &mut [Target]) -> Result<(), Cause> {
         let mut is_taken = false;
-        for entry in entries.iter().filter(|entry| entry.takes_tombstones) {
+        for entry in entries.iter_mut().filter(|entry| entry.takes_tombstones) {
             if let Some(target) = targets.get_mut(entry.target) {
+                entry.members.fill(None, &mut self.scratch.members);
                 self.row(entry, target, None, Operation::Delete)?;
                 is_taken = true;
             }
@@ -97,11 +109,12 @@ impl<'a> Encoder<'a> {
 
     fn rows(
         &mut self,
-        entry: &Entry,
+        entry: &mut Entry,
         target: &mut Target,
         root: ValueRef<'a>,
         operation: Operation,
     ) -> Result<(), Cause> {
+        entry.members.fill(Some(root), &mut self.scratch.members);
         let Some(each) = &entry.each else {
             return self.row(entry, target, None, operation);
         };
@@ -110,6 +123,9 @@ impl<'a> Encoder<'a> {
                 value,
                 index: u32::try_from(place + 1).unwrap_or(u32::MAX),
             };
+            entry
+                .of_element
+                .fill(Some(value), &mut self.scratch.of_element);
             self.row(entry, target, Some(element), operation)?;
         }
         Ok(())
@@ -124,7 +140,7 @@ impl<'a> Encoder<'a> {
     ) -> Result<(), Cause> {
         let start = target.rows.data.len();
         target.rows.data.extend_from_slice(&[0; 2]);
-        self.present.clear();
+        self.scratch.present.clear();
         let mut key_end = target.rows.data.len();
         let columns = match operation {
             Operation::Delete => entry.columns.get(..target.key_length).unwrap_or_default(),
@@ -140,20 +156,20 @@ impl<'a> Encoder<'a> {
         });
         target.rows.data = data;
         written?;
-        if self.present.is_empty() {
+        if self.scratch.present.is_empty() {
             let message = format!(
                 "no field of the record is a column of table `{}`",
                 target.table.name
             );
             return Err(Cause::new(message));
         }
-        let count = (self.present.len() as u16).to_be_bytes();
+        let count = (self.scratch.present.len() as u16).to_be_bytes();
         if let Some(place) = target.rows.data.get_mut(start..start + count.len()) {
             place.copy_from_slice(&count);
         }
-        let set = match self.present.len() == entry.columns.len() {
+        let set = match self.scratch.present.len() == entry.columns.len() {
             true => entry.all,
-            false => target.set(self.present),
+            false => target.set(&self.scratch.present),
         };
         target.rows.rows.push(Row {
             start,
@@ -194,7 +210,7 @@ impl<'a> Encoder<'a> {
                 IfMissing::Null => null(data),
                 IfMissing::Refuse => return Err(place.missing()),
             }
-            self.present.push(entry_column.position);
+            self.scratch.present.push(entry_column.position);
             return Ok(());
         };
         let is_key = entry_column.position < target.key_length;
@@ -216,7 +232,7 @@ impl<'a> Encoder<'a> {
                 .write_binary(input, &entry_column.reading, data),
         };
         written.map_err(|misfit| place.misfit(input, misfit))?;
-        self.present.push(entry_column.position);
+        self.scratch.present.push(entry_column.position);
         Ok(())
     }
 
@@ -225,9 +241,18 @@ impl<'a> Encoder<'a> {
         column: &EntryColumn,
         element: Option<Element<'a>>,
     ) -> Result<Resolved<'a>, String> {
-        let resolved = column
-            .reference
-            .resolve(self.record, element, self.now_ms)?;
+        let member = |found: &Found<'a>, slot: usize, rest| {
+            let start = found.get(slot).copied().flatten();
+            let place = start.and_then(|start| follow(start, rest));
+            place.map_or(Resolved::Missing, Resolved::Value)
+        };
+        let resolved = match &column.source {
+            Source::Member(slot, rest) => member(&self.scratch.members, *slot, rest),
+            Source::OfElement(slot, rest) => member(&self.scratch.of_element, *slot, rest),
+            Source::Reference => column
+                .reference
+                .resolve(self.record, element, self.now_ms)?,
+        };
         let (Resolved::Missing, Some(name)) = (&resolved, &column.by_name) else {
             return Ok(resolved);
         };

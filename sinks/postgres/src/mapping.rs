@@ -4,50 +4,23 @@
 //! `[[sinks.tables]]` entries of one table and key share a target, so that the last operation of a key wins also
 //! where one entry upserts and another deletes.
 
-use std::collections::HashMap;
+use connect_api::{
+    Cause, ElementsPath, Failure, FieldPath, PathRoot, PathStep, Predicate, Reference,
+};
 
-use connect_api::{Cause, ElementsPath, Failure, FieldPath, Predicate, Reference};
-
-use crate::catalog::{Column, Table};
+use crate::catalog::Table;
 use crate::coerce::Reading;
 use crate::config::{ColumnSource, Config, MissingRow, Mode, TableConfig, TimeUnit};
-use crate::identifier::{TableName, quote};
-use crate::rows::{Reduced, Rows};
-use crate::unnest;
+use crate::identifier::quote;
+use crate::lookup::Lookup;
+use crate::rows::Rows;
+use crate::statement;
+use crate::target::{ColumnSets, Target, Write};
 
 /// Everything that is needed to turn records into rows.
 pub(crate) struct Plan {
     pub(crate) targets: Vec<Target>,
     pub(crate) entries: Vec<Entry>,
-}
-
-/// A table and what is done with its rows.
-pub(crate) struct Target {
-    pub(crate) table: Table,
-    pub(crate) write: Write,
-    /// Places of the columns in `table.columns`; the key's come first.
-    pub(crate) columns: Vec<usize>,
-    pub(crate) key_length: usize,
-    /// Whether equal keys have equal bytes. Where they have not, the server tells the last of a key.
-    pub(crate) reduces_here: bool,
-    /// Whether an update that finds no row is a refusal.
-    pub(crate) refuses_missing_rows: bool,
-    pub(crate) sets: ColumnSets,
-    /// Statements over the key alone.
-    pub(crate) delete: String,
-    pub(crate) find_missing: String,
-    pub(crate) rows: Rows,
-}
-
-/// What is done with rows that are not deleted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Write {
-    /// Append by COPY BINARY.
-    Copy,
-    /// Append by INSERT, where COPY cannot go.
-    Insert,
-    Upsert,
-    Update,
 }
 
 /// One `[[sinks.tables]]` entry.
@@ -56,6 +29,9 @@ pub(crate) struct Entry {
     pub(crate) mode: Mode,
     pub(crate) each: Option<ElementsPath>,
     pub(crate) when: Option<Predicate>,
+    /// The members of the value and of the element that columns begin with.
+    pub(crate) members: Lookup,
+    pub(crate) of_element: Lookup,
     /// In the order of the target's columns.
     pub(crate) columns: Vec<EntryColumn>,
     /// The set with all of them.
@@ -67,13 +43,43 @@ pub(crate) struct Entry {
 pub(crate) struct EntryColumn {
     /// Place in the target's columns.
     pub(crate) position: usize,
+    /// As it is written.
     pub(crate) reference: Reference,
+    /// The same, ready to be followed.
+    pub(crate) source: Source,
     /// Mapped by name: a member that differs only in upper and lower case is taken too.
     pub(crate) by_name: Option<String>,
     pub(crate) reading: Reading,
     /// Whether an UNNEST parameter carries it as text.
     pub(crate) as_text: bool,
     pub(crate) if_missing: IfMissing,
+}
+
+/// How a column's value is found.
+pub(crate) enum Source {
+    /// The member in this slot of the value's lookup, and the steps from there.
+    Member(usize, Box<[PathStep]>),
+    /// The same in the element of `each`.
+    OfElement(usize, Box<[PathStep]>),
+    /// Metadata, and paths that do not begin with a name.
+    Reference,
+}
+
+impl Source {
+    fn new(reference: &Reference, members: &mut Lookup, of_element: &mut Lookup) -> Source {
+        let Reference::Path(path) = reference else {
+            return Source::Reference;
+        };
+        match (path.steps().split_first(), path.root()) {
+            (Some((PathStep::Name(name), rest)), PathRoot::Value) => {
+                Source::Member(members.slot(name), rest.into())
+            }
+            (Some((PathStep::Name(name), rest)), PathRoot::Element) => {
+                Source::OfElement(of_element.slot(name), rest.into())
+            }
+            _ => Source::Reference,
+        }
+    }
 }
 
 /// What a missing field means.
@@ -85,95 +91,6 @@ pub(crate) enum IfMissing {
     Null,
     /// There is nothing that the column could get.
     Refuse,
-}
-
-/// The sets of columns that rows of a target come with, each with its statement: one text per set, whatever the batch.
-#[derive(Default)]
-pub(crate) struct ColumnSets {
-    sets: Vec<ColumnSet>,
-    by_positions: HashMap<Vec<usize>, usize>,
-}
-
-pub(crate) struct ColumnSet {
-    /// Places in the target's columns, in order.
-    pub(crate) positions: Vec<usize>,
-    pub(crate) statement: String,
-}
-
-impl ColumnSets {
-    /// The index of the set with these positions, made with `statement` if it is new.
-    pub(crate) fn index(
-        &mut self,
-        positions: &[usize],
-        statement: impl FnOnce() -> String,
-    ) -> usize {
-        if let Some(index) = self.by_positions.get(positions) {
-            return *index;
-        }
-        let index = self.sets.len();
-        self.sets.push(ColumnSet {
-            positions: positions.to_vec(),
-            statement: statement(),
-        });
-        self.by_positions.insert(positions.to_vec(), index);
-        index
-    }
-
-    pub(crate) fn get(&self, index: usize) -> Option<&ColumnSet> {
-        self.sets.get(index)
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.sets.len()
-    }
-}
-
-impl Target {
-    /// The column at a place of this target.
-    pub(crate) fn column(&self, position: usize) -> Option<&Column> {
-        self.columns
-            .get(position)
-            .and_then(|place| self.table.columns.get(*place))
-    }
-
-    pub(crate) fn columns_at<'a>(
-        &'a self,
-        positions: &'a [usize],
-    ) -> impl Iterator<Item = &'a Column> {
-        positions
-            .iter()
-            .filter_map(|position| self.column(*position))
-    }
-
-    pub(crate) fn key_positions(&self) -> Vec<usize> {
-        (0..self.key_length).collect()
-    }
-
-    /// The set with these positions; see [`ColumnSets`].
-    pub(crate) fn set(&mut self, positions: &[usize]) -> usize {
-        let mut sets = std::mem::take(&mut self.sets);
-        let index = sets.index(positions, || unnest::write_statement(self, positions));
-        self.sets = sets;
-        index
-    }
-
-    /// Reduces the rows to the last operation of each key; see [`Rows::reduce`].
-    pub(crate) fn reduce(&mut self) -> Reduced {
-        let mut rows = std::mem::take(&mut self.rows);
-        let mut sets = std::mem::take(&mut self.sets);
-        let known: Vec<Vec<usize>> = sets.sets.iter().map(|set| set.positions.clone()).collect();
-        let reduced = rows.reduce(
-            |set| known.get(set).cloned().unwrap_or_default(),
-            |positions| sets.index(positions, || unnest::write_statement(self, positions)),
-        );
-        self.sets = sets;
-        self.rows = rows;
-        reduced
-    }
-
-    pub(crate) fn is_keyed(&self) -> bool {
-        matches!(self.write, Write::Upsert | Write::Update)
-    }
 }
 
 /// Brings the configuration and the tables, which are in its order, together.
@@ -188,7 +105,7 @@ pub(crate) fn plan(config: &Config, tables: &[Table]) -> Result<Plan, Failure> {
         let key = key_places(entry, table)?;
         let target = plan.target(entry, table, &key);
         if let Some(target) = plan.targets.get_mut(target) {
-            target.include(&columns);
+            target.include(columns.iter().map(|mapped| mapped.place));
         }
         mapped.push((entry, columns, target, key));
     }
@@ -207,9 +124,9 @@ pub(crate) fn plan(config: &Config, tables: &[Table]) -> Result<Plan, Failure> {
         plan.entries
             .push(entry.finish(columns, target_index, target)?);
     }
-    for target in &mut plan.targets {
-        target.delete = unnest::delete_statement(target);
-        target.find_missing = unnest::missing_statement(target);
+    for target in plan.targets.iter_mut().filter(|target| target.is_keyed()) {
+        target.delete = statement::delete_statement(target);
+        target.find_missing = statement::missing_statement(target);
     }
     Ok(plan)
 }
@@ -368,33 +285,6 @@ impl Plan {
     }
 }
 
-impl Target {
-    fn is_same(&self, table: &TableName, key: &[usize]) -> bool {
-        let own = self.columns.get(..self.key_length).unwrap_or_default();
-        self.table.name == *table
-            && own.len() == key.len()
-            && own.iter().all(|place| key.contains(place))
-    }
-
-    fn include(&mut self, columns: &[Mapped]) {
-        for mapped in columns {
-            if !self.columns.contains(&mapped.place) {
-                self.columns.push(mapped.place);
-            }
-        }
-    }
-
-    /// COPY BINARY, if every column has a binary form and the table takes it.
-    fn choose_copy(&mut self) {
-        let all_binary = (0..self.columns.len())
-            .filter_map(|position| self.column(position))
-            .all(|column| column.column_type.has_binary());
-        if self.write == Write::Insert && self.table.takes_copy && all_binary {
-            self.write = Write::Copy;
-        }
-    }
-}
-
 /// An entry whose columns are known, on its way to an [`Entry`].
 struct EntryMapping<'a> {
     config: &'a Config,
@@ -411,10 +301,11 @@ impl EntryMapping<'_> {
     ) -> Result<Entry, Failure> {
         self.check_key(&columns, target)?;
         let is_delete = self.entry.mode == Mode::Delete;
+        let (mut members, mut of_element) = (Lookup::default(), Lookup::default());
         let mut entry_columns: Vec<EntryColumn> = columns
             .into_iter()
             .filter(|mapped| !is_delete || self.key.contains(&mapped.place))
-            .filter_map(|mapped| self.column(mapped, target))
+            .filter_map(|mapped| self.column(mapped, target, &mut members, &mut of_element))
             .collect();
         entry_columns.sort_by_key(|column| column.position);
         let positions: Vec<usize> = entry_columns.iter().map(|column| column.position).collect();
@@ -431,6 +322,8 @@ impl EntryMapping<'_> {
             mode: self.entry.mode,
             each: self.entry.each.clone(),
             when: self.entry.when.clone(),
+            members,
+            of_element,
             columns: entry_columns,
             all,
             takes_tombstones,
@@ -454,7 +347,13 @@ impl EntryMapping<'_> {
         Err(Failure::Fatal(cause))
     }
 
-    fn column(&self, mapped: Mapped, target: &Target) -> Option<EntryColumn> {
+    fn column(
+        &self,
+        mapped: Mapped,
+        target: &Target,
+        members: &mut Lookup,
+        of_element: &mut Lookup,
+    ) -> Option<EntryColumn> {
         let position = target
             .columns
             .iter()
@@ -470,6 +369,7 @@ impl EntryMapping<'_> {
         };
         Some(EntryColumn {
             position,
+            source: Source::new(&mapped.source.path, members, of_element),
             reference: mapped.source.path,
             by_name: mapped.by_name,
             reading: Reading {

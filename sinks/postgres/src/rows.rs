@@ -209,8 +209,9 @@ mod tests {
 
     #[test]
     fn the_last_of_a_key_is_left() {
+        type Given<'a> = &'a [(Operation, usize, &'a [u8])];
         type Expected<'a> = &'a [(usize, &'a [u8])];
-        let cases: [(&str, &[(Operation, usize, &[u8])], Expected, Expected); 7] = [
+        let cases: [(&str, Given, Expected, Expected); 7] = [
             (
                 "sorted by key",
                 &[(Write, 0, b"bxy"), (Write, 0, b"axy")],

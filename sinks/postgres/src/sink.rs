@@ -7,17 +7,19 @@
 
 use std::time::Duration;
 
-use async_trait::async_trait;
-use connect_api::{Batch, Cause, Failure, Progress, Resume, SinkContext, TopicPartition};
+use connect_api::{
+    Batch, Cause, Failure, Progress, Resume, SinkContext, TopicPartition, async_trait,
+};
 use sqlx::Connection;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 
 use crate::config::{Config, Delivery};
 use crate::failure::WriteError;
 use crate::identifier::TableName;
-use crate::mapping::{Plan, Target, Write, plan};
+use crate::mapping::{Plan, plan};
 use crate::progress::ProgressTable;
 use crate::sqlstate::Meaning;
+use crate::target::{Target, Write};
 use crate::transaction::{Limits, within};
 use crate::verdict::Patience;
 use crate::{catalog, connect, copy, migrate, unnest, verdict};

@@ -6,9 +6,10 @@ use connect_api::{Cause, Duration, Failure, Progress};
 
 use crate::failure::WriteError;
 use crate::identifier::quote;
-use crate::mapping::{Plan, Write};
+use crate::mapping::Plan;
 use crate::progress::ProgressTable;
 use crate::sqlstate::Meaning;
+use crate::target::Write;
 
 /// What was tolerated of a batch so far.
 pub(crate) struct Patience {

@@ -5,6 +5,8 @@
 //! written here travel as text and are cast by the statement.
 
 mod array;
+mod calendar;
+mod decimal;
 mod number;
 mod text;
 mod time;
@@ -256,13 +258,13 @@ impl ColumnType {
                 };
             }
             ColumnType::Bytea => return text::bytes_as_hex(input, out),
-            ColumnType::Date => write!(out, "{}", time::DateText(time::date(input, reading)?)),
-            ColumnType::Time => write!(out, "{}", time::TimeText(time::time_of_day(input)?)),
+            ColumnType::Date => write!(out, "{}", calendar::DateText(time::date(input, reading)?)),
+            ColumnType::Time => write!(out, "{}", calendar::TimeText(time::time_of_day(input)?)),
             ColumnType::Timestamp | ColumnType::TimestampTz => {
                 write!(
                     out,
                     "{}",
-                    time::TimestampText(time::timestamp(input, reading)?)
+                    calendar::TimestampText(time::timestamp(input, reading)?)
                 )
             }
             ColumnType::Array { element, .. } => {

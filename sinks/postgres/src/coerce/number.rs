@@ -1,5 +1,6 @@
 //! Integers, floats and `numeric`. Nothing passes through a float unless the column is one.
 
+use super::decimal::Decimal;
 use super::{Input, Misfit, expected};
 
 /// `numeric(precision, scale)`.
@@ -100,110 +101,6 @@ fn special_float(content: &str) -> Option<f64> {
         .iter()
         .find(|(word, _)| content.eq_ignore_ascii_case(word))
         .map(|(_, number)| *number)
-}
-
-/// A decimal number as digits, without any arithmetic on it.
-struct Decimal<'a> {
-    negative: bool,
-    /// The digits before and after the written point.
-    whole: &'a [u8],
-    fraction: &'a [u8],
-    /// Zeros at the front of `whole` and `fraction` together, which do not count.
-    skipped: usize,
-    /// Digits that count, from the first to the last that is not zero.
-    significant: usize,
-    /// How many digits stand before the point once the exponent is applied, from the first that counts: 12.5 has 2, 0.05 has -1.
-    point: i64,
-    /// Digits after the point as they were written, zeros at the end included.
-    written_fraction: i64,
-}
-
-impl<'a> Decimal<'a> {
-    fn parse(content: &'a str) -> Option<Decimal<'a>> {
-        let bytes = content.as_bytes();
-        let (negative, bytes) = match bytes.split_first()? {
-            (b'-', rest) => (true, rest),
-            (b'+', rest) => (false, rest),
-            _ => (false, bytes),
-        };
-        let mantissa_end = bytes
-            .iter()
-            .position(|byte| matches!(byte, b'e' | b'E'))
-            .unwrap_or(bytes.len());
-        let (mantissa, exponent) = bytes.split_at(mantissa_end);
-        let point = mantissa.iter().position(|byte| *byte == b'.');
-        let (whole, fraction) = match point {
-            Some(place) => (mantissa.get(..place)?, mantissa.get(place + 1..)?),
-            None => (mantissa, &[][..]),
-        };
-        let all_digits = |digits: &[u8]| digits.iter().all(u8::is_ascii_digit);
-        if whole.is_empty() && fraction.is_empty() || !all_digits(whole) || !all_digits(fraction) {
-            return None;
-        }
-        let exponent = parse_exponent(exponent)?;
-        let mut decimal = Decimal {
-            negative,
-            whole,
-            fraction,
-            skipped: 0,
-            significant: 0,
-            point: 0,
-            written_fraction: (fraction.len() as i64 - exponent).max(0),
-        };
-        let length = whole.len() + fraction.len();
-        decimal.skipped = (0..length)
-            .find(|place| decimal.raw(*place) != b'0')
-            .unwrap_or(length);
-        let last = (decimal.skipped..length)
-            .rev()
-            .find(|place| decimal.raw(*place) != b'0');
-        if let Some(last) = last {
-            decimal.significant = last + 1 - decimal.skipped;
-            decimal.point = whole.len() as i64 - decimal.skipped as i64 + exponent;
-        }
-        Some(decimal)
-    }
-
-    fn raw(&self, place: usize) -> u8 {
-        let digit = match place.checked_sub(self.whole.len()) {
-            None => self.whole.get(place),
-            Some(after) => self.fraction.get(after),
-        };
-        digit.copied().unwrap_or(b'0')
-    }
-
-    /// The digit this many places after the first that counts; zero outside of what is written.
-    fn digit(&self, place: i64) -> u8 {
-        match usize::try_from(place) {
-            Ok(place) if place < self.significant => self.raw(self.skipped + place) - b'0',
-            _ => 0,
-        }
-    }
-
-    /// Digits after the point that are needed to tell the value.
-    fn fraction_digits(&self) -> i64 {
-        (self.significant as i64 - self.point).max(0)
-    }
-}
-
-/// `e5`, `E-3` or nothing. Exponents beyond all limits are only known to be large.
-fn parse_exponent(bytes: &[u8]) -> Option<i64> {
-    const FAR: i64 = 1_000_000;
-    let Some((_, rest)) = bytes.split_first() else {
-        return Some(0);
-    };
-    let (negative, digits) = match rest.split_first()? {
-        (b'-', digits) => (true, digits),
-        (b'+', digits) => (false, digits),
-        _ => (false, rest),
-    };
-    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
-        return None;
-    }
-    let size = digits.iter().fold(0_i64, |size, digit| {
-        (size * 10 + i64::from(digit - b'0')).min(FAR)
-    });
-    Some(if negative { -size } else { size })
 }
 
 /// A number for `numeric`: digits, or the not-a-number that JSON can only say as a string.
