@@ -103,7 +103,7 @@ fn batch(generation: Generation, rejected: &[(i32, i64)]) -> Prepared {
     let mut sources = Vec::new();
     let mut records = Vec::new();
     for index in 0..10 {
-        let (number, offset) = ((index % 2) as i32, (index / 2) as i64);
+        let (number, offset) = (index % 2, i64::from(index / 2));
         let origin = Arc::new(Origin { topic: Arc::from(TOPIC), partition: number, offset, ..Origin::default() });
         let outcome = if rejected.contains(&(number, offset)) {
             Outcome::Rejected(Box::new(Reject::plain(Stage::ValueConverter, "json", "DecodeError", "not JSON")))

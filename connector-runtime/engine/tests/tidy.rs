@@ -1,0 +1,116 @@
+//! Rules of the house that no compiler checks.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn workspace() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../..")
+        .canonicalize()
+        .expect("the workspace's folder")
+}
+
+fn files(folder: &Path, ending: &str, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder)
+        .expect("a folder")
+        .map(|entry| entry.expect("an entry").path())
+    {
+        if entry.is_dir() {
+            files(&entry, ending, found);
+        } else if entry.to_string_lossy().ends_with(ending) {
+            found.push(entry);
+        }
+    }
+}
+
+/// Words in `const NAME: &'static str = "…"` of everything below sinks/ and sources/.
+fn plugin_names() -> Vec<String> {
+    let mut sources = Vec::new();
+    for folder in ["sinks", "sources"] {
+        files(&workspace().join(folder), ".rs", &mut sources);
+    }
+    let mut names = Vec::new();
+    for source in sources {
+        let text = fs::read_to_string(source).expect("a source file");
+        let lines = text
+            .lines()
+            .filter(|line| line.contains("const NAME: &'static str = \""));
+        names.extend(lines.filter_map(|line| Some(line.split('"').nth(1)?.to_owned())));
+    }
+    names
+}
+
+#[test]
+fn the_engine_names_no_plugin() {
+    let names = plugin_names();
+    assert!(names.len() >= 5, "found only {names:?}");
+    let mut sources = Vec::new();
+    files(
+        &workspace().join("connector-runtime/engine/src"),
+        ".rs",
+        &mut sources,
+    );
+    // Kafka is what the engine is about; the other names belong to plugins.
+    for name in names.iter().filter(|name| *name != "kafka") {
+        for source in &sources {
+            let is_test = source
+                .components()
+                .any(|part| part.as_os_str().to_string_lossy().contains("tests"));
+            let text = fs::read_to_string(source).expect("a source file");
+            let named = text.lines().position(|line| {
+                let code = line.split("//").next().unwrap_or_default();
+                code.to_lowercase()
+                    .split(|c: char| !c.is_alphanumeric() && c != '_')
+                    .any(|word| word == name)
+            });
+            assert!(
+                is_test || named.is_none(),
+                "{} line {:?} names {name}",
+                source.display(),
+                named.map(|at| at + 1)
+            );
+        }
+    }
+}
+
+/// A crate may use crates below it only, so that a plugin's author needs `connect-api` alone.
+#[test]
+fn dependencies_only_point_down() {
+    let floors = BTreeMap::from([
+        ("connect-api", 0),
+        ("connect-kafka", 1),
+        ("connect-contracts", 1),
+        ("connect-transforms", 1),
+        ("connect-testkit", 1),
+        ("connect-engine", 2),
+        ("connect-app", 3),
+        ("connect-cli", 4),
+    ]);
+    let mut manifests = Vec::new();
+    for folder in ["connector-runtime", "sinks", "sources"] {
+        files(&workspace().join(folder), "Cargo.toml", &mut manifests);
+    }
+    assert!(manifests.len() >= 12, "found only {manifests:?}");
+    for manifest in manifests {
+        let text = fs::read_to_string(&manifest).expect("a manifest");
+        let table: toml::Table = text.parse().expect("TOML");
+        let name = table["package"]["name"].as_str().expect("a name");
+        // Plugins stand on the first floor.
+        let floor = floors.get(name).copied().unwrap_or(1);
+        for dependency in table["dependencies"]
+            .as_table()
+            .into_iter()
+            .flatten()
+            .map(|(name, _)| name)
+        {
+            let below = floors.get(dependency.as_str()).copied();
+            let fine = match (floor, below) {
+                (4, _) | (_, None) => !dependency.starts_with("connect-") || floor == 4,
+                (1, Some(below)) => below == 0,
+                (_, Some(below)) => below < floor,
+            };
+            assert!(fine, "{name} may not depend on {dependency}");
+        }
+    }
+}
