@@ -29,7 +29,7 @@ pub(crate) fn options(config: &Config, connector: &str) -> Result<PgConnectOptio
         Some(url) => of_url(url, config)?,
         None => of_keys(config)?,
     };
-    Ok(finished(options, config, connector))
+    finished(options, config, connector)
 }
 
 /// How to connect for migrations, if not as for writing.
@@ -40,20 +40,33 @@ pub(crate) fn migration_options(
     config
         .migrations_url
         .as_ref()
-        .map(|url| Ok(finished(of_url(url, config)?, config, connector)))
+        .map(|url| finished(of_url(url, config)?, config, connector))
         .transpose()
 }
 
-fn finished(options: PgConnectOptions, config: &Config, connector: &str) -> PgConnectOptions {
-    let options = match &config.ca {
-        Some(ca) => options.ssl_root_cert(ca.as_path()),
+fn finished(
+    options: PgConnectOptions,
+    config: &Config,
+    connector: &str,
+) -> Result<PgConnectOptions, Failure> {
+    let options = match config
+        .ca
+        .as_ref()
+        .map(|ca| (ca, std::fs::metadata(ca.as_path())))
+    {
         None => options,
+        Some((ca, Ok(_))) => options.ssl_root_cert(ca.as_path()),
+        // The driver would call it a broken connection, and those are waited for.
+        Some((ca, Err(error))) => {
+            let message = format!("`ca` {} cannot be read: {error}", ca.as_path().display());
+            return Err(Failure::Fatal(Cause::new(message)));
+        }
     };
-    options
+    Ok(options
         .application_name(&format!("connect/{connector}"))
         // Poolers refuse start-up parameters that they do not know.
         .extra_float_digits(None)
-        .disable_statement_logging()
+        .disable_statement_logging())
 }
 
 fn of_url(url: &Secret, config: &Config) -> Result<PgConnectOptions, Failure> {

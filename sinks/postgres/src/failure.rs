@@ -125,17 +125,18 @@ impl WriteError {
     }
 }
 
-/// Broken connections, in all the ways in which the driver tells of them.
+/// Broken connections, in all the ways in which the driver tells of them. A handshake may break off in an outage as well;
+/// that the other side is not trusted, or has no TLS at all, stays so.
 fn is_outage(error: &sqlx::Error) -> bool {
-    matches!(
-        error,
-        sqlx::Error::Io(_)
-            | sqlx::Error::Protocol(_)
-            | sqlx::Error::PoolTimedOut
-            | sqlx::Error::PoolClosed
-            | sqlx::Error::WorkerCrashed
-            | sqlx::Error::BeginFailed
-    )
+    match error {
+        sqlx::Error::Io(_) | sqlx::Error::Protocol(_) | sqlx::Error::BeginFailed => true,
+        sqlx::Error::Tls(error) => {
+            let message = error.to_string();
+            let is_lasting = ["certificate", "does not support"];
+            !is_lasting.iter().any(|words| message.contains(words))
+        }
+        _ => false,
+    }
 }
 
 /// The driver's words without what may hold a URL or values.

@@ -87,6 +87,9 @@ fn help(code: &str) -> Option<&'static str> {
         "25006" => {
             "the server is read-only: a standby, or a failover is under way; the connection is made anew until it can write"
         }
+        "26000" | "42P05" => {
+            "a transaction pooler seems to stand in between: write `pooler = true`"
+        }
         "28P01" | "28000" => "check `user` and `password`, and the server's pg_hba.conf",
         "3D000" => "create the database, or correct `database` or the URL",
         "53100" => "make room on the database's disk; nothing is lost meanwhile",

@@ -10,5 +10,6 @@ mod conformance;
 mod failures;
 mod progress;
 mod support;
+mod tls;
 mod types;
 mod writing;
