@@ -100,7 +100,12 @@ async fn a_process_frozen_for_60_s_in_mid_write_does_no_harm_when_it_thaws() {
     let database = payments::database().await;
     let folder = payments::folder();
     let batches = "[batch]\nmax_records = 500\nlinger = \"20ms\"\n";
-    folder.connector("frozen", payments::connector(&topic, "", batches));
+    // A process frozen within a statement holds its locks until the server ends the statement.
+    let connector = payments::connector(&topic, "", batches).replace(
+        "url = \"${env:DATABASE_URL}\"",
+        "url = \"${env:DATABASE_URL}\"\nstatement_timeout = \"15s\"",
+    );
+    folder.connector("frozen", connector);
     let load = SteadyLoad::start(&topic, 4, 3_000.0);
     let one = Peer::new(&folder, &database, "frozen").await;
     let another = Peer::new(&folder, &database, "other").await;

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use connect_tests::kafka::Topic;
-use connect_tests::load::{SteadyLoad, produce_payments};
+use connect_tests::load::SteadyLoad;
 use connect_tests::process::Launch;
 use connect_tests::proxy::Proxy;
-use connect_tests::servers;
+use connect_tests::{eventually, http, servers};
 
 use crate::payments;
 
@@ -48,15 +48,21 @@ async fn a_second_signal_stops_at_once_and_a_restart_repeats_nothing() {
     let folder = payments::folder();
     folder.connector("stopped-at-once", payments::connector(&topic, "", ""));
     let proxy = Proxy::before_postgres().await;
-    let ledger = produce_payments(&topic, 2, 3_000).await;
-    proxy.delay_commits(Duration::from_secs(3600));
+    let load = SteadyLoad::start(&topic, 2, 2_000.0);
     for (signal, code) in [("TERM", 143), ("INT", 130)] {
+        let port = http::free_port();
         let mut process = Launch::run(&folder)
             .database(database.url_through(proxy.address()))
+            .argument(format!("--http=127.0.0.1:{port}"))
             .start();
-        let seen = proxy.commits();
-        connect_tests::eventually("a COMMIT hangs", payments::SETTLED, async || {
-            (proxy.commits() > seen).then_some(())
+        let before = database.count("payments").await;
+        payments::rows(&database, before + 2_000).await;
+        proxy.pause();
+        eventually("a write hangs", payments::SETTLED, async || {
+            let connector = http::connector(port, "stopped-at-once").await?;
+            let in_flight = connector["records"]["in_flight"].as_u64()?;
+            // More than one batch of the linger time: the write before it does not end.
+            (in_flight > 1_000).then_some(())
         })
         .await;
         process.signal(signal);
@@ -66,7 +72,9 @@ async fn a_second_signal_stops_at_once_and_a_restart_repeats_nothing() {
         assert!(process.has_ended().is_none(), "the first signal drains");
         process.signal(signal);
         assert_eq!(process.exit_code(Duration::from_secs(5)).await, code);
+        proxy.resume();
     }
+    let ledger = load.stop().await;
     let mut process = Launch::run(&folder).database(database.url()).start();
     payments::verdict(&ledger, &database, None)
         .await
