@@ -11,11 +11,12 @@ use tracing_subscriber::util::SubscriberInitExt;
 use crate::arguments::LogFormat;
 use crate::screen::Screen;
 
-/// Sends the events of this process to the screen. `RUST_LOG` says which; by default those of `level` and above.
+/// Sends the events of this process to the screen. `RUST_LOG` says which; without it those of `level` and above.
 pub(crate) fn start(format: LogFormat, level: LevelFilter, screen: Arc<Screen>) {
-    let filter = EnvFilter::builder()
-        .with_default_directive(level.into())
-        .from_env_lossy();
+    // PostgreSQL's notices, such as "already exists, skipping" of a migration, are not news.
+    let libraries = level.min(LevelFilter::WARN);
+    let filter = EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| EnvFilter::new(format!("{level},sqlx={libraries}")));
     let colour = screen.has_colour();
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)

@@ -31,6 +31,8 @@ pub(crate) struct Cluster {
 /// The cluster of `--embedded`.
 #[derive(Clone)]
 pub(crate) struct InProcess {
+    /// Of this run alone: a kept database must not continue at offsets of a cluster that has forgotten everything.
+    pub(crate) id: Arc<str>,
     pub(crate) kafka: Arc<Embedded>,
     pub(crate) backlog: Backlog,
 }
@@ -38,8 +40,8 @@ pub(crate) struct InProcess {
 impl Cluster {
     /// Part of the identity of stored progress: another cluster's offsets mean something else.
     pub(crate) async fn id(&self) -> Result<Arc<str>> {
-        if self.in_process.is_some() {
-            return Ok(Arc::from("embedded"));
+        if let Some(in_process) = &self.in_process {
+            return Ok(in_process.id.clone());
         }
         self.admin
             .cluster_id(ANSWER_WITHIN)

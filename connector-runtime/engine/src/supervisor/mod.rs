@@ -81,6 +81,7 @@ impl Engine {
                 settings: options.clients,
                 admin: Arc::new(options.admin),
                 in_process: options.embedded.clone().map(|kafka| InProcess {
+                    id: format!("embedded-{}", uuid::Uuid::new_v4()).into(),
                     kafka,
                     backlog: Backlog::default(),
                 }),
