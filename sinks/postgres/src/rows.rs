@@ -121,9 +121,9 @@ impl Rows {
         let mut start = 0;
         while let Some(first) = order.get(start) {
             let key = self.key(first);
-            let same = order.get(start..).unwrap_or_default();
-            let count = same.iter().take_while(|row| self.key(row) == key).count();
-            let of_key: Vec<Row> = same.iter().take(count).copied().collect();
+            let rest = order.get(start..).unwrap_or_default();
+            let count = rest.iter().take_while(|row| self.key(row) == key).count();
+            let of_key = rest.get(..count).unwrap_or_default();
             start += count;
             let last_delete = of_key
                 .iter()
