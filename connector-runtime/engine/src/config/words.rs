@@ -50,11 +50,13 @@ fn expected_format(format: &str) -> Option<&'static str> {
     Some(match format {
         "duration" => "a duration such as \"200ms\" or \"30s\"",
         "size" => "a size such as \"4MiB\"",
+        "field" => "a field such as \"total\" or \"$.store.id\"",
         "field-path" => "a path such as \"$.store.id\"",
         "elements-path" => "a path such as \"$.items[*]\"",
         "reference" => "a path such as \"$.store.id\" or metadata such as \"#timestamp\"",
         "predicate" => "a condition in CEL such as \"value.total > 100.0\"",
         "pattern" => "a regular expression",
+        "date-time" => "a time such as \"2026-11-20T00:00:00Z\" (RFC 3339)",
         "file-path" => "the path of a file",
         "schema-file" => "the path of a JSON Schema file",
         "timestamp-or-word" => {
@@ -83,7 +85,7 @@ pub(super) fn example(node: &Json) -> String {
     match (format, schema::types(node).first().copied()) {
         ("duration", _) => "\"30s\"".to_owned(),
         ("size", _) => "\"4MiB\"".to_owned(),
-        ("field-path" | "reference", _) => "\"$.…\"".to_owned(),
+        ("field" | "field-path" | "reference", _) => "\"$.…\"".to_owned(),
         ("elements-path", _) => "\"$.items[*]\"".to_owned(),
         ("secret", _) => "\"${env:NAME}\"".to_owned(),
         (_, Some("integer" | "number")) => node
