@@ -6,7 +6,7 @@ use std::io::Write as _;
 use std::time::Instant;
 
 use connect_api::{
-    Batch, Cause, Duration, Failure, FilePath, Result, Sink, SinkContext, SinkPlugin, async_trait,
+    Batch, Cause, Duration, Failure, Result, Sink, SinkContext, SinkPlugin, async_trait,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -17,8 +17,8 @@ pub(crate) struct Slow;
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct SlowConfig {
-    /// Where the lines go.
-    file: FilePath,
+    /// Where the lines go; made if it is missing.
+    file: String,
     /// How long each write takes.
     takes: Duration,
 }
@@ -39,12 +39,9 @@ impl SinkPlugin for Slow {
     type Sink = SlowSink;
 
     async fn open(config: &SlowConfig, _: SinkContext) -> Result<SlowSink> {
-        let path = config.file.as_path();
-        let file = File::options().create(true).append(true).open(path);
+        let file = File::options().create(true).append(true).open(&config.file);
         Ok(SlowSink {
-            file: file.map_err(|error| {
-                Failure::Fatal(Cause::new(format!("{}: {error}", path.display())))
-            })?,
+            file: file.map_err(|error| Failure::Fatal(Cause::new(error.to_string())))?,
             takes: config.takes.get(),
             opened: Instant::now(),
         })

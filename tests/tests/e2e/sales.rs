@@ -144,7 +144,7 @@ async fn a_hundred_thousand_sales_arrive_once_through_twenty_kills() {
             ("\"PointOfSale\"", &format!("\"{}\"", topic.name())),
             ("\"pos-simulator\"", &simulator),
             ("\"pos-to-postgres\"", &sink),
-            ("rate = 50 ", "rate = 10000 "),
+            ("rate = 50 ", "rate = 5000 "),
             ("# count = 100000 ", "count = 100000 "),
         ],
     );
@@ -154,7 +154,7 @@ async fn a_hundred_thousand_sales_arrive_once_through_twenty_kills() {
     // The schedule follows progress, not the clock, and can be repeated from its seed.
     let mut random = ChaCha8Rng::seed_from_u64(20_261_120);
     for kill in 0..KILLS {
-        let progress = database.count("sales_log").await + random.random_range(100..6_000);
+        let progress = database.count("sales_log").await + random.random_range(100..3_000);
         let mut process = launch.start();
         eventually(
             &format!("{progress} sales before kill {kill}"),

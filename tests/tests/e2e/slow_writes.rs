@@ -46,11 +46,12 @@ fn parse(line: &str) -> Written {
     }
 }
 
-fn connector(topic: &Topic, takes: &str, batch: &str) -> String {
+fn connector(topic: &Topic, file: &Path, takes: &str, batch: &str) -> String {
     format!(
         "topics = [\"{}\"]\n[value]\nformat = \"bytes\"\n[[sinks]]\ntype = \"slow\"\n\
-         file = \"../written\"\ntakes = \"{takes}\"\n{batch}",
-        topic.name()
+         file = \"{}\"\ntakes = \"{takes}\"\n{batch}",
+        topic.name(),
+        file.display()
     )
 }
 
@@ -80,8 +81,8 @@ async fn a_write_of_30_ms_still_moves_more_than_100_000_records_a_second() {
     produce_payments(&topic, 6, records).await;
     let records = u64::try_from(records).unwrap();
     let folder = Folder::new();
-    folder.connector("slow", connector(&topic, "30ms", ""));
     let file = folder.path().join("written");
+    folder.connector("slow", connector(&topic, &file, "30ms", ""));
     let mut process = Launch::run(&folder).program(SLOW_SINK).start();
     eventually("every record", payments::SETTLED, async || {
         let sum: u64 = written(&file).iter().map(|write| write.records).sum();
@@ -106,13 +107,13 @@ async fn a_write_that_outlasts_the_poll_interval_keeps_the_membership() {
     let topic = Topic::create("very-slow", 2).await;
     produce_payments(&topic, 2, 3_000).await;
     let folder = Folder::new();
+    let file = folder.path().join("written");
     folder
         .settings("[kafka]\n\"max.poll.interval.ms\" = 10000\n")
         .connector(
             "very-slow",
-            connector(&topic, "25s", "[batch]\nmax_records = 2000\n"),
+            connector(&topic, &file, "25s", "[batch]\nmax_records = 2000\n"),
         );
-    let file = folder.path().join("written");
     let mut process = Launch::run(&folder).program(SLOW_SINK).start();
     eventually("two writes", payments::SETTLED, async || {
         let sum: u64 = written(&file).iter().map(|write| write.records).sum();
