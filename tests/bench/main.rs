@@ -45,6 +45,7 @@ fn options() -> Options {
             ("--tasks", Some(number)) => options.tasks = number,
             _ => {
                 eprintln!("usage: dev/bench [--records 2000000] [--tasks 2]");
+                #[expect(clippy::disallowed_methods, reason = "nothing is running yet")]
                 std::process::exit(2);
             }
         }

@@ -24,6 +24,16 @@ pub fn kafka() -> String {
     address("CONNECT_TEST_KAFKA")
 }
 
+/// The broker's listener that wants TLS and a password (alice / alice-secret).
+pub fn kafka_sasl_ssl() -> String {
+    address("CONNECT_TEST_KAFKA_SASL_SSL")
+}
+
+/// The folder of the servers' certificates, `ca.crt` among them.
+pub fn certificates() -> String {
+    address("CONNECT_TEST_TLS")
+}
+
 /// The URL of a superuser's connection to PostgreSQL.
 pub fn postgres() -> String {
     address("CONNECT_TEST_POSTGRES")
@@ -34,6 +44,7 @@ pub fn registry() -> String {
     address("CONNECT_TEST_REGISTRY")
 }
 
+#[expect(clippy::disallowed_methods, reason = "dev/test says where the servers are")]
 fn address(variable: &str) -> String {
     std::env::var(variable).unwrap_or_else(|_| {
         panic!("{variable} is not set: run dev/test, or `dev/servers up` and `eval \"$(dev/servers env)\"`")

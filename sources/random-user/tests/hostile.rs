@@ -82,6 +82,7 @@ fn field(polled: &Polled, record: usize, path: &str) -> String {
 }
 
 #[tokio::test]
+#[expect(clippy::disallowed_methods, reason = "a handful of requests")]
 async fn people_are_fetched_and_the_tick_is_the_position() {
     let (asked, mut requests) = mpsc::unbounded_channel();
     let answer = move |uri: Uri| async move {

@@ -39,7 +39,7 @@ async fn no_canary_is_ever_seen() {
 
     let port = http::free_port();
     let folder = payments::folder();
-    let certificates = std::env::var("CONNECT_TEST_TLS").expect("CONNECT_TEST_TLS");
+    let certificates = servers::certificates();
     folder.settings(format!(
         r#"[http]
 address = "127.0.0.1:{port}"
@@ -59,7 +59,7 @@ password = "${{env:CANARY_SETTING}}"
 "debug" = "all"
 "#,
         servers::registry(),
-        std::env::var("CONNECT_TEST_KAFKA_SASL_SSL").expect("CONNECT_TEST_KAFKA_SASL_SSL"),
+        servers::kafka_sasl_ssl(),
     ));
     folder.connector(
         "canary",

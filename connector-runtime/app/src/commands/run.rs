@@ -56,7 +56,7 @@ pub(crate) fn run(arguments: &RunArguments, plugins: Plugins) -> u8 {
         .enable_all()
         .build();
     let ended = match runtime {
-        Ok(runtime) => runtime.block_on(run.from_start_to_end(loaded)),
+        Ok(runtime) => runtime.block_on(run.start_to_end(loaded)),
         Err(error) => Err(Cause::new(format!("cannot start: {error}"))),
     };
     ended.unwrap_or_else(|cause| {
@@ -66,6 +66,7 @@ pub(crate) fn run(arguments: &RunArguments, plugins: Plugins) -> u8 {
 }
 
 /// With the embedded servers, `DATABASE_URL` is theirs and the environment's counts for nothing.
+#[expect(clippy::disallowed_methods, reason = "placeholders are what the ban sends settings through")]
 fn load(arguments: &RunArguments, plugins: &Plugins, database_url: Option<&str>) -> Loaded {
     let environment = |name: &str| match (name, database_url) {
         (embedded::DATABASE_VARIABLE, Some(url)) => Some(url.to_owned()),
@@ -138,7 +139,7 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    async fn from_start_to_end(self, mut loaded: Loaded) -> Result<u8, Cause> {
+    async fn start_to_end(self, mut loaded: Loaded) -> Result<u8, Cause> {
         let mut signals = Signals::listen()?;
         let mut servers = None;
         if self.arguments.embedded {

@@ -45,6 +45,7 @@ pub(crate) fn next(end: TaskEnd, stopping: bool, crashes: u32) -> Next {
 }
 
 #[cfg(test)]
+#[allow(clippy::panic)]
 mod tests {
     use connect_api::Cause;
 
