@@ -89,7 +89,10 @@ impl Producer {
                     if later(code) && Instant::now() < deadline =>
                 {
                     record = back;
-                    #[expect(clippy::disallowed_methods, reason = "the queue is full, on a thread of the load's own")]
+                    #[expect(
+                        clippy::disallowed_methods,
+                        reason = "the queue is full, on a thread of the load's own"
+                    )]
                     std::thread::sleep(Duration::from_millis(5));
                 }
                 Err((error, _)) => panic!("produce: {error}"),
@@ -251,7 +254,10 @@ impl SteadyLoad {
                     let payment = payments.next().expect("payments never end");
                     payment.send(&producer, &topic, partitions);
                 }
-                #[expect(clippy::disallowed_methods, reason = "the pace of the load, on a thread of its own")]
+                #[expect(
+                    clippy::disallowed_methods,
+                    reason = "the pace of the load, on a thread of its own"
+                )]
                 std::thread::sleep(Duration::from_millis(10));
             }
             producer.finish()

@@ -44,7 +44,10 @@ pub fn registry() -> String {
     address("CONNECT_TEST_REGISTRY")
 }
 
-#[expect(clippy::disallowed_methods, reason = "dev/test says where the servers are")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "dev/test says where the servers are"
+)]
 fn address(variable: &str) -> String {
     std::env::var(variable).unwrap_or_else(|_| {
         panic!("{variable} is not set: run dev/test, or `dev/servers up` and `eval \"$(dev/servers env)\"`")

@@ -28,9 +28,7 @@ pub use path::{ElementsPath, FieldPath, PathRoot, PathStep};
 pub use predicate::Predicate;
 pub use record::{Batch, Header, Key, Origin, Progress, Record, Resume, TopicPartition};
 pub use reference::{Element, Metadata, Reference, Resolved};
-pub use registry::{
-    PluginEntry, Plugins, SinkFactory, SourceFactory, TransformFactory, schema_of,
-};
+pub use registry::{PluginEntry, Plugins, SinkFactory, SourceFactory, TransformFactory, schema_of};
 pub use sink::{
     ContractCheck, ContractCompiler, Counter, Guarantee, Outgoing, Publisher, PublisherFactory,
     Sink, SinkContext, SinkPlugin,

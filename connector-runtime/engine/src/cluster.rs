@@ -16,7 +16,10 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
 /// Settings of the clients, as `connect.toml` (or the environment) says.
 pub fn client_settings(process: &ProcessConfig) -> std::result::Result<ClientSettings, Cause> {
-    let settings = process.kafka.iter().map(|(name, value)| (name.clone(), value.expose().to_owned()));
+    let settings = process
+        .kafka
+        .iter()
+        .map(|(name, value)| (name.clone(), value.expose().to_owned()));
     ClientSettings::new(process.bootstrap_servers.clone(), settings.collect())
 }
 

@@ -87,7 +87,10 @@ impl SinkConsumer {
             }
             rest = again;
             if !rest.is_empty() {
-                #[expect(clippy::disallowed_methods, reason = "short, few, and on the reader's own thread")]
+                #[expect(
+                    clippy::disallowed_methods,
+                    reason = "short, few, and on the reader's own thread"
+                )]
                 std::thread::sleep(SEEK_AGAIN_AFTER);
             }
         }

@@ -20,7 +20,9 @@ pub(crate) fn run(arguments: &OffsetsArguments, plugins: &Plugins) -> u8 {
             return exit::USAGE;
         }
     };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
     let answered = match runtime {
         Ok(runtime) => runtime.block_on(answer(&connector, &loaded, &arguments.action)),
         Err(error) => Err(Cause::new(format!("no runtime: {error}"))),
@@ -38,12 +40,20 @@ pub(crate) fn run(arguments: &OffsetsArguments, plugins: &Plugins) -> u8 {
 }
 
 /// The connector of this name, if its file has no errors.
-fn find(name: &str, place: &OffsetsPlace, plugins: &Plugins) -> Result<(Connector, Loaded), String> {
+fn find(
+    name: &str,
+    place: &OffsetsPlace,
+    plugins: &Plugins,
+) -> Result<(Connector, Loaded), String> {
     if !place.folder.exists() {
         return Err(format!("error: {} does not exist", place.folder.display()));
     }
     let mut loaded = load(&place.folder, place.config.as_deref(), plugins, Mode::Run);
-    if let Some(found) = loaded.connectors.iter().position(|connector| &*connector.name == name) {
+    if let Some(found) = loaded
+        .connectors
+        .iter()
+        .position(|connector| &*connector.name == name)
+    {
         let connector = loaded.connectors.swap_remove(found);
         return Ok((connector, loaded));
     }
@@ -55,10 +65,17 @@ fn find(name: &str, place: &OffsetsPlace, plugins: &Plugins) -> Result<(Connecto
         Some(known) => format!("; there is `{known}`"),
         None => String::new(),
     };
-    Err(format!("error: no connector in {} is called `{name}`{hint}", place.folder.display()))
+    Err(format!(
+        "error: no connector in {} is called `{name}`{hint}",
+        place.folder.display()
+    ))
 }
 
-async fn answer(connector: &Connector, loaded: &Loaded, action: &OffsetsAction) -> Result<String, Cause> {
+async fn answer(
+    connector: &Connector,
+    loaded: &Loaded,
+    action: &OffsetsAction,
+) -> Result<String, Cause> {
     let clients = connect_engine::client_settings(&loaded.process)?;
     match action {
         OffsetsAction::Show(_) => {
@@ -69,14 +86,20 @@ async fn answer(connector: &Connector, loaded: &Loaded, action: &OffsetsAction) 
                     "no position is stored: the source begins anew".to_owned()
                 }
                 Offsets::Source(positions) => {
-                    let lines = positions.iter().map(|(partition, offset)| format!("{partition}  {offset}"));
+                    let lines = positions
+                        .iter()
+                        .map(|(partition, offset)| format!("{partition}  {offset}"));
                     lines.collect::<Vec<_>>().join("\n")
                 }
             })
         }
         OffsetsAction::Set(set) => {
-            let only = Only { topic: set.topic.clone(), partition: set.partition };
-            let moved = offsets::set(connector, &loaded.process, &clients, target(set), &only).await?;
+            let only = Only {
+                topic: set.topic.clone(),
+                partition: set.partition,
+            };
+            let moved =
+                offsets::set(connector, &loaded.process, &clients, target(set), &only).await?;
             Ok(table(&moved))
         }
     }
@@ -93,8 +116,20 @@ fn target(set: &OffsetsSet) -> StartOffset {
 
 /// One row a partition. `stored` is what the sink keeps beside its rows, and it wins over `group`.
 fn table(partitions: &[PartitionOffsets]) -> String {
-    let known = |offset: Option<i64>| offset.map_or_else(|| "–".to_owned(), |offset| offset.to_string());
-    let mut rows = vec![["topic", "partition", "stored", "group", "first", "end", "lag"].map(str::to_owned)];
+    let known =
+        |offset: Option<i64>| offset.map_or_else(|| "–".to_owned(), |offset| offset.to_string());
+    let mut rows = vec![
+        [
+            "topic",
+            "partition",
+            "stored",
+            "group",
+            "first",
+            "end",
+            "lag",
+        ]
+        .map(str::to_owned),
+    ];
     for one in partitions {
         let lag = one.stored.or(one.group).map(|position| one.high - position);
         rows.push([
@@ -108,13 +143,23 @@ fn table(partitions: &[PartitionOffsets]) -> String {
         ]);
     }
     let widths: Vec<usize> = (0..7)
-        .map(|column| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0))
+        .map(|column| {
+            rows.iter()
+                .filter_map(|row| row.get(column))
+                .map(|cell| cell.chars().count())
+                .max()
+                .unwrap_or(0)
+        })
         .collect();
     let line = |row: &[String; 7]| {
-        let cells = row.iter().zip(&widths).enumerate().map(|(column, (cell, width))| match column {
-            0 => format!("{cell:<width$}"),
-            _ => format!("{cell:>width$}"),
-        });
+        let cells =
+            row.iter()
+                .zip(&widths)
+                .enumerate()
+                .map(|(column, (cell, width))| match column {
+                    0 => format!("{cell:<width$}"),
+                    _ => format!("{cell:>width$}"),
+                });
         format!("  {}", cells.collect::<Vec<_>>().join("  "))
     };
     rows.iter().map(line).collect::<Vec<_>>().join("\n")
@@ -129,13 +174,19 @@ mod tests {
     #[test]
     fn the_table_lines_up_and_shows_what_is_not_there() {
         let one = |partition, stored, group, high| PartitionOffsets {
-            partition: TopicPartition { topic: "PointOfSale".into(), partition },
+            partition: TopicPartition {
+                topic: "PointOfSale".into(),
+                partition,
+            },
             stored,
             group,
             low: 0,
             high,
         };
-        let drawn = table(&[one(0, Some(81_214), Some(81_200), 81_220), one(1, None, None, 7)]);
+        let drawn = table(&[
+            one(0, Some(81_214), Some(81_200), 81_220),
+            one(1, None, None, 7),
+        ]);
         let expected = "
   topic        partition  stored  group  first    end  lag
   PointOfSale          0   81214  81200      0  81220    6

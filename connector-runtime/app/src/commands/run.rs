@@ -66,7 +66,10 @@ pub(crate) fn run(arguments: &RunArguments, plugins: Plugins) -> u8 {
 }
 
 /// With the embedded servers, `DATABASE_URL` is theirs and the environment's counts for nothing.
-#[expect(clippy::disallowed_methods, reason = "placeholders are what the ban sends settings through")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "placeholders are what the ban sends settings through"
+)]
 fn load(arguments: &RunArguments, plugins: &Plugins, database_url: Option<&str>) -> Loaded {
     let environment = |name: &str| match (name, database_url) {
         (embedded::DATABASE_VARIABLE, Some(url)) => Some(url.to_owned()),

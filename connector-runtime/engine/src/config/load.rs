@@ -29,7 +29,10 @@ pub enum Mode {
 
 /// Reads the connectors below `dir` and the settings of the process from `config` (default: `connect.toml` in or beside
 /// the folder).
-#[expect(clippy::disallowed_methods, reason = "placeholders are what the ban sends settings through")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "placeholders are what the ban sends settings through"
+)]
 pub fn load(dir: &Path, config: Option<&Path>, plugins: &Plugins, mode: Mode) -> Loaded {
     load_with(dir, config, plugins, mode, &|name| std::env::var(name).ok())
 }

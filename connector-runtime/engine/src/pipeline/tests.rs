@@ -1,7 +1,12 @@
 //! The writing half against a sink that keeps its promises and checks ours: progress moves by compare-and-set, each
 //! record is written once, in order, and everything is accounted for.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic
+)]
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -75,7 +80,10 @@ impl Sink for FakeSink {
             .iter()
             .enumerate()
             .filter(|(_, record)| self.bad.contains(&place(record)))
-            .map(|(record, _)| Refusal { record, cause: Cause::new("does not fit") })
+            .map(|(record, _)| Refusal {
+                record,
+                cause: Cause::new("does not fit"),
+            })
             .collect();
         if !refused.is_empty() {
             return Err(match self.says {
@@ -84,7 +92,10 @@ impl Sink for FakeSink {
             });
         }
         for progress in &batch.progress {
-            let stored = database.next.entry(progress.partition.partition).or_insert(0);
+            let stored = database
+                .next
+                .entry(progress.partition.partition)
+                .or_insert(0);
             assert_eq!(*stored, progress.expected, "progress does not chain");
             *stored = progress.next;
         }
@@ -95,7 +106,10 @@ impl Sink for FakeSink {
 }
 
 fn partition(number: i32) -> TopicPartition {
-    TopicPartition { topic: Arc::from(TOPIC), partition: number }
+    TopicPartition {
+        topic: Arc::from(TOPIC),
+        partition: number,
+    }
 }
 
 /// Ten records, alternating between two partitions (five each); these places were rejected while preparing.
@@ -104,21 +118,47 @@ fn batch(generation: Generation, rejected: &[(i32, i64)]) -> Prepared {
     let mut records = Vec::new();
     for index in 0..10 {
         let (number, offset) = (index % 2, i64::from(index / 2));
-        let origin = Arc::new(Origin { topic: Arc::from(TOPIC), partition: number, offset, ..Origin::default() });
+        let origin = Arc::new(Origin {
+            topic: Arc::from(TOPIC),
+            partition: number,
+            offset,
+            ..Origin::default()
+        });
         let outcome = if rejected.contains(&(number, offset)) {
-            Outcome::Rejected(Box::new(Reject::plain(Stage::ValueConverter, "json", "DecodeError", "not JSON")))
+            Outcome::Rejected(Box::new(Reject::plain(
+                Stage::ValueConverter,
+                "json",
+                "DecodeError",
+                "not JSON",
+            )))
         } else {
             let start = records.len();
-            records.push(Record { origin: origin.clone(), key: Key::Absent, value: None, ordinal: 0 });
+            records.push(Record {
+                origin: origin.clone(),
+                key: Key::Absent,
+                value: None,
+                ordinal: 0,
+            });
             Outcome::Records(start..start + 1)
         };
         sources.push(Source { origin, outcome });
     }
     let progress = [0, 1].map(|number| OwnedProgress {
-        progress: Progress { partition: partition(number), expected: 0, next: 5, last_timestamp_ms: None },
+        progress: Progress {
+            partition: partition(number),
+            expected: 0,
+            next: 5,
+            last_timestamp_ms: None,
+        },
         generation,
     });
-    Prepared { sources, records, progress: progress.into(), group: None, first_read: Instant::now() }
+    Prepared {
+        sources,
+        records,
+        progress: progress.into(),
+        group: None,
+        first_read: Instant::now(),
+    }
 }
 
 struct Ran {
@@ -174,7 +214,11 @@ async fn run(case: Case) -> Ran {
     let generations = Generations::default();
     let generation = Generation::for_tests(1);
     for number in [0, 1] {
-        let current = if case.lost == Some(number) { Generation::for_tests(2) } else { generation };
+        let current = if case.lost == Some(number) {
+            Generation::for_tests(2)
+        } else {
+            generation
+        };
         generations.set(partition(number), current);
     }
     let meters = Meters::new(Arc::from("test"), "sink", "fake", Guarantee::ExactlyOnce, 1);
@@ -195,7 +239,9 @@ async fn run(case: Case) -> Ran {
         stop: Stop::default(),
         supersessions: Supersessions::default(),
     };
-    work.send(Work::Batch(Box::new(batch(generation, &case.rejected)))).await.unwrap();
+    work.send(Work::Batch(Box::new(batch(generation, &case.rejected))))
+        .await
+        .unwrap();
     drop(work);
     let end = writer.run(&mut sink, to_do).await;
     let mut next = BTreeMap::new();
@@ -203,22 +249,45 @@ async fn run(case: Case) -> Ran {
     while let Some(report) = reported.recv().await {
         match report {
             Report::Durable(positions) => {
-                next.extend(positions.into_iter().map(|(name, next, _)| (name.partition, next)));
+                next.extend(
+                    positions
+                        .into_iter()
+                        .map(|(name, next, _)| (name.partition, next)),
+                );
             }
             Report::Superseded => superseded = true,
             Report::Resumed(_) => panic!("nobody asked"),
         }
     }
-    let Database { rows, next: stored, writes } = std::mem::take(&mut *database.lock().unwrap());
-    Ran { end, rows, next: stored, writes, reported: next, superseded, counters: meters.status().counters }
+    let Database {
+        rows,
+        next: stored,
+        writes,
+    } = std::mem::take(&mut *database.lock().unwrap());
+    Ran {
+        end,
+        rows,
+        next: stored,
+        writes,
+        reported: next,
+        superseded,
+        counters: meters.status().counters,
+    }
 }
 
 fn all_but(left_out: &[(i32, i64)]) -> Vec<(i32, i64)> {
-    (0..10).map(|index| (index % 2, i64::from(index / 2))).filter(|place| !left_out.contains(place)).collect()
+    (0..10)
+        .map(|index| (index % 2, i64::from(index / 2)))
+        .filter(|place| !left_out.contains(place))
+        .collect()
 }
 
 fn accounted(counters: Counters) -> u64 {
-    counters.delivered + counters.dead_lettered + counters.filtered + counters.given_back + counters.in_flight
+    counters.delivered
+        + counters.dead_lettered
+        + counters.filtered
+        + counters.given_back
+        + counters.in_flight
 }
 
 #[tokio::test(start_paused = true)]
@@ -228,16 +297,43 @@ async fn whatever_is_bad_the_rest_is_written_once_and_in_order() {
         &[(0, 0)],
         &[(1, 4)],
         &[(0, 2), (1, 2)],
-        &[(0, 0), (1, 0), (0, 1), (1, 1), (0, 2), (1, 2), (0, 3), (1, 3), (0, 4)],
-        &[(0, 0), (1, 0), (0, 1), (1, 1), (0, 2), (1, 2), (0, 3), (1, 3), (0, 4), (1, 4)],
+        &[
+            (0, 0),
+            (1, 0),
+            (0, 1),
+            (1, 1),
+            (0, 2),
+            (1, 2),
+            (0, 3),
+            (1, 3),
+            (0, 4),
+        ],
+        &[
+            (0, 0),
+            (1, 0),
+            (0, 1),
+            (1, 1),
+            (0, 2),
+            (1, 2),
+            (0, 3),
+            (1, 3),
+            (0, 4),
+            (1, 4),
+        ],
     ];
     for bad in sets {
         for says in [Says::Named, Says::Somewhere] {
             for (outages, too_much) in [(0, usize::MAX), (3, usize::MAX), (0, 3), (2, 1)] {
                 for rejected in [vec![], vec![(0, 1), (1, 3)]] {
                     let what = format!("{bad:?} {says:?} {outages} {too_much} {rejected:?}");
-                    let case =
-                        Case { bad: bad.to_vec(), rejected: rejected.clone(), says, outages, too_much, ..Case::default() };
+                    let case = Case {
+                        bad: bad.to_vec(),
+                        rejected: rejected.clone(),
+                        says,
+                        outages,
+                        too_much,
+                        ..Case::default()
+                    };
                     let ran = run(case).await;
                     let left_out = [bad, &rejected].concat();
                     assert!(matches!(ran.end, TaskEnd::Stopped), "{what}: {:?}", ran.end);
@@ -273,25 +369,37 @@ async fn without_tolerance_everything_below_the_first_bad_record_is_committed() 
                 ..Case::default()
             };
             let ran = run(case).await;
-            let before: Vec<(i32, i64)> =
-                all_but(&[]).into_iter().take_while(|place| *place != first).collect();
+            let before: Vec<(i32, i64)> = all_but(&[])
+                .into_iter()
+                .take_while(|place| *place != first)
+                .collect();
             assert_eq!(ran.rows, before, "{first:?} {says:?}");
-            let expected = [0, 1].map(|number| before.iter().filter(|place| place.0 == number).count() as i64);
+            let expected =
+                [0, 1].map(|number| before.iter().filter(|place| place.0 == number).count() as i64);
             for number in [0, 1] {
                 let stored = ran.next.get(&number).copied().unwrap_or(0);
                 assert_eq!(stored, expected[number as usize], "{first:?} {says:?}");
             }
             assert_eq!(accounted(ran.counters), 10);
             assert_eq!(ran.counters.in_flight, 0, "{first:?} {says:?}");
-            let TaskEnd::Failed(text) = ran.end else { panic!("{:?}", ran.end) };
-            assert!(text.contains(&format!("partition {} offset {}", first.0, first.1)), "{text}");
+            let TaskEnd::Failed(text) = ran.end else {
+                panic!("{:?}", ran.end)
+            };
+            assert!(
+                text.contains(&format!("partition {} offset {}", first.0, first.1)),
+                "{text}"
+            );
         }
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_partition_that_went_away_is_given_back_and_the_other_goes_on() {
-    let ran = run(Case { lost: Some(0), ..Case::default() }).await;
+    let ran = run(Case {
+        lost: Some(0),
+        ..Case::default()
+    })
+    .await;
     assert!(ran.rows.iter().all(|place| place.0 == 1));
     assert_eq!(ran.next, BTreeMap::from([(1, 5)]));
     assert_eq!((ran.counters.delivered, ran.counters.given_back), (5, 5));
@@ -299,21 +407,42 @@ async fn a_partition_that_went_away_is_given_back_and_the_other_goes_on() {
 
 #[tokio::test(start_paused = true)]
 async fn superseded_progress_gives_everything_back_and_asks_again() {
-    let ran = run(Case { superseded: true, ..Case::default() }).await;
+    let ran = run(Case {
+        superseded: true,
+        ..Case::default()
+    })
+    .await;
     assert!(ran.superseded && ran.rows.is_empty() && ran.reported.is_empty());
     assert_eq!(ran.counters.given_back, 10);
 }
 
 #[tokio::test(start_paused = true)]
 async fn one_unnamed_bad_record_costs_few_writes() {
-    let ran = run(Case { bad: vec![(1, 2)], says: Says::Somewhere, ..Case::default() }).await;
-    assert!(ran.writes <= 9, "{} writes for one bad record of ten", ran.writes);
+    let ran = run(Case {
+        bad: vec![(1, 2)],
+        says: Says::Somewhere,
+        ..Case::default()
+    })
+    .await;
+    assert!(
+        ran.writes <= 9,
+        "{} writes for one bad record of ten",
+        ran.writes
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_breaker_stops_before_anything_of_the_batch_is_written() {
-    let stop_after = Some(StopAfter { rejects: 2, in_last: 10 });
-    let ran = run(Case { rejected: vec![(0, 1), (1, 3)], stop_after, ..Case::default() }).await;
+    let stop_after = Some(StopAfter {
+        rejects: 2,
+        in_last: 10,
+    });
+    let ran = run(Case {
+        rejected: vec![(0, 1), (1, 3)],
+        stop_after,
+        ..Case::default()
+    })
+    .await;
     assert!(matches!(ran.end, TaskEnd::Failed(text) if text.contains("stop_after")));
     assert!(ran.rows.is_empty());
     assert_eq!(ran.counters.given_back, 10);

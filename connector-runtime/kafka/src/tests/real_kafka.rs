@@ -8,7 +8,10 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use super::*;
 
-#[expect(clippy::disallowed_methods, reason = "dev/test says where the servers are")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "dev/test says where the servers are"
+)]
 pub(super) fn settings() -> ClientSettings {
     let Ok(bootstrap) = std::env::var("CONNECT_TEST_KAFKA") else {
         panic!(

@@ -13,7 +13,10 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection, Executor, PgConnection, Row};
 
 /// The server's superuser URL, which `dev/test` sets.
-#[expect(clippy::disallowed_methods, reason = "dev/test says where the servers are")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "dev/test says where the servers are"
+)]
 fn server() -> String {
     std::env::var("CONNECT_TEST_POSTGRES").expect(
         "CONNECT_TEST_POSTGRES is not set: it is the URL of a superuser of a PostgreSQL made for tests; dev/test sets it",
