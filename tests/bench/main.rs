@@ -4,6 +4,7 @@
 // A benchmark that cannot go on stops with the place where it happened, and its table is its output.
 #![allow(
     clippy::expect_used,
+    clippy::disallowed_methods,
     clippy::indexing_slicing,
     clippy::panic,
     clippy::print_stdout,

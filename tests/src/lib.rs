@@ -4,10 +4,12 @@
 //! The tests themselves are in `tests/e2e`, one module per promise or seed system. Server addresses come from the
 //! environment that `dev/test` sets; without them every test fails and says so, none is skipped.
 
-// A harness that cannot go on must stop the test, with the place where it happened.
+// A harness that cannot go on must stop the test, with the place where it happened. It reads addresses from the
+// environment, and its load paces itself on threads of its own.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
+    clippy::disallowed_methods,
     clippy::indexing_slicing,
     clippy::panic
 )]
