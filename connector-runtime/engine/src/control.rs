@@ -11,6 +11,8 @@ pub(crate) struct Stop {
     pub(crate) drain: CancellationToken,
     /// Let go at once: a restart repeats it harmlessly.
     pub(crate) abandon: CancellationToken,
+    /// The whole process ends, not only this connector.
+    pub(crate) exit: CancellationToken,
 }
 
 impl Stop {

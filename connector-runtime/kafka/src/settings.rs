@@ -56,7 +56,6 @@ const OWNED: &[(&str, &str)] = &[
         "records of aborted transactions are never read",
     ),
     ("log.queue", OBSERVED),
-    ("max.poll.interval.ms", MEMBERSHIP),
     ("message.send.max.retries", PRODUCER),
     ("message.timeout.ms", PRODUCER),
     ("metadata.broker.list", "the address is `bootstrap_servers`"),

@@ -167,6 +167,7 @@ impl SinkTask {
             reports,
             stop: self.stop.clone(),
             supersessions: Supersessions::default(),
+            to_resume: Vec::new(),
         };
         let backlog = self.cluster.backlog().map(|backlog| {
             let topics = match &self.connector.topics {

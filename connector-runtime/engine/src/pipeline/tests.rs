@@ -238,6 +238,7 @@ async fn run(case: Case) -> Ran {
         reports,
         stop: Stop::default(),
         supersessions: Supersessions::default(),
+        to_resume: Vec::new(),
     };
     work.send(Work::Batch(Box::new(batch(generation, &case.rejected))))
         .await

@@ -6,7 +6,7 @@
 //! left out on purpose (P1). Nothing but a stop ends the wait for an outage, and no outage ever makes a dead letter (P4).
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use connect_api::{Cause, Failure, Origin, Sink, TopicPartition, time};
 use connect_kafka::Generation;
@@ -39,6 +39,33 @@ pub(crate) struct Writer {
     pub(crate) reports: mpsc::Sender<Report>,
     pub(crate) stop: Stop,
     pub(crate) supersessions: Supersessions,
+    /// Questions that the sink could not answer yet, the next one first.
+    pub(crate) to_resume: Vec<ToResume>,
+}
+
+/// Partitions whose place in the sink is asked for (again) at a time.
+pub(crate) struct ToResume {
+    partitions: Vec<(TopicPartition, Generation)>,
+    at: tokio::time::Instant,
+    backoff: Backoff,
+}
+
+impl ToResume {
+    fn now(partitions: Vec<(TopicPartition, Generation)>) -> ToResume {
+        ToResume {
+            partitions,
+            at: tokio::time::Instant::now(),
+            backoff: Backoff::new(),
+        }
+    }
+}
+
+/// Returns when the first question is due; never without one.
+async fn next_due(questions: &[ToResume]) {
+    match questions.first() {
+        Some(first) => tokio::time::sleep_until(first.at).await,
+        None => std::future::pending().await,
+    }
 }
 
 /// Why the rest of a batch is not written.
@@ -61,52 +88,71 @@ impl Writer {
         sink: &mut dyn Sink,
         mut work: mpsc::Receiver<Work>,
     ) -> TaskEnd {
-        while let Some(next) = work.recv().await {
+        loop {
+            let asked_again = next_due(&self.to_resume);
+            let next = tokio::select! {
+                next = work.recv() => next,
+                () = asked_again => {
+                    let due = self.to_resume.remove(0);
+                    match self.resume(sink, due).await {
+                        Ok(()) => continue,
+                        Err(end) => return end,
+                    }
+                }
+            };
             let ended = match next {
-                Work::Resume {
+                None => return TaskEnd::Stopped,
+                Some(Work::Resume {
                     partitions,
                     after_rebalance,
-                } => {
+                }) => {
                     if after_rebalance {
                         self.supersessions = Supersessions::default();
                     }
-                    self.resume(sink, partitions).await
+                    self.resume(sink, ToResume::now(partitions)).await
                 }
-                Work::Batch(prepared) => self.batch(sink, &prepared).await,
+                Some(Work::Batch(prepared)) => self.batch(sink, &prepared).await,
             };
             if let Err(end) = ended {
                 return end;
             }
         }
-        TaskEnd::Stopped
     }
 
-    /// Asks the sink where partitions resume; an outage is waited out.
-    async fn resume(
-        &mut self,
-        sink: &mut dyn Sink,
-        partitions: Vec<(TopicPartition, Generation)>,
-    ) -> Result<(), TaskEnd> {
-        let names: Vec<TopicPartition> = partitions.iter().map(|(name, _)| name.clone()).collect();
-        let mut backoff = Backoff::new();
-        loop {
-            match sink.resume(&names).await {
-                Ok(resumes) => {
-                    self.meters.not_waiting(self.task);
-                    let resumed = partitions
-                        .into_iter()
-                        .zip(resumes)
-                        .map(|((name, generation), resume)| (name, generation, resume));
-                    let _ = self.reports.send(Report::Resumed(resumed.collect())).await;
-                    return Ok(());
-                }
-                Err(
-                    Failure::Retry(cause) | Failure::TooMuch(cause) | Failure::Superseded(cause),
-                ) => {
-                    self.wait_out(&cause, &mut backoff).await?;
-                }
-                Err(failure) => return Err(TaskEnd::Failed(failure.to_string())),
+    /// Asks the sink where partitions resume. What it cannot say now is asked again later: a predecessor that still
+    /// holds these partitions must not hold up the others.
+    async fn resume(&mut self, sink: &mut dyn Sink, mut asked: ToResume) -> Result<(), TaskEnd> {
+        asked
+            .partitions
+            .retain(|(name, generation)| self.generations.is_current(name, *generation));
+        let names: Vec<TopicPartition> = asked
+            .partitions
+            .iter()
+            .map(|(name, _)| name.clone())
+            .collect();
+        if names.is_empty() {
+            return Ok(());
+        }
+        match sink.resume(&names).await {
+            Ok(resumes) => {
+                self.meters.not_waiting(self.task);
+                let resumed = asked
+                    .partitions
+                    .into_iter()
+                    .zip(resumes)
+                    .map(|((name, generation), resume)| (name, generation, resume));
+                let _ = self.reports.send(Report::Resumed(resumed.collect())).await;
+                Ok(())
             }
+            Err(Failure::Retry(cause) | Failure::TooMuch(cause) | Failure::Superseded(cause)) => {
+                let delay = asked.backoff.next_delay();
+                self.say_waiting("resume_retried", &cause, delay);
+                asked.at = tokio::time::Instant::now() + delay;
+                self.to_resume.push(asked);
+                self.to_resume.sort_by_key(|asked| asked.at);
+                Ok(())
+            }
+            Err(failure) => Err(TaskEnd::Failed(failure.to_string())),
         }
     }
 
@@ -358,20 +404,24 @@ impl Writer {
     async fn wait_out(&mut self, cause: &Cause, backoff: &mut Backoff) -> Result<(), TaskEnd> {
         let delay = backoff.next_delay();
         self.meters.retried();
+        self.say_waiting("batch_retried", cause, delay);
+        tokio::select! {
+            () = tokio::time::sleep(delay) => Ok(()),
+            () = self.stop.drain.cancelled() => Err(TaskEnd::Stopped),
+        }
+    }
+
+    fn say_waiting(&self, event: &'static str, cause: &Cause, delay: Duration) {
         let retry_at_ms = time::now_ms() + delay.as_millis() as i64;
         self.meters
             .waiting(self.task, cause.to_string(), Some(retry_at_ms));
         tracing::warn!(
-            event = "batch_retried",
+            event,
             connector = %self.connector,
             task = self.task,
             delay_ms = delay.as_millis() as u64,
             %cause,
         );
-        tokio::select! {
-            () = tokio::time::sleep(delay) => Ok(()),
-            () = self.stop.drain.cancelled() => Err(TaskEnd::Stopped),
-        }
     }
 
     fn give_back(&self, records: u64) {

@@ -125,11 +125,13 @@ impl Engine {
 
     /// Takes nothing new and finishes what is there, within the grace period.
     pub fn stop(&self) {
+        self.stop.exit.cancel();
         self.stop.drain.cancel();
     }
 
     /// Lets go of everything at once; a restart repeats harmlessly what was in flight.
     pub fn stop_now(&self) {
+        self.stop.exit.cancel();
         self.stop.drain.cancel();
         self.stop.abandon.cancel();
     }

@@ -100,7 +100,7 @@ async fn run_once(
 ) -> TaskEnd {
     let stop = Stop {
         drain: stop.drain.child_token(),
-        abandon: stop.abandon.clone(),
+        ..stop.clone()
     };
     let mut tasks = JoinSet::new();
     match &connector.kind {

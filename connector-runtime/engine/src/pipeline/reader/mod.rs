@@ -123,7 +123,11 @@ impl Reader {
 
     /// Runs until the task is stopped, fails, or the writer is gone.
     pub(crate) fn run(mut self) -> TaskEnd {
-        while !self.parts.stop.is_draining() && self.failed.is_none() {
+        // A writer that ended says itself why; without new records no send would notice it.
+        while !self.parts.stop.is_draining()
+            && self.failed.is_none()
+            && !self.parts.work.is_closed()
+        {
             self.take_reports();
             self.ask_where_to_resume();
             self.begin();
@@ -156,8 +160,15 @@ impl Reader {
             }
         }
         // Closing commits what is stored.
-        if !self.parts.consumer.close(CLOSE_WITHIN) {
-            tracing::warn!(event = "close_failed", connector = %self.parts.connector, "the consumer did not leave in time");
+        let in_process = self.parts.backlog.is_some();
+        if in_process && self.parts.stop.exit.is_cancelled() {
+            self.parts.consumer.leave_to_exit();
+        } else if !self.parts.consumer.close(CLOSE_WITHIN) {
+            tracing::warn!(
+                event = "close_failed",
+                connector = %self.parts.connector,
+                "the consumer did not leave in time"
+            );
         }
         self.failed.unwrap_or(TaskEnd::Stopped)
     }
