@@ -53,6 +53,8 @@ fn the_engine_names_no_plugin() {
         ".rs",
         &mut sources,
     );
+    // What `connect explain` shows are examples in an author's words, plugins included.
+    sources.retain(|source| !source.ends_with("config/code.rs"));
     // Kafka is what the engine is about; the other names belong to plugins.
     for name in names.iter().filter(|name| *name != "kafka") {
         for source in &sources {
@@ -60,7 +62,8 @@ fn the_engine_names_no_plugin() {
                 .components()
                 .any(|part| part.as_os_str().to_string_lossy().contains("tests"));
             let text = fs::read_to_string(source).expect("a source file");
-            let named = text.lines().position(|line| {
+            let program = text.split("#[cfg(test)]").next().unwrap_or_default();
+            let named = program.lines().position(|line| {
                 let code = line.split("//").next().unwrap_or_default();
                 code.to_lowercase()
                     .split(|c: char| !c.is_alphanumeric() && c != '_')
