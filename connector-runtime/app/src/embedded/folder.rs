@@ -69,6 +69,14 @@ impl Folder {
         }
     }
 
+    /// At the end: what cannot be deleted now is emptied by the next start.
+    pub(super) fn leave_nothing(&self) {
+        let emptied = self.empty();
+        if emptied.is_err() || fs::remove_dir_all(&self.server).is_err() {
+            tracing::warn!(event = "postgres_left_files", folder = %self.server.display());
+        }
+    }
+
     /// The superuser's password, if there is a cluster to go on with. It is written last, when the cluster is whole.
     pub(super) fn kept_password(&self) -> Result<Option<String>, Cause> {
         if let Ok(password) = fs::read_to_string(self.password_file())

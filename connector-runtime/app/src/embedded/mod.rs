@@ -24,6 +24,7 @@ use server::Server;
 /// A running PostgreSQL. Dropping it ends the server too, a moment later; [`stop`](Self::stop) waits for the end.
 pub(crate) struct EmbeddedPostgres {
     url: Secret,
+    keep: bool,
     programs: Programs,
     server: Server,
     /// Last, so that the folder is free only after the server was told to end.
@@ -31,8 +32,8 @@ pub(crate) struct EmbeddedPostgres {
 }
 
 impl EmbeddedPostgres {
-    /// Starts a server that belongs to `directory` (`.connect` in the current folder): with an empty database, or with
-    /// that of the last run if it is to be kept.
+    /// Starts a server that belongs to `directory` (`.connect` in the current folder). With `keep` it goes on with the
+    /// database that an earlier run kept, and keeps it; otherwise the database is empty, and gone at the end.
     pub(crate) async fn start(directory: &Path, keep: bool) -> Result<EmbeddedPostgres, Cause> {
         let account = Account::choose().await?;
         let folder = Folder::take(directory, &account)?;
@@ -58,6 +59,7 @@ impl EmbeddedPostgres {
         let url = Secret::parse(&url).map_err(Cause::new)?;
         Ok(EmbeddedPostgres {
             url,
+            keep,
             programs,
             server,
             folder,
@@ -79,10 +81,13 @@ impl EmbeddedPostgres {
         self.programs.to_string()
     }
 
-    /// Ends the server and waits until it is gone.
+    /// Ends the server and waits until it is gone, and its database too unless it is kept.
     pub(crate) async fn stop(self) {
         self.server.stop().await;
-        self.folder.remove_url();
+        match self.keep {
+            true => self.folder.remove_url(),
+            false => self.folder.leave_nothing(),
+        }
     }
 }
 

@@ -65,11 +65,11 @@ impl Drop for Clone {
 }
 
 #[tokio::test]
-async fn begins_empty_unless_kept_and_ends_with_stop() {
+async fn begins_empty_and_leaves_nothing_unless_kept() {
     let clone = Clone::new();
     let directory = clone.directory();
 
-    let first = EmbeddedPostgres::start(&directory, false).await.unwrap();
+    let first = EmbeddedPostgres::start(&directory, true).await.unwrap();
     let mode = std::fs::metadata(first.url_file())
         .unwrap()
         .permissions()
@@ -98,7 +98,10 @@ async fn begins_empty_unless_kept_and_ends_with_stop() {
             .unwrap_err()
             .contains("does not exist")
     );
+    let data = empty.folder.data();
+    assert!(data.exists());
     empty.stop().await;
+    assert!(!data.parent().unwrap().exists());
 }
 
 #[tokio::test]
@@ -175,7 +178,7 @@ async fn a_server_left_behind_is_stopped() {
 #[tokio::test]
 async fn a_pid_file_that_names_a_stranger_is_only_removed() {
     let clone = Clone::new();
-    EmbeddedPostgres::start(&clone.directory(), false)
+    EmbeddedPostgres::start(&clone.directory(), true)
         .await
         .unwrap()
         .stop()
