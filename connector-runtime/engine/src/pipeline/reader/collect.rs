@@ -10,16 +10,26 @@ use crate::control::TaskEnd;
 
 impl Reader {
     pub(super) fn collect(&mut self) {
-        while !self.is_full() && !self.parts.stop.is_draining() {
-            let left = match self.collected.first_read {
-                Some(first) => self
-                    .parts
-                    .batch
-                    .linger
-                    .get()
-                    .saturating_sub(first.elapsed()),
-                None => POLL,
-            };
+        // Clock and stop are looked at now and then: for each record that costs as much as taking it.
+        const LOOK_EVERY: usize = 64;
+        let mut left = POLL;
+        for turn in 0.. {
+            if self.is_full() {
+                return;
+            }
+            if turn % LOOK_EVERY == 0 {
+                if self.parts.stop.is_draining() {
+                    return;
+                }
+                if let Some(first) = self.collected.first_read {
+                    left = self
+                        .parts
+                        .batch
+                        .linger
+                        .get()
+                        .saturating_sub(first.elapsed());
+                }
+            }
             let event = self.parts.consumer.poll(left.min(POLL));
             let idle = event.is_none();
             if let Some(event) = event {
