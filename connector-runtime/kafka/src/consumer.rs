@@ -23,6 +23,7 @@ use crate::consumer_context::{Pending, Shared, SinkConsumerContext, list_of};
 use crate::error::{cause, code_cause, is_rebalance};
 use crate::event::{ConsumerOptions, Event, GroupMetadata, Subscription};
 use crate::offsets;
+use crate::payload::Payloads;
 use crate::settings::ClientSettings;
 use crate::topic_pattern::TopicPattern;
 
@@ -38,6 +39,7 @@ pub struct SinkConsumer {
     troubled: bool,
     /// How many polls may still go without looking at the clock: the last one brought a record.
     streak: u32,
+    payloads: Payloads,
 }
 
 /// After so many records at a stretch, ranges, topics and time are looked at again.
@@ -83,6 +85,7 @@ impl SinkConsumer {
             check_range_at: None,
             troubled: false,
             streak: 0,
+            payloads: Payloads::default(),
         })
     }
 
@@ -96,7 +99,7 @@ impl SinkConsumer {
             }
             match self.client.poll(Duration::ZERO) {
                 Some(Ok(message)) => {
-                    if let Some(event) = record(&self.shared, &message) {
+                    if let Some(event) = record(&self.shared, &mut self.payloads, &message) {
                         return Some(event);
                     }
                 }
@@ -122,7 +125,7 @@ impl SinkConsumer {
             let remaining = deadline.saturating_duration_since(Instant::now());
             match self.client.poll(remaining) {
                 Some(Ok(message)) => {
-                    if let Some(event) = record(&self.shared, &message) {
+                    if let Some(event) = record(&self.shared, &mut self.payloads, &message) {
                         drop(message);
                         self.is_well();
                         self.streak = STREAK;
@@ -392,7 +395,11 @@ impl SinkConsumer {
 }
 
 /// The record as the engine has it, copied out of librdkafka's memory once; `None` if it is not to be delivered.
-fn record(shared: &Shared, message: &BorrowedMessage<'_>) -> Option<Event> {
+fn record(
+    shared: &Shared,
+    payloads: &mut Payloads,
+    message: &BorrowedMessage<'_>,
+) -> Option<Event> {
     let (topic, generation) =
         shared
             .lock()
@@ -413,8 +420,8 @@ fn record(shared: &Shared, message: &BorrowedMessage<'_>) -> Option<Event> {
             partition: message.partition(),
             offset: message.offset(),
             timestamp_ms: message.timestamp().to_millis(),
-            key: message.key().map(Bytes::copy_from_slice),
-            value: message.payload().map(Bytes::copy_from_slice),
+            key: message.key().map(|key| payloads.copy(key)),
+            value: message.payload().map(|value| payloads.copy(value)),
             headers,
         },
         generation,

@@ -14,6 +14,7 @@ mod log;
 mod mock;
 mod offsets;
 mod ownership;
+mod payload;
 mod producer;
 mod seek;
 mod settings;
