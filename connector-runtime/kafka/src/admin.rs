@@ -12,7 +12,7 @@ use crate::blocking::{SharedClient, off_the_runtime};
 use crate::error::{cause, code_cause};
 use crate::log::LogContext;
 use crate::offsets;
-use crate::settings::ClientSettings;
+use crate::settings::{ClientSettings, SESSION_TIMEOUT_MS};
 use crate::trouble::explain;
 
 /// Topics to make, all alike.
@@ -38,6 +38,7 @@ impl Admin {
         let client: BaseConsumer<LogContext> = settings
             .client("connect-admin")
             .set("allow.auto.create.topics", "false")
+            .set("session.timeout.ms", SESSION_TIMEOUT_MS)
             .create_with_context(LogContext::default())
             .map_err(|error| cause("making the admin client", &error))?;
         Ok(Admin {

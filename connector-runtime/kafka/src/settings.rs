@@ -76,6 +76,10 @@ const OWNED: &[(&str, &str)] = &[
     ("transactional.id", PRODUCER),
 ];
 
+/// A member that is silent for this long is dead. Also for clients that join no group: librdkafka refuses a
+/// `max.poll.interval.ms` below it, and `[kafka]` may hold one.
+pub(crate) const SESSION_TIMEOUT_MS: &str = "10000";
+
 /// Whether `[kafka]` may hold this: not owned by the engine, known to librdkafka, and a value that it takes. The message
 /// never holds the value, which may be a password.
 pub fn check_setting(key: &str, value: &str) -> Result<(), Cause> {
@@ -160,6 +164,8 @@ impl ClientSettings {
             .set("allow.auto.create.topics", "false");
         if self.embedded {
             config.set("fetch.wait.max.ms", "10");
+        } else {
+            config.set("session.timeout.ms", SESSION_TIMEOUT_MS);
         }
         config
     }
@@ -179,9 +185,7 @@ impl ClientSettings {
         if self.embedded {
             config.set("group.protocol", "consumer");
         } else {
-            config
-                .set("partition.assignment.strategy", "cooperative-sticky")
-                .set("session.timeout.ms", "10000");
+            config.set("partition.assignment.strategy", "cooperative-sticky");
         }
         config
     }
