@@ -74,6 +74,13 @@ impl SinkTask {
             let retry_at_ms = time::now_ms() + delay.as_millis() as i64;
             self.meters
                 .waiting(self.task, cause.to_string(), Some(retry_at_ms));
+            tracing::warn!(
+                event = "connector_waits",
+                connector = %self.name,
+                task = self.task,
+                delay_ms = delay.as_millis() as u64,
+                %cause,
+            );
         };
         let cluster_id = insist(|| self.cluster.id(), waiting).await?;
         insist(|| self.make_topics(), waiting).await?;
