@@ -1,13 +1,13 @@
 //! Topics with random names, and reading them to their end.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
-use rdkafka::message::Headers;
+use rdkafka::message::{Headers, Message as _};
 use rdkafka::topic_partition_list::Offset;
 use rdkafka::{ClientConfig, TopicPartitionList};
 use uuid::Uuid;
@@ -131,18 +131,28 @@ fn read_to_end(topic: &str, isolation: Isolation) -> Vec<Message> {
         .expect("the broker answers");
     let partitions = metadata.topics()[0].partitions();
     let mut assignment = TopicPartitionList::new();
-    let mut open = BTreeSet::new();
+    // While somebody writes, the end never comes: each fetch brings more. So it is the end at this moment that is read to.
+    let mut open = BTreeMap::new();
     for partition in partitions {
         assignment
             .add_partition_offset(topic, partition.id(), Offset::Beginning)
             .expect("a place");
-        open.insert(partition.id());
+        let (_, end) = consumer
+            .fetch_watermarks(topic, partition.id(), PATIENCE)
+            .expect("the broker answers");
+        open.insert(partition.id(), end);
     }
     consumer.assign(&assignment).expect("assign");
     let mut messages = Vec::new();
     while !open.is_empty() {
         match consumer.poll(PATIENCE) {
-            Some(Ok(message)) => messages.push(owned(&message)),
+            Some(Ok(message)) => {
+                let is_last = |end: &i64| message.offset() + 1 >= *end;
+                if open.get(&message.partition()).is_some_and(is_last) {
+                    open.remove(&message.partition());
+                }
+                messages.push(owned(&message));
+            }
             Some(Err(KafkaError::PartitionEOF(partition))) => drop(open.remove(&partition)),
             Some(Err(error)) => panic!("reading {topic}: {error}"),
             None => panic!("reading {topic}: nothing came for {PATIENCE:?}"),
