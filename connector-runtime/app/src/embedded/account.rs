@@ -100,7 +100,7 @@ mod tests {
 
     #[test]
     fn choice_of_user() {
-        let root = "root:x:0:0:root:/root:/bin/bash\n";
+        let root = "root:x:0:0:root:/:/bin/bash\n";
         let nobody = "nobody:x:65534:65533:nobody:/:/bin/false\n";
         let postgres = "postgres:x:101:104::/var/lib/postgresql:/bin/bash\n";
         check("", None);
