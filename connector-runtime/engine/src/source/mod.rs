@@ -69,7 +69,7 @@ impl SourceTask {
         let end = loop {
             if !owner.owns() {
                 let reason =
-                    "another process runs this source; it is taken over when that one ends";
+                    "waits for its group to give it this source; another process may run it";
                 self.meters
                     .set_state(State::Unassigned, Some(reason.to_owned()), None);
             }
