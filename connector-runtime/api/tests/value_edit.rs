@@ -251,6 +251,20 @@ fn values_are_made_from_scratch() {
     check(&serialized, r#"[1,"x",[0.5,null]]"#);
 }
 
+/// A key that is text costs no allocation of its own, and is a value like any other.
+#[test]
+fn a_string_that_is_its_buffer_is_read_and_replaced() {
+    let mut key = Value::string_in("till-7".into());
+    assert_eq!(key.memory_bytes(), 0);
+    check(&key, r#""till-7""#);
+    check(&key.root().to_value(), r#""till-7""#);
+    assert!(key.insert(&path("$.a"), Value::null()).is_err());
+    assert!(!key.remove(&path("$")));
+    key.insert(&path("$"), Value::string_in("till-8".into()))
+        .unwrap();
+    check(&key, r#""till-8""#);
+}
+
 /// A thousand edits in a row against the same edits on `serde_json`.
 #[test]
 fn many_edits_agree_with_serde_json() {

@@ -8,7 +8,7 @@
 //! A generation belongs to one assignment of one partition and is never used again. A partition that is revoked and
 //! given back during one write has a new one, so that the old write's positions are recognised and stored by nobody.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use connect_api::TopicPartition;
@@ -48,7 +48,7 @@ struct Partition {
 /// All partitions of one consumer.
 #[derive(Debug, Default)]
 pub(crate) struct Assignment {
-    topics: HashMap<Arc<str>, BTreeMap<i32, Partition>>,
+    topics: BTreeMap<Arc<str>, BTreeMap<i32, Partition>>,
     last_generation: u64,
     /// Everything is held back: the owner waits for something.
     pub(crate) held: bool,

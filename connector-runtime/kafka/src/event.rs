@@ -27,6 +27,8 @@ pub struct ConsumerOptions {
     pub subscription: Subscription,
     /// What librdkafka may prefetch, in bytes.
     pub queue_bytes: u64,
+    /// How many records are at hand when it stops prefetching.
+    pub queue_records: u32,
     /// How soon a topic (or a partition) that comes later is noticed.
     pub metadata_refresh: Duration,
 }
@@ -38,12 +40,14 @@ impl ConsumerOptions {
         client_id: impl Into<String>,
         subscription: Subscription,
         queue_bytes: u64,
+        queue_records: u32,
     ) -> ConsumerOptions {
         ConsumerOptions {
             group: group.into(),
             client_id: client_id.into(),
             subscription,
             queue_bytes,
+            queue_records,
             metadata_refresh: Duration::from_secs(5),
         }
     }
@@ -66,7 +70,7 @@ pub enum StartOffset {
 pub enum Event {
     /// The next record of a partition, in order.
     Record {
-        origin: Origin,
+        origin: Arc<Origin>,
         generation: Generation,
     },
     /// The group gave these partitions; nothing of them comes before `begin_at`.

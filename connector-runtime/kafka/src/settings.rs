@@ -65,6 +65,7 @@ const OWNED: &[(&str, &str)] = &[
         "records with equal keys go to the partition that Java clients choose",
     ),
     ("queued.max.messages.kbytes", MEMORY),
+    ("queued.min.messages", MEMORY),
     ("request.required.acks", PRODUCER),
     ("retries", PRODUCER),
     ("session.timeout.ms", MEMBERSHIP),

@@ -27,6 +27,7 @@ pub struct Number<'a> {
 }
 
 impl<'a> Number<'a> {
+    #[inline]
     pub fn as_str(self) -> &'a str {
         self.digits
     }
@@ -47,14 +48,17 @@ impl<'a> Number<'a> {
 }
 
 impl<'a> ValueRef<'a> {
+    #[inline]
     pub(super) fn new(value: &'a Value, index: usize) -> Self {
         ValueRef { value, index }
     }
 
+    #[inline]
     pub(super) fn index(self) -> usize {
         self.index
     }
 
+    #[inline]
     pub fn kind(self) -> Kind<'a> {
         let value = self.value;
         match value.node(self.index) {
@@ -89,10 +93,12 @@ impl<'a> ValueRef<'a> {
         }
     }
 
+    #[inline]
     pub fn is_null(self) -> bool {
         matches!(self.value.node(self.index), Node::Null)
     }
 
+    #[inline]
     pub fn as_bool(self) -> Option<bool> {
         match self.kind() {
             Kind::Bool(boolean) => Some(boolean),
@@ -100,6 +106,7 @@ impl<'a> ValueRef<'a> {
         }
     }
 
+    #[inline]
     pub fn as_str(self) -> Option<&'a str> {
         match self.kind() {
             Kind::String(content) => Some(content),
@@ -107,6 +114,7 @@ impl<'a> ValueRef<'a> {
         }
     }
 
+    #[inline]
     pub fn as_number(self) -> Option<Number<'a>> {
         match self.kind() {
             Kind::Number(number) => Some(number),
@@ -115,6 +123,7 @@ impl<'a> ValueRef<'a> {
     }
 
     /// The elements of an array; `None` for anything else.
+    #[inline]
     pub fn elements(self) -> Option<Elements<'a>> {
         match self.kind() {
             Kind::Array(elements) => Some(elements),
@@ -123,6 +132,7 @@ impl<'a> ValueRef<'a> {
     }
 
     /// The members of an object; `None` for anything else.
+    #[inline]
     pub fn members(self) -> Option<Members<'a>> {
         match self.kind() {
             Kind::Object(members) => Some(members),
@@ -132,9 +142,7 @@ impl<'a> ValueRef<'a> {
 
     /// The member with this name, if this is an object that has it.
     pub fn get(self, name: &str) -> Option<ValueRef<'a>> {
-        self.members()?
-            .find(|(member, _)| *member == name)
-            .map(|(_, value)| value)
+        self.members()?.get(name)
     }
 
     /// The element at this place; negative places count from the end (RFC 9535, section 2.3.3).
@@ -204,6 +212,7 @@ pub struct Elements<'a> {
 impl<'a> Iterator for Elements<'a> {
     type Item = ValueRef<'a>;
 
+    #[inline]
     fn next(&mut self) -> Option<ValueRef<'a>> {
         self.left = self.left.checked_sub(1)?;
         let element = ValueRef::new(self.value, self.next);
@@ -226,9 +235,30 @@ pub struct Members<'a> {
     left: u32,
 }
 
+impl<'a> Members<'a> {
+    /// The first member with this name, of those that are left.
+    pub fn get(mut self, name: &str) -> Option<ValueRef<'a>> {
+        while self.left > 0 {
+            let key = self.value.node(self.next);
+            let member = ValueRef::new(self.value, self.next + 1);
+            self.left -= 1;
+            self.next += 1 + self.value.node(self.next + 1).extent();
+            // Most names differ in length: they are told apart without looking at the text.
+            if let Node::String(span) = key
+                && span.length as usize == name.len()
+                && self.value.content(span) == name
+            {
+                return Some(member);
+            }
+        }
+        None
+    }
+}
+
 impl<'a> Iterator for Members<'a> {
     type Item = (&'a str, ValueRef<'a>);
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         self.left = self.left.checked_sub(1)?;
         let name = match self.value.node(self.next) {

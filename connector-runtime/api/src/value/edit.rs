@@ -31,6 +31,7 @@ impl Value {
     /// Puts `new` at `path`, replacing what stands there. Missing objects on the way are made; a missing array
     /// element, or a step into something that is no object or array, is an error.
     pub fn insert(&mut self, path: &FieldPath, new: Value) -> Result<(), EditError> {
+        self.with_root();
         let walk = self.walk(path.steps());
         let mut subtree = Vec::new();
         if let Some((first, inner)) = walk.rest.split_first() {
@@ -141,7 +142,8 @@ impl Value {
     }
 
     /// The nodes of `other`, pointing into this value's buffer where both share it and into its text otherwise.
-    fn import(&mut self, other: Value) -> Vec<Node> {
+    fn import(&mut self, mut other: Value) -> Vec<Node> {
+        other.with_root();
         let shared = self.buffer.as_ptr() == other.buffer.as_ptr()
             && self.buffer.len() == other.buffer.len();
         let Value {

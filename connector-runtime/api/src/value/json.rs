@@ -44,6 +44,9 @@ impl std::fmt::Display for JsonError {
 
 impl std::error::Error for JsonError {}
 
+/// What a node takes of usual JSON, names counted: enough room at the first attempt, and little to spare.
+const BYTES_A_NODE: usize = 10;
+
 /// Spans are 31 bits wide.
 const LARGEST_DOCUMENT: usize = (1 << 31) - 1;
 
@@ -74,7 +77,7 @@ impl Value {
             base: &buffer,
             jiter: Jiter::new(buffer.as_bytes()),
             text: String::new(),
-            nodes: Vec::with_capacity(buffer.len() / 8 + 4),
+            nodes: Vec::with_capacity(buffer.len() / BYTES_A_NODE + 4),
             limits,
         };
         let parsed = parser.document();
@@ -221,21 +224,19 @@ impl Parser<'_> {
 
     /// Two members of one name have no defined meaning (RFC 8259, section 4), so neither is believed.
     fn refuse_duplicate_keys(&self, first: usize, members: usize) -> Result<(), Problem> {
-        const FEW: usize = 16;
+        const FEW: usize = 32;
+        let mut keys = self.keys(first, members);
         let duplicate = if members <= FEW {
-            let mut seen = [""; FEW];
-            let mut count = 0;
-            self.keys(first, members).find(|key| {
-                let known = seen.iter().take(count).any(|other| other == key);
-                if let Some(free) = seen.get_mut(count) {
-                    *free = key;
-                }
-                count += 1;
-                known
-            })
+            let mut marks = Marks::default();
+            keys.enumerate()
+                .find(|(count, key)| {
+                    marks.has_or_adds(key.as_bytes())
+                        && self.keys(first, *count).any(|other| other == *key)
+                })
+                .map(|(_, key)| key)
         } else {
             let mut seen = std::collections::HashSet::with_capacity(members);
-            self.keys(first, members).find(|key| !seen.insert(*key))
+            keys.find(|key| !seen.insert(*key))
         };
         match duplicate {
             Some(key) => Err(Problem::Refused(format!("key {key:?} twice in one object"))),
@@ -256,6 +257,27 @@ impl Parser<'_> {
             };
             source.get(start as usize..(start + span.length) as usize)
         })
+    }
+}
+
+/// A small filter of the keys of one object: a key that it has not is new, and needs no comparing with the others.
+#[derive(Default)]
+struct Marks([u64; 4]);
+
+impl Marks {
+    fn has_or_adds(&mut self, key: &[u8]) -> bool {
+        let byte = |place: usize| usize::from(key.get(place).copied().unwrap_or(0));
+        let hash = key.len() * 67
+            + byte(0) * 5
+            + byte(key.len() / 2) * 29
+            + byte(key.len().wrapping_sub(1)) * 3;
+        let bit = 1 << (hash % 64);
+        let Some(word) = self.0.get_mut(hash / 64 % 4) else {
+            return true;
+        };
+        let has = *word & bit != 0;
+        *word |= bit;
+        has
     }
 }
 

@@ -26,7 +26,8 @@ pub struct Value {
     buffer: ByteString,
     /// Text that is not in `buffer`: unescaped strings and what transforms made.
     text: String,
-    /// The document in preorder. Never empty: the root is the first node.
+    /// The document in preorder: the root is the first node. None at all stands for one string, the whole buffer: most
+    /// keys are that, and then cost no allocation.
     nodes: Vec<Node>,
 }
 
@@ -49,6 +50,7 @@ enum Node {
 }
 
 impl Node {
+    #[inline]
     fn extent(self) -> usize {
         match self {
             Node::Null | Node::Bool(_) | Node::Number(_) | Node::String(_) => 1,
@@ -84,6 +86,7 @@ impl Span {
         }
     }
 
+    #[inline]
     fn is_in_text(self) -> bool {
         self.start & IN_TEXT != 0
     }
@@ -129,11 +132,10 @@ impl Value {
 
     /// A string whose bytes are `buffer` itself, uncopied: how a `string` key is decoded.
     pub fn string_in(buffer: ByteString) -> Value {
-        let span = Span::in_buffer(0, buffer.len());
         Value {
             buffer,
             text: String::new(),
-            nodes: vec![Node::String(span)],
+            nodes: Vec::new(),
         }
     }
 
@@ -153,6 +155,7 @@ impl Value {
     }
 
     /// The cursor at the top.
+    #[inline]
     pub fn root(&self) -> ValueRef<'_> {
         ValueRef::new(self, 0)
     }
@@ -162,10 +165,27 @@ impl Value {
         self.nodes.capacity() * size_of::<Node>() + self.text.capacity()
     }
 
+    #[inline]
     fn node(&self, index: usize) -> Node {
-        self.nodes.get(index).copied().unwrap_or(Node::Null)
+        self.nodes
+            .get(index)
+            .copied()
+            .unwrap_or_else(|| self.whole_buffer())
     }
 
+    #[cold]
+    fn whole_buffer(&self) -> Node {
+        Node::String(Span::in_buffer(0, self.buffer.len()))
+    }
+
+    /// Writes the node down that no node stands for.
+    fn with_root(&mut self) {
+        if self.nodes.is_empty() {
+            self.nodes.push(self.whole_buffer());
+        }
+    }
+
+    #[inline]
     fn content(&self, span: Span) -> &str {
         let source = if span.is_in_text() {
             self.text.as_str()

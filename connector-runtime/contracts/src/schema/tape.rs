@@ -155,10 +155,7 @@ impl<'a> Object<'a, Tape> for TapeObject<'a> {
     }
 
     fn get(&self, key: &Box<str>) -> Option<TapeNode<'a>> {
-        let mut members = self.0;
-        members
-            .find(|(name, _)| *name == &**key)
-            .map(|(_, value)| TapeNode::Value(value))
+        self.0.get(key).map(TapeNode::Value)
     }
 
     fn members(&self) -> TapeMembers<'a> {

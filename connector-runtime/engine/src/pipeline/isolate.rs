@@ -138,13 +138,15 @@ impl<'a> Isolation<'a> {
 
     /// The last range takes every partition to where the batch ends; an earlier one to its own last record.
     fn progress_of(&self, range: &Range<usize>) -> Vec<Progress> {
-        let is_last = self.ranges.len() == 1;
-        let positions = self.positions_after(range.clone());
+        let reached = match self.ranges.len() {
+            1 => None,
+            _ => Some(self.positions_after(range.clone())),
+        };
         let mut progress = Vec::with_capacity(self.partitions.len());
         for (name, partition) in &self.partitions {
-            let next = match is_last {
-                true => Some(partition.owned.progress.next),
-                false => positions.get(name).copied(),
+            let next = match &reached {
+                None => Some(partition.owned.progress.next),
+                Some(reached) => reached.get(name).copied(),
             };
             if let Some(next) = next {
                 let template = partition.owned.progress.clone();

@@ -157,7 +157,12 @@ fn when_reject(place: &str, reason: String) -> Reject {
 }
 
 /// The transforms of one task, in the order of the file.
-pub(crate) struct Transforms(Vec<BuiltTransform>);
+pub(crate) struct Transforms {
+    steps: Vec<BuiltTransform>,
+    /// What one source record is before and after the step that runs: kept, so that a record costs no vectors.
+    before: Vec<Record>,
+    after: Vec<Record>,
+}
 
 struct BuiltTransform {
     kind: &'static str,
@@ -178,27 +183,28 @@ impl Transforms {
                 transform,
             })
         };
-        configured
-            .iter()
-            .map(build)
-            .collect::<Result<Vec<_>, Cause>>()
-            .map(Transforms)
+        Ok(Transforms {
+            steps: configured.iter().map(build).collect::<Result<_, Cause>>()?,
+            before: Vec::new(),
+            after: Vec::new(),
+        })
     }
 
     /// Appends what `record` becomes, its parts numbered.
     pub(crate) fn apply(&mut self, record: Record, out: &mut Vec<Record>) -> Result<(), Reject> {
-        let mut records = vec![record];
-        for step in &mut self.0 {
-            let mut next = Vec::with_capacity(records.len());
-            for record in records {
-                step.apply(record, &mut next)?;
+        self.before.clear();
+        self.before.push(record);
+        for step in &mut self.steps {
+            self.after.clear();
+            for record in self.before.drain(..) {
+                step.apply(record, &mut self.after)?;
             }
-            if next.len() > 1 {
-                number(&mut next);
+            if self.after.len() > 1 {
+                number(&mut self.after);
             }
-            records = next;
+            std::mem::swap(&mut self.before, &mut self.after);
         }
-        out.append(&mut records);
+        out.append(&mut self.before);
         Ok(())
     }
 }

@@ -13,6 +13,7 @@ mod real_kafka;
 mod real_transactions;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use connect_api::{Origin, Outgoing, TopicPartition};
@@ -41,8 +42,13 @@ fn message(topic: &str, key: &str, value: &str) -> Outgoing {
 
 fn options(group: &str, topics: &[&str]) -> ConsumerOptions {
     let topics = topics.iter().map(|topic| (*topic).to_owned()).collect();
-    let mut options =
-        ConsumerOptions::new(group, group, Subscription::Topics(topics), 16 * 1024 * 1024);
+    let mut options = ConsumerOptions::new(
+        group,
+        group,
+        Subscription::Topics(topics),
+        16 * 1024 * 1024,
+        5_000,
+    );
     options.metadata_refresh = Duration::from_millis(200);
     options
 }
@@ -93,7 +99,7 @@ fn begin_all(consumer: &mut SinkConsumer, start: StartOffset) {
 }
 
 /// Polls until this many records came.
-fn records(consumer: &mut SinkConsumer, count: usize) -> Vec<(Origin, Generation)> {
+fn records(consumer: &mut SinkConsumer, count: usize) -> Vec<(Arc<Origin>, Generation)> {
     let mut records = Vec::new();
     poll_until(consumer, |event| {
         if let Event::Record { origin, generation } = event {

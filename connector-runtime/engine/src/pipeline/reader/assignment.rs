@@ -27,9 +27,10 @@ impl Reader {
     pub(super) fn forget(&mut self, partitions: &[TopicPartition]) {
         for partition in partitions {
             self.parts.generations.forget(partition);
-            self.positions.remove(partition);
         }
         let gone = |partition: &TopicPartition| partitions.contains(partition);
+        self.positions
+            .retain(|_, position| !gone(&position.partition));
         self.to_ask.retain(|(partition, _)| !gone(partition));
         self.to_begin.retain(|waiting| !gone(&waiting.partition));
         self.collected
@@ -201,13 +202,13 @@ impl Reader {
             self.uncommitted = true;
         }
         let position = Position {
-            generation,
+            partition,
             sent: offset,
             next: offset,
             store_start: store && !in_group,
             last_timestamp_ms: None,
         };
-        self.positions.insert(partition, position);
+        self.positions.insert(generation, position);
     }
 }
 

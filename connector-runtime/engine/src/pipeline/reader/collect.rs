@@ -1,11 +1,12 @@
 //! Collecting a batch: by count, bytes, age or a stop, across polls.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use connect_api::{Origin, TopicPartition};
 use connect_kafka::{Event, Generation};
 
-use super::{POLL, Reader, partition_of};
+use super::{POLL, Reader};
 use crate::control::TaskEnd;
 
 impl Reader {
@@ -46,12 +47,9 @@ impl Reader {
         match event {
             Event::Record { origin, generation } => self.collect_record(origin, generation),
             Event::EndOfPartition {
-                partition,
-                next,
-                generation,
+                next, generation, ..
             } => {
-                let position = self.positions.get_mut(&partition);
-                if let Some(position) = position.filter(|known| known.generation == generation) {
+                if let Some(position) = self.positions.get_mut(&generation) {
                     position.next = position.next.max(next);
                 }
             }
@@ -85,9 +83,8 @@ impl Reader {
         }
     }
 
-    pub(super) fn collect_record(&mut self, origin: Origin, generation: Generation) {
-        let position = self.positions.get_mut(&partition_of(&origin));
-        let Some(position) = position.filter(|known| known.generation == generation) else {
+    pub(super) fn collect_record(&mut self, origin: Arc<Origin>, generation: Generation) {
+        let Some(position) = self.positions.get_mut(&generation) else {
             return;
         };
         position.next = origin.offset + 1;

@@ -61,8 +61,9 @@ pub(crate) struct ReaderParts {
 
 pub(crate) struct Reader {
     parts: ReaderParts,
-    /// The next offset of each partition that was begun with; what the sink is expected to hold after the last batch.
-    positions: BTreeMap<TopicPartition, Position>,
+    /// The next offset of each partition that was begun with; what the sink is expected to hold after the last batch. By
+    /// generation, which names one assignment of one partition: every record is looked up here.
+    positions: BTreeMap<Generation, Position>,
     /// Assigned, the sink is not asked yet.
     to_ask: Vec<(TopicPartition, Generation)>,
     /// `to_ask` comes from the writer's [`Report::Superseded`], not from the group.
@@ -80,7 +81,7 @@ pub(crate) struct Reader {
 }
 
 struct Position {
-    generation: Generation,
+    partition: TopicPartition,
     /// What the sink holds once everything sent so far is durable.
     sent: i64,
     next: i64,
@@ -97,7 +98,7 @@ struct ToBegin {
 
 #[derive(Default)]
 struct Collected {
-    origins: Vec<(Origin, Generation)>,
+    origins: Vec<(Arc<Origin>, Generation)>,
     bytes: u64,
     first_read: Option<Instant>,
     group: Option<GroupMetadata>,

@@ -6,7 +6,7 @@ use std::time::Instant;
 use connect_api::{Failure, Origin, Progress, Record, time};
 use connect_contracts::{SchemaNeeded, Side};
 
-use super::{Reader, partition_of};
+use super::Reader;
 use crate::control::TaskEnd;
 use crate::pipeline::policy::Backoff;
 use crate::pipeline::prepare::Made;
@@ -21,20 +21,15 @@ impl Reader {
         let mut sources = Vec::with_capacity(collected.origins.len());
         let mut records = Vec::with_capacity(collected.origins.len());
         for (origin, generation) in collected.origins {
-            let origin = Arc::new(origin);
             let Some(outcome) = self.prepare(&origin, &mut records) else {
                 return;
             };
             // A wait for a schema may have cost us the partition.
-            let position = self.positions.get(&partition_of(&origin));
-            if position.is_some_and(|known| known.generation == generation) {
+            if self.positions.contains_key(&generation) {
                 sources.push(Source { origin, outcome });
             }
         }
-        progress.retain(|owned| {
-            let position = self.positions.get(&owned.progress.partition);
-            position.is_some_and(|known| known.generation == owned.generation)
-        });
+        progress.retain(|owned| self.positions.contains_key(&owned.generation));
         self.parts.meters.consumed(sources.len() as u64);
         let group = collected.group;
         let prepared = Prepared {
@@ -101,22 +96,23 @@ impl Reader {
 
     pub(super) fn take_progress(&mut self) -> Vec<OwnedProgress> {
         let mut progress = Vec::with_capacity(self.positions.len());
-        for (partition, position) in &mut self.positions {
+        for (generation, position) in &mut self.positions {
             if position.next == position.sent && !position.store_start {
                 continue;
             }
             progress.push(OwnedProgress {
                 progress: Progress {
-                    partition: partition.clone(),
+                    partition: position.partition.clone(),
                     expected: position.sent,
                     next: position.next,
                     last_timestamp_ms: position.last_timestamp_ms,
                 },
-                generation: position.generation,
+                generation: *generation,
             });
             position.sent = position.next;
             position.store_start = false;
         }
+        progress.sort_by(|left, right| left.progress.partition.cmp(&right.progress.partition));
         progress
     }
 
