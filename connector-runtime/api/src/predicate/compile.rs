@@ -3,7 +3,7 @@
 use cel::common::ast::{CallExpr, EntryExpr, Expr, IdedExpr, LiteralValue, operators};
 use cel::parser::{ParseErrors, Parser};
 
-use super::values::PatternVal;
+use super::functions::PatternVal;
 use crate::units::Pattern;
 
 /// What a [`super::Predicate`] runs.
@@ -14,7 +14,7 @@ pub(super) struct Compiled {
     pub(super) uses_key: bool,
 }
 
-/// Written around an operand of `==`, `!=` or `in` that may be a place in the record (see `values::plain`).
+/// Written around an operand of `==`, `!=` or `in` that may be a place in the record (see `functions::plain`).
 pub(super) const PLAIN: &str = "@plain";
 /// `text.matches('…')` with the pattern compiled once, as a variable: CEL's own compiles it for every record.
 pub(super) const MATCHES: &str = "@matches";

@@ -18,6 +18,7 @@
 //! Nothing of the record is copied: `values` hands CEL one place at a time.
 
 mod compile;
+mod functions;
 mod values;
 
 use std::sync::{Arc, LazyLock};
@@ -28,7 +29,8 @@ use cel::context::VariableResolver;
 use cel::{Context, Env, ExecutionError};
 
 use self::compile::Compiled;
-use self::values::{MapVal, PATTERN_TYPE};
+use self::functions::{PATTERN_TYPE, PatternVal};
+use self::values::MapVal;
 use crate::leaf::leaf_type;
 use crate::record::{Key, Record};
 use crate::value::ValueRef;
@@ -43,12 +45,12 @@ pub struct Predicate {
 /// The standard functions, and the two that `compile` writes into expressions.
 static ENVIRONMENT: LazyLock<Arc<Env>> = LazyLock::new(|| {
     let mut environment = Env::stdlib();
-    let plain = environment.add_overload(compile::PLAIN, "plain", vec![DYN_TYPE], values::plain);
+    let plain = environment.add_overload(compile::PLAIN, "plain", vec![DYN_TYPE], functions::plain);
     let matches = environment.add_overload(
         compile::MATCHES,
         "matches",
         vec![STRING_TYPE, PATTERN_TYPE],
-        values::matches,
+        functions::matches,
     );
     debug_assert!(plain.is_ok() && matches.is_ok());
     Arc::new(environment)
@@ -138,7 +140,7 @@ impl Predicate {
 /// Gives CEL the variables of one record, as places and never as copies.
 struct RecordVariables<'a> {
     record: &'a Record,
-    patterns: &'a [values::PatternVal],
+    patterns: &'a [PatternVal],
 }
 
 impl VariableResolver for RecordVariables<'_> {
