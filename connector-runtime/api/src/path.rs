@@ -297,8 +297,23 @@ fn parse_query(text: &str) -> Result<(PathRoot, Vec<Segment>), String> {
         ));
     }
     let query = jsonpath_rust::parser::parse_json_path(&query)
-        .map_err(|error| refuse(error.to_string().lines().next().unwrap_or_default()))?;
+        .map_err(|error| refuse(&reason(&query, &error.to_string())))?;
     Ok((root, query.segments))
+}
+
+/// The parser's reason. Of a query that it cannot read it tells the place alone, in its own notation (`--> 1:4`).
+fn reason(query: &str, error: &str) -> String {
+    let first = error.lines().next().unwrap_or_default();
+    let Some(place) = first
+        .rsplit_once("--> 1:")
+        .and_then(|(_, place)| place.trim().parse::<usize>().ok())
+    else {
+        return first.to_owned();
+    };
+    match query.chars().nth(place.saturating_sub(1)) {
+        Some(found) => format!("`{found}` cannot stand at character {place}"),
+        None => "it ends too early".to_owned(),
+    }
 }
 
 /// Whether there are blanks outside brackets that no `.` or `[` follows: at the end, or inside a name, where the

@@ -68,6 +68,14 @@ pub enum Resolved<'a> {
 }
 
 impl Reference {
+    /// The `#words`, for suggesting the one that was meant; those that end with a dot take a name.
+    pub fn words() -> impl Iterator<Item = &'static str> {
+        WORDS
+            .iter()
+            .map(|(name, _)| *name)
+            .chain(["#key.", "#header."])
+    }
+
     pub fn parse(text: &str) -> Result<Reference, String> {
         if !text.starts_with('#') {
             return FieldPath::parse(text)

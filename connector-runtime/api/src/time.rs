@@ -8,13 +8,37 @@ pub fn now_ms() -> i64 {
     Timestamp::now().as_millisecond()
 }
 
-/// RFC 3339 in UTC with milliseconds, such as `2026-11-20T20:35:19.042Z`. Years outside 1–9999 are clamped.
+/// RFC 3339 in UTC with milliseconds, such as `2026-11-20T20:35:19.042Z`. A year of more than four digits, which RFC 3339
+/// does not have, has a sign, as in ISO 8601: `+10000-01-01T00:00:00.000Z`.
 pub fn format_ms(milliseconds: i64) -> String {
-    let bounded = Timestamp::from_millisecond(milliseconds).unwrap_or(match milliseconds < 0 {
-        true => Timestamp::MIN,
-        false => Timestamp::MAX,
-    });
-    format!("{bounded:.3}")
+    match Timestamp::from_millisecond(milliseconds) {
+        Ok(timestamp) => format!("{timestamp:.3}"),
+        Err(_) => format_far(milliseconds),
+    }
+}
+
+/// What `jiff` does not reach, by the calendar's own rules: <https://howardhinnant.github.io/date_algorithms.html>.
+fn format_far(milliseconds: i64) -> String {
+    const DAY: i64 = 86_400_000;
+    let (days, time) = (milliseconds.div_euclid(DAY), milliseconds.rem_euclid(DAY));
+    // Years begin in March, so that the leap day is the last, and 400 of them have 146,097 days.
+    let (era, day) = (
+        (days + 719_468).div_euclid(146_097),
+        (days + 719_468).rem_euclid(146_097),
+    );
+    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let day = day - (153 * month + 2) / 5 + 1;
+    let month = if month < 10 { month + 3 } else { month - 9 };
+    let year = era * 400 + year + i64::from(month <= 2);
+    let year = match (0..=9999).contains(&year) {
+        true => format!("{year:04}"),
+        false => format!("{year:+05}"),
+    };
+    let (hour, minute) = (time / 3_600_000, time / 60_000 % 60);
+    let (second, millisecond) = (time / 1_000 % 60, time % 1_000);
+    format!("{year}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millisecond:03}Z")
 }
 
 /// Reads RFC 3339 with an offset, to the millisecond.
@@ -22,4 +46,26 @@ pub fn parse_ms(text: &str) -> Option<i64> {
     text.parse::<Timestamp>()
         .ok()
         .map(Timestamp::as_millisecond)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::format_ms;
+
+    #[test]
+    fn times_are_told_as_they_are_however_far_they_lie() {
+        let cases = [
+            (0, "1970-01-01T00:00:00.000Z"),
+            (-1, "1969-12-31T23:59:59.999Z"),
+            (253_402_207_200_999, "9999-12-30T22:00:00.999Z"),
+            (253_402_300_799_999, "9999-12-31T23:59:59.999Z"),
+            (253_402_300_800_000, "+10000-01-01T00:00:00.000Z"),
+            (1_700_000_000_000_000, "+55840-11-08T22:13:20.000Z"),
+            (i64::MAX, "+292278994-08-17T07:12:55.807Z"),
+            (i64::MIN, "-292275055-05-16T16:47:04.192Z"),
+        ];
+        for (milliseconds, expected) in cases {
+            assert_eq!(format_ms(milliseconds), expected);
+        }
+    }
 }

@@ -116,6 +116,6 @@ fn times_have_one_text_form() {
     );
     assert_eq!(time::parse_ms("2023-11-14T22:13:20"), None);
     assert_eq!(time::parse_ms("yesterday"), None);
-    assert!(time::format_ms(i64::MAX).starts_with("9999-"));
-    assert!(time::format_ms(i64::MIN).starts_with("-009999-"));
+    assert!(time::format_ms(i64::MAX).starts_with("+292278994-"));
+    assert!(time::format_ms(i64::MIN).starts_with("-292275055-"));
 }

@@ -157,12 +157,15 @@ pub(crate) struct OffsetsPlace {
     /// Settings of the process, for example --config staging/connect.toml [default: connect.toml in or beside DIR]
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
+    /// How the positions are printed, for example --format json
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
+    pub(crate) format: Format,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct OffsetsSet {
     /// Where to: earliest, latest, a time or an offset, for example --to 2026-11-20T00:00:00Z
-    #[arg(long, value_name = "PLACE", value_parser = parse_place)]
+    #[arg(long, value_name = "PLACE", value_parser = parse_place, allow_negative_numbers = true)]
     pub(crate) to: OffsetsTarget,
     /// Only this topic, for example --topic PointOfSale
     #[arg(long, value_name = "TOPIC")]
@@ -246,6 +249,10 @@ mod tests {
         for text in ["-1", "yesterday", "2026-11-20", ""] {
             assert!(parse_place(text).is_err(), "{text}");
         }
+        // Not taken for an option, of which clap would say how to escape it.
+        let line = ["connect", "offsets", "orders", "set", "--to", "-1"];
+        let error = Arguments::try_parse_from(line).err().unwrap().to_string();
+        assert!(error.contains("an offset from 0"), "{error}");
         let line = [
             "connect",
             "offsets",

@@ -31,7 +31,9 @@ pub(crate) mod exit {
 /// Runs the program with these plugins: reads the command line, does what it says and returns the exit code.
 pub fn main(plugins: Plugins) -> ExitCode {
     let program = output::program_name();
-    let command = Arguments::command().before_help(arguments::first_words(&program));
+    let command = Arguments::command()
+        .name("connect")
+        .before_help(arguments::first_words(&program));
     let parsed = command
         .try_get_matches()
         .and_then(|matches| Arguments::from_arg_matches(&matches));

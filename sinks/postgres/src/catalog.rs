@@ -16,6 +16,7 @@ pub(crate) struct Table {
     pub(crate) name: TableName,
     /// Whether COPY may write to it: not into views, and not past row-level security.
     pub(crate) takes_copy: bool,
+    pub(crate) is_view: bool,
     pub(crate) columns: Vec<Column>,
     oid: i64,
     /// Names and types of the columns, to be compared with what they are at the end of a COPY.
@@ -145,6 +146,7 @@ pub(crate) async fn read(
             schema: Some(relation.try_get("schema")?),
             name: relation.try_get("name")?,
         },
+        is_view: matches!(kind.as_str(), "v" | "m"),
         takes_copy: matches!(kind.as_str(), "r" | "p" | "f") && !row_security,
         columns,
         oid,
@@ -367,6 +369,7 @@ pub(crate) mod testing {
                 name: "Sales".into(),
             },
             takes_copy: true,
+            is_view: false,
             oid: 1,
             layout: String::new(),
             unique_keys: vec![vec!["id".into()], vec!["address".into()]],

@@ -5,9 +5,10 @@ mod explanations;
 
 use std::path::Path;
 
-use connect_api::{CheckContext, Finding, Reference};
+use connect_api::{CheckContext, Failure, Finding, Reference};
 
 use crate::config::{ColumnSource, Config, MissingRow, Mode, TableConfig};
+use crate::connect;
 use crate::identifier::{self, TableName};
 
 pub(crate) use explanations::EXPLANATIONS;
@@ -25,6 +26,7 @@ pub(crate) fn check(config: &Config, context: &CheckContext<'_>) -> Vec<Finding>
         name(table, &pointer, &mut findings);
         key(table, &pointer, &mut findings);
         columns(table, &pointer, &mut findings);
+        each(table, &pointer, &mut findings);
         if let Some(contract) = context.contract {
             contract::compare(table, &pointer, contract, &mut findings);
         }
@@ -43,6 +45,7 @@ fn connection(config: &Config, findings: &mut Vec<Finding>) {
         ("database", config.database.is_some()),
     ];
     if config.url.is_some() {
+        urls(config, findings);
         for (key, _) in beside.iter().filter(|(_, is_said)| *is_said) {
             let message = format!("`{key}` beside `url`, which says it already");
             let finding = Finding::error(CODE, format!("/{key}"), message);
@@ -53,6 +56,31 @@ fn connection(config: &Config, findings: &mut Vec<Finding>) {
         findings.push(finding.with_help(
             "add `url = \"${env:DATABASE_URL}\"`, or `host`, `user`, `password` and `database`",
         ));
+    }
+}
+
+/// Whether the URLs can be read, by the same code that connects with them.
+fn urls(config: &Config, findings: &mut Vec<Finding>) {
+    // Whether `ca` exists is checked where paths are.
+    let config = Config {
+        ca: None,
+        ..config.clone()
+    };
+    for (key, problem) in [
+        ("/url", connect::options(&config, "check").err()),
+        (
+            "/migrations_url",
+            connect::migration_options(&config, "check").err(),
+        ),
+    ] {
+        let Some(Failure::Fatal(cause)) = problem else {
+            continue;
+        };
+        let finding = Finding::error("postgres.url", key, cause.message);
+        findings.push(match cause.help {
+            Some(help) => finding.with_help(help),
+            None => finding,
+        });
     }
 }
 
@@ -202,6 +230,21 @@ fn columns(table: &TableConfig, pointer: &str, findings: &mut Vec<Finding>) {
                 .push(finding.with_help("add `each = \"$.items[*]\"`, or start the path with `$`"));
         }
     }
+}
+
+/// `$.items` is the array itself: one row, in which `@.sku` leads nowhere.
+fn each(table: &TableConfig, pointer: &str, findings: &mut Vec<Finding>) {
+    let Some(path) = table.each.as_ref() else {
+        return;
+    };
+    if path.described().contains(&None) {
+        return;
+    }
+    let message = format!(
+        "`{path}` leads to one place: an array there becomes one row, not one row an element"
+    );
+    let finding = Finding::warning("postgres.each", format!("{pointer}/each"), message);
+    findings.push(finding.with_help(format!("write `{path}[*]` for the elements of an array")));
 }
 
 /// Entries of one table must agree on what a row is.

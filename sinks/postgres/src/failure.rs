@@ -68,7 +68,7 @@ impl WriteError {
 
     /// What the database's error means; `None` if it is not one of the database.
     pub(crate) fn meaning(&self) -> Option<Meaning> {
-        self.database().map(|error| sqlstate::meaning(error.code()))
+        self.database().map(sqlstate::meaning_of)
     }
 
     /// Whether reading the catalog again may help.

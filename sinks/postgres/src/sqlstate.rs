@@ -81,6 +81,33 @@ pub(crate) fn meaning(code: &str) -> Meaning {
         .map_or(Meaning::Fatal, |(_, meaning)| *meaning)
 }
 
+/// What an error of the database means. Input functions of types tell of a value that they cannot read as of a fault of
+/// the statement (`ltree`, `tsquery`) or of the server (`hstore` and PostGIS, whose source files are named here); unlike
+/// those faults it is the value's own, and must not hold up the records beside it.
+pub(crate) fn meaning_of(error: &PgDatabaseError) -> Meaning {
+    let is_of_value = is_of_value(error.code(), error.position().is_some(), error.file());
+    match is_of_value {
+        true => Meaning::Refused,
+        false => meaning(error.code()),
+    }
+}
+
+fn is_of_value(code: &str, points_into_statement: bool, source_file: Option<&str>) -> bool {
+    match code {
+        "42601" => !points_into_statement,
+        "XX000" => matches!(source_file, Some("hstore_io.c" | "lwgeom_pg.c")),
+        _ => is_of_a_trigger(code),
+    }
+}
+
+/// Classes that PostgreSQL never uses (those of the standard begin with 0–4 and A–H, its own are `55`, `57`, `58`, `53`,
+/// `54`, `72`, `P0`, `XX`) are `RAISE … USING ERRCODE` in somebody's trigger, as much about the row as P0001.
+fn is_of_a_trigger(code: &str) -> bool {
+    let servers_own = ["53", "54", "55", "57", "58", "72", "P0", "XX"];
+    let is_of_standard = code.starts_with(|c: char| matches!(c, '0'..='4' | 'A'..='H'));
+    !is_of_standard && !servers_own.iter().any(|class| code.starts_with(class))
+}
+
 /// What to do about an error that waits or stops, where that is known.
 fn help(code: &str) -> Option<&'static str> {
     Some(match code {
@@ -103,7 +130,9 @@ fn help(code: &str) -> Option<&'static str> {
 /// exceptions nothing that stands in quotes (`invalid input syntax for type date: "…"` quotes the value).
 pub(crate) fn cause(error: &PgDatabaseError, table: Option<&str>) -> Cause {
     let code = error.code();
-    let quotes_values = code.starts_with("22") || code.starts_with("P0");
+    let quotes_values = ["22", "P0", "42601", "XX"]
+        .iter()
+        .any(|prefix| code.starts_with(prefix));
     let mut message = match quotes_values {
         true => without_quoted(error.message()),
         false => error.message().to_owned(),
@@ -128,17 +157,13 @@ pub(crate) fn cause(error: &PgDatabaseError, table: Option<&str>) -> Cause {
     }
 }
 
-/// The text with everything between double quotes replaced by `…`.
+/// The text with `…` in place of all from the first double quote to the last: the value in between may hold some itself.
 fn without_quoted(text: &str) -> String {
-    let mut parts = text.split('"');
-    let mut safe = parts.next().unwrap_or_default().to_owned();
-    for (place, part) in parts.enumerate() {
-        match place % 2 {
-            0 => safe.push('…'),
-            _ => safe.push_str(part),
-        }
-    }
-    safe
+    let Some((before, rest)) = text.split_once('"') else {
+        return text.to_owned();
+    };
+    let after = rest.rsplit_once('"').map_or("", |(_, after)| after);
+    format!("{before}…{after}")
 }
 
 #[cfg(test)]
@@ -180,13 +205,35 @@ mod tests {
     }
 
     #[test]
+    fn a_value_that_its_type_cannot_read_is_no_fault_of_the_server() {
+        let cases = [
+            ("42601", false, Some("ltree_io.c"), true),
+            ("42601", true, Some("scan.l"), false),
+            ("XX000", false, Some("hstore_io.c"), true),
+            ("XX000", false, Some("md.c"), false),
+            ("XX000", false, None, false),
+            ("42P01", false, Some("hstore_io.c"), false),
+            ("ZZ001", false, Some("pl_exec.c"), true),
+            ("57P01", false, None, false),
+            ("P0001", false, None, false),
+        ];
+        for (code, points, file, expected) in cases {
+            assert_eq!(is_of_value(code, points, file), expected, "{code} {file:?}");
+        }
+    }
+
+    #[test]
     fn values_in_quotes_are_left_out() {
         let cases = [
             (
                 "invalid input syntax for type date: \"secret\"",
                 "invalid input syntax for type date: …",
             ),
-            ("value \"1\" and \"2\" clash", "value … and … clash"),
+            ("value \"1\" and \"2\" clash", "value … clash"),
+            (
+                "malformed record literal: \"{\"a\":\"x\"}\", sir",
+                "malformed record literal: …, sir",
+            ),
             ("no quotes", "no quotes"),
             ("open \"quote", "open …"),
         ];

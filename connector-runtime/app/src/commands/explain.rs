@@ -55,20 +55,19 @@ fn list(all: &[&Explanation]) -> String {
         .unwrap_or_default();
     let lines: Vec<String> = all
         .iter()
-        .map(|one| {
-            let first = one
-                .why
-                .split_inclusive(['.', ';'])
-                .next()
-                .unwrap_or_default();
-            format!(
-                "{:width$}  {}",
-                one.code,
-                first.trim_end_matches(['.', ';'])
-            )
-        })
+        .map(|one| format!("{:width$}  {}", one.code, first_clause(one.why)))
         .collect();
     lines.join("\n")
+}
+
+/// Up to the first full stop or semicolon that ends something: the dot of `connect.toml` does not.
+fn first_clause(text: &str) -> &str {
+    let end = ['.', ';']
+        .iter()
+        .filter_map(|mark| text.find(&format!("{mark} ")))
+        .min();
+    let clause = end.and_then(|end| text.get(..end)).unwrap_or(text);
+    clause.trim_end_matches('.')
 }
 
 fn json_of(chosen: &[&Explanation]) -> String {

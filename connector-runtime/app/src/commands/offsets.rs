@@ -4,8 +4,11 @@ use connect_api::{Cause, Plugins};
 use connect_engine::config::{Connector, Loaded, Mode, load, nearest};
 use connect_engine::offsets::{self, Offsets, Only, PartitionOffsets};
 use connect_kafka::StartOffset;
+use serde_json::json;
 
-use crate::arguments::{OffsetsAction, OffsetsArguments, OffsetsPlace, OffsetsSet, OffsetsTarget};
+use crate::arguments::{
+    Format, OffsetsAction, OffsetsArguments, OffsetsPlace, OffsetsSet, OffsetsTarget,
+};
 use crate::{exit, output};
 
 pub(crate) fn run(arguments: &OffsetsArguments, plugins: &Plugins) -> u8 {
@@ -24,7 +27,9 @@ pub(crate) fn run(arguments: &OffsetsArguments, plugins: &Plugins) -> u8 {
         .enable_all()
         .build();
     let answered = match runtime {
-        Ok(runtime) => runtime.block_on(answer(&connector, &loaded, &arguments.action)),
+        Ok(runtime) => {
+            runtime.block_on(answer(&connector, &loaded, &arguments.action, place.format))
+        }
         Err(error) => Err(Cause::new(format!("no runtime: {error}"))),
     };
     match answered {
@@ -75,23 +80,13 @@ async fn answer(
     connector: &Connector,
     loaded: &Loaded,
     action: &OffsetsAction,
+    format: Format,
 ) -> Result<String, Cause> {
     let clients = connect_engine::client_settings(&loaded.process)?;
     match action {
         OffsetsAction::Show(_) => {
             let offsets = offsets::show(connector, &loaded.process, &clients).await?;
-            Ok(match offsets {
-                Offsets::Sink(partitions) => table(&partitions),
-                Offsets::Source(positions) if positions.is_empty() => {
-                    "no position is stored: the source begins anew".to_owned()
-                }
-                Offsets::Source(positions) => {
-                    let lines = positions
-                        .iter()
-                        .map(|(partition, offset)| format!("{partition}  {offset}"));
-                    lines.collect::<Vec<_>>().join("\n")
-                }
-            })
+            Ok(shown(&offsets, format))
         }
         OffsetsAction::Set(set) => {
             let only = Only {
@@ -100,9 +95,60 @@ async fn answer(
             };
             let moved =
                 offsets::set(connector, &loaded.process, &clients, target(set), &only).await?;
-            Ok(table(&moved))
+            Ok(shown(&Offsets::Sink(moved), format))
         }
     }
+}
+
+fn shown(offsets: &Offsets, format: Format) -> String {
+    match (offsets, format) {
+        (Offsets::Sink(partitions), Format::Text) => table(partitions),
+        (Offsets::Sink(partitions), Format::Json) => {
+            let all: Vec<_> = partitions.iter().map(json_of).collect();
+            format!("{:#}", json!({ "version": 1, "partitions": all }))
+        }
+        (Offsets::Source(positions), Format::Text) if positions.is_empty() => {
+            "no position is stored: the source begins anew".to_owned()
+        }
+        (Offsets::Source(positions), Format::Text) => {
+            let lines = positions
+                .iter()
+                .map(|(partition, offset)| format!("{partition}  {offset}"));
+            lines.collect::<Vec<_>>().join("\n")
+        }
+        (Offsets::Source(positions), Format::Json) => {
+            let all: Vec<_> = positions
+                .iter()
+                .map(|(partition, offset)| {
+                    json!({ "partition": parsed(partition), "offset": parsed(offset) })
+                })
+                .collect();
+            format!("{:#}", json!({ "version": 1, "positions": all }))
+        }
+    }
+}
+
+/// Sources keep JSON as text.
+fn parsed(text: &str) -> serde_json::Value {
+    serde_json::from_str(text).unwrap_or_else(|_| text.into())
+}
+
+/// The columns of the table, `null` where it has a dash.
+fn json_of(one: &PartitionOffsets) -> serde_json::Value {
+    json!({
+        "topic": &*one.partition.topic,
+        "partition": one.partition.partition,
+        "stored": one.stored,
+        "group": one.group,
+        "first": one.low,
+        "end": one.high,
+        "lag": lag(one),
+    })
+}
+
+/// How far the position that counts is from the end.
+fn lag(one: &PartitionOffsets) -> Option<i64> {
+    one.stored.or(one.group).map(|position| one.high - position)
 }
 
 fn target(set: &OffsetsSet) -> StartOffset {
@@ -131,7 +177,6 @@ fn table(partitions: &[PartitionOffsets]) -> String {
         .map(str::to_owned),
     ];
     for one in partitions {
-        let lag = one.stored.or(one.group).map(|position| one.high - position);
         rows.push([
             one.partition.topic.to_string(),
             one.partition.partition.to_string(),
@@ -139,7 +184,7 @@ fn table(partitions: &[PartitionOffsets]) -> String {
             known(one.group),
             one.low.to_string(),
             one.high.to_string(),
-            known(lag),
+            known(lag(one)),
         ]);
     }
     let widths: Vec<usize> = (0..7)
@@ -170,6 +215,24 @@ mod tests {
     use connect_api::TopicPartition;
 
     use super::*;
+
+    #[test]
+    fn programs_get_the_same_as_people() {
+        let offsets = Offsets::Sink(vec![PartitionOffsets {
+            partition: TopicPartition {
+                topic: "sales".into(),
+                partition: 3,
+            },
+            stored: Some(5),
+            group: None,
+            low: 2,
+            high: 9,
+        }]);
+        let expected = json!({ "version": 1, "partitions": [{
+            "topic": "sales", "partition": 3, "stored": 5, "group": null, "first": 2, "end": 9, "lag": 4,
+        }]});
+        assert_eq!(shown(&offsets, Format::Json), format!("{expected:#}"));
+    }
 
     #[test]
     fn the_table_lines_up_and_shows_what_is_not_there() {

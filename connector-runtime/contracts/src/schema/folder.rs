@@ -136,6 +136,11 @@ pub(crate) fn read(file: &Path) -> Result<Arc<Document>, SchemaProblem> {
         column: 1,
         help: None,
     })?;
+    // Editors of some systems begin a file with a byte order mark (RFC 8259 lets a reader pass over it).
+    let text = match text.strip_prefix('\u{feff}') {
+        Some(text) => text.to_owned(),
+        None => text,
+    };
     Document::parse(file.to_path_buf(), text)
 }
 

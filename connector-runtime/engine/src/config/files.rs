@@ -78,6 +78,10 @@ fn not_text(path: &Path, bytes: &[u8]) -> Report {
     let text = String::from_utf8_lossy(bytes).into_owned();
     let byte = bytes.get(valid).copied().unwrap_or_default();
     let mut report = Report::new(path.to_owned(), text);
+    let encoding = match bytes {
+        [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] => "utf-16",
+        _ => "latin1",
+    };
     report.add(
         Draft::error(
             code::ENCODING,
@@ -85,7 +89,9 @@ fn not_text(path: &Path, bytes: &[u8]) -> Report {
             "this file is not UTF-8",
         )
         .label(format!("byte 0x{byte:02X} is not part of any character"))
-        .help("save it as UTF-8: `iconv -f latin1 -t utf-8 old.toml > new.toml`"),
+        .help(format!(
+            "save it as UTF-8: `iconv -f {encoding} -t utf-8 old.toml > new.toml`"
+        )),
     );
     report
 }

@@ -114,6 +114,10 @@ impl Interpolation<'_> {
                 .help("${env:NAME}, ${env:NAME:-default} and ${file:/path} are placeholders; `$${` is a literal `${`")),
             Ok(Placeholder::Variable { name, default }) => {
                 match ((self.environment)(name), default) {
+                    // As in a shell: what is set to nothing takes the default, too.
+                    (Some(value), Some(default)) if value.is_empty() => {
+                        return Some(default.to_owned());
+                    }
                     (Some(value), _) => Ok(value),
                     // It stands in the file, for everyone to read.
                     (None, Some(default)) => return Some(default.to_owned()),
@@ -229,6 +233,9 @@ impl Placeholder<'_> {
             .strip_prefix("${")
             .and_then(|text| text.strip_suffix('}'))
             .ok_or_else(|| "the placeholder has no closing `}`".to_owned())?;
+        if inner.contains("${") {
+            return Err("a placeholder cannot stand inside another".to_owned());
+        }
         if let Some(variable) = inner.strip_prefix("env:") {
             let (name, default) = match variable.split_once(":-") {
                 Some((name, default)) => (name, Some(default)),

@@ -317,7 +317,9 @@ impl Reader<'_> {
         }
         let message = format!("{written} is not {expected}");
         self.drafts.push(
-            Draft::error(code::OUT_OF_RANGE, span, message).label(format!("expected {expected}")),
+            Draft::error(code::OUT_OF_RANGE, span, message)
+                .label(format!("expected {expected}"))
+                .at(pointer),
         );
         Json::Null
     }

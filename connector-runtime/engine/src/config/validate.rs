@@ -119,6 +119,9 @@ impl Collector<'_> {
                     .collect();
                 self.keys_at(pointer, node).unknown.extend(names);
             }
+            // That a number is none of these words follows from its type, of which another error tells.
+            Kind::Enum { .. }
+                if !error.instance().is_string() && schema::types(&node) == ["string"] => {}
             Kind::UniqueItems => self.repeated(error.instance(), &pointer),
             _ => {
                 let draft = self.leaf(error, &node, &pointer);

@@ -237,7 +237,7 @@ pub(super) fn conversion(
     value: &Json,
     node: &Json,
     header: Option<&str>,
-    secret: bool,
+    hidden: bool,
 ) -> Option<String> {
     let wants = |word: &str| schema::types(node).contains(&word);
     let format = node
@@ -252,7 +252,7 @@ pub(super) fn conversion(
             let single = header.trim_start_matches('[').trim_end_matches(']');
             Some(format!("there is only one: write [{single}]"))
         }
-        (Json::String(_), _) if secret => None,
+        (Json::String(_), _) if hidden => None,
         (Json::String(text), _) if wants("integer") && text.trim().parse::<i64>().is_ok() => {
             Some(format!("write {} without quotes", text.trim()))
         }
@@ -272,7 +272,9 @@ pub(super) fn conversion(
         (Json::Number(number), _) if format == "size" => Some(format!(
             "write it with its unit: \"{number}B\" or \"{number}MiB\""
         )),
-        (Json::Number(_) | Json::Bool(_), _) if wants("string") && format.is_empty() => {
+        (Json::Number(_) | Json::Bool(_), _)
+            if wants("string") && format.is_empty() && node.get("enum").is_none() =>
+        {
             Some(format!("write \"{value}\""))
         }
         _ => None,

@@ -26,38 +26,71 @@ impl DeadLetters {
             connector: &self.connector,
             task: self.task,
         };
-        let messages = letters
-            .iter()
-            .map(|(origin, reject)| writer.letter(origin, reject, true));
-        let refused = deliver(&mut self.producer, messages.collect()).await?;
-        let mut shortened = Vec::new();
-        for (index, cause) in refused {
-            let Some((origin, reject)) = letters.get(index) else {
-                continue;
-            };
-            tracing::warn!(
-                event = "dead_letter_shortened",
-                connector = %self.connector,
-                topic = %origin.topic,
-                partition = origin.partition,
-                offset = origin.offset,
-                %cause,
-            );
-            shortened.push(writer.letter(origin, reject, false));
-        }
-        if shortened.is_empty() {
-            return Ok(());
-        }
-        match deliver(&mut self.producer, shortened)
-            .await?
-            .into_iter()
-            .next()
-        {
-            None => Ok(()),
-            Some((_, cause)) => {
-                let message = format!("{} takes no dead letters: {cause}", self.topic);
-                Err(Failure::Retry(Cause::new(message)))
+        let mut pending: Vec<(usize, Form)> = (0..letters.len())
+            .map(|index| (index, Form::WHOLE))
+            .collect();
+        while !pending.is_empty() {
+            let sent = std::mem::take(&mut pending);
+            let messages = sent
+                .iter()
+                .filter_map(|(index, form)| {
+                    let (origin, reject) = letters.get(*index)?;
+                    Some(writer.letter(origin, reject, *form))
+                })
+                .collect();
+            for (place, cause) in deliver(&mut self.producer, messages).await? {
+                let Some((index, form)) = sent.get(place) else {
+                    continue;
+                };
+                let Some((origin, _)) = letters.get(*index) else {
+                    continue;
+                };
+                let Some(form) = form.without_what_was_refused(&cause) else {
+                    let message = format!("{} takes no dead letters: {cause}", self.topic);
+                    return Err(Failure::Retry(Cause::new(message)));
+                };
+                tracing::warn!(
+                    event = "dead_letter_shortened",
+                    connector = %self.connector,
+                    topic = %origin.topic,
+                    partition = origin.partition,
+                    offset = origin.offset,
+                    %cause,
+                );
+                pending.push((*index, form));
             }
+        }
+        Ok(())
+    }
+}
+
+/// How much of the record a letter carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Form {
+    value: bool,
+    timestamp: bool,
+}
+
+impl Form {
+    pub(crate) const WHOLE: Form = Form {
+        value: true,
+        timestamp: true,
+    };
+
+    /// The topic of the letters may refuse what the topic of the records took: a time far from now, or bytes that are too
+    /// many together with the headers. `None`: there is nothing more to leave out.
+    fn without_what_was_refused(self, cause: &Cause) -> Option<Form> {
+        let is_timestamp = cause.code.as_deref() == Some("InvalidTimestamp");
+        match is_timestamp {
+            true if self.timestamp => Some(Form {
+                timestamp: false,
+                ..self
+            }),
+            false if self.value => Some(Form {
+                value: false,
+                ..self
+            }),
+            _ => None,
         }
     }
 }
@@ -71,9 +104,8 @@ pub(crate) struct LetterWriter<'a> {
 }
 
 impl LetterWriter<'_> {
-    /// With its headers a letter may be larger than the topic allows: then the value stays where it is, and the headers
-    /// say where.
-    pub(crate) fn letter(self, origin: &Origin, reject: &Reject, with_value: bool) -> Outgoing {
+    /// What the form leaves out stays where it is, and the headers say where.
+    pub(crate) fn letter(self, origin: &Origin, reject: &Reject, form: Form) -> Outgoing {
         let mut headers = origin.headers.clone();
         let detail = [
             ("at ", &reject.at),
@@ -99,7 +131,13 @@ impl LetterWriter<'_> {
             ),
         ];
         headers.extend(said.into_iter().map(|(name, text)| header(name, text)));
-        if !with_value {
+        if let Some(milliseconds) = origin.timestamp_ms.filter(|_| !form.timestamp) {
+            headers.push(header(
+                "timestamp.left.out",
+                format!("{milliseconds}, which this topic does not take"),
+            ));
+        }
+        if !form.value {
             headers.push(header(
                 "value.left.out",
                 "too large for this topic together with its headers".to_owned(),
@@ -108,9 +146,9 @@ impl LetterWriter<'_> {
         Outgoing {
             topic: self.topic.clone(),
             key: origin.key.clone(),
-            value: origin.value.clone().filter(|_| with_value),
+            value: origin.value.clone().filter(|_| form.value),
             headers,
-            timestamp_ms: origin.timestamp_ms,
+            timestamp_ms: origin.timestamp_ms.filter(|_| form.timestamp),
         }
     }
 }
@@ -119,5 +157,43 @@ fn header(name: &str, text: String) -> Header {
     Header {
         name: format!("__connect.errors.{name}"),
         value: Some(Bytes::from(text)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::pipeline::reject::Stage;
+
+    #[test]
+    fn what_a_topic_refuses_is_left_out_once() {
+        let too_large = Cause::new("").with_code("MessageSizeTooLarge");
+        let too_far = Cause::new("").with_code("InvalidTimestamp");
+        let without_time = Form::WHOLE.without_what_was_refused(&too_far).unwrap();
+        assert_eq!(without_time.without_what_was_refused(&too_far), None);
+        let bare = without_time.without_what_was_refused(&too_large).unwrap();
+        assert_eq!(bare.without_what_was_refused(&too_large), None);
+
+        let origin = Origin {
+            value: Some(Bytes::from_static(b"bytes")),
+            timestamp_ms: Some(253_402_300_800_000),
+            ..Origin::default()
+        };
+        let reject = Reject::plain(Stage::KeyConverter, "key", "KeyError", String::new());
+        let writer = LetterWriter {
+            topic: &Arc::from("dlq"),
+            connector: "c",
+            task: 0,
+        };
+        let letter = writer.letter(&origin, &reject, without_time);
+        assert_eq!((letter.timestamp_ms, &letter.value), (None, &origin.value));
+        let said = letter
+            .headers
+            .iter()
+            .find(|header| header.name == "__connect.errors.timestamp.left.out");
+        let text = said.unwrap().value.clone().unwrap();
+        assert!(text.starts_with(b"253402300800000"), "{text:?}");
     }
 }

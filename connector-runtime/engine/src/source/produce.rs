@@ -10,7 +10,7 @@ use connect_api::{
 use connect_contracts::{Contracts, Encoder, Side};
 
 use crate::config::SourceConnector;
-use crate::pipeline::dead_letter::LetterWriter;
+use crate::pipeline::dead_letter::{Form, LetterWriter};
 use crate::pipeline::prepare::Transforms;
 use crate::pipeline::reject::{Reject, Stage};
 use crate::status::BatchEnd;
@@ -162,7 +162,7 @@ impl Maker {
             connector: &self.name,
             task: 0,
         }
-        .letter(origin, reject, true)
+        .letter(origin, reject, Form::WHOLE)
     }
 }
 

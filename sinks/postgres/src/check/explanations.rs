@@ -10,6 +10,18 @@ pub(crate) const EXPLANATIONS: &[Explanation] = &[
         fix: "url = \"${env:DATABASE_URL}\"",
     },
     Explanation {
+        code: "postgres.url",
+        why: "The address of the database cannot be read, so that nothing could be written. Addresses of other tools, such as JDBC's, look alike and are not the same.",
+        example: "url = \"jdbc:postgresql://db.example:5432/shop?user=shop\"",
+        fix: "url = \"postgres://shop:${env:DATABASE_PASSWORD}@db.example:5432/shop\"",
+    },
+    Explanation {
+        code: "postgres.each",
+        why: "`each` makes a row of every place that its path leads to. A path without `[*]` or a slice leads to one: the array as a whole, in which no element's field is found.",
+        example: "each = \"$.items\"\ncolumns = { sku = \"@.sku\" }",
+        fix: "each = \"$.items[*]\"\ncolumns = { sku = \"@.sku\" }",
+    },
+    Explanation {
         code: "postgres.identifier",
         why: "PostgreSQL cuts names at 63 bytes without an error, so that two tables could become one; names that it cannot have would fail at run time.",
         example: "table = \"a.b.c\"",

@@ -17,33 +17,44 @@ fn found(toml: &str, context: &CheckContext<'_>) -> Vec<String> {
 
 #[test]
 fn findings() {
-    let long = format!("url = \"x\"\n[[tables]]\ntable = \"{}\"", "t".repeat(64));
-    let cases: [(&str, &[&str]); 16] = [
-        ("url = \"x\"\n[[tables]]\ntable = \"t\"", &[]),
+    let long = format!(
+        "url = \"postgres://h/x\"\n[[tables]]\ntable = \"{}\"",
+        "t".repeat(64)
+    );
+    let cases: [(&str, &[&str]); 18] = [
+        ("url = \"postgres://h/x\"\n[[tables]]\ntable = \"t\"", &[]),
         ("[[tables]]\ntable = \"t\"", &["postgres.connection "]),
         (
-            "url = \"x\"\nhost = \"h\"\n[[tables]]\ntable = \"t\"",
+            "url = \"postgres://h/x\"\nhost = \"h\"\n[[tables]]\ntable = \"t\"",
             &["postgres.connection /host"],
         ),
         (
-            "url = \"x\"\nprogress_table = \"\"\n[[tables]]\ntable = \"t\"",
+            "url = \"jdbc:postgresql://h/x?password=hunter2\"\nmigrations_url = \"postgres//h/x\"\n[[tables]]\ntable = \"t\"",
+            &["postgres.url /url", "postgres.url /migrations_url"],
+        ),
+        (
+            "url = \"postgres://h:port/x\"\n[[tables]]\ntable = \"t\"\neach = \"$.a\"",
+            &["postgres.url /url", "postgres.each /tables/0/each"],
+        ),
+        (
+            "url = \"postgres://h/x\"\nprogress_table = \"\"\n[[tables]]\ntable = \"t\"",
             &["postgres.identifier /progress_table"],
         ),
         (&long, &["postgres.identifier /tables/0/table"]),
         (
-            "url = \"x\"\nmigrations = \"/nowhere\"\n[[tables]]\ntable = \"t\"",
+            "url = \"postgres://h/x\"\nmigrations = \"/nowhere\"\n[[tables]]\ntable = \"t\"",
             &["postgres.migrations /migrations"],
         ),
         (
-            "url = \"x\"\n[[tables]]\ntable = \"t\"\nmode = \"upsert\"",
+            "url = \"postgres://h/x\"\n[[tables]]\ntable = \"t\"\nmode = \"upsert\"",
             &["postgres.key /tables/0"],
         ),
         (
-            "url = \"x\"\n[[tables]]\ntable = \"t\"\nkey = [\"id\"]",
+            "url = \"postgres://h/x\"\n[[tables]]\ntable = \"t\"\nkey = [\"id\"]",
             &["postgres.key /tables/0/key"],
         ),
         (
-            "url = \"x\"\n[[tables]]\ntable = \"t\"\nmode = \"update\"\nkey = [\"id\", \"id\"]\ncolumns = { a = \"$.a\" }",
+            "url = \"postgres://h/x\"\n[[tables]]\ntable = \"t\"\nmode = \"update\"\nkey = [\"id\", \"id\"]\ncolumns = { a = \"$.a\" }",
             &[
                 "postgres.key /tables/0/key/0",
                 "postgres.key /tables/0/key/1",
@@ -51,34 +62,34 @@ fn findings() {
             ],
         ),
         (
-            "url = \"x\"\n[[tables]]\ntable = \"t\"\nmissing_row = \"ignore\"",
+            "url = \"postgres://h/x\"\n[[tables]]\ntable = \"t\"\nmissing_row = \"ignore\"",
             &["postgres.key /tables/0/missing_row"],
         ),
         (
-            "url = \"x\"\n[[tables]]\ntable = \"t\"\ncolumns = {}",
+            "url = \"postgres://h/x\"\n[[tables]]\ntable = \"t\"\ncolumns = {}",
             &["postgres.columns /tables/0/columns"],
         ),
         (
-            "url = \"x\"\n[[tables]]\ntable = \"t\"\ncolumns = { a = \"@.a\", \"b/c\" = { path = \"#index\" } }",
+            "url = \"postgres://h/x\"\n[[tables]]\ntable = \"t\"\ncolumns = { a = \"@.a\", \"b/c\" = { path = \"#index\" } }",
             &[
                 "postgres.element-without-each /tables/0/columns/a",
                 "postgres.element-without-each /tables/0/columns/b~1c/path",
             ],
         ),
         (
-            "url = \"x\"\n[[tables]]\ntable = \"t\"\neach = \"$.a[*]\"\ncolumns = { a = \"@.a\" }",
+            "url = \"postgres://h/x\"\n[[tables]]\ntable = \"t\"\neach = \"$.a[*]\"\ncolumns = { a = \"@.a\" }",
             &[],
         ),
         (
-            "url = \"x\"\n[[tables]]\ntable = \"t\"\n[[tables]]\ntable = \"t\"\nmode = \"delete\"\nkey = [\"id\"]",
+            "url = \"postgres://h/x\"\n[[tables]]\ntable = \"t\"\n[[tables]]\ntable = \"t\"\nmode = \"delete\"\nkey = [\"id\"]",
             &["postgres.conflicting-tables /tables/1/table"],
         ),
         (
-            "url = \"x\"\n[[tables]]\ntable = \"t\"\nmode = \"upsert\"\nkey = [\"id\"]\n[[tables]]\ntable = \"t\"\nmode = \"delete\"\nkey = [\"id\"]",
+            "url = \"postgres://h/x\"\n[[tables]]\ntable = \"t\"\nmode = \"upsert\"\nkey = [\"id\"]\n[[tables]]\ntable = \"t\"\nmode = \"delete\"\nkey = [\"id\"]",
             &[],
         ),
         (
-            "url = \"x\"\n[[tables]]\ntable = \"t\"\n[[tables]]\ntable = \"t\"",
+            "url = \"postgres://h/x\"\n[[tables]]\ntable = \"t\"\n[[tables]]\ntable = \"t\"",
             &[],
         ),
     ];
@@ -118,7 +129,7 @@ fn paths_are_compared_with_the_contract() {
         contract: Some(&Sales),
     };
     let toml = r##"
-        url = "x"
+        url = "postgres://h/x"
         [[tables]]
         table = "t"
         mode = "upsert"

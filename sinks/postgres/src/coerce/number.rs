@@ -66,6 +66,7 @@ pub(super) fn float8(input: Input<'_>) -> Result<f64, Misfit> {
         return Err(expected("a number is expected"));
     }
     match content.parse::<f64>() {
+        Ok(0.0) if !is_zero(content) => Err(expected(TOO_SMALL)),
         Ok(number) if number.is_finite() => Ok(number),
         Ok(_) => Err(expected("it is out of range")),
         Err(_) => Err(expected("a number is expected")),
@@ -84,7 +85,19 @@ pub(super) fn float4(input: Input<'_>) -> Result<f32, Misfit> {
     if wide.is_finite() && !narrow.is_finite() {
         return Err(expected("it is out of range"));
     }
+    if narrow == 0.0 && wide != 0.0 {
+        return Err(expected(TOO_SMALL));
+    }
     Ok(narrow)
+}
+
+/// PostgreSQL refuses it as well: a number that becomes nothing is not rounded but lost.
+const TOO_SMALL: &str = "it is out of range: nearer to 0 than the type can tell";
+
+/// Whether the digits say 0, whatever the exponent.
+fn is_zero(content: &str) -> bool {
+    let digits = content.split(['e', 'E']).next().unwrap_or_default();
+    !digits.contains(|c: char| ('1'..='9').contains(&c))
 }
 
 /// The words that PostgreSQL reads beside digits.
@@ -133,6 +146,13 @@ fn numeric_input<'a>(
     Ok(NumericInput::Decimal(decimal))
 }
 
+fn digits(count: impl Into<i64>) -> &'static str {
+    match count.into() {
+        1 => "digit",
+        _ => "digits",
+    }
+}
+
 /// PostgreSQL would round to the scale in silence; money that changes on its way is refused instead.
 fn check_limits(decimal: &Decimal<'_>, precision: Option<Precision>) -> Result<(), Misfit> {
     if decimal.significant == 0 {
@@ -142,10 +162,17 @@ fn check_limits(decimal: &Decimal<'_>, precision: Option<Precision>) -> Result<(
         Some(Precision { precision, scale }) => {
             let whole_digits = i64::from(precision - scale);
             if decimal.point > whole_digits {
-                return Err(format!("more than {whole_digits} digits before the point").into());
+                return Err(format!(
+                    "more than {whole_digits} {} before the point",
+                    digits(whole_digits)
+                )
+                .into());
             }
             if decimal.significant as i64 - decimal.point > i64::from(scale) {
-                return Err(format!("more than {scale} digits after the point").into());
+                return Err(match scale < 0 {
+                    true => format!("it is not a multiple of 1e{}", -scale).into(),
+                    false => format!("more than {scale} {} after the point", digits(scale)).into(),
+                });
             }
         }
         None => {
@@ -265,6 +292,13 @@ mod tests {
         assert!(float8(Input::Text("infinit")).is_err());
         assert!(float8(Input::Text("")).is_err());
         assert!(float8(Input::Bool(true)).is_err());
+        for nothing in ["0", "-0.0", "0e-400", "0.00E5"] {
+            assert_eq!(float8(Input::Number(nothing)), Ok(0.0), "{nothing}");
+            assert_eq!(float4(Input::Text(nothing)), Ok(0.0), "{nothing}");
+        }
+        assert_eq!(float8(Input::Number("5e-324")), Ok(5e-324));
+        assert!(float8(Input::Number("1e-400")).is_err());
+        assert!(float4(Input::Number("1e-46")).is_err());
     }
 
     /// The fields of the binary form: groups, weight, sign, scale, then the groups.

@@ -81,7 +81,10 @@ fn check_length(content: &[u8], longest: usize) -> Result<(), Misfit> {
         .count();
     let without_blanks = content.get(..content.len() - blanks).unwrap_or_default();
     match characters(without_blanks) > longest {
-        true => Err(format!("more than {longest} characters").into()),
+        true => Err(match longest {
+            1 => "more than 1 character".into(),
+            _ => format!("more than {longest} characters").into(),
+        }),
         false => Ok(()),
     }
 }

@@ -270,6 +270,7 @@ async fn what_only_the_server_finds_is_refused_somewhere() {
         ("c inet", "\"no address at all\"", "22P02"),
         ("c int4 CHECK (c < 5)", "5", "23514"),
         ("c int4 UNIQUE", "1", "23505"),
+        ("c tsquery", "\"no address &\"", "42601"),
     ];
     let mut database = Database::new(TYPES).await;
     for (column, json, code) in cases {

@@ -122,7 +122,7 @@ pub(super) fn tell_end(screen: &Screen, summary: &Summary, stopped: bool) {
         true => screen.line(&format!("  {}", totals.line(summary, stopped))),
         false => tracing::info!(
             event = "stopped",
-            drained_seconds = summary.drained_in.as_secs_f64(),
+            drained_seconds = summary.drained_in.as_millis() as f64 / 1000.0,
             abandoned = summary.abandoned,
             consumed = totals.consumed,
             written = totals.written,

@@ -48,6 +48,40 @@ fn warehouse(name: &str, line: &str) {
 }
 
 #[test]
+fn nothing_misleading_beside_the_mistake() {
+    check_all(&[
+        (
+            "list-for-table",
+            "topics = [\"a\"]\nvalue = [\"json\"]\n[[sinks]]\ntype = \"print\"\n",
+        ),
+        (
+            "placeholder-in-a-number",
+            "topics = [\"a\"]\ntasks = \"1${env:DATABASE_PORT:-2}\"\n[[sinks]]\ntype = \"print\"\n",
+        ),
+        (
+            "placeholder-for-a-list",
+            "topics = \"${env:TOPICS:-sales}\"\n[[sinks]]\ntype = \"print\"\n",
+        ),
+        (
+            "placeholder-in-a-placeholder",
+            "topics = [\"${env:TOPIC:-${env:OTHER}}\"]\n[[sinks]]\ntype = \"print\"\n",
+        ),
+        (
+            "number-for-a-word",
+            "topics = [\"a\"]\n[errors]\ntolerance = 1\n[[sinks]]\ntype = \"print\"\n",
+        ),
+        (
+            "literal-infinite",
+            "topics = [\"a\"]\n[[transforms]]\ntype = \"set\"\nfield = \"$.a\"\nvalue = inf\n[[sinks]]\ntype = \"print\"\n",
+        ),
+        (
+            "reference-words",
+            "topics = [\"a\"]\n[[sinks]]\ntype = \"warehouse\"\nurl = \"${env:DATABASE_URL}\"\n[[sinks.tables]]\ntable = \"t\"\n[sinks.tables.columns]\na = \"#headr.trace\"\nb = \"#keys.id\"\nc = \"#header\"\nd = \"#colour\"\ne = \"$.a-b\"\nf = \"$.a.\"\n",
+        ),
+    ]);
+}
+
+#[test]
 fn syntax() {
     check_all(&[
         (

@@ -1,5 +1,6 @@
 //! What is said about one value: its type, its word, its range, its own syntax.
 
+use connect_api::Reference;
 use jsonschema::ValidationError;
 use jsonschema::error::ValidationErrorKind as Kind;
 use serde_json::Value as Json;
@@ -10,6 +11,26 @@ use super::super::report::Draft;
 use super::super::suggest::nearest;
 use super::super::words;
 use super::{Collector, formats};
+
+/// `#headr.trace` is meant to be `#header.trace`: the name after the dot is the author's own.
+fn nearest_reference(written: &str) -> Option<String> {
+    let written = written.strip_prefix('#')?;
+    let (word, name) = match written.split_once('.') {
+        Some((word, name)) => (word, Some(name)),
+        None => (written, None),
+    };
+    let takes_name = |known: &&str| known.ends_with('.');
+    let candidates = Reference::words()
+        .filter(|known| name.is_none() || takes_name(known))
+        .map(|known| known.trim_matches(['#', '.']));
+    let near = nearest(word.trim(), candidates)?;
+    let is_whole_word = Reference::words().any(|known| known.strip_prefix('#') == Some(near));
+    Some(match name.filter(|name| !name.is_empty()) {
+        Some(name) => format!("#{near}.{name}"),
+        None if name.is_none() && is_whole_word => format!("#{near}"),
+        None => format!("#{near}.NAME"),
+    })
+}
 
 impl Collector<'_> {
     pub(super) fn leaf(&self, error: &ValidationError<'_>, node: &Json, pointer: &str) -> Draft {
@@ -81,14 +102,10 @@ impl Collector<'_> {
         )
         .label(format!("expected {expected}"))
         .at(pointer);
-        let header = self
-            .report
-            .text
-            .get(span)
-            .filter(|text| text.starts_with('['));
+        let header = self.header(span);
         let within = pointer.strip_prefix(self.unit.pointer).unwrap_or(pointer);
         let help = words::kafka_connect(&dotted(within), value)
-            .or_else(|| words::conversion(value, node, header, self.is_secret(pointer)))
+            .or_else(|| words::conversion(value, node, header, self.is_hidden(pointer)))
             .or_else(|| words::meaning(node).map(|meaning| format!("meaning: {meaning}")));
         match help {
             Some(help) => draft.help(help),
@@ -127,13 +144,19 @@ impl Collector<'_> {
             Some(reason) if !written.contains("${") && !self.is_secret(pointer) => reason,
             _ => format!("{written} is not {}", words::expected(node)),
         };
-        Draft::error(
+        let draft = Draft::error(
             code::BAD_VALUE,
             self.places.value(pointer),
             format!("{}: {message}", self.name(pointer)),
         )
         .label(format!("expected {}", words::expected(node)))
-        .at(pointer)
+        .at(pointer);
+        match nearest_reference(text) {
+            Some(near) if format == "reference" && !written.contains("${") => {
+                draft.help(format!("did you mean \"{near}\"?"))
+            }
+            _ => draft,
+        }
     }
 
     fn out_of_range(&self, pointer: &str, value: &Json, expected: &str) -> Draft {
@@ -204,6 +227,20 @@ impl Collector<'_> {
             "" => self.unit.owner.to_owned(),
             key => format!("`{key}`"),
         }
+    }
+
+    /// The header of a table, where the place is one and not a list, which begins with a bracket as well.
+    fn header(&self, place: std::ops::Range<usize>) -> Option<&str> {
+        let before = self.report.text.get(..place.start)?;
+        let is_first_of_its_line = before.rsplit('\n').next()?.trim().is_empty();
+        let text = self.report.text.get(place)?;
+        (text.starts_with('[') && is_first_of_its_line).then_some(text)
+    }
+
+    /// Whether a message must not repeat the value: a secret, or what a placeholder stands for.
+    fn is_hidden(&self, pointer: &str) -> bool {
+        let written = self.report.text.get(self.places.value(pointer));
+        self.is_secret(pointer) || written.is_some_and(|written| written.contains("${"))
     }
 
     fn is_secret(&self, pointer: &str) -> bool {
