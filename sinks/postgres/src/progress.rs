@@ -11,8 +11,8 @@ mod statements;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use connect_api::{Cause, Failure, Progress, Resume, TopicPartition};
-use sqlx::postgres::{PgArguments, PgConnection, Postgres};
+use connect_api::{Cause, Failure, OtherProgress, Progress, Resume, TopicPartition};
+use sqlx::postgres::{PgArguments, PgConnection, PgRow, Postgres};
 use sqlx::query::Query;
 use sqlx::{Executor, Row, query};
 
@@ -63,13 +63,15 @@ impl ProgressTable {
         partitions: impl Iterator<Item = &'a TopicPartition>,
     ) -> Query<'a, Postgres, PgArguments> {
         let (topics, numbers) = names(partitions);
+        self.of_identity(statement).bind(topics).bind(numbers)
+    }
+
+    fn of_identity<'a>(&'a self, statement: &'a str) -> Query<'a, Postgres, PgArguments> {
         let [cluster, connector, sink] = &self.identity;
         query(statement)
             .bind(&**cluster)
             .bind(&**connector)
             .bind(&**sink)
-            .bind(topics)
-            .bind(numbers)
     }
 
     pub(crate) fn table(&self) -> &TableName {
@@ -276,6 +278,29 @@ impl ProgressTable {
             .collect())
     }
 
+    /// What other connectors have stored about these topics, as far as this one has stored nothing about them.
+    pub(crate) async fn of_others(
+        &self,
+        connection: &mut PgConnection,
+        topics: &[Arc<str>],
+    ) -> Result<Vec<OtherProgress>, WriteError> {
+        let topics: Vec<&str> = topics.iter().map(|topic| &**topic).collect();
+        let rows = self
+            .of_identity(&self.statements.of_others)
+            .persistent(false)
+            .bind(topics)
+            .fetch_all(connection)
+            .await?;
+        let others = rows.iter().map(|row| {
+            Ok(OtherProgress {
+                connector: row.try_get::<&str, _>("connector")?.into(),
+                partition: partition_of(row)?,
+                next: row.try_get("next_offset")?,
+            })
+        });
+        Ok(others.collect::<Result<_, sqlx::Error>>()?)
+    }
+
     /// Sets what is stored, and takes it away from whoever owns it.
     pub(crate) async fn store(
         &self,
@@ -305,20 +330,23 @@ fn names<'a>(partitions: impl Iterator<Item = &'a TopicPartition>) -> (Vec<&'a s
         .unzip()
 }
 
-fn owned(rows: &[sqlx::postgres::PgRow]) -> Result<HashMap<TopicPartition, Owned>, sqlx::Error> {
+fn owned(rows: &[PgRow]) -> Result<HashMap<TopicPartition, Owned>, sqlx::Error> {
     rows.iter()
         .map(|row| {
-            let topic: &str = row.try_get("topic")?;
-            let partition = TopicPartition {
-                topic: topic.into(),
-                partition: row.try_get("partition")?,
-            };
             let owned = Owned {
                 epoch: row.try_get("epoch")?,
                 next: row.try_get("next_offset")?,
                 is_lost: false,
             };
-            Ok((partition, owned))
+            Ok((partition_of(row)?, owned))
         })
         .collect()
+}
+
+fn partition_of(row: &PgRow) -> Result<TopicPartition, sqlx::Error> {
+    let topic: &str = row.try_get("topic")?;
+    Ok(TopicPartition {
+        topic: topic.into(),
+        partition: row.try_get("partition")?,
+    })
 }

@@ -1,12 +1,14 @@
 //! The statements of the progress table.
 
-/// $1 to $3 are the identity; $4 and $5, if nothing else is said, the topics and
+/// Built once from the name of the table. $1 to $3 are the identity; $4 and $5, if nothing else is said, the topics and
 /// numbers of partitions.
 pub(super) struct Statements {
     pub(super) take_over: String,
     pub(super) confirm: String,
     pub(super) advance: String,
     pub(super) read: String,
+    /// $4 is the topics.
+    pub(super) of_others: String,
     pub(super) store: String,
 }
 
@@ -59,6 +61,14 @@ impl Statements {
                 "SELECT p.topic, p.partition, p.next_offset, p.epoch FROM {table} AS p \
                  WHERE p.cluster_id = $1 AND p.connector = $2 AND p.sink = $3 \
                  AND (p.topic, p.partition) IN (SELECT * FROM unnest($4::text[], $5::int4[]))"
+            ),
+            of_others: format!(
+                "SELECT p.connector, p.topic, p.partition, p.next_offset FROM {table} AS p \
+                 WHERE p.cluster_id = $1 AND p.connector <> $2 AND p.sink = $3 AND p.topic = ANY ($4::text[]) \
+                 AND p.next_offset IS NOT NULL AND NOT EXISTS (SELECT FROM {table} AS own \
+                 WHERE own.cluster_id = $1 AND own.connector = $2 AND own.sink = $3 AND own.topic = p.topic \
+                 AND own.next_offset IS NOT NULL) \
+                 ORDER BY p.connector, p.topic, p.partition"
             ),
             store: format!(
                 "INSERT INTO {table} AS p ({IDENTITY}, epoch, next_offset) \
