@@ -26,7 +26,9 @@ pub use field::Field;
 pub use finding::{Explanation, Finding, Severity};
 pub use path::{ElementsPath, FieldPath, PathRoot, PathStep};
 pub use predicate::Predicate;
-pub use record::{Batch, Header, Key, Origin, Progress, Record, Resume, TopicPartition};
+pub use record::{
+    Batch, Header, Key, Origin, OtherProgress, Progress, Record, Resume, TopicPartition,
+};
 pub use reference::{Element, Metadata, Reference, Resolved};
 pub use registry::{PluginEntry, Plugins, SinkFactory, SourceFactory, TransformFactory, schema_of};
 pub use sink::{

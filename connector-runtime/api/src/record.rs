@@ -86,6 +86,14 @@ pub struct Progress {
     pub last_timestamp_ms: Option<i64>,
 }
 
+/// Progress of one partition that is stored under the name of another connector.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OtherProgress {
+    pub connector: Arc<str>,
+    pub partition: TopicPartition,
+    pub next: i64,
+}
+
 /// What one `write` gets: records in arrival order, which keeps the order within each partition, and the progress that
 /// must become durable together with them. There may be progress without any record left.
 #[derive(Clone, Debug)]

@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use crate::check::CheckContext;
 use crate::failure::{Cause, Result};
 use crate::finding::{Explanation, Finding};
-use crate::record::{Batch, Header, Progress, Resume, TopicPartition};
+use crate::record::{Batch, Header, OtherProgress, Progress, Resume, TopicPartition};
 use crate::units::SchemaFile;
 use crate::value::ValueRef;
 
@@ -69,6 +69,12 @@ pub trait Sink: Send {
         _partitions: &[TopicPartition],
     ) -> Result<Option<Vec<Option<i64>>>> {
         Ok(None)
+    }
+
+    /// What is stored about these topics for connectors of other names, as far as nothing is stored for this one: a
+    /// connector that got another name begins anew, and its user is told. Nothing where the sink stores no progress.
+    async fn progress_of_others(&mut self, _topics: &[Arc<str>]) -> Result<Vec<OtherProgress>> {
+        Ok(Vec::new())
     }
 
     /// For `connect offsets NAME set`: the connector continues at these offsets. Only called while nothing else runs.

@@ -164,9 +164,8 @@ pub(crate) struct OffsetsPlace {
 
 #[derive(Debug, Args)]
 pub(crate) struct OffsetsSet {
-    /// Where to: earliest, latest, a time or an offset, for example --to 2026-11-20T00:00:00Z
-    #[arg(long, value_name = "PLACE", value_parser = parse_place, allow_negative_numbers = true)]
-    pub(crate) to: OffsetsTarget,
+    #[command(flatten)]
+    pub(crate) to: OffsetsTo,
     /// Only this topic, for example --topic PointOfSale
     #[arg(long, value_name = "TOPIC")]
     pub(crate) topic: Option<String>,
@@ -175,6 +174,18 @@ pub(crate) struct OffsetsSet {
     pub(crate) partition: Option<i32>,
     #[command(flatten)]
     pub(crate) place: OffsetsPlace,
+}
+
+/// One of them.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct OffsetsTo {
+    /// Where to: earliest, latest, a time or an offset, for example --to 2026-11-20T00:00:00Z
+    #[arg(long, value_name = "PLACE", value_parser = parse_place, allow_negative_numbers = true)]
+    pub(crate) to: Option<OffsetsTarget>,
+    /// Where another connector stands, by its old name if it was renamed; for example --from pos-to-database
+    #[arg(long, value_name = "CONNECTOR")]
+    pub(crate) from: Option<String>,
 }
 
 /// Where stored positions are moved to.
@@ -272,19 +283,26 @@ mod tests {
         let OffsetsAction::Set(set) = offsets.action else {
             panic!("not the action");
         };
-        assert_eq!((set.to, set.partition), (OffsetsTarget::Offset(7), Some(3)));
+        assert_eq!(
+            (set.to.to, set.partition),
+            (Some(OffsetsTarget::Offset(7)), Some(3))
+        );
         assert_eq!(set.place.folder, PathBuf::from("x.d"));
     }
 
     #[test]
     fn usage_errors_exit_with_2() {
-        let lines: [&[&str]; 6] = [
+        let lines: [&[&str]; 8] = [
             &["connect"],
             &["connect", "run"],
             &["connect", "runn", "x"],
             &["connect", "check", "--fromat", "json", "x"],
             &["connect", "run", "--keep", "x"],
             &["connect", "run", "--http", "nowhere", "x"],
+            &["connect", "offsets", "orders", "set"],
+            &[
+                "connect", "offsets", "orders", "set", "--to", "7", "--from", "old",
+            ],
         ];
         for line in lines {
             let error = Arguments::try_parse_from(line).err().unwrap();

@@ -55,6 +55,15 @@ impl Only {
     }
 }
 
+/// Where a connector is moved.
+#[derive(Clone, Debug)]
+pub enum MoveTo {
+    /// In every partition that is meant.
+    Start(StartOffset),
+    /// To where the connector of this name stands, as far as it has begun. Its file may be gone: it has got another name.
+    Connector(String),
+}
+
 /// Reads where the connector stands; takes nothing over from whoever runs it.
 pub async fn show(
     connector: &Connector,
@@ -76,7 +85,7 @@ pub async fn set(
     connector: &Connector,
     process: &ProcessConfig,
     clients: &ClientSettings,
-    to: StartOffset,
+    to: &MoveTo,
     only: &Only,
 ) -> Result<Vec<PartitionOffsets>, Cause> {
     let ConnectorKind::Sink(sink) = &connector.kind else {
@@ -93,11 +102,10 @@ pub async fn set(
         return Err(Cause::new("no partition of this connector is meant")
             .with_help("leave out --topic and --partition"));
     }
-    let targets = desk.group.resolve(&partitions, to).await?;
-    let positions: Vec<(TopicPartition, i64)> = partitions
-        .iter()
-        .filter_map(|partition| Some((partition.clone(), *targets.get(partition)?)))
-        .collect();
+    let positions = match to {
+        MoveTo::Start(start) => desk.places_of_start(&partitions, *start).await?,
+        MoveTo::Connector(name) => desk.places_of_connector(name, sink, &partitions).await?,
+    };
     for (partition, offset) in &positions {
         let (low, high) = desk.group.watermarks(partition).await?;
         if !(low..=high).contains(offset) {
@@ -108,7 +116,7 @@ pub async fn set(
     }
     // The group first: it refuses while a member is active, and then nothing at all was changed.
     desk.group.set(&positions).await?;
-    let mut open = desk.open_sink(sink).await?;
+    let mut open = desk.open_sink(sink, &connector.name).await?;
     let stores = open
         .stored_progress(&partitions)
         .await
@@ -140,7 +148,7 @@ impl<'a> Desk<'a> {
             admin: Arc::new(Admin::open(clients)?),
             in_process: None,
         };
-        let group = GroupOffsets::open(clients, &format!("connect-{}", connector.name))?;
+        let group = GroupOffsets::open(clients, &group_of(&connector.name))?;
         Ok(Desk {
             connector,
             cluster,
@@ -179,7 +187,7 @@ impl<'a> Desk<'a> {
     async fn sink_offsets(&self, sink: &SinkConnector) -> Result<Vec<PartitionOffsets>, Cause> {
         let partitions = self.partitions(sink).await?;
         let group = self.group.committed(&partitions).await?;
-        let mut open = self.open_sink(sink).await?;
+        let mut open = self.open_sink(sink, &self.connector.name).await?;
         let stored = open
             .stored_progress(&partitions)
             .await
@@ -201,16 +209,59 @@ impl<'a> Desk<'a> {
         Ok(rows)
     }
 
-    async fn open_sink(&self, sink: &SinkConnector) -> Result<Box<dyn Sink>, Cause> {
+    async fn places_of_start(
+        &self,
+        partitions: &[TopicPartition],
+        start: StartOffset,
+    ) -> Result<Vec<(TopicPartition, i64)>, Cause> {
+        let targets = self.group.resolve(partitions, start).await?;
+        Ok(known(partitions, |partition| {
+            targets.get(partition).copied()
+        }))
+    }
+
+    /// Where the sink stores progress, that counts and not the group's.
+    async fn places_of_connector(
+        &self,
+        name: &str,
+        sink: &SinkConnector,
+        partitions: &[TopicPartition],
+    ) -> Result<Vec<(TopicPartition, i64)>, Cause> {
+        let mut open = self.open_sink(sink, &Arc::from(name)).await?;
+        let stored = open.stored_progress(partitions).await.map_err(cause)?;
+        open.close().await.map_err(cause)?;
+        let offsets: HashMap<TopicPartition, Option<i64>> = match stored {
+            Some(stored) => partitions.iter().cloned().zip(stored).collect(),
+            None => {
+                let group = GroupOffsets::open(&self.cluster.settings, &group_of(name))?;
+                group.committed(partitions).await?
+            }
+        };
+        let places = known(partitions, |partition| offsets.get(partition).copied()?);
+        match places.is_empty() {
+            false => Ok(places),
+            true => Err(Cause::new(format!(
+                "no connector `{name}` has progress in these topics, on this Kafka cluster and in this sink"
+            ))
+            .with_help("the name is what `name` said in its file, or the file's name without .toml")),
+        }
+    }
+
+    /// The sink, as the connector of this name opens it.
+    async fn open_sink(
+        &self,
+        sink: &SinkConnector,
+        name: &Arc<str>,
+    ) -> Result<Box<dyn Sink>, Cause> {
         let context = SinkContext {
-            connector: self.connector.name.clone(),
+            connector: name.clone(),
             sink: sink.sink.name.clone(),
             task: 0,
             cluster_id: self.cluster.id().await.map_err(cause)?,
             rows_written: connect_api::Counter::default(),
             publishers: Arc::new(TaskPublishers {
                 cluster: self.cluster.clone(),
-                transactional_id: format!("connect-{}-offsets", self.connector.name),
+                transactional_id: format!("connect-{name}-offsets"),
                 create_topics: None,
                 group: GroupSlot::default(),
                 used: Arc::default(),
@@ -219,6 +270,21 @@ impl<'a> Desk<'a> {
         };
         sink.sink.factory.open(context).await.map_err(cause)
     }
+}
+
+fn group_of(connector: &str) -> String {
+    format!("connect-{connector}")
+}
+
+/// The partitions whose offset is known, with it.
+fn known(
+    partitions: &[TopicPartition],
+    offset: impl Fn(&TopicPartition) -> Option<i64>,
+) -> Vec<(TopicPartition, i64)> {
+    partitions
+        .iter()
+        .filter_map(|partition| Some((partition.clone(), offset(partition)?)))
+        .collect()
 }
 
 fn cause(failure: Failure) -> Cause {

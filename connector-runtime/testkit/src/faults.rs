@@ -4,7 +4,9 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use connect_api::{Batch, Cause, Failure, Refusal, Result, Resume, Sink, TopicPartition};
+use connect_api::{
+    Batch, Cause, Failure, OtherProgress, Refusal, Result, Resume, Sink, TopicPartition,
+};
 
 /// What one `write` does instead of writing.
 #[derive(Clone, Debug)]
@@ -108,6 +110,10 @@ impl<S: Sink> Sink for Faulty<S> {
         partitions: &[TopicPartition],
     ) -> Result<Option<Vec<Option<i64>>>> {
         self.inner.stored_progress(partitions).await
+    }
+
+    async fn progress_of_others(&mut self, topics: &[Arc<str>]) -> Result<Vec<OtherProgress>> {
+        self.inner.progress_of_others(topics).await
     }
 
     async fn store_progress(&mut self, positions: &[(TopicPartition, i64)]) -> Result<()> {

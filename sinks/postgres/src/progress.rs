@@ -6,16 +6,21 @@
 //! waits for a predecessor's COMMIT, because that holds the row. After a lost connection an owner raises the epoch once
 //! more, but only where it is still its own; the `next_offset` it then reads tells whether the last COMMIT arrived.
 
+mod statements;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use connect_api::{Cause, Failure, Progress, Resume, TopicPartition};
-use sqlx::postgres::PgConnection;
+use connect_api::{Cause, Failure, OtherProgress, Progress, Resume, TopicPartition};
+use sqlx::postgres::{PgArguments, PgConnection, PgRow, Postgres};
+use sqlx::query::Query;
 use sqlx::{Executor, Row, query};
 
 use crate::failure::WriteError;
 use crate::identifier::{TableName, quote_literal};
 use crate::sqlstate::Meaning;
+
+use statements::{IDENTITY, Statements};
 
 /// The progress table, and what this task owns in it.
 pub(crate) struct ProgressTable {
@@ -35,76 +40,6 @@ struct Owned {
     is_lost: bool,
 }
 
-struct Statements {
-    take_over: String,
-    confirm: String,
-    advance: String,
-    read: String,
-    store: String,
-}
-
-const IDENTITY: &str = "cluster_id, connector, sink, topic, partition";
-
-impl Statements {
-    fn new(table: &str) -> Statements {
-        // Rows are locked in one order, by everybody: an UPDATE alone promises none.
-        let lock = |columns: &str, batch: &str, condition: &str| {
-            format!(
-                "SELECT held.topic, held.partition{columns} FROM {batch} \
-                 JOIN {table} AS held ON held.cluster_id = $1 AND held.connector = $2 AND held.sink = $3 \
-                 AND held.topic = batch.topic AND held.partition = batch.partition \
-                 WHERE held.epoch = batch.epoch{condition} \
-                 ORDER BY held.topic COLLATE \"C\", held.partition FOR UPDATE OF held"
-            )
-        };
-        let own = "p.cluster_id = $1 AND p.connector = $2 AND p.sink = $3 \
-                   AND p.topic = locked.topic AND p.partition = locked.partition";
-        Statements {
-            take_over: format!(
-                "INSERT INTO {table} AS p ({IDENTITY}, epoch) \
-                 SELECT $1, $2, $3, batch.topic, batch.partition, 1 \
-                 FROM unnest($4::text[], $5::int4[]) AS batch (topic, partition) \
-                 ORDER BY batch.topic COLLATE \"C\", batch.partition \
-                 ON CONFLICT ({IDENTITY}) DO UPDATE SET epoch = p.epoch + 1, updated_at = now() \
-                 RETURNING topic, partition, next_offset, epoch"
-            ),
-            confirm: format!(
-                "UPDATE {table} AS p SET epoch = p.epoch + 1, updated_at = now() FROM ({}) AS locked \
-                 WHERE {own} RETURNING p.topic, p.partition, p.next_offset, p.epoch",
-                lock(
-                    "",
-                    "unnest($4::text[], $5::int4[], $6::int8[]) AS batch (topic, partition, epoch)",
-                    ""
-                )
-            ),
-            advance: format!(
-                "UPDATE {table} AS p SET next_offset = locked.next, updated_at = now(), \
-                 last_timestamp = coalesce('epoch'::timestamptz + locked.milliseconds * interval '1 millisecond', p.last_timestamp) \
-                 FROM ({}) AS locked WHERE {own}",
-                lock(
-                    ", batch.next, batch.milliseconds",
-                    "unnest($4::text[], $5::int4[], $6::int8[], $7::int8[], $8::int8[], $9::int8[]) \
-                     AS batch (topic, partition, epoch, expected, next, milliseconds)",
-                    " AND held.next_offset IS NOT DISTINCT FROM batch.expected"
-                )
-            ),
-            read: format!(
-                "SELECT p.topic, p.partition, p.next_offset, p.epoch FROM {table} AS p \
-                 WHERE p.cluster_id = $1 AND p.connector = $2 AND p.sink = $3 \
-                 AND (p.topic, p.partition) IN (SELECT * FROM unnest($4::text[], $5::int4[]))"
-            ),
-            store: format!(
-                "INSERT INTO {table} AS p ({IDENTITY}, epoch, next_offset) \
-                 SELECT $1, $2, $3, batch.topic, batch.partition, 1, batch.next \
-                 FROM unnest($4::text[], $5::int4[], $6::int8[]) AS batch (topic, partition, next) \
-                 ORDER BY batch.topic COLLATE \"C\", batch.partition \
-                 ON CONFLICT ({IDENTITY}) DO UPDATE SET epoch = p.epoch + 1, updated_at = now(), \
-                 next_offset = excluded.next_offset RETURNING topic, partition, next_offset, epoch"
-            ),
-        }
-    }
-}
-
 impl ProgressTable {
     /// `identity` is the Kafka cluster, the connector and the sink.
     pub(crate) fn new(
@@ -119,6 +54,24 @@ impl ProgressTable {
             is_persistent,
             owned: HashMap::new(),
         }
+    }
+
+    /// A statement about this identity's partitions.
+    fn about<'a>(
+        &'a self,
+        statement: &'a str,
+        partitions: impl Iterator<Item = &'a TopicPartition>,
+    ) -> Query<'a, Postgres, PgArguments> {
+        let (topics, numbers) = names(partitions);
+        self.of_identity(statement).bind(topics).bind(numbers)
+    }
+
+    fn of_identity<'a>(&'a self, statement: &'a str) -> Query<'a, Postgres, PgArguments> {
+        let [cluster, connector, sink] = &self.identity;
+        query(statement)
+            .bind(&**cluster)
+            .bind(&**connector)
+            .bind(&**sink)
     }
 
     pub(crate) fn table(&self) -> &TableName {
@@ -168,15 +121,9 @@ impl ProgressTable {
         connection: &mut PgConnection,
         partitions: &[TopicPartition],
     ) -> Result<Vec<Resume>, WriteError> {
-        let (topics, numbers) = names(partitions.iter());
-        let [cluster, connector, sink] = &self.identity;
-        let rows = query(&self.statements.take_over)
+        let rows = self
+            .about(&self.statements.take_over, partitions.iter())
             .persistent(self.is_persistent)
-            .bind(&**cluster)
-            .bind(&**connector)
-            .bind(&**sink)
-            .bind(topics)
-            .bind(numbers)
             .fetch_all(connection)
             .await?;
         self.owned.extend(owned(&rows)?);
@@ -201,19 +148,13 @@ impl ProgressTable {
         }
         let mut partitions: Vec<_> = self.owned.keys().cloned().collect();
         partitions.sort();
-        let (topics, numbers) = names(partitions.iter());
         let epochs: Vec<i64> = partitions
             .iter()
             .filter_map(|partition| self.owned.get(partition).map(|owned| owned.epoch))
             .collect();
-        let [cluster, connector, sink] = &self.identity;
-        let rows = query(&self.statements.confirm)
+        let rows = self
+            .about(&self.statements.confirm, partitions.iter())
             .persistent(self.is_persistent)
-            .bind(&**cluster)
-            .bind(&**connector)
-            .bind(&**sink)
-            .bind(topics)
-            .bind(numbers)
             .bind(epochs)
             .fetch_all(connection)
             .await?;
@@ -273,7 +214,6 @@ impl ProgressTable {
         connection: &mut PgConnection,
         progress: &[Progress],
     ) -> Result<(), WriteError> {
-        let (topics, numbers) = names(progress.iter().map(|moved| &moved.partition));
         let owned = |moved: &Progress| self.owned.get(&moved.partition);
         let epochs: Vec<i64> = progress
             .iter()
@@ -288,14 +228,12 @@ impl ProgressTable {
             .iter()
             .map(|moved| moved.last_timestamp_ms)
             .collect();
-        let [cluster, connector, sink] = &self.identity;
-        let touched = query(&self.statements.advance)
+        let touched = self
+            .about(
+                &self.statements.advance,
+                progress.iter().map(|moved| &moved.partition),
+            )
             .persistent(self.is_persistent)
-            .bind(&**cluster)
-            .bind(&**connector)
-            .bind(&**sink)
-            .bind(topics)
-            .bind(numbers)
             .bind(epochs)
             .bind(expected)
             .bind(next)
@@ -328,15 +266,9 @@ impl ProgressTable {
         connection: &mut PgConnection,
         partitions: &[TopicPartition],
     ) -> Result<Vec<Option<i64>>, WriteError> {
-        let (topics, numbers) = names(partitions.iter());
-        let [cluster, connector, sink] = &self.identity;
-        let rows = query(&self.statements.read)
+        let rows = self
+            .about(&self.statements.read, partitions.iter())
             .persistent(false)
-            .bind(&**cluster)
-            .bind(&**connector)
-            .bind(&**sink)
-            .bind(topics)
-            .bind(numbers)
             .fetch_all(connection)
             .await?;
         let stored = owned(&rows)?;
@@ -346,25 +278,44 @@ impl ProgressTable {
             .collect())
     }
 
+    /// What other connectors have stored about these topics, as far as this one has stored nothing about them.
+    pub(crate) async fn of_others(
+        &self,
+        connection: &mut PgConnection,
+        topics: &[Arc<str>],
+    ) -> Result<Vec<OtherProgress>, WriteError> {
+        let topics: Vec<&str> = topics.iter().map(|topic| &**topic).collect();
+        let rows = self
+            .of_identity(&self.statements.of_others)
+            .persistent(false)
+            .bind(topics)
+            .fetch_all(connection)
+            .await?;
+        let others = rows.iter().map(|row| {
+            Ok(OtherProgress {
+                connector: row.try_get::<&str, _>("connector")?.into(),
+                partition: partition_of(row)?,
+                next: row.try_get("next_offset")?,
+            })
+        });
+        Ok(others.collect::<Result<_, sqlx::Error>>()?)
+    }
+
     /// Sets what is stored, and takes it away from whoever owns it.
     pub(crate) async fn store(
         &self,
         connection: &mut PgConnection,
         positions: &[(TopicPartition, i64)],
     ) -> Result<(), WriteError> {
-        let (topics, numbers) = names(positions.iter().map(|(partition, _)| partition));
         let offsets: Vec<i64> = positions.iter().map(|(_, offset)| *offset).collect();
-        let [cluster, connector, sink] = &self.identity;
-        query(&self.statements.store)
-            .persistent(false)
-            .bind(&**cluster)
-            .bind(&**connector)
-            .bind(&**sink)
-            .bind(topics)
-            .bind(numbers)
-            .bind(offsets)
-            .execute(connection)
-            .await?;
+        self.about(
+            &self.statements.store,
+            positions.iter().map(|(partition, _)| partition),
+        )
+        .persistent(false)
+        .bind(offsets)
+        .execute(connection)
+        .await?;
         Ok(())
     }
 }
@@ -379,20 +330,23 @@ fn names<'a>(partitions: impl Iterator<Item = &'a TopicPartition>) -> (Vec<&'a s
         .unzip()
 }
 
-fn owned(rows: &[sqlx::postgres::PgRow]) -> Result<HashMap<TopicPartition, Owned>, sqlx::Error> {
+fn owned(rows: &[PgRow]) -> Result<HashMap<TopicPartition, Owned>, sqlx::Error> {
     rows.iter()
         .map(|row| {
-            let topic: &str = row.try_get("topic")?;
-            let partition = TopicPartition {
-                topic: topic.into(),
-                partition: row.try_get("partition")?,
-            };
             let owned = Owned {
                 epoch: row.try_get("epoch")?,
                 next: row.try_get("next_offset")?,
                 is_lost: false,
             };
-            Ok((partition, owned))
+            Ok((partition_of(row)?, owned))
         })
         .collect()
+}
+
+fn partition_of(row: &PgRow) -> Result<TopicPartition, sqlx::Error> {
+    let topic: &str = row.try_get("topic")?;
+    Ok(TopicPartition {
+        topic: topic.into(),
+        partition: row.try_get("partition")?,
+    })
 }

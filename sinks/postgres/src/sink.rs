@@ -5,10 +5,12 @@
 //! leaves nothing behind. When the answer to COMMIT is lost, the connection is dropped and the next call reads
 //! from the progress table how it ended, before anything is written again.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use connect_api::{
-    Batch, Cause, Failure, Progress, Resume, SinkContext, TopicPartition, async_trait,
+    Batch, Cause, Failure, OtherProgress, Progress, Resume, SinkContext, TopicPartition,
+    async_trait,
 };
 use sqlx::Connection;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
@@ -331,6 +333,21 @@ impl connect_api::Sink for PostgresSink {
         let stored = within("read progress", self.limits.short, reading).await;
         self.release(connection, &stored).await;
         stored.map(Some).map_err(WriteError::into_failure)
+    }
+
+    async fn progress_of_others(
+        &mut self,
+        topics: &[Arc<str>],
+    ) -> Result<Vec<OtherProgress>, Failure> {
+        let mut connection = self.connected().await.map_err(WriteError::into_failure)?;
+        let Some(progress) = &self.progress else {
+            self.connection = Some(connection);
+            return Ok(Vec::new());
+        };
+        let reading = progress.of_others(&mut connection, topics);
+        let others = within("read progress", self.limits.short, reading).await;
+        self.release(connection, &others).await;
+        others.map_err(WriteError::into_failure)
     }
 
     async fn store_progress(&mut self, positions: &[(TopicPartition, i64)]) -> Result<(), Failure> {

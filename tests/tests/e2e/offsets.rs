@@ -8,6 +8,7 @@ use connect_tests::kafka::Topic;
 use connect_tests::load::produce_payments;
 use connect_tests::process::{Finished, Launch, connect};
 use connect_tests::servers;
+use serde_json::Value;
 
 use crate::payments;
 
@@ -21,15 +22,17 @@ async fn offsets(name: &str, words: &[&str], folder: &Folder, database: &Databas
     connect(&arguments, &variables, &folder.connectors()).await
 }
 
-/// Runs until the table has as many rows, and stops.
-async fn run_until(folder: &Folder, database: &Database, rows: i64) {
-    let mut process = Launch::run(folder).database(database.url()).start();
+/// Runs until the table has as many rows, and stops. Gives back what was said about progress under other names.
+async fn run_until(folder: &Folder, database: &Database, rows: i64) -> Vec<Value> {
+    let launch = Launch::run(folder).argument("--keep-going");
+    let mut process = launch.database(database.url()).start();
     process
         .event("partitions_assigned", payments::SETTLED, |_| true)
         .await;
     payments::rows(database, rows).await;
     assert_eq!(process.stop(Duration::from_secs(30)).await, 0);
     assert_eq!(database.count("payments").await, rows);
+    process.events("progress_under_another_name")
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -123,5 +126,56 @@ async fn offsets_of_a_running_connector_are_not_moved() {
     assert_ne!(set.code, 0, "{}", set.stdout);
     assert_eq!(process.stop(Duration::from_secs(30)).await, 0);
     run_until(&folder, &database, 100).await;
+    database.remove().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_renamed_connector_is_told_where_it_was_and_can_go_on_from_there() {
+    let _turn = servers::shared().await;
+    let topic = Topic::create("renamed", 2).await;
+    let database = payments::database().await;
+    let names = ["old", "beside", "new"].map(Topic::unborn);
+    let [old, beside, new] = names.each_ref().map(Topic::name);
+    let folder = payments::folder();
+    let connector = payments::connector(&topic, "", "");
+    let file = |name: &str| folder.connectors().join(format!("{name}.toml"));
+    folder.connector(old, &connector);
+    produce_payments(&topic, 2, 1_000).await;
+    assert!(run_until(&folder, &database, 1_000).await.is_empty());
+
+    // Beside the old one a new one is only new.
+    folder.connector(beside, &connector);
+    assert!(run_until(&folder, &database, 2_000).await.is_empty());
+
+    // Renamed it begins anew, and says so; what belongs to a broken file is not under an old name.
+    std::fs::rename(file(old), file(new)).unwrap();
+    folder.connector(beside, format!("taks = 1\n{connector}"));
+    let told = run_until(&folder, &database, 3_000).await;
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!(told[0]["connector"], new);
+    assert_eq!(told[0]["other"], old);
+    let topic_name = topic.name();
+    let places = [0, 1].map(|number| format!("{topic_name} partition {number} at 500"));
+    assert_eq!(told[0]["progress"], places.join(", "));
+    let command = format!("connect offsets {new} set --from {old}");
+    assert!(
+        told[0]["message"].as_str().unwrap().ends_with(&command),
+        "{told:?}"
+    );
+    assert!(run_until(&folder, &database, 3_000).await.is_empty());
+
+    produce_payments(&topic, 2, 100).await;
+    run_until(&folder, &database, 3_100).await;
+    let set = offsets(new, &["set", "--from", old], &folder, &database).await;
+    assert_eq!(set.code, 0, "{}", set.stderr);
+    run_until(&folder, &database, 3_200).await;
+    let nobody = ["set", "--from", "no-such-connector"];
+    let refused = offsets(new, &nobody, &folder, &database).await;
+    assert_eq!(refused.code, 3, "{}", refused.stdout);
+    assert!(
+        refused.stderr.contains("`no-such-connector`"),
+        "{}",
+        refused.stderr
+    );
     database.remove().await;
 }

@@ -2,12 +2,12 @@
 
 use connect_api::{Cause, Plugins};
 use connect_engine::config::{Connector, Loaded, Mode, load, nearest};
-use connect_engine::offsets::{self, Offsets, Only, PartitionOffsets};
+use connect_engine::offsets::{self, MoveTo, Offsets, Only, PartitionOffsets};
 use connect_kafka::StartOffset;
 use serde_json::json;
 
 use crate::arguments::{
-    Format, OffsetsAction, OffsetsArguments, OffsetsPlace, OffsetsSet, OffsetsTarget,
+    Format, OffsetsAction, OffsetsArguments, OffsetsPlace, OffsetsTarget, OffsetsTo,
 };
 use crate::{exit, output};
 
@@ -93,8 +93,10 @@ async fn answer(
                 topic: set.topic.clone(),
                 partition: set.partition,
             };
-            let moved =
-                offsets::set(connector, &loaded.process, &clients, target(set), &only).await?;
+            let Some(to) = target(&set.to) else {
+                return Err(Cause::new("neither --to nor --from says where to"));
+            };
+            let moved = offsets::set(connector, &loaded.process, &clients, &to, &only).await?;
             Ok(shown(&Offsets::Sink(moved), format))
         }
     }
@@ -151,13 +153,17 @@ fn lag(one: &PartitionOffsets) -> Option<i64> {
     one.stored.or(one.group).map(|position| one.high - position)
 }
 
-fn target(set: &OffsetsSet) -> StartOffset {
-    match set.to {
+/// The command line is checked for one of the two.
+fn target(to: &OffsetsTo) -> Option<MoveTo> {
+    if let Some(name) = &to.from {
+        return Some(MoveTo::Connector(name.clone()));
+    }
+    Some(MoveTo::Start(match to.to? {
         OffsetsTarget::Earliest => StartOffset::Earliest,
         OffsetsTarget::Latest => StartOffset::Latest,
         OffsetsTarget::Time(milliseconds) => StartOffset::Time(milliseconds),
         OffsetsTarget::Offset(offset) => StartOffset::At(offset),
-    }
+    }))
 }
 
 /// One row a partition. `stored` is what the sink keeps beside its rows, and it wins over `group`.

@@ -186,6 +186,11 @@ impl Run<'_> {
             admin: Admin::open(&clients)?,
             clients,
             embedded: servers.map(|servers| servers.kafka.clone()),
+            broken: loaded
+                .broken
+                .iter()
+                .map(|broken| broken.name.clone())
+                .collect(),
             grace: GRACE,
         };
         let engine = Engine::start(loaded.connectors.clone(), &loaded.process, options)?;

@@ -9,6 +9,7 @@
 pub(crate) mod breaker;
 pub(crate) mod dead_letter;
 pub(crate) mod isolate;
+pub(crate) mod other_names;
 pub(crate) mod policy;
 pub(crate) mod prepare;
 pub(crate) mod reader;

@@ -16,6 +16,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::Generations;
 use super::breaker::Breaker;
 use super::dead_letter::DeadLetters;
+use super::other_names::OtherNames;
 use super::policy::Supersessions;
 use super::prepare::Preparer;
 use super::reader::{Reader, ReaderParts};
@@ -38,6 +39,7 @@ pub(crate) struct SinkTask {
     /// Random, one a process: part of transactional ids.
     pub(crate) process_id: Arc<str>,
     pub(crate) first_sights: FirstSights,
+    pub(crate) other_names: OtherNames,
     pub(crate) meters: Meters,
     pub(crate) stop: Stop,
 }
@@ -173,6 +175,7 @@ impl SinkTask {
             group: opened.group,
             reports,
             stop: self.stop.clone(),
+            other_names: self.other_names.clone(),
             supersessions: Supersessions::default(),
             to_resume: Vec::new(),
         };

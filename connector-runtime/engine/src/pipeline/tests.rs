@@ -21,6 +21,7 @@ use connect_kafka::Generation;
 use tokio::sync::mpsc;
 
 use super::breaker::Breaker;
+use super::other_names::OtherNames;
 use super::policy::Supersessions;
 use super::reject::{Reject, Stage};
 use super::writer::Writer;
@@ -237,6 +238,7 @@ async fn run(case: Case) -> Ran {
         group: GroupSlot::default(),
         reports,
         stop: Stop::default(),
+        other_names: OtherNames::default(),
         supersessions: Supersessions::default(),
         to_resume: Vec::new(),
     };

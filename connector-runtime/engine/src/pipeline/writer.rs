@@ -15,6 +15,7 @@ use tokio::sync::mpsc;
 use super::breaker::Breaker;
 use super::dead_letter::DeadLetters;
 use super::isolate::{Isolation, Write, Written};
+use super::other_names::OtherNames;
 use super::policy::{Backoff, Supersessions};
 use super::reject::Reject;
 use super::{Generations, Outcome, Prepared, Report, Work};
@@ -38,6 +39,7 @@ pub(crate) struct Writer {
     pub(crate) group: GroupSlot,
     pub(crate) reports: mpsc::Sender<Report>,
     pub(crate) stop: Stop,
+    pub(crate) other_names: OtherNames,
     pub(crate) supersessions: Supersessions,
     /// Questions that the sink could not answer yet, the next one first.
     pub(crate) to_resume: Vec<ToResume>,
@@ -136,6 +138,9 @@ impl Writer {
         match sink.resume(&names).await {
             Ok(resumes) => {
                 self.meters.not_waiting(self.task);
+                self.other_names
+                    .point_out(&self.connector, sink, &names, &resumes)
+                    .await;
                 let resumed = asked
                     .partitions
                     .into_iter()

@@ -4,6 +4,7 @@ pub(crate) mod shutdown;
 pub(crate) mod state;
 pub(crate) mod tasks;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -25,6 +26,8 @@ pub struct EngineOptions {
     pub admin: Admin,
     /// The in-process cluster of `--embedded`.
     pub embedded: Option<Arc<Embedded>>,
+    /// Names of connectors that are not run because their files are broken.
+    pub broken: Vec<Arc<str>>,
     /// How long a stop may drain before everything is let go.
     pub grace: Duration,
 }
@@ -61,6 +64,8 @@ pub(crate) struct Shared {
     pub(crate) cluster: Cluster,
     pub(crate) contracts: Contracts,
     pub(crate) process_id: Arc<str>,
+    /// Of every connector file there is.
+    pub(crate) names: Arc<HashSet<Arc<str>>>,
     pub(crate) workers: Handle,
 }
 
@@ -87,6 +92,13 @@ impl Engine {
                 }),
             },
             contracts: Contracts::new(process.registry.as_ref())?,
+            names: Arc::new(
+                connectors
+                    .iter()
+                    .map(|connector| connector.name.clone())
+                    .chain(options.broken)
+                    .collect(),
+            ),
             process_id: uuid::Uuid::new_v4().to_string().into(),
             workers: workers.handle().clone(),
         };

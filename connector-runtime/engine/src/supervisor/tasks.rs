@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 use super::state::{Next, next, worst};
 use crate::config::{Connector, ConnectorKind};
 use crate::control::{Stop, TaskEnd};
+use crate::pipeline::other_names::OtherNames;
 use crate::pipeline::start::FirstSights;
 use crate::pipeline::task::{SinkTask, panic_cause};
 use crate::source::SourceTask;
@@ -48,12 +49,21 @@ pub(crate) async fn supervise(
     stop: Stop,
 ) {
     let first_sights = FirstSights::default();
+    let other_names = OtherNames::new(shared.names.clone());
     let mut crashes = 0;
     loop {
         meters.set_state(State::Running, None, None);
         tracing::info!(event = "connector_started", connector = %connector.name);
         let started = Instant::now();
-        let end = run_once(&connector, &shared, &meters, &stop, &first_sights).await;
+        let end = run_once(
+            &connector,
+            &shared,
+            &meters,
+            &stop,
+            &first_sights,
+            &other_names,
+        )
+        .await;
         meters.give_back_in_flight();
         crashes = if started.elapsed() >= HEALTHY {
             1
@@ -97,6 +107,7 @@ async fn run_once(
     meters: &Meters,
     stop: &Stop,
     first_sights: &FirstSights,
+    other_names: &OtherNames,
 ) -> TaskEnd {
     let stop = Stop {
         drain: stop.drain.child_token(),
@@ -115,6 +126,7 @@ async fn run_once(
                     contracts: shared.contracts.clone(),
                     process_id: shared.process_id.clone(),
                     first_sights: first_sights.clone(),
+                    other_names: other_names.clone(),
                     meters: meters.clone(),
                     stop: stop.clone(),
                 };

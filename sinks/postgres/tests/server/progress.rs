@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use connect_api::{Failure, Resume, Sink};
+use connect_api::{Failure, OtherProgress, Resume, Sink, SinkContext, SinkPlugin, TopicPartition};
+use connect_sink_postgres::Postgres;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -140,6 +141,64 @@ async fn progress_can_be_shown_and_set() {
     other.write(&batch(&list, 0)).await.unwrap();
     other.write(&batch(&list, 0)).await.unwrap();
     assert_eq!(database.text(COUNT).await, "(3,9)");
+    database.drop().await;
+}
+
+#[tokio::test]
+async fn progress_under_other_names_is_found_where_there_is_none_of_its_own() {
+    let database = Database::new(TABLE).await;
+    let as_connector = async |name: &str| {
+        let opened = Postgres::open(&config(&database.url(), INSERT), context(name)).await;
+        opened.unwrap()
+    };
+    let of = |topic: &str, number| TopicPartition {
+        topic: topic.into(),
+        partition: number,
+    };
+    let other = |connector: &str, partition: TopicPartition, next| OtherProgress {
+        connector: connector.into(),
+        partition,
+        next,
+    };
+    let topics: [Arc<str>; 2] = ["sales".into(), "visits".into()];
+    let mut old = as_connector("old").await;
+    old.store_progress(&[
+        (partition(1), 480),
+        (partition(0), 500),
+        (of("visits", 0), 7),
+        (of("elsewhere", 0), 1),
+    ])
+    .await
+    .unwrap();
+    let mut older = as_connector("older").await;
+    older.store_progress(&[(partition(0), 3)]).await.unwrap();
+    // Taken over and never written: no progress.
+    older.resume(&[of("visits", 0)]).await.unwrap();
+    let mut new = as_connector("new").await;
+    new.resume(&[partition(0), of("visits", 0)]).await.unwrap();
+    let all = [
+        other("old", partition(0), 500),
+        other("old", partition(1), 480),
+        other("old", of("visits", 0), 7),
+        other("older", partition(0), 3),
+    ];
+    assert_eq!(new.progress_of_others(&topics).await.unwrap(), all);
+    assert_eq!(new.progress_of_others(&[]).await.unwrap(), []);
+    // Once it has begun with a topic, nobody asks about that one any more.
+    new.store_progress(&[(partition(2), 0)]).await.unwrap();
+    let rest = [other("old", of("visits", 0), 7)];
+    assert_eq!(new.progress_of_others(&topics).await.unwrap(), rest);
+    // Another cluster's offsets mean something else.
+    let elsewhere = SinkContext {
+        cluster_id: "another".into(),
+        ..context("new")
+    };
+    let opened = Postgres::open(&config(&database.url(), INSERT), elsewhere).await;
+    let mut elsewhere = opened.unwrap();
+    assert_eq!(elsewhere.progress_of_others(&topics).await.unwrap(), []);
+    let toml = format!("delivery = \"at_least_once\"\n{INSERT}");
+    let mut without = open(&database.url(), &toml).await;
+    assert_eq!(without.progress_of_others(&topics).await.unwrap(), []);
     database.drop().await;
 }
 

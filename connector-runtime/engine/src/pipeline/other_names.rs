@@ -1,0 +1,163 @@
+//! A connector that got another name begins anew: its progress stands under the old one. Whether that is meant nobody
+//! can know here, so it is only said, once, with what to type to go on from there.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+
+use connect_api::{OtherProgress, Resume, Sink, TopicPartition};
+use tokio::sync::Mutex;
+
+/// Shared by the tasks of a connector.
+#[derive(Clone, Default)]
+pub(crate) struct OtherNames {
+    /// Of every connector file there is, broken ones too: their progress is theirs.
+    loaded: Arc<HashSet<Arc<str>>>,
+    /// The topics that a sink was asked about. Locked while it is asked: a task that begins meanwhile would write
+    /// progress, and the answer would be that the connector has some.
+    asked: Arc<Mutex<HashSet<Arc<str>>>>,
+}
+
+impl OtherNames {
+    pub(crate) fn new(loaded: Arc<HashSet<Arc<str>>>) -> OtherNames {
+        OtherNames {
+            loaded,
+            asked: Arc::default(),
+        }
+    }
+
+    /// Asks the sink about topics in which it knows no partition of this connector, before anybody begins there.
+    pub(crate) async fn point_out(
+        &self,
+        connector: &str,
+        sink: &mut dyn Sink,
+        partitions: &[TopicPartition],
+        resumes: &[Resume],
+    ) {
+        let unknown = without_progress(partitions, resumes);
+        if unknown.is_empty() {
+            return;
+        }
+        let mut asked = self.asked.lock().await;
+        let topics: Vec<Arc<str>> = unknown
+            .into_iter()
+            .filter(|topic| !asked.contains(topic))
+            .collect();
+        if topics.is_empty() {
+            return;
+        }
+        match sink.progress_of_others(&topics).await {
+            Ok(others) => self.tell(connector, others),
+            // It is a note: what is wrong with the sink is said by whatever must succeed.
+            Err(failure) => {
+                tracing::debug!(event = "other_names_unknown", connector, %failure);
+                return;
+            }
+        }
+        asked.extend(topics);
+    }
+
+    fn tell(&self, connector: &str, mut others: Vec<OtherProgress>) {
+        others.retain(|other| !self.loaded.contains(&other.connector));
+        for (name, progress) in by_name(&others) {
+            tracing::warn!(
+                event = "progress_under_another_name",
+                connector,
+                other = name,
+                progress,
+                "this connector begins anew, and `{name}`, which is not loaded, has progress in its topics. \
+                 Is it the same, renamed? To go on from there, name it `{name}` again; or stop it and type: \
+                 connect offsets {connector} set --from {name}"
+            );
+        }
+    }
+}
+
+/// Topics of which the sink stores progress, and has none for any of these partitions.
+fn without_progress(partitions: &[TopicPartition], resumes: &[Resume]) -> HashSet<Arc<str>> {
+    let topics = |wanted: fn(&Resume) -> bool| {
+        let found = partitions.iter().zip(resumes);
+        found
+            .filter(move |(_, resume)| wanted(resume))
+            .map(|(partition, _)| partition.topic.clone())
+            .collect::<HashSet<_>>()
+    };
+    let known = topics(|resume| matches!(resume, Resume::At(_)));
+    let mut unknown = topics(|resume| matches!(resume, Resume::NoProgress));
+    unknown.retain(|topic| !known.contains(topic));
+    unknown
+}
+
+/// For each name how far it is: `PointOfSale partition 0 at 500, …`.
+fn by_name(others: &[OtherProgress]) -> BTreeMap<&str, String> {
+    const SHOWN: usize = 10;
+    let mut places: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for other in others {
+        let place = format!("{} at {}", other.partition, other.next);
+        places.entry(&other.connector).or_default().push(place);
+    }
+    let shortened = places.into_iter().map(|(name, mut places)| {
+        let more = places.len().saturating_sub(SHOWN);
+        if more > 0 {
+            places.truncate(SHOWN);
+            places.push(format!("and {more} more"));
+        }
+        (name, places.join(", "))
+    });
+    shortened.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn partition(topic: &str, partition: i32) -> TopicPartition {
+        TopicPartition {
+            topic: topic.into(),
+            partition,
+        }
+    }
+
+    #[test]
+    fn only_topics_without_any_progress_are_asked_about() {
+        let check = |known: &[(&str, Resume)], expected: &[&str]| {
+            let partitions: Vec<_> = known.iter().map(|(topic, _)| partition(topic, 0)).collect();
+            let resumes: Vec<_> = known.iter().map(|(_, resume)| *resume).collect();
+            let expected = expected.iter().map(|topic| Arc::from(*topic)).collect();
+            assert_eq!(
+                without_progress(&partitions, &resumes),
+                expected,
+                "{known:?}"
+            );
+        };
+        check(&[], &[]);
+        check(&[("t", Resume::NoProgress)], &["t"]);
+        check(&[("t", Resume::UseGroup)], &[]);
+        check(&[("t", Resume::At(0))], &[]);
+        check(&[("t", Resume::NoProgress), ("t", Resume::At(7))], &[]);
+        check(&[("t", Resume::NoProgress), ("u", Resume::At(7))], &["t"]);
+    }
+
+    #[test]
+    fn how_far_another_name_is() {
+        let other = |connector: &str, number, next| OtherProgress {
+            connector: connector.into(),
+            partition: partition("sales", number),
+            next,
+        };
+        let mut others = vec![other("b", 0, 7), other("a", 0, 500), other("a", 1, 480)];
+        let told = by_name(&others);
+        let told: Vec<_> = told.iter().map(|(name, text)| (*name, &**text)).collect();
+        let expected = [
+            ("a", "sales partition 0 at 500, sales partition 1 at 480"),
+            ("b", "sales partition 0 at 7"),
+        ];
+        assert_eq!(told, expected);
+        others.extend((2..40).map(|number| other("a", number, 1)));
+        let told = by_name(&others);
+        let long = told.get("a").map(String::as_str).unwrap_or_default();
+        assert!(
+            long.ends_with("sales partition 9 at 1, and 30 more"),
+            "{long}"
+        );
+    }
+}

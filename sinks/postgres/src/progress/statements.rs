@@ -1,0 +1,83 @@
+//! The statements of the progress table.
+
+/// Built once from the name of the table. $1 to $3 are the identity; $4 and $5, if nothing else is said, the topics and
+/// numbers of partitions.
+pub(super) struct Statements {
+    pub(super) take_over: String,
+    pub(super) confirm: String,
+    pub(super) advance: String,
+    pub(super) read: String,
+    /// $4 is the topics.
+    pub(super) of_others: String,
+    pub(super) store: String,
+}
+
+pub(super) const IDENTITY: &str = "cluster_id, connector, sink, topic, partition";
+
+impl Statements {
+    pub(super) fn new(table: &str) -> Statements {
+        // Rows are locked in one order, by everybody: an UPDATE alone promises none.
+        let lock = |columns: &str, batch: &str, condition: &str| {
+            format!(
+                "SELECT held.topic, held.partition{columns} FROM {batch} \
+                 JOIN {table} AS held ON held.cluster_id = $1 AND held.connector = $2 AND held.sink = $3 \
+                 AND held.topic = batch.topic AND held.partition = batch.partition \
+                 WHERE held.epoch = batch.epoch{condition} \
+                 ORDER BY held.topic COLLATE \"C\", held.partition FOR UPDATE OF held"
+            )
+        };
+        let own = "p.cluster_id = $1 AND p.connector = $2 AND p.sink = $3 \
+                   AND p.topic = locked.topic AND p.partition = locked.partition";
+        Statements {
+            take_over: format!(
+                "INSERT INTO {table} AS p ({IDENTITY}, epoch) \
+                 SELECT $1, $2, $3, batch.topic, batch.partition, 1 \
+                 FROM unnest($4::text[], $5::int4[]) AS batch (topic, partition) \
+                 ORDER BY batch.topic COLLATE \"C\", batch.partition \
+                 ON CONFLICT ({IDENTITY}) DO UPDATE SET epoch = p.epoch + 1, updated_at = now() \
+                 RETURNING topic, partition, next_offset, epoch"
+            ),
+            confirm: format!(
+                "UPDATE {table} AS p SET epoch = p.epoch + 1, updated_at = now() FROM ({}) AS locked \
+                 WHERE {own} RETURNING p.topic, p.partition, p.next_offset, p.epoch",
+                lock(
+                    "",
+                    "unnest($4::text[], $5::int4[], $6::int8[]) AS batch (topic, partition, epoch)",
+                    ""
+                )
+            ),
+            advance: format!(
+                "UPDATE {table} AS p SET next_offset = locked.next, updated_at = now(), \
+                 last_timestamp = coalesce('epoch'::timestamptz + locked.milliseconds * interval '1 millisecond', p.last_timestamp) \
+                 FROM ({}) AS locked WHERE {own}",
+                lock(
+                    ", batch.next, batch.milliseconds",
+                    "unnest($4::text[], $5::int4[], $6::int8[], $7::int8[], $8::int8[], $9::int8[]) \
+                     AS batch (topic, partition, epoch, expected, next, milliseconds)",
+                    " AND held.next_offset IS NOT DISTINCT FROM batch.expected"
+                )
+            ),
+            read: format!(
+                "SELECT p.topic, p.partition, p.next_offset, p.epoch FROM {table} AS p \
+                 WHERE p.cluster_id = $1 AND p.connector = $2 AND p.sink = $3 \
+                 AND (p.topic, p.partition) IN (SELECT * FROM unnest($4::text[], $5::int4[]))"
+            ),
+            of_others: format!(
+                "SELECT p.connector, p.topic, p.partition, p.next_offset FROM {table} AS p \
+                 WHERE p.cluster_id = $1 AND p.connector <> $2 AND p.sink = $3 AND p.topic = ANY ($4::text[]) \
+                 AND p.next_offset IS NOT NULL AND NOT EXISTS (SELECT FROM {table} AS own \
+                 WHERE own.cluster_id = $1 AND own.connector = $2 AND own.sink = $3 AND own.topic = p.topic \
+                 AND own.next_offset IS NOT NULL) \
+                 ORDER BY p.connector, p.topic, p.partition"
+            ),
+            store: format!(
+                "INSERT INTO {table} AS p ({IDENTITY}, epoch, next_offset) \
+                 SELECT $1, $2, $3, batch.topic, batch.partition, 1, batch.next \
+                 FROM unnest($4::text[], $5::int4[], $6::int8[]) AS batch (topic, partition, next) \
+                 ORDER BY batch.topic COLLATE \"C\", batch.partition \
+                 ON CONFLICT ({IDENTITY}) DO UPDATE SET epoch = p.epoch + 1, updated_at = now(), \
+                 next_offset = excluded.next_offset RETURNING topic, partition, next_offset, epoch"
+            ),
+        }
+    }
+}
