@@ -1,9 +1,13 @@
 //! Reads one partition of a topic to its end: the positions of sources.
+//!
+//! Others write to it meanwhile, so the end is the one of this moment: who waited for a moment without writers would wait
+//! for ever beside a busy one. And others' transactions are open meanwhile, behind whose first record readers of committed
+//! records see nothing, not even what was committed since: so it is read once all of it is settled.
 
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use connect_api::Cause;
+use connect_api::{Cause, TopicPartition};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::message::Message;
@@ -12,10 +16,15 @@ use rdkafka::{Offset, TopicPartitionList};
 use crate::blocking::off_the_runtime;
 use crate::error::cause;
 use crate::log::LogContext;
+use crate::offsets::{self, ANSWER_WITHIN};
 use crate::settings::ClientSettings;
+use crate::trouble::explain;
 
 /// A record's undecoded key and value.
 pub type KeyAndValue = (Option<Bytes>, Option<Bytes>);
+
+/// How soon it is asked again whether everything is settled.
+const ASK_AGAIN_AFTER: Duration = Duration::from_millis(20);
 
 /// Key and value of every committed record of a partition, from its start to the end that it has now. Joins no group. An
 /// error if the end is not reached in time.
@@ -25,44 +34,101 @@ pub async fn read_topic_to_end(
     partition: i32,
     timeout: Duration,
 ) -> Result<Vec<KeyAndValue>, Cause> {
-    let (settings, topic) = (settings.clone(), topic.to_owned());
-    off_the_runtime(move || read(&settings, &topic, partition, timeout)).await?
+    let settings = settings.clone();
+    let partition = TopicPartition {
+        topic: topic.into(),
+        partition,
+    };
+    off_the_runtime(move || {
+        let deadline = Instant::now() + timeout;
+        let committed = client(&settings, "read_committed")?;
+        let end = end_of_now(&settings, &partition)?;
+        settle(&committed, &partition, end, deadline)?;
+        read(&committed, &partition, end, deadline)
+    })
+    .await?
+}
+
+fn doing(partition: &TopicPartition) -> String {
+    format!("reading {} to its end", partition.topic)
+}
+
+fn client(settings: &ClientSettings, isolation: &str) -> Result<BaseConsumer<LogContext>, Cause> {
+    // librdkafka reads in the name of a group only; this one is never joined and commits nothing.
+    let group = format!("connect-reader-{}", uuid::Uuid::new_v4());
+    settings
+        .consumer("connect-reader", &group)
+        .set("isolation.level", isolation)
+        .create_with_context(LogContext::default())
+        .map_err(|error| cause("making a reader", &error))
+}
+
+/// The offset behind everything that is written, committed or not.
+fn end_of_now(settings: &ClientSettings, partition: &TopicPartition) -> Result<i64, Cause> {
+    let client = client(settings, "read_uncommitted")?;
+    let (_, end) = offsets::watermarks(&client, partition, ANSWER_WITHIN)
+        .map_err(|cause| explain(&client, cause))?;
+    Ok(end)
+}
+
+/// Waits until every transaction that has records below `end` is committed or aborted.
+fn settle(
+    client: &BaseConsumer<LogContext>,
+    partition: &TopicPartition,
+    end: i64,
+    deadline: Instant,
+) -> Result<(), Cause> {
+    loop {
+        let (_, settled) = offsets::watermarks(client, partition, ANSWER_WITHIN)
+            .map_err(|cause| explain(client, cause))?;
+        if settled >= end {
+            return Ok(());
+        }
+        if Instant::now() >= deadline {
+            return Err(Cause::new(format!(
+                "{}: a transaction that began at offset {settled} does not end",
+                doing(partition)
+            )));
+        }
+        // Nothing is assigned, so nothing comes: this is how to wait with a client.
+        client.poll(ASK_AGAIN_AFTER);
+    }
 }
 
 fn read(
-    settings: &ClientSettings,
-    topic: &str,
-    partition: i32,
-    timeout: Duration,
+    client: &BaseConsumer<LogContext>,
+    partition: &TopicPartition,
+    end: i64,
+    deadline: Instant,
 ) -> Result<Vec<KeyAndValue>, Cause> {
-    let doing = format!("reading {topic} to its end");
-    let deadline = Instant::now() + timeout;
-    // librdkafka reads in the name of a group only; this one is never joined and commits nothing.
-    let group = format!("connect-reader-{}", uuid::Uuid::new_v4());
-    let client: BaseConsumer<LogContext> = settings
-        .consumer("connect-reader", &group)
-        .create_with_context(LogContext::default())
-        .map_err(|error| cause(&doing, &error))?;
     let mut start = TopicPartitionList::new();
     start
-        .add_partition_offset(topic, partition, Offset::Beginning)
+        .add_partition_offset(&partition.topic, partition.partition, Offset::Beginning)
         .and_then(|()| client.assign(&start))
-        .map_err(|error| cause(&doing, &error))?;
+        .map_err(|error| cause(&doing(partition), &error))?;
     let mut records = Vec::new();
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
         match client.poll(left) {
-            Some(Ok(message)) => records.push((
-                message.key().map(Bytes::copy_from_slice),
-                message.payload().map(Bytes::copy_from_slice),
-            )),
+            Some(Ok(message)) => {
+                records.push((
+                    message.key().map(Bytes::copy_from_slice),
+                    message.payload().map(Bytes::copy_from_slice),
+                ));
+                if message.offset() + 1 >= end {
+                    return Ok(records);
+                }
+            }
+            // Behind a last record there may be markers of transactions, which nobody sees.
             Some(Err(KafkaError::PartitionEOF(_))) => return Ok(records),
             // Lost connections mend themselves; what cannot be mended is said at the deadline.
             Some(Err(_)) => {}
             None if left.is_zero() => {
-                return Err(client.context().trouble.last().unwrap_or_else(|| {
-                    Cause::new(format!("{doing}: not within {} ms", timeout.as_millis()))
-                }));
+                return Err(client
+                    .context()
+                    .trouble
+                    .last()
+                    .unwrap_or_else(|| Cause::new(format!("{}: not in time", doing(partition)))));
             }
             None => {}
         }

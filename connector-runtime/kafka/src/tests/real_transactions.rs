@@ -1,5 +1,7 @@
 //! Transactions, which the mock cluster only pretends to have. Needs a real Kafka.
 
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
+
 use super::real_kafka::{blocking, group_offset, numbered, settings, topic};
 use super::*;
 
@@ -191,4 +193,70 @@ async fn a_message_too_large_for_its_topic_takes_no_other_with_it() {
     }
     result.unwrap();
     assert_eq!(values(&settings, &name).await.len(), 21);
+}
+
+/// The positions of all sources are in one partition: who reads them must not have to wait for the others to be silent.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_partition_is_read_to_its_end_of_now_while_somebody_writes_on() {
+    let settings = settings();
+    let name = topic(&settings, 1, &[]).await;
+    let mut other = transactional(&settings, &unique("other")).await;
+    other.run(numbered(&name, 0..1), None).await.unwrap();
+    let (tell, read) = tokio::sync::oneshot::channel();
+    let writing = async {
+        let mut read = read;
+        let mut written = 1;
+        while read.try_recv().is_err() {
+            let next = numbered(&name, written..written + 1);
+            other.run(next, None).await.unwrap();
+            written += 1;
+        }
+    };
+    let reading = async {
+        let found = values(&settings, &name).await;
+        tell.send(()).unwrap();
+        found
+    };
+    let ((), found) = tokio::join!(writing, reading);
+    let expected: Vec<String> = (0..found.len()).map(|number| number.to_string()).collect();
+    assert!(!found.is_empty());
+    assert_eq!(found, expected);
+}
+
+/// Readers of committed records see nothing behind the first record of an open transaction. Who would take that for the
+/// end would miss positions that were committed since, and repeat what stands before them.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_committed_behind_an_open_transaction_is_read() {
+    let settings = settings();
+    let name = topic(&settings, 1, &[]).await;
+    let open = blocking({
+        let (settings, name) = (settings.clone(), name.clone());
+        move || begun(&settings, &name)
+    })
+    .await;
+    let mut other = transactional(&settings, &unique("other")).await;
+    other.run(numbered(&name, 1..2), None).await.unwrap();
+    let reading = values(&settings, &name);
+    let ending = async {
+        // How long the transaction stays open.
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        blocking(move || open.abort_transaction(SOON).unwrap()).await;
+    };
+    let (found, ()) = tokio::join!(reading, ending);
+    assert_eq!(found, ["1"]);
+}
+
+/// A transaction with one record that the broker has, neither committed nor aborted.
+fn begun(settings: &ClientSettings, topic: &str) -> BaseProducer {
+    let producer: BaseProducer = settings
+        .producer("test-open")
+        .set("transactional.id", unique("open"))
+        .create()
+        .unwrap();
+    producer.init_transactions(SOON).unwrap();
+    producer.begin_transaction().unwrap();
+    let record = BaseRecord::<str, str>::to(topic).payload("0");
+    producer.send(record).unwrap();
+    producer.flush(SOON).unwrap();
+    producer
 }
