@@ -25,5 +25,6 @@ pub mod process;
 pub mod proxy;
 pub mod registry;
 pub mod servers;
+pub mod written;
 
 pub use eventually::eventually;

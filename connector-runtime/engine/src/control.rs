@@ -16,6 +16,15 @@ pub(crate) struct Stop {
 }
 
 impl Stop {
+    /// For a part of what runs: it is stopped with the rest, or alone.
+    pub(crate) fn child(&self) -> Stop {
+        Stop {
+            drain: self.drain.child_token(),
+            abandon: self.abandon.child_token(),
+            exit: self.exit.clone(),
+        }
+    }
+
     pub(crate) fn is_draining(&self) -> bool {
         self.drain.is_cancelled() || self.abandon.is_cancelled()
     }

@@ -13,6 +13,7 @@ mod beginnings;
 mod configuration;
 mod embedded;
 mod harness;
+mod neighbours;
 mod observing;
 mod offsets;
 mod outages;
@@ -26,3 +27,6 @@ mod slow_writes;
 mod stdout;
 mod stopping;
 mod users;
+
+/// A distribution of our own: `connect` with plugins that are slow, hang, loop and panic when a test says so.
+const FAULTY: &str = env!("CARGO_BIN_EXE_connect-faulty");

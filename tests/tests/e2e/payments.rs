@@ -101,6 +101,13 @@ pub(crate) async fn verdict(ledger: &Ledger, database: &Database, dead: Option<&
     )
 }
 
+/// The rows that came from one of several topics.
+pub(crate) async fn rows_of(database: &Database, topic: &Topic) -> Vec<Entry> {
+    let rows = database.entries(WRITTEN).await;
+    let is_of_topic = |row: &Entry| row.place.topic == topic.name();
+    rows.into_iter().filter(is_of_topic).collect()
+}
+
 /// Dead letters as the checker wants them: the id is the key, the place is in Kafka Connect's headers, and the bytes
 /// are the content.
 pub(crate) async fn dead_letters(topic: &Topic) -> Vec<Entry> {

@@ -9,10 +9,7 @@ use connect_tests::load::produce_payments;
 use connect_tests::process::Launch;
 use connect_tests::{eventually, servers};
 
-use crate::payments;
-
-/// A distribution of our own with one more sink, which takes its time.
-const SLOW_SINK: &str = env!("CARGO_BIN_EXE_connect-slow-sink");
+use crate::{FAULTY, payments};
 
 /// What the sink got in one write.
 struct Written {
@@ -83,7 +80,7 @@ async fn a_write_of_30_ms_still_moves_more_than_100_000_records_a_second() {
     let folder = Folder::new();
     let file = folder.path().join("written");
     folder.connector("slow", connector(&topic, &file, "30ms", ""));
-    let mut process = Launch::run(&folder).program(SLOW_SINK).start();
+    let mut process = Launch::run(&folder).program(FAULTY).start();
     eventually("every record", payments::SETTLED, async || {
         let sum: u64 = written(&file).iter().map(|write| write.records).sum();
         (sum >= records).then_some(())
@@ -123,7 +120,7 @@ async fn a_write_that_outlasts_the_poll_interval_keeps_the_membership() {
             "very-slow",
             connector(&topic, &file, "25s", "[batch]\nmax_records = 2000\n"),
         );
-    let mut process = Launch::run(&folder).program(SLOW_SINK).start();
+    let mut process = Launch::run(&folder).program(FAULTY).start();
     eventually("two writes", payments::SETTLED, async || {
         let sum: u64 = written(&file).iter().map(|write| write.records).sum();
         (sum >= 3_000).then_some(())

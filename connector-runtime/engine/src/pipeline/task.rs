@@ -1,6 +1,5 @@
 //! One task of a sink connector: opens everything, joins its two halves, and closes everything.
 
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -38,6 +37,8 @@ pub(crate) struct SinkTask {
     pub(crate) contracts: Contracts,
     /// Random, one a process: part of transactional ids.
     pub(crate) process_id: Arc<str>,
+    /// For the reader's waits: it never runs a plugin, so that none can hold them up.
+    pub(crate) engine: Handle,
     pub(crate) first_sights: FirstSights,
     pub(crate) other_names: OtherNames,
     pub(crate) meters: Meters,
@@ -201,7 +202,7 @@ impl SinkTask {
             work,
             reports: reported,
             stop: self.stop.clone(),
-            runtime: Handle::current(),
+            runtime: self.engine.clone(),
         });
         let reader = self.spawn_reader(reader)?;
         let mut sink = opened.sink;
@@ -227,14 +228,11 @@ impl SinkTask {
         )
     }
 
-    /// A panic of a transform ends this thread and this task, nothing else (P6).
     fn spawn_reader(&self, reader: Reader) -> Result<ReaderHalf, TaskEnd> {
         let (tell, ended) = oneshot::channel();
         let name = format!("read-{}-{}", self.name, self.task);
         let spawned = std::thread::Builder::new().name(name).spawn(move || {
-            let end = std::panic::catch_unwind(AssertUnwindSafe(|| reader.run()))
-                .unwrap_or_else(|panic| TaskEnd::Crashed(panic_cause("reading", panic.as_ref())));
-            let _ = tell.send(end);
+            let _ = tell.send(reader.run());
         });
         match spawned {
             Ok(_) => Ok(ended),
@@ -245,7 +243,8 @@ impl SinkTask {
     }
 
     /// Both halves end, whichever ends first: a reader that ends closes the work channel, a writer that ends fails the
-    /// reader's next send. At the grace deadline the writer's future and its sink are dropped together.
+    /// reader's next send. At the grace deadline the writer's future and its sink are dropped together. Whether a half
+    /// ever comes back is not this task's care: a loop may keep its very thread.
     async fn join(&self, reader: ReaderHalf, mut writer: WriterHalf) -> TaskEnd {
         let written = tokio::select! {
             ended = &mut writer => ended,
@@ -261,11 +260,9 @@ impl SinkTask {
             }
             Err(_) => TaskEnd::Stopped,
         };
-        // A looping transform cannot be stopped from outside; its thread is left behind.
-        let read = tokio::select! {
-            ended = reader => ended.unwrap_or(TaskEnd::Stopped),
-            () = after_abandon(&self.stop) => TaskEnd::Stopped,
-        };
+        let read = reader
+            .await
+            .unwrap_or_else(|_| TaskEnd::Crashed(Cause::new("the thread that reads is gone")));
         match (written, read) {
             (TaskEnd::Stopped, read) => read,
             (written, _) => written,
@@ -276,14 +273,11 @@ impl SinkTask {
 type ReaderHalf = oneshot::Receiver<TaskEnd>;
 type WriterHalf = tokio::task::JoinHandle<TaskEnd>;
 
-async fn after_abandon(stop: &Stop) {
-    stop.abandon.cancelled().await;
-    tokio::time::sleep(Duration::from_secs(2)).await;
-}
+/// How long a plugin may take to let go of its connections.
+pub(crate) const CLOSE_WITHIN: Duration = Duration::from_secs(5);
 
 async fn close(mut sink: Box<dyn Sink>) {
-    const DEADLINE: Duration = Duration::from_secs(5);
-    match tokio::time::timeout(DEADLINE, sink.close()).await {
+    match tokio::time::timeout(CLOSE_WITHIN, sink.close()).await {
         Ok(Ok(())) => {}
         Ok(Err(failure)) => tracing::warn!(event = "close_failed", %failure),
         Err(_) => tracing::warn!(event = "close_failed", "the sink did not close in time"),

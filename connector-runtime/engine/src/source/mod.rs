@@ -15,8 +15,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use connect_api::{Cause, Failure, Polled, Result, Source, SourceContext, time};
-use connect_contracts::Contracts;
+use connect_contracts::{Contracts, Encoder};
 use connect_kafka::TransactionError;
+use tokio::runtime::Handle;
 use tokio::time::Instant;
 
 use self::owner::Owner;
@@ -25,6 +26,7 @@ use crate::cluster::{Cluster, insist};
 use crate::config::{SourceConnector, Tolerance};
 use crate::control::{Stop, TaskEnd};
 use crate::pipeline::policy::Backoff;
+use crate::pipeline::task::CLOSE_WITHIN;
 use crate::publisher::make_room;
 use crate::status::{BatchEnd, Meters, State};
 
@@ -39,6 +41,8 @@ pub(crate) struct SourceTask {
     pub(crate) connector: Arc<SourceConnector>,
     pub(crate) cluster: Cluster,
     pub(crate) contracts: Contracts,
+    /// Where the schema registry is asked: its client is shared by all connectors.
+    pub(crate) engine: Handle,
     pub(crate) meters: Meters,
     pub(crate) stop: Stop,
 }
@@ -57,7 +61,16 @@ impl From<Failure> for Over {
 }
 
 impl SourceTask {
+    /// Runs the source to its end. At the grace deadline everything is dropped together; what was not committed is
+    /// polled again.
     pub(crate) async fn run(self) -> TaskEnd {
+        tokio::select! {
+            end = self.drive() => end,
+            () = self.stop.abandon.cancelled() => TaskEnd::Stopped,
+        }
+    }
+
+    async fn drive(&self) -> TaskEnd {
         let prepared = tokio::select! {
             prepared = self.prepare() => prepared,
             () = self.stop.drain.cancelled() => return TaskEnd::Stopped,
@@ -118,12 +131,21 @@ impl SourceTask {
         let maker = Maker::new(self.name.clone(), self.connector.clone(), &self.contracts)?;
         let contract = maker.contract();
         insist(
-            || contract.prepare(),
+            || self.prepare_contract(contract.clone()),
             |cause, delay| self.waiting(cause, delay),
         )
         .await?;
         let owner = Owner::join(&self.cluster, &self.name).map_err(Failure::Fatal)?;
         Ok((owner, maker))
+    }
+
+    async fn prepare_contract(&self, contract: Arc<Encoder>) -> Result<()> {
+        let asked = self.engine.spawn(async move { contract.prepare().await });
+        asked.await.unwrap_or_else(|error| {
+            Err(Failure::Fatal(Cause::new(format!(
+                "the schema registry was not asked to the end: {error}"
+            ))))
+        })
     }
 
     async fn run_owned(
@@ -148,9 +170,15 @@ impl SourceTask {
             producer,
         };
         let end = running.run(source.as_mut()).await;
-        running.producer.close(Duration::from_secs(5));
-        if let Err(failure) = source.close().await {
-            tracing::warn!(event = "close_failed", connector = %self.name, %failure);
+        running.producer.close(CLOSE_WITHIN);
+        match tokio::time::timeout(CLOSE_WITHIN, source.close()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(failure)) => {
+                tracing::warn!(event = "close_failed", connector = %self.name, %failure);
+            }
+            Err(_) => {
+                tracing::warn!(event = "close_failed", connector = %self.name, "the source did not close in time");
+            }
         }
         end
     }

@@ -3,6 +3,7 @@
 pub(crate) mod shutdown;
 pub(crate) mod state;
 pub(crate) mod tasks;
+pub(crate) mod workers;
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -66,7 +67,9 @@ pub(crate) struct Shared {
     pub(crate) process_id: Arc<str>,
     /// Of every connector file there is.
     pub(crate) names: Arc<HashSet<Arc<str>>>,
-    pub(crate) workers: Handle,
+    /// For the engine's own waits and calls; no plugin runs there.
+    pub(crate) engine: Handle,
+    pub(crate) grace: Duration,
 }
 
 impl Engine {
@@ -76,11 +79,12 @@ impl Engine {
         process: &ProcessConfig,
         options: EngineOptions,
     ) -> Result<Engine, Cause> {
-        let workers = tokio::runtime::Builder::new_multi_thread()
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
             .enable_all()
-            .thread_name("connect-worker")
+            .thread_name("connect-engine")
             .build()
-            .map_err(|error| Cause::new(format!("no worker threads: {error}")))?;
+            .map_err(|error| Cause::new(format!("no thread for the engine: {error}")))?;
         let shared = Shared {
             cluster: Cluster {
                 settings: options.clients,
@@ -100,7 +104,8 @@ impl Engine {
                     .collect(),
             ),
             process_id: uuid::Uuid::new_v4().to_string().into(),
-            workers: workers.handle().clone(),
+            engine: runtime.handle().clone(),
+            grace: options.grace,
         };
         let meters: Vec<Meters> = connectors
             .iter()
@@ -116,8 +121,7 @@ impl Engine {
                 .collect(),
             shared,
             stop: stop.clone(),
-            grace: options.grace,
-            workers,
+            runtime,
         };
         std::thread::Builder::new()
             .name("connect-supervisor".to_owned())
@@ -166,8 +170,7 @@ struct Supervisor {
     connectors: Vec<(Arc<Connector>, Meters)>,
     shared: Shared,
     stop: Stop,
-    grace: Duration,
-    workers: tokio::runtime::Runtime,
+    runtime: tokio::runtime::Runtime,
 }
 
 impl Supervisor {
@@ -182,10 +185,8 @@ impl Supervisor {
                 return;
             }
         };
-        let drained_in = runtime.block_on(self.supervise());
-        let abandoned = self.stop.abandon.is_cancelled();
-        // Clients that do not close in time are left behind.
-        self.workers.shutdown_timeout(Duration::from_secs(2));
+        let (drained_in, abandoned) = runtime.block_on(self.supervise());
+        self.runtime.shutdown_background();
         let connectors = self
             .connectors
             .iter()
@@ -198,9 +199,10 @@ impl Supervisor {
         }));
     }
 
-    /// Returns how long the stop took.
-    async fn supervise(&self) -> Duration {
+    /// Returns how long the stop took, and whether something was let go.
+    async fn supervise(&self) -> (Duration, bool) {
         let mut stopping = None;
+        let mut abandoned = false;
         let mut supervised = tokio::task::JoinSet::new();
         for (connector, meters) in &self.connectors {
             let (connector, meters) = (connector.clone(), meters.clone());
@@ -211,14 +213,16 @@ impl Supervisor {
                 self.stop.clone(),
             ));
         }
-        let grace = tokio::spawn(shutdown::enforce_grace(self.stop.clone(), self.grace));
         loop {
             tokio::select! {
-                ended = supervised.join_next() => if ended.is_none() { break },
+                ended = supervised.join_next() => match ended {
+                    Some(let_go) => abandoned |= let_go.unwrap_or(false),
+                    None => break,
+                },
                 () = self.stop.drain.cancelled(), if stopping.is_none() => stopping = Some(Instant::now()),
             }
         }
-        grace.abort();
-        stopping.map_or(Duration::ZERO, |since| since.elapsed())
+        let drained_in = stopping.map_or(Duration::ZERO, |since: Instant| since.elapsed());
+        (drained_in, abandoned)
     }
 }

@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use connect_api::{Guarantee, time};
-use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 
+use super::shutdown;
 use super::state::{Next, next, worst};
+use super::workers::Workers;
 use crate::config::{Connector, ConnectorKind};
 use crate::control::{Stop, TaskEnd};
 use crate::pipeline::other_names::OtherNames;
@@ -41,13 +42,33 @@ pub(crate) fn meters(connector: &Connector, embedded: bool) -> Meters {
     }
 }
 
-/// Runs until the connector is STOPPED or FAILED.
+/// Runs until the connector is STOPPED or FAILED. `true`: not drained, but let go.
 pub(crate) async fn supervise(
     connector: Arc<Connector>,
     shared: Shared,
     meters: Meters,
     stop: Stop,
-) {
+) -> bool {
+    let let_go = match Workers::new(&connector.name, task_count(&connector)) {
+        Ok(workers) => keep_running(&connector, &shared, &workers, &meters, &stop).await,
+        Err(cause) => {
+            fail(&connector, &meters, cause.to_string());
+            false
+        }
+    };
+    if let Some(backlog) = shared.cluster.backlog() {
+        backlog.forget(&connector.name);
+    }
+    let_go
+}
+
+async fn keep_running(
+    connector: &Connector,
+    shared: &Shared,
+    workers: &Workers,
+    meters: &Meters,
+    stop: &Stop,
+) -> bool {
     let first_sights = FirstSights::default();
     let other_names = OtherNames::new(shared.names.clone());
     let mut crashes = 0;
@@ -55,15 +76,19 @@ pub(crate) async fn supervise(
         meters.set_state(State::Running, None, None);
         tracing::info!(event = "connector_started", connector = %connector.name);
         let started = Instant::now();
-        let end = run_once(
-            &connector,
-            &shared,
-            &meters,
-            &stop,
-            &first_sights,
-            &other_names,
-        )
-        .await;
+        let run = Run {
+            connector,
+            shared,
+            workers,
+            meters,
+            first_sights: &first_sights,
+            other_names: &other_names,
+            stop: stop.child(),
+        };
+        let end = tokio::select! {
+            end = run.to_its_end() => end,
+            never = shutdown::enforce_grace(&connector.name, &run.stop, shared.grace) => match never {},
+        };
         meters.give_back_in_flight();
         crashes = if started.elapsed() >= HEALTHY {
             1
@@ -74,96 +99,124 @@ pub(crate) async fn supervise(
             Next::Stopped => {
                 tracing::info!(event = "connector_stopped", connector = %connector.name);
                 meters.set_state(State::Stopped, None, None);
-                break;
+                return run.stop.abandon.is_cancelled();
             }
             Next::Failed(reason) => {
-                tracing::error!(event = "connector_failed", connector = %connector.name, "{reason}");
-                meters.set_state(State::Failed, Some(reason), None);
-                break;
+                fail(connector, meters, reason);
+                return false;
             }
             Next::Restart { after, reason } => {
-                tracing::error!(event = "connector_restarting", connector = %connector.name, "{reason}");
+                tracing::error!(
+                    event = "connector_restarting",
+                    connector = %connector.name,
+                    delay_ms = after.as_millis() as u64,
+                    "{reason}"
+                );
                 let at_ms = time::now_ms() + after.as_millis() as i64;
                 meters.set_state(State::Restarting, Some(reason), Some(at_ms));
                 tokio::select! {
                     () = tokio::time::sleep(after) => {}
                     () = stop.drain.cancelled() => {
                         meters.set_state(State::Stopped, None, None);
-                        break;
+                        return false;
                     }
                 }
             }
         }
     }
-    if let Some(backlog) = shared.cluster.backlog() {
-        backlog.forget(&connector.name);
+}
+
+fn fail(connector: &Connector, meters: &Meters, reason: String) {
+    tracing::error!(event = "connector_failed", connector = %connector.name, "{reason}");
+    meters.set_state(State::Failed, Some(reason), None);
+}
+
+fn task_count(connector: &Connector) -> u32 {
+    match &connector.kind {
+        ConnectorKind::Sink(sink) => sink.tasks,
+        ConnectorKind::Source(_) => 1,
     }
 }
 
-/// Runs all tasks; the first that ends by itself takes the others with it, drained.
-async fn run_once(
-    connector: &Connector,
-    shared: &Shared,
-    meters: &Meters,
-    stop: &Stop,
-    first_sights: &FirstSights,
-    other_names: &OtherNames,
-) -> TaskEnd {
-    let stop = Stop {
-        drain: stop.drain.child_token(),
-        ..stop.clone()
-    };
-    let mut tasks = JoinSet::new();
-    match &connector.kind {
-        ConnectorKind::Sink(sink) => {
-            let sink = Arc::new(sink.clone());
-            for task in 0..sink.tasks {
-                let task = SinkTask {
+/// One run of a connector: from its start to its stop, its failure or its next crash.
+struct Run<'a> {
+    connector: &'a Connector,
+    shared: &'a Shared,
+    workers: &'a Workers,
+    meters: &'a Meters,
+    first_sights: &'a FirstSights,
+    other_names: &'a OtherNames,
+    /// Of this run alone.
+    stop: Stop,
+}
+
+impl Run<'_> {
+    /// Runs all tasks; the first that ends by itself takes the others with it, drained.
+    async fn to_its_end(&self) -> TaskEnd {
+        let mut tasks = JoinSet::new();
+        self.start(&mut tasks);
+        let mut ends = Vec::new();
+        loop {
+            let ended = tokio::select! {
+                ended = tasks.join_next() => ended,
+                () = shutdown::left_behind(&self.stop) => {
+                    tracing::warn!(event = "task_left_behind", connector = %self.connector.name);
+                    break;
+                }
+            };
+            let end = match ended {
+                None => break,
+                Some(Ok(end)) => end,
+                Some(Err(error)) if error.is_panic() => {
+                    TaskEnd::Crashed(panic_cause("running", error.into_panic().as_ref()))
+                }
+                Some(Err(_)) => TaskEnd::Stopped,
+            };
+            if let TaskEnd::Crashed(cause) = &end {
+                // Said at once: the other tasks may take their time.
+                self.meters
+                    .set_state(State::Restarting, Some(cause.to_string()), None);
+            }
+            self.stop.drain.cancel();
+            ends.push(end);
+        }
+        worst(ends)
+    }
+
+    fn start(&self, tasks: &mut JoinSet<TaskEnd>) {
+        let (connector, shared) = (self.connector, self.shared);
+        match &connector.kind {
+            ConnectorKind::Sink(sink) => {
+                let sink = Arc::new(sink.clone());
+                for task in 0..sink.tasks {
+                    let task = SinkTask {
+                        name: connector.name.clone(),
+                        connector: sink.clone(),
+                        task,
+                        cluster: shared.cluster.clone(),
+                        contracts: shared.contracts.clone(),
+                        process_id: shared.process_id.clone(),
+                        engine: shared.engine.clone(),
+                        first_sights: self.first_sights.clone(),
+                        other_names: self.other_names.clone(),
+                        meters: self.meters.clone(),
+                        stop: self.stop.clone(),
+                    };
+                    self.workers.spawn(tasks, task.run());
+                }
+            }
+            ConnectorKind::Source(source) => {
+                let task = SourceTask {
                     name: connector.name.clone(),
-                    connector: sink.clone(),
-                    task,
+                    connector: Arc::new(source.clone()),
                     cluster: shared.cluster.clone(),
                     contracts: shared.contracts.clone(),
-                    process_id: shared.process_id.clone(),
-                    first_sights: first_sights.clone(),
-                    other_names: other_names.clone(),
-                    meters: meters.clone(),
-                    stop: stop.clone(),
+                    engine: shared.engine.clone(),
+                    meters: self.meters.clone(),
+                    stop: self.stop.clone(),
                 };
-                spawn(&mut tasks, &shared.workers, task.run());
+                self.workers.spawn(tasks, task.run());
             }
         }
-        ConnectorKind::Source(source) => {
-            let task = SourceTask {
-                name: connector.name.clone(),
-                connector: Arc::new(source.clone()),
-                cluster: shared.cluster.clone(),
-                contracts: shared.contracts.clone(),
-                meters: meters.clone(),
-                stop: stop.clone(),
-            };
-            spawn(&mut tasks, &shared.workers, task.run());
-        }
     }
-    let mut ends = Vec::new();
-    while let Some(ended) = tasks.join_next().await {
-        stop.drain.cancel();
-        ends.push(match ended {
-            Ok(end) => end,
-            Err(error) if error.is_panic() => {
-                TaskEnd::Crashed(panic_cause("running", error.into_panic().as_ref()))
-            }
-            Err(_) => TaskEnd::Stopped,
-        });
-    }
-    worst(ends)
-}
-
-/// Tasks run on the workers' runtime, the supervisor on its own thread: a busy task delays no look at the others.
-fn spawn(
-    tasks: &mut JoinSet<TaskEnd>,
-    workers: &Handle,
-    task: impl Future<Output = TaskEnd> + Send + 'static,
-) {
-    tasks.spawn_on(task, workers);
 }

@@ -15,6 +15,7 @@ mod send;
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -27,6 +28,7 @@ use tokio::sync::mpsc;
 use super::policy::Backoff;
 use super::prepare::Preparer;
 use super::start::FirstSights;
+use super::task::panic_cause;
 use super::{Generations, Report, Work};
 use crate::backlog::ReaderBacklog;
 use crate::config::{BatchConfig, Start};
@@ -122,8 +124,18 @@ impl Reader {
         }
     }
 
-    /// Runs until the task is stopped, fails, or the writer is gone.
+    /// Runs until the task is stopped, fails, or the writer is gone. A panic, such as a transform's, ends this task and
+    /// nothing else (P6), and like every other end it is told to the group.
     pub(crate) fn run(mut self) -> TaskEnd {
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| self.read())) {
+            self.fail(TaskEnd::Crashed(panic_cause("reading", panic.as_ref())));
+            // A write that hangs must not hide it.
+            self.parts.stop.drain.cancel();
+        }
+        self.finish()
+    }
+
+    fn read(&mut self) {
         // A writer that ended says itself why; without new records no send would notice it.
         while !self.parts.stop.is_draining()
             && self.failed.is_none()
@@ -139,7 +151,6 @@ impl Reader {
             self.commit_now_and_then();
             self.measure_lag();
         }
-        self.finish()
     }
 
     /// Lets the writer finish what it has, stores what it reports, and leaves the group.

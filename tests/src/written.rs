@@ -1,0 +1,70 @@
+//! The lines of the faulty sink: what it wrote, and in which write.
+
+use std::path::Path;
+
+use crate::checker::{Digest, Entry, Place};
+
+/// One record that was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// From 1, anew for each sink that was opened.
+    pub write: u64,
+    /// Of the value.
+    pub bytes: u64,
+    /// Its content is the value.
+    pub entry: Entry,
+}
+
+impl Written {
+    pub fn to_line(&self) -> String {
+        let Entry { id, place, digest } = &self.entry;
+        format!(
+            "{} {} {} {} {} {} {id}\n",
+            self.write,
+            self.bytes,
+            digest.to_number(),
+            place.topic,
+            place.partition,
+            place.offset,
+        )
+    }
+
+    fn parse(line: &str) -> Written {
+        let words: Vec<&str> = line.splitn(7, ' ').collect();
+        let number = |index: usize| -> u64 { words[index].parse().expect("a number") };
+        let place = Place::new(
+            words[3],
+            words[4].parse().expect("a partition"),
+            words[5].parse().expect("an offset"),
+        );
+        Written {
+            write: number(0),
+            bytes: number(1),
+            entry: Entry::new(words[6], place, Digest::from_number(number(2))),
+        }
+    }
+
+    /// What is written so far; nothing if the file is not there yet. A last line that is not complete is left out.
+    pub fn read(file: &Path) -> Vec<Written> {
+        let text = std::fs::read_to_string(file).unwrap_or_default();
+        let complete = text.rsplit_once('\n').map_or("", |(complete, _)| complete);
+        complete.lines().map(Written::parse).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_read_as_it_was_written() {
+        let written = Written {
+            write: 7,
+            bytes: 3,
+            entry: Entry::new("an id", Place::new("topic", 2, 19), Digest::of("abc")),
+        };
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), written.to_line() + "8 3 1 top").unwrap();
+        assert_eq!(Written::read(file.path()), [written]);
+    }
+}
