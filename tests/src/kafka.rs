@@ -66,7 +66,15 @@ impl Topic {
     }
 
     pub async fn bring_to_life(&self, partitions: i32) {
+        self.bring_to_life_with(partitions, &[]).await;
+    }
+
+    /// With settings of its own, such as `max.message.bytes`.
+    pub async fn bring_to_life_with(&self, partitions: i32, settings: &[(&str, &str)]) {
         let topic = NewTopic::new(&self.name, partitions, TopicReplication::Fixed(1));
+        let topic = settings
+            .iter()
+            .fold(topic, |topic, (key, value)| topic.set(key, value));
         let results = administrator()
             .create_topics([&topic], &options())
             .await

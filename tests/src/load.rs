@@ -56,6 +56,8 @@ impl Producer {
             .set("linger.ms", "5")
             .set("compression.type", "lz4")
             .set("queue.buffering.max.messages", "1000000")
+            // What is too large is the topic's to say.
+            .set("message.max.bytes", "100000000")
             .set("topic.metadata.refresh.interval.ms", "1000")
             .create_with_context(reports.clone())
             .expect("a producer");

@@ -13,6 +13,7 @@ mod beginnings;
 mod configuration;
 mod embedded;
 mod harness;
+mod in_flight;
 mod neighbours;
 mod observing;
 mod offsets;

@@ -1,0 +1,212 @@
+//! Bytes in flight stay below `[batch] in_flight` (P5), whatever the sink does and however large the records are; and a
+//! record that is larger passes alone.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use connect_tests::checker::{Entry, Evidence, Ledger, Verdict};
+use connect_tests::database::Database;
+use connect_tests::folder::Folder;
+use connect_tests::kafka::Topic;
+use connect_tests::load::Producer;
+use connect_tests::process::Launch;
+use connect_tests::written::Written;
+use connect_tests::{eventually, http, servers};
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use crate::{FAULTY, payments};
+
+const MIB: u64 = 1024 * 1024;
+const PARTITIONS: i32 = 4;
+
+/// A topic that takes records of up to 10 MiB.
+async fn topic(word: &str) -> Topic {
+    let topic = Topic::unborn(word);
+    let settings = [("max.message.bytes", "10485760")];
+    topic.bring_to_life_with(PARTITIONS, &settings).await;
+    topic
+}
+
+/// Sends records of these sizes to one partition after the other. They do not get much smaller by compression.
+async fn produce(topic: &Topic, sizes: Vec<usize>) -> Ledger {
+    let topic = topic.clone();
+    tokio::task::spawn_blocking(move || {
+        let producer = Producer::new();
+        let mut random = ChaCha8Rng::seed_from_u64(5);
+        for (number, size) in (0..).zip(sizes) {
+            let mut text = String::with_capacity(size + 16);
+            while text.len() < size {
+                text += &format!("{:016x}", random.random::<u64>());
+            }
+            let (id, partition) = (format!("record-{number}"), number % PARTITIONS);
+            let value = format!("{{\"text\":\"{text}\"}}");
+            producer.send(&topic, partition, &id, value.as_bytes(), value.as_bytes());
+        }
+        producer.finish()
+    })
+    .await
+    .expect("the load ends")
+}
+
+/// From the topic to a file; `more` is the sink's.
+fn to_file(topic: &Topic, batch: &str, file: &Path, more: &str) -> String {
+    format!(
+        "topics = [\"{}\"]\n[batch]\n{batch}\n[[sinks]]\ntype = \"faulty\"\nfile = \"{}\"\n{more}",
+        topic.name(),
+        file.display()
+    )
+}
+
+fn reconcile(ledger: &Ledger, rows: impl IntoIterator<Item = Entry>) {
+    let evidence = Evidence {
+        rows: rows.into_iter().collect(),
+        ..Evidence::default()
+    };
+    Verdict::reconcile(ledger, &evidence).assert_clean();
+}
+
+/// Every record arrives, once; gives the sizes of each write's records.
+async fn arrive(ledger: &Ledger, file: &Path) -> Vec<Vec<u64>> {
+    let written = eventually("every record", payments::SETTLED, async || {
+        let written = Written::read(file);
+        (written.len() >= ledger.len()).then_some(written)
+    })
+    .await;
+    reconcile(ledger, written.iter().map(|one| one.entry.clone()));
+    let mut writes: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
+    for one in written {
+        writes.entry(one.write).or_default().push(one.bytes);
+    }
+    writes.into_values().collect()
+}
+
+/// What stands before the last record of each write has not filled it.
+fn assert_filled_by_the_last(writes: &[Vec<u64>], share: u64) {
+    for sizes in writes {
+        let (_, before) = sizes.split_last().unwrap();
+        let before: u64 = before.iter().sum();
+        assert!(before < share, "{before} bytes and one more record");
+    }
+}
+
+/// From 20 bytes to 3 MB, more than twelve times what may be in flight.
+fn sizes_of_all_kinds() -> Vec<usize> {
+    let sizes = (0..400).flat_map(|round| {
+        let larger = (round % 20 == 0).then_some(900_000);
+        let largest = (round % 100 == 0).then_some(3_000_000);
+        std::iter::repeat_n(1_000, 100)
+            .chain([20, 20_000, 90_000])
+            .chain(larger)
+            .chain(largest)
+    });
+    sizes.collect()
+}
+
+/// Half of what may be in flight is the client's queue; the other half is three batches: read, waiting, being written.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sink_that_does_not_return_holds_no_more_than_in_flight() {
+    const IN_FLIGHT: u64 = 8 * MIB;
+    let _turn = servers::shared().await;
+    let topic = topic("in-flight").await;
+    let folder = Folder::new();
+    let (gate, file) = (folder.path().join("gate"), folder.path().join("written"));
+    std::fs::write(&gate, "").unwrap();
+    let hang = format!(
+        "troubles = [{{ at = \"write\", how = \"hang\", while_exists = \"{}\" }}]\n",
+        gate.display()
+    );
+    let batch = "max_bytes = \"2MiB\"\nin_flight = \"8MiB\"";
+    folder.connector(topic.name(), to_file(&topic, batch, &file, &hang));
+    let port = http::free_port();
+    let mut process = Launch::run(&folder)
+        .program(FAULTY)
+        .argument(format!("--http=127.0.0.1:{port}"))
+        .start();
+    process
+        .event("partitions_assigned", payments::SETTLED, |_| true)
+        .await;
+    let idle_kib = process.memory_kib("VmHWM");
+    let ledger = produce(&topic, sizes_of_all_kinds()).await;
+    // How long the write hangs: longer than a reader waits before it pauses its partitions.
+    tokio::time::sleep(Duration::from_secs(8)).await;
+    let connector = http::connector(port, topic.name()).await.unwrap();
+    let in_flight = connector["records"]["in_flight"].as_u64().unwrap();
+    std::fs::remove_file(gate).unwrap();
+
+    let writes = arrive(&ledger, &file).await;
+    assert_filled_by_the_last(&writes, IN_FLIGHT / 6);
+    let three: u64 = writes.iter().take(3).map(|write| write.len() as u64).sum();
+    assert!(
+        (1..=three).contains(&in_flight),
+        "{in_flight} records, {three} in three batches"
+    );
+    // A payload costs its bytes and what is built around it; without a limit it would cost the whole topic.
+    let grown_kib = process.memory_kib("VmHWM") - idle_kib;
+    let limit_kib = 8 * IN_FLIGHT / 1024;
+    assert!(grown_kib < limit_kib, "{grown_kib} of {limit_kib} KiB");
+    assert_eq!(process.stop(Duration::from_secs(30)).await, 0);
+}
+
+const LARGE_TABLE: &str = r#"CREATE TABLE large (
+    arrived bigserial, id text, topic text, partition integer, "offset" bigint, text text
+)"#;
+
+const LARGE_ROWS: &str = r#"SELECT id, topic, partition, "offset", '{"text":"' || text || '"}' AS content
+    FROM large ORDER BY arrived"#;
+
+fn to_table(topic: &Topic, batch: &str) -> String {
+    format!(
+        r##"topics = ["{}"]
+[batch]
+{batch}
+[[sinks]]
+type = "postgres"
+url = "${{env:DATABASE_URL}}"
+[[sinks.tables]]
+table = "large"
+mode = "insert"
+[sinks.tables.columns]
+id = "#key"
+topic = "#topic"
+partition = "#partition"
+offset = "#offset"
+text = "$.text"
+"##,
+        topic.name()
+    )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_larger_than_in_flight_passes_alone() {
+    let _turn = servers::shared().await;
+    let topic = topic("large-records").await;
+    let small = || std::iter::repeat_n(1_000, 200);
+    let large = [
+        900_000, 1_500_000, 3_000_000, 6_000_000, 6_000_000, 9_000_000,
+    ];
+    let ledger = produce(&topic, small().chain(large).chain(small()).collect()).await;
+    let database = Database::create().await;
+    database.execute(LARGE_TABLE).await;
+    let folder = Folder::new();
+    let file = folder.path().join("written");
+    let batch = "max_bytes = \"256KiB\"\nin_flight = \"1MiB\"";
+    let name = topic.name();
+    folder.connector(&format!("{name}-file"), to_file(&topic, batch, &file, ""));
+    folder.connector(&format!("{name}-table"), to_table(&topic, batch));
+    let mut process = Launch::run(&folder)
+        .program(FAULTY)
+        .database(database.url())
+        .start();
+    let writes = arrive(&ledger, &file).await;
+    assert_filled_by_the_last(&writes, MIB / 6);
+    let expected = i64::try_from(ledger.len()).unwrap();
+    eventually("every row", payments::SETTLED, async || {
+        (database.count("large").await >= expected).then_some(())
+    })
+    .await;
+    reconcile(&ledger, database.entries(LARGE_ROWS).await);
+    assert_eq!(process.stop(Duration::from_secs(30)).await, 0);
+    database.remove().await;
+}
