@@ -12,13 +12,15 @@ use crate::servers;
 
 const PREFIX: &str = "connect_test_";
 
-/// A fresh database with a random name, and in it a marker that says who made it.
+/// A fresh database with a random name, and in it a marker that says who made it. A test that fails before it removes
+/// its database leaves that to the drop.
 pub struct Database {
     name: String,
     marker: Uuid,
     pool: PgPool,
     /// Roles made for this test; they go with the database.
     roles: Mutex<Vec<String>>,
+    is_removed: bool,
 }
 
 impl Database {
@@ -38,6 +40,7 @@ impl Database {
             marker: Uuid::new_v4(),
             pool,
             roles: Mutex::default(),
+            is_removed: false,
         };
         let marker = database.marker;
         database
@@ -121,26 +124,57 @@ impl Database {
     }
 
     /// Drops the database: only if this very object made it.
-    pub async fn remove(self) {
-        let marker = self.text("SELECT made_by FROM connect_test_marker").await;
-        assert!(
-            self.name.starts_with(PREFIX) && marker == self.marker.to_string(),
-            "{} was not made by this test: it stays",
-            self.name
-        );
+    pub async fn remove(mut self) {
+        self.is_removed = true;
         self.pool.close().await;
-        let mut server = administrator().await;
-        sqlx::raw_sql(&format!("DROP DATABASE {} WITH (FORCE)", self.name))
-            .execute(&mut server)
+        let roles = std::mem::take(self.roles.get_mut().expect("roles"));
+        remove(&self.name, self.marker, &roles)
             .await
-            .expect("drop database");
-        for role in self.roles.into_inner().expect("roles") {
-            sqlx::raw_sql(&format!("DROP ROLE {role}"))
-                .execute(&mut server)
-                .await
-                .expect("drop role");
-        }
+            .expect("remove the database");
     }
+}
+
+impl Drop for Database {
+    /// On a thread of its own: the test's runtime is in the middle of a panic.
+    fn drop(&mut self) {
+        if self.is_removed {
+            return;
+        }
+        let name = self.name.clone();
+        let marker = self.marker;
+        let roles = self.roles.get_mut().map(std::mem::take).unwrap_or_default();
+        let removing = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()?;
+            runtime.block_on(remove(&name, marker, &roles))
+        });
+        // The test's own failure is the news; a server that is away keeps the database.
+        let _ = removing.join();
+    }
+}
+
+/// Removes a database and its roles, if the marker in it says that it is the one that is meant.
+async fn remove(name: &str, marker: Uuid, roles: &[String]) -> Result<(), sqlx::Error> {
+    let mut inside = PgConnection::connect(&url_of(name)).await?;
+    let made_by: String = sqlx::query_scalar("SELECT made_by FROM connect_test_marker")
+        .fetch_one(&mut inside)
+        .await?;
+    inside.close().await?;
+    assert!(
+        name.starts_with(PREFIX) && made_by == marker.to_string(),
+        "{name} was not made by this test: it stays"
+    );
+    let mut server = PgConnection::connect(&servers::postgres()).await?;
+    sqlx::raw_sql(&format!("DROP DATABASE {name} WITH (FORCE)"))
+        .execute(&mut server)
+        .await?;
+    for role in roles {
+        sqlx::raw_sql(&format!("DROP ROLE {role}"))
+            .execute(&mut server)
+            .await?;
+    }
+    Ok(())
 }
 
 fn entry(row: &PgRow) -> Entry {

@@ -77,6 +77,11 @@ impl WriteError {
             || self.meaning() == Some(Meaning::CatalogChanged)
     }
 
+    /// Whether somebody else held what was to be locked, for too long.
+    pub(crate) fn is_lock_timeout(&self) -> bool {
+        self.database().is_some_and(|error| error.code() == "55P03")
+    }
+
     /// Whether the connection can be used on. After anything but a plain error of the database nobody knows what is
     /// still under way on it.
     pub(crate) fn leaves_connection_usable(&self) -> bool {

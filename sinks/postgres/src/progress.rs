@@ -6,10 +6,12 @@
 //! waits for a predecessor's COMMIT, because that holds the row. After a lost connection an owner raises the epoch once
 //! more, but only where it is still its own; the `next_offset` it then reads tells whether the last COMMIT arrived.
 
+mod frozen;
 mod statements;
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Instant;
 
 use connect_api::{Cause, Failure, OtherProgress, Progress, Resume, TopicPartition};
 use sqlx::postgres::{PgArguments, PgConnection, PgRow, Postgres};
@@ -20,6 +22,7 @@ use crate::failure::WriteError;
 use crate::identifier::{TableName, quote_literal};
 use crate::sqlstate::Meaning;
 
+use frozen::Frozen;
 use statements::{IDENTITY, Statements};
 
 /// The progress table, and what this task owns in it.
@@ -29,6 +32,7 @@ pub(crate) struct ProgressTable {
     identity: [Arc<str>; 3],
     is_persistent: bool,
     owned: HashMap<TopicPartition, Owned>,
+    frozen: Frozen,
 }
 
 /// What this owner last read or wrote.
@@ -53,6 +57,7 @@ impl ProgressTable {
             identity,
             is_persistent,
             owned: HashMap::new(),
+            frozen: Frozen::default(),
         }
     }
 
@@ -121,6 +126,7 @@ impl ProgressTable {
         connection: &mut PgConnection,
         partitions: &[TopicPartition],
     ) -> Result<Vec<Resume>, WriteError> {
+        wait_briefly(connection).await?;
         let rows = self
             .about(&self.statements.take_over, partitions.iter())
             .persistent(self.is_persistent)
@@ -146,12 +152,12 @@ impl ProgressTable {
         if self.owned.is_empty() {
             return Ok(());
         }
-        let mut partitions: Vec<_> = self.owned.keys().cloned().collect();
-        partitions.sort();
+        let partitions = self.owned();
         let epochs: Vec<i64> = partitions
             .iter()
             .filter_map(|partition| self.owned.get(partition).map(|owned| owned.epoch))
             .collect();
+        wait_briefly(connection).await?;
         let rows = self
             .about(&self.statements.confirm, partitions.iter())
             .persistent(self.is_persistent)
@@ -167,6 +173,49 @@ impl ProgressTable {
             }
         }
         Ok(())
+    }
+
+    /// After the rows of these partitions were not to be had: looks who holds them, and ends sessions of this connector
+    /// that are frozen in the middle of a COPY. Tells whether there were any. Not in a transaction.
+    pub(crate) async fn end_frozen(
+        &mut self,
+        connection: &mut PgConnection,
+        partitions: &[TopicPartition],
+    ) -> Result<bool, WriteError> {
+        let now = Instant::now();
+        let rows = self
+            .about(&self.statements.end_frozen, partitions.iter())
+            .persistent(false)
+            .bind(self.frozen.due(now))
+            .fetch_all(connection)
+            .await?;
+        let mut waiting = Vec::new();
+        let mut has_ended = false;
+        for row in &rows {
+            let session: String = row.try_get("session")?;
+            if !row.try_get("is_ended")? {
+                waiting.push(session);
+                continue;
+            }
+            has_ended = true;
+            let [_, connector, _] = &self.identity;
+            tracing::warn!(
+                event = "frozen_session_ended",
+                %connector,
+                session,
+                "a session of this connector held progress and waited for its client in the middle of a COPY for {} s: it was ended, and its batch is rolled back",
+                frozen::PATIENCE.as_secs()
+            );
+        }
+        self.frozen.seen(waiting, now);
+        Ok(has_ended)
+    }
+
+    /// What this task owns.
+    pub(crate) fn owned(&self) -> Vec<TopicPartition> {
+        let mut partitions: Vec<_> = self.owned.keys().cloned().collect();
+        partitions.sort();
+        partitions
     }
 
     /// The partitions of a batch that this task was never asked to resume.
@@ -318,6 +367,13 @@ impl ProgressTable {
         .await?;
         Ok(())
     }
+}
+
+/// A predecessor's COMMIT takes milliseconds, and whoever waits here holds up other partitions of its task: what lasts
+/// longer is asked for again later.
+async fn wait_briefly(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    connection.execute("SET LOCAL lock_timeout = 2000").await?;
+    Ok(())
 }
 
 fn superseded(message: &str) -> WriteError {

@@ -117,7 +117,16 @@ impl PostgresSink {
         if let Some(progress) = &mut self.progress {
             self.limits.begin(&mut connection).await?;
             let confirm = progress.confirm(&mut connection);
-            within("read progress", self.limits.short, confirm).await?;
+            let confirmed = within("read progress", self.limits.short, confirm).await;
+            if let Err(error) = confirmed {
+                // The old connection may be cut off in the middle of a COPY: for the server it is a frozen client.
+                if error.is_lock_timeout() {
+                    self.limits.roll_back(&mut connection).await?;
+                    let owned = progress.owned();
+                    let _ = end_frozen(&mut connection, &self.limits, progress, &owned).await;
+                }
+                return Err(error);
+            }
             self.limits.commit(&mut connection).await?;
         }
         Ok(connection)
@@ -133,6 +142,21 @@ impl PostgresSink {
             Err(_) => false,
         };
         self.connection = Some(connection).filter(|_| is_usable);
+    }
+
+    /// After a lock on these partitions was not given: whether that was worth another try, because a frozen predecessor
+    /// held them and is ended.
+    async fn has_ended_frozen(&mut self, partitions: &[TopicPartition]) -> bool {
+        let Some((progress, mut connection)) = self.progress.as_mut().zip(self.connection.take())
+        else {
+            return false;
+        };
+        let ended = end_frozen(&mut connection, &self.limits, progress, partitions).await;
+        let is_usable = ended
+            .as_ref()
+            .map_or_else(WriteError::leaves_connection_usable, |_| true);
+        self.connection = Some(connection).filter(|_| is_usable);
+        ended.unwrap_or(false)
     }
 
     /// One attempt: everything of the encoded batch, or nothing. Returns the rows written.
@@ -278,6 +302,22 @@ async fn take_over(
     Ok(resumed)
 }
 
+/// Looks whether a frozen predecessor holds these partitions, and ends it. Where the server cannot tell (before
+/// PostgreSQL 14, or one that is not quite PostgreSQL), its `statement_timeout` does so.
+async fn end_frozen(
+    connection: &mut PgConnection,
+    limits: &Limits,
+    progress: &mut ProgressTable,
+    partitions: &[TopicPartition],
+) -> Result<bool, WriteError> {
+    let looking = progress.end_frozen(connection, partitions);
+    let ended = within("look who holds progress", limits.short, looking).await;
+    if let Err(error) = &ended {
+        tracing::debug!(event = "frozen_session_unknown", cause = %error.cause());
+    }
+    ended
+}
+
 #[async_trait]
 impl connect_api::Sink for PostgresSink {
     async fn resume(&mut self, partitions: &[TopicPartition]) -> Result<Vec<Resume>, Failure> {
@@ -290,12 +330,22 @@ impl connect_api::Sink for PostgresSink {
             let mut moved = doubt.progress.iter().map(|moved| &moved.partition);
             !moved.any(|partition| partitions.contains(partition))
         });
-        let Some(progress) = &mut self.progress else {
-            return Ok(Vec::new());
-        };
-        let resumed = take_over(&mut connection, &self.limits, progress, partitions).await;
-        self.release(connection, &resumed).await;
-        resumed.map_err(|error| self.decide(error))
+        loop {
+            let Some(progress) = &mut self.progress else {
+                return Ok(Vec::new());
+            };
+            let resumed = take_over(&mut connection, &self.limits, progress, partitions).await;
+            self.release(connection, &resumed).await;
+            match resumed {
+                Err(error)
+                    if error.is_lock_timeout() && self.has_ended_frozen(partitions).await =>
+                {
+                    let again = self.connected().await;
+                    connection = again.map_err(|error| self.decide(error))?;
+                }
+                resumed => return resumed.map_err(|error| self.decide(error)),
+            }
+        }
     }
 
     async fn write(&mut self, batch: &Batch<'_>) -> Result<(), Failure> {

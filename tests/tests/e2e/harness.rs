@@ -73,3 +73,24 @@ async fn the_proxy_cuts_the_answer_after_the_commit_and_the_commit_before_it() {
     assert_eq!(proxy.cuts(), 2);
     database.remove().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_test_that_fails_leaves_no_database_behind() {
+    let _turn = servers::shared().await;
+    let witness = Database::create().await;
+    let database = Database::create().await;
+    let (url, role) = database.role("left", "secret").await;
+    let (_, name) = url.rsplit_once('/').unwrap();
+    let left = format!(
+        "SELECT (SELECT count(*) FROM pg_database WHERE datname = '{name}')
+              + (SELECT count(*) FROM pg_roles WHERE rolname = '{role}')"
+    );
+    assert_eq!(witness.try_number(&left).await, Some(2));
+    let failed = tokio::spawn(async move {
+        let _database = database;
+        panic!("as a failing test does");
+    });
+    assert!(failed.await.unwrap_err().is_panic());
+    assert_eq!(witness.try_number(&left).await, Some(0));
+    witness.remove().await;
+}

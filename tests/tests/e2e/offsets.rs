@@ -98,7 +98,8 @@ async fn offsets_are_shown_and_set_and_the_next_run_obeys() {
     let unknown = offsets("no-such-connector", &["show"], &folder, &database).await;
     assert_eq!(unknown.code, 2, "{}", unknown.stderr);
     assert!(
-        unknown.stderr.contains("no-such-connector"),
+        unknown.stderr.contains("no-such-connector")
+            && unknown.stderr.contains(&format!("sink connectors: {name}")),
         "{}",
         unknown.stderr
     );

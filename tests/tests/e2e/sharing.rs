@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use connect_tests::database::Database;
 use connect_tests::folder::Folder;
 use connect_tests::kafka::Topic;
-use connect_tests::load::SteadyLoad;
+use connect_tests::load::{SteadyLoad, produce_payments};
 use connect_tests::process::{ConnectProcess, Launch};
 use connect_tests::{eventually, servers};
 
@@ -100,12 +100,7 @@ async fn a_process_frozen_for_60_s_in_mid_write_does_no_harm_when_it_thaws() {
     let database = payments::database().await;
     let folder = payments::folder();
     let batches = "[batch]\nmax_records = 500\nlinger = \"20ms\"\n";
-    // A process frozen within a statement holds its locks until the server ends the statement.
-    let connector = payments::connector(&topic, "", batches).replace(
-        "url = \"${env:DATABASE_URL}\"",
-        "url = \"${env:DATABASE_URL}\"\nstatement_timeout = \"15s\"",
-    );
-    folder.connector("frozen", connector);
+    folder.connector("frozen", payments::connector(&topic, "", batches));
     let load = SteadyLoad::start(&topic, 4, 3_000.0);
     let one = Peer::new(&folder, &database, "frozen").await;
     let another = Peer::new(&folder, &database, "other").await;
@@ -137,6 +132,63 @@ async fn a_process_frozen_for_60_s_in_mid_write_does_no_harm_when_it_thaws() {
     for process in [&mut frozen, &mut other] {
         assert_eq!(process.stop(Duration::from_secs(30)).await, 0);
     }
+    database.remove().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_frozen_in_the_middle_of_a_copy_is_soon_followed() {
+    let _turn = servers::shared().await;
+    let topic = Topic::create("frozen-copy", 1).await;
+    let database = payments::database().await;
+    let ledger = produce_payments(&topic, 1, 50_000).await;
+    let folder = payments::folder();
+    // Two kilobytes a row: 100 MB are more than the system keeps between the two ends of a connection.
+    database
+        .execute("ALTER TABLE payments ADD COLUMN filler text")
+        .await;
+    let filler = "x".repeat(2_000);
+    let one_batch = format!(
+        "filler = \"$.filler\"
+         [[transforms]]\ntype = \"insert_field\"\nfield = \"filler\"\nvalue = \"{filler}\"
+         [batch]\nmax_records = 50000\nmax_bytes = \"64MiB\"\nin_flight = \"256MiB\"\nlinger = \"60s\"\n"
+    );
+    folder.connector("frozen-copy", payments::connector(&topic, "", &one_batch));
+    let one = Peer::new(&folder, &database, "frozen").await;
+    let another = Peer::new(&folder, &database, "other").await;
+    let mut frozen = one.launch.start();
+    let in_copy = format!(
+        "SELECT count(*) FROM pg_stat_progress_copy JOIN pg_stat_activity USING (pid) WHERE usename = '{}'",
+        one.role
+    );
+    database
+        .execute(&format!(
+            "SET LOCAL statement_timeout = '60s'; DO $$ BEGIN WHILE ({in_copy}) = 0 LOOP
+               PERFORM pg_sleep(0.001); PERFORM pg_stat_clear_snapshot(); END LOOP; END $$"
+        ))
+        .await;
+    frozen.signal("STOP");
+    let waits = format!("{in_copy} AND wait_event = 'ClientRead'");
+    eventually("it owes the rest", Duration::from_secs(9), async || {
+        database
+            .try_number(&waits)
+            .await
+            .filter(|count| *count == 1)
+    })
+    .await;
+    let mut other = another.launch.start();
+    // Its session would have 10 minutes.
+    payments::rows(&database, 50_000).await;
+    assert_eq!(other.events("frozen_session_ended").len(), 1);
+    frozen.signal("CONT");
+    frozen
+        .event("batch_retried", payments::SETTLED, |_| true)
+        .await;
+    for process in [&mut frozen, &mut other] {
+        assert_eq!(process.stop(Duration::from_secs(30)).await, 0);
+    }
+    payments::verdict(&ledger, &database, None)
+        .await
+        .assert_clean();
     database.remove().await;
 }
 

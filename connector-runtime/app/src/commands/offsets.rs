@@ -1,7 +1,9 @@
 //! `connect offsets NAME show | set`: where a connector stands, and moving it.
 
+use std::path::Path;
+
 use connect_api::{Cause, Plugins};
-use connect_engine::config::{Connector, Loaded, Mode, load, nearest};
+use connect_engine::config::{Connector, ConnectorKind, Loaded, Mode, load, nearest};
 use connect_engine::offsets::{self, MoveTo, Offsets, Only, PartitionOffsets};
 use connect_kafka::StartOffset;
 use serde_json::json;
@@ -65,15 +67,32 @@ fn find(
     if loaded.broken.iter().any(|broken| &*broken.name == name) {
         return Err(loaded.findings.draw(output::stdout_takes_colour()));
     }
-    let names = loaded.connectors.iter().map(|connector| &*connector.name);
-    let hint = match nearest(name, names) {
-        Some(known) => format!("; there is `{known}`"),
+    let all = loaded.connectors.iter().map(|connector| &*connector.name);
+    let sinks = loaded.connectors.iter().filter_map(|connector| {
+        matches!(connector.kind, ConnectorKind::Sink(_)).then_some(&*connector.name)
+    });
+    Err(unknown(
+        name,
+        &place.folder,
+        &all.collect::<Vec<_>>(),
+        &sinks.collect::<Vec<_>>(),
+    ))
+}
+
+/// What to type instead: most probably the nearest name; offsets that can be set are those of sink connectors.
+fn unknown(name: &str, folder: &Path, all: &[&str], sinks: &[&str]) -> String {
+    let meant = match nearest(name, all.iter().copied()) {
+        Some(known) => format!("; did you mean `{known}`?"),
         None => String::new(),
     };
-    Err(format!(
-        "error: no connector in {} is called `{name}`{hint}",
-        place.folder.display()
-    ))
+    let known = match sinks {
+        [] => String::new(),
+        sinks => format!("\n  sink connectors: {}", sinks.join(", ")),
+    };
+    format!(
+        "error: no connector in {} is called `{name}`{meant}{known}",
+        folder.display()
+    )
 }
 
 async fn answer(
@@ -238,6 +257,28 @@ mod tests {
             "topic": "sales", "partition": 3, "stored": 5, "group": null, "first": 2, "end": 9, "lag": 4,
         }]});
         assert_eq!(shown(&offsets, Format::Json), format!("{expected:#}"));
+    }
+
+    #[test]
+    fn an_unknown_name_is_answered_with_the_known_ones() {
+        let check = |name: &str, all: &[&str], sinks: &[&str], expected: &str| {
+            let expected = format!("error: no connector in c.d is called `{name}`{expected}");
+            assert_eq!(unknown(name, Path::new("c.d"), all, sinks), expected);
+        };
+        check("x", &[], &[], "");
+        check("x", &["orders"], &["orders"], "\n  sink connectors: orders");
+        check(
+            "order",
+            &["orders", "returns"],
+            &["orders", "returns"],
+            "; did you mean `orders`?\n  sink connectors: orders, returns",
+        );
+        check(
+            "simulater",
+            &["simulator", "orders"],
+            &["orders"],
+            "; did you mean `simulator`?\n  sink connectors: orders",
+        );
     }
 
     #[test]

@@ -10,6 +10,8 @@ pub(super) struct Statements {
     /// $4 is the topics.
     pub(super) of_others: String,
     pub(super) store: String,
+    /// Looks at the sessions that hold these partitions and wait for their client in a COPY, and ends those of $6.
+    pub(super) end_frozen: String,
 }
 
 pub(super) const IDENTITY: &str = "cluster_id, connector, sink, topic, partition";
@@ -77,6 +79,25 @@ impl Statements {
                  ORDER BY batch.topic COLLATE \"C\", batch.partition \
                  ON CONFLICT ({IDENTITY}) DO UPDATE SET epoch = p.epoch + 1, updated_at = now(), \
                  next_offset = excluded.next_offset RETURNING topic, partition, next_offset, epoch"
+            ),
+            // The transaction that has locked a row stands in its xmax. (pg_blocking_pids knows only whom a session
+            // waits for right now: it would want a second connection.) Each COPY counts its bytes anew, hence the start
+            // of the statement.
+            end_frozen: format!(
+                "SELECT session, \
+                 CASE WHEN session = ANY ($6::text[]) THEN pg_catalog.pg_terminate_backend(pid) \
+                 ELSE false END AS is_ended \
+                 FROM (SELECT DISTINCT activity.pid, pg_catalog.concat_ws(' ', activity.pid, \
+                 locks.transactionid, activity.query_start, copy.bytes_processed) AS session \
+                 FROM unnest($4::text[], $5::int4[]) AS batch (topic, partition) \
+                 JOIN {table} AS held ON held.cluster_id = $1 AND held.connector = $2 AND held.sink = $3 \
+                 AND held.topic = batch.topic AND held.partition = batch.partition \
+                 JOIN pg_catalog.pg_locks AS locks ON locks.locktype = 'transactionid' \
+                 AND locks.transactionid = held.xmax AND locks.granted \
+                 JOIN pg_catalog.pg_stat_activity AS activity ON activity.pid = locks.pid \
+                 AND activity.application_name = pg_catalog.current_setting('application_name') \
+                 AND activity.wait_event = 'ClientRead' \
+                 JOIN pg_catalog.pg_stat_progress_copy AS copy ON copy.pid = activity.pid) AS holders"
             ),
         }
     }

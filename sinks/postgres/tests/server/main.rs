@@ -8,6 +8,7 @@
 
 mod conformance;
 mod failures;
+mod frozen;
 mod progress;
 mod support;
 mod tls;

@@ -27,6 +27,41 @@ fn server() -> String {
 pub(crate) struct Database {
     pub(crate) name: String,
     pub(crate) connection: PgConnection,
+    left_behind: LeftBehind,
+}
+
+/// What a test that fails leaves to its end: on a thread of its own, because the test's runtime is in the middle of a panic.
+struct LeftBehind(Option<String>);
+
+impl Drop for LeftBehind {
+    fn drop(&mut self) {
+        let Some(name) = self.0.take() else { return };
+        let dropping = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build();
+            runtime.unwrap().block_on(drop_database(&name));
+        });
+        // The test's own failure is the news.
+        let _ = dropping.join();
+    }
+}
+
+/// Drops the database, after making sure that it is one of ours.
+async fn drop_database(name: &str) {
+    let mut admin = connect(&server()).await;
+    let marker: Option<String> = sqlx::query_scalar(
+        "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = $1",
+    )
+    .bind(name)
+    .fetch_one(&mut admin)
+    .await
+    .unwrap();
+    assert!(name.starts_with("connect_test_") && marker.as_deref() == Some(MARKER));
+    admin
+        .execute(format!("DROP DATABASE {name} WITH (FORCE)").as_str())
+        .await
+        .unwrap();
 }
 
 const MARKER: &str = "made by a test of connect";
@@ -51,7 +86,11 @@ impl Database {
             .await
             .unwrap();
         connection.execute(tables).await.unwrap();
-        Database { name, connection }
+        Database {
+            left_behind: LeftBehind(Some(name.clone())),
+            name,
+            connection,
+        }
     }
 
     /// The URL of this database, at the server or at another port in front of it.
@@ -88,22 +127,10 @@ impl Database {
         self.connection.execute(sql).await.unwrap();
     }
 
-    /// Drops the database, after making sure that it is one of ours.
-    pub(crate) async fn drop(self) {
+    pub(crate) async fn drop(mut self) {
+        self.left_behind.0 = None;
         self.connection.close().await.unwrap();
-        let mut admin = connect(&server()).await;
-        let marker: Option<String> = sqlx::query_scalar(
-            "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = $1",
-        )
-        .bind(&self.name)
-        .fetch_one(&mut admin)
-        .await
-        .unwrap();
-        assert!(self.name.starts_with("connect_test_") && marker.as_deref() == Some(MARKER));
-        admin
-            .execute(format!("DROP DATABASE {} WITH (FORCE)", self.name).as_str())
-            .await
-            .unwrap();
+        drop_database(&self.name).await;
     }
 }
 
