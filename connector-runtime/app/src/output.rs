@@ -3,6 +3,8 @@
 use std::io::{IsTerminal, Write};
 use std::path::Path;
 
+use crate::exit;
+
 /// The name that the program was started by, for hints that can be typed.
 pub(crate) fn program_name() -> String {
     let first = std::env::args_os().next().unwrap_or_default();
@@ -13,9 +15,16 @@ pub(crate) fn program_name() -> String {
     }
 }
 
-/// Writes a result to stdout. A reader that has gone (`| head`) is no error.
-pub(crate) fn data(text: &str) {
-    let _ = writeln!(std::io::stdout().lock(), "{text}");
+/// Writes a result to stdout; the exit code says whether it got there. A reader that has gone (`| head`) is no error.
+pub(crate) fn data(text: &str) -> u8 {
+    let mut stdout = std::io::stdout().lock();
+    match writeln!(stdout, "{text}").and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            talk(&format!("error: the output cannot be written: {error}"));
+            exit::UNREACHABLE
+        }
+        _ => 0,
+    }
 }
 
 /// Writes a word about the work to stderr.

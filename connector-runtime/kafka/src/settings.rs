@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use connect_api::Cause;
 use rdkafka::ClientConfig;
+use rdkafka::error::KafkaError;
 
 use crate::error::config_cause;
 
@@ -94,6 +95,78 @@ pub fn check_setting(key: &str, value: &str) -> Result<(), Cause> {
         .create_native_config()
         .map(drop)
         .map_err(|error| config_cause(&error))
+}
+
+/// Whether librdkafka has a setting of this name, whatever its value.
+pub fn is_setting(key: &str) -> bool {
+    let refused = ClientConfig::new()
+        .set(key, "")
+        .create_native_config()
+        .err();
+    !matches!(refused, Some(KafkaError::ClientConfig(_, description, ..)) if description.contains("No such configuration property"))
+}
+
+/// The settings that people write most, for suggesting the one that was meant: librdkafka lists its own to nobody.
+pub fn usual_settings() -> impl Iterator<Item = &'static str> {
+    USUAL.iter().copied()
+}
+
+const USUAL: [&str; 41] = [
+    "bootstrap_servers",
+    "broker.address.family",
+    "client.dns.lookup",
+    "client.rack",
+    "compression.type",
+    "connections.max.idle.ms",
+    "debug",
+    "enable.ssl.certificate.verification",
+    "fetch.min.bytes",
+    "fetch.wait.max.ms",
+    "linger.ms",
+    "max.partition.fetch.bytes",
+    "max.poll.interval.ms",
+    "message.max.bytes",
+    "metadata.max.age.ms",
+    "receive.message.max.bytes",
+    "reconnect.backoff.max.ms",
+    "reconnect.backoff.ms",
+    "request.timeout.ms",
+    "retry.backoff.ms",
+    "sasl.kerberos.keytab",
+    "sasl.kerberos.principal",
+    "sasl.kerberos.service.name",
+    "sasl.mechanism",
+    "sasl.oauthbearer.client.id",
+    "sasl.oauthbearer.client.secret",
+    "sasl.oauthbearer.method",
+    "sasl.oauthbearer.scope",
+    "sasl.oauthbearer.token.endpoint.url",
+    "sasl.password",
+    "sasl.username",
+    "security.protocol",
+    "socket.connection.setup.timeout.ms",
+    "socket.keepalive.enable",
+    "socket.timeout.ms",
+    "ssl.ca.location",
+    "ssl.certificate.location",
+    "ssl.endpoint.identification.algorithm",
+    "ssl.key.location",
+    "ssl.key.password",
+    "ssl.keystore.location",
+];
+
+/// What names of the Java client, which librdkafka knows only to refuse them, are there.
+pub fn of_java(key: &str) -> Option<&'static str> {
+    Some(match key {
+        "sasl.jaas.config" => "`sasl.username` and `sasl.password`",
+        "ssl.truststore.location" | "ssl.truststore.certificates" => {
+            "`ssl.ca.location`, a PEM file"
+        }
+        "ssl.truststore.password" | "ssl.truststore.type" => {
+            "not needed: `ssl.ca.location` is a PEM file without a password"
+        }
+        _ => return None,
+    })
 }
 
 /// How to reach the cluster: bootstrap servers and the `[kafka]` table, which goes to librdkafka as it is.

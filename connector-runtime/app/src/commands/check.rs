@@ -23,14 +23,14 @@ pub(crate) fn run(arguments: &CheckArguments, plugins: &Plugins) -> u8 {
         plugins,
         mode,
     );
-    output::data(&match arguments.format {
+    let told = output::data(&match arguments.format {
         CheckFormat::Text => text(&loaded, output::stdout_takes_colour()),
         CheckFormat::Json => json(&loaded),
         CheckFormat::Github => github(&loaded),
     });
     match loaded.findings.has_errors() {
         true => exit::FINDINGS,
-        false => 0,
+        false => told,
     }
 }
 
@@ -95,6 +95,11 @@ fn json_of(finding: &PlacedFinding) -> serde_json::Value {
         "message": finding.message,
         "label": finding.label,
         "help": finding.help,
+        "related": finding.related.as_ref().map(|place| json!({
+            "file": place.file,
+            "line": place.line,
+            "column": place.column,
+        })),
     })
 }
 
@@ -106,8 +111,15 @@ fn github(loaded: &Loaded) -> String {
             Severity::Warning => "warning",
             Severity::Note => "notice",
         };
+        let label = finding.label.iter().map(|label| format!("\n{label}"));
+        let related = finding.related.iter().map(|place| {
+            let file = place.file.display();
+            format!("\nsee {file}:{}:{}", place.line, place.column)
+        });
         let help = finding.help.iter().map(|help| format!("\nhelp: {help}"));
         let message: String = std::iter::once(finding.message.clone())
+            .chain(label)
+            .chain(related)
             .chain(help)
             .collect();
         format!(

@@ -23,8 +23,7 @@ pub(crate) fn run(arguments: &ExplainArguments, plugins: &Plugins) -> u8 {
         (Format::Json, _) => json_of(&chosen),
         (Format::Text, Some(_)) => chosen.iter().map(|one| text(one)).collect(),
         (Format::Text, None) => list(&chosen),
-    });
-    0
+    })
 }
 
 fn text(explanation: &Explanation) -> String {

@@ -35,10 +35,7 @@ pub(crate) fn run(arguments: &OffsetsArguments, plugins: &Plugins) -> u8 {
         Err(error) => Err(Cause::new(format!("no runtime: {error}"))),
     };
     match answered {
-        Ok(text) => {
-            output::data(&text);
-            0
-        }
+        Ok(text) => output::data(&text),
         Err(cause) => {
             output::talk(&format!("error: {cause}"));
             exit::UNREACHABLE

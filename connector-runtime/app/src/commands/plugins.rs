@@ -30,8 +30,7 @@ pub(crate) fn run(arguments: &PluginsArguments, plugins: &Plugins) -> u8 {
             let pages: Vec<String> = chosen.iter().map(|plugin| page(plugin)).collect();
             pages.join("\n\n")
         }
-    });
-    0
+    })
 }
 
 /// One plugin, whatever it is.

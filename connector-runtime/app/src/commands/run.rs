@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use connect_api::{Cause, Plugins, Severity, time};
-use connect_engine::config::{ConnectorKind, Loaded, Mode, load_with};
+use connect_engine::config::{ConnectorKind, Findings, Loaded, Mode, load_with};
 use connect_engine::{Engine, EngineOptions, Summary, client_settings};
 use connect_kafka::Admin;
 use tracing::level_filters::LevelFilter;
@@ -43,7 +43,10 @@ pub(crate) fn run(arguments: &RunArguments, plugins: Plugins) -> u8 {
         screen.clone(),
     );
     if let Err(refusal) = accept(arguments, &loaded, &screen) {
-        output::talk(&refusal);
+        match arguments.log_format {
+            LogFormat::Text => output::talk(&refusal),
+            LogFormat::Json => tracing::error!(event = "nothing_started", "{}", refusal.trim()),
+        }
         return exit::USAGE;
     }
     let run = Run {
@@ -60,7 +63,10 @@ pub(crate) fn run(arguments: &RunArguments, plugins: Plugins) -> u8 {
         Err(error) => Err(Cause::new(format!("cannot start: {error}"))),
     };
     ended.unwrap_or_else(|cause| {
-        output::talk(&format!("error: {cause}"));
+        match arguments.log_format {
+            LogFormat::Text => output::talk(&format!("error: {cause}")),
+            LogFormat::Json => tracing::error!(event = "nothing_started", "{cause}"),
+        }
         exit::USAGE
     })
 }
@@ -113,7 +119,7 @@ fn accept(arguments: &RunArguments, loaded: &Loaded, screen: &Screen) -> Result<
     let findings = &loaded.findings;
     let worth_telling = !arguments.quiet && findings.count(Severity::Warning) > 0;
     if findings.has_errors() || worth_telling {
-        output::talk(&findings.draw(screen.has_colour()));
+        tell(findings, arguments.log_format, screen);
     }
     let folder = arguments.folder.display();
     if loaded.connectors.is_empty() && loaded.broken.is_empty() && !findings.has_errors() {
@@ -126,12 +132,37 @@ fn accept(arguments: &RunArguments, loaded: &Loaded, screen: &Screen) -> Result<
     }
     let summary = words::refusal(
         findings.count(Severity::Error),
+        !loaded.connectors.is_empty(),
         &output::program_name(),
         &arguments.folder,
     );
     match arguments.keep_going && !loaded.connectors.is_empty() {
         true => Ok(()),
         false => Err(summary),
+    }
+}
+
+/// Pictures for people; programs read one object a line.
+fn tell(findings: &Findings, format: LogFormat, screen: &Screen) {
+    if format == LogFormat::Text {
+        output::talk(&findings.draw(screen.has_colour()));
+        return;
+    }
+    for finding in findings.iter() {
+        let (code, message) = (finding.code, &finding.message);
+        let (file, line) = (finding.place.file().display(), finding.place.line());
+        let (column, help) = (finding.place.column(), finding.help.as_deref());
+        match finding.severity {
+            Severity::Error => {
+                tracing::error!(event = "finding", code, %message, %file, line, column, help);
+            }
+            Severity::Warning => {
+                tracing::warn!(event = "finding", code, %message, %file, line, column, help);
+            }
+            Severity::Note => {
+                tracing::info!(event = "finding", code, %message, %file, line, column, help);
+            }
+        }
     }
 }
 

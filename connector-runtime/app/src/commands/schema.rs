@@ -6,6 +6,5 @@ use connect_engine::config::connector_schema;
 use crate::output;
 
 pub(crate) fn run(plugins: &Plugins) -> u8 {
-    output::data(&format!("{:#}", connector_schema(plugins)));
-    0
+    output::data(&format!("{:#}", connector_schema(plugins)))
 }

@@ -47,6 +47,16 @@ pub(super) fn about(path: &Path, code: &'static Explanation, message: &str, help
 
 /// Reads a file; what is not text is reported.
 pub(super) fn read(path: &Path) -> Result<Report, Report> {
+    // Reading a pipe or a device might never end.
+    if std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
+        let help = "remove it: a connector is a plain file, or a link to one";
+        return Err(about(
+            path,
+            code::UNREADABLE,
+            "this is neither a file nor a link to one",
+            help,
+        ));
+    }
     let bytes = std::fs::read(path).map_err(|error| {
         let help = match error.kind() {
             std::io::ErrorKind::NotFound => {

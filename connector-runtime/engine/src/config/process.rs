@@ -15,6 +15,7 @@ use super::parse::{Places, Syntax, parse, push_pointer};
 use super::report::{Draft, Report};
 use super::resolve::{HttpConfig, ProcessConfig};
 use super::schema;
+use super::suggest::nearest;
 use super::validate::{Unit, validate};
 use super::written::{DefaultsTable, ProcessFile};
 
@@ -155,13 +156,20 @@ fn kafka(table: Option<&Json>, places: &Places, report: &mut Report, process: &m
             continue;
         }
         if let Err(cause) = connect_kafka::check_setting(&name, &text) {
-            let mut draft = Draft::error(code::KAFKA_SETTING, places.key(&pointer), cause.message)
-                .label("not a setting for [kafka]")
-                .at(pointer);
-            if let Some(help) = cause.help {
-                draft = draft.help(help);
-            }
-            report.add(draft);
+            let of_java = connect_kafka::of_java(&name).is_some();
+            let draft = match connect_kafka::is_setting(&name) && !of_java {
+                true if cause.help.is_none() => {
+                    Draft::error(code::KAFKA_SETTING, places.value(&pointer), cause.message)
+                        .label("not a value of this setting")
+                }
+                _ => Draft::error(code::KAFKA_SETTING, places.key(&pointer), cause.message)
+                    .label("not a setting for [kafka]"),
+            };
+            let help = cause.help.or_else(|| meant_setting(&name));
+            report.add(match help {
+                Some(help) => draft.help(help).at(pointer),
+                None => draft.at(pointer),
+            });
             continue;
         }
         if let Ok(secret) = Secret::parse(&text) {
@@ -171,6 +179,18 @@ fn kafka(table: Option<&Json>, places: &Places, report: &mut Report, process: &m
     if let Some(servers) = servers {
         process.config.bootstrap_servers = servers;
     }
+}
+
+/// What a name that librdkafka has not was probably meant to be.
+fn meant_setting(name: &str) -> Option<String> {
+    if let Some(ours) = connect_kafka::of_java(name) {
+        return Some(format!("the Java client's `{name}` is here {ours}"));
+    }
+    if connect_kafka::is_setting(name) {
+        return None;
+    }
+    let near = nearest(name, connect_kafka::usual_settings())?;
+    Some(format!("did you mean `{near}`?"))
 }
 
 /// `security.protocol = "SSL"` without quotes is a table in a table for TOML; here it is one name.

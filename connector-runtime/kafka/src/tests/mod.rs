@@ -165,6 +165,15 @@ fn settings_are_masked_and_owned_keys_refused() {
     check_setting("ssl.ca.location", "/etc/ssl/ca.crt").unwrap();
 }
 
+/// What a finding suggests must be there to be written.
+#[test]
+fn usual_settings_are_real_keys() {
+    for key in crate::usual_settings().filter(|key| *key != "bootstrap_servers") {
+        assert!(crate::is_setting(key), "{key}");
+    }
+    assert!(!crate::is_setting("ssl.passwrd"));
+}
+
 /// Every owned key is one that librdkafka knows: a typing error here would let the real one through.
 #[test]
 fn owned_keys_are_real_keys() {

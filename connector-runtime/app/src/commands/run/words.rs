@@ -10,12 +10,18 @@ use super::embedded::Servers;
 use crate::http::Bound;
 use crate::screen::{Screen, grouped, seconds};
 
-pub(super) fn refusal(errors: usize, program: &str, folder: &Path) -> String {
+/// `whole`: there are connectors that could run without the broken ones.
+pub(super) fn refusal(errors: usize, whole: bool, program: &str, folder: &Path) -> String {
     let folder = folder.display();
     let errors = counted(errors, "error");
+    let keep_going = match whole {
+        true => {
+            format!("\n  {program} run --keep-going {folder}    runs the connectors that are whole")
+        }
+        false => String::new(),
+    };
     format!(
-        "\n{errors}: nothing was started\n  {program} check {folder}               shows them again\n  \
-         {program} run --keep-going {folder}    runs the connectors that are whole"
+        "\n{errors}: nothing was started\n  {program} check {folder}               shows them again{keep_going}"
     )
 }
 

@@ -20,6 +20,15 @@ impl Checks<'_> {
             &errors.dead_letter_topic,
             errors.dead_letter,
         ) {
+            (Tolerance::All, None, None) if !self.has(&written("tolerance")) => Some(
+                self.draft(
+                    code::NO_DEAD_LETTER,
+                    &written("tolerance"),
+                    "tolerance = \"all\" of [defaults.errors] in connect.toml does not say where bad records go",
+                )
+                .label("inherits it, and has no [errors] of its own that says where")
+                .help("add dead_letter_topic = \"….dlq\" to [errors] here, or dead_letter = \"discard\" to [defaults.errors]"),
+            ),
             (Tolerance::All, None, None) => Some(
                 Draft::error(
                     code::NO_DEAD_LETTER,

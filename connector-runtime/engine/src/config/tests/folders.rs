@@ -133,6 +133,38 @@ fn broken_process_settings() {
 }
 
 #[test]
+fn an_inherited_tolerance_is_told_as_such() {
+    let process = "[defaults.errors]\ntolerance = \"all\"\n";
+    check(
+        "inherited-tolerance",
+        &Folder::new(&[("connectors.d/a.toml", GOOD), ("connect.toml", process)]),
+    );
+}
+
+#[test]
+fn settings_of_the_client_that_are_almost_right() {
+    let process = "[kafka]\n\"bootstrap.server\" = \"a:9092\"\n\"security.protocol\" = \"SLL\"\n\"sasl.mechansm\" = \"PLAIN\"\n\"ssl.truststore.location\" = \"ca.jks\"\n\"colour\" = 1\n";
+    check(
+        "process-client",
+        &Folder::new(&[("connectors.d/a.toml", GOOD), ("connect.toml", process)]),
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn a_device_is_not_read_to_its_end() {
+    let folder = Folder::new(&[("connectors.d/a.toml", GOOD)]);
+    std::os::unix::fs::symlink("/dev/zero", folder.path("connectors.d/b.toml")).unwrap();
+    assert!(
+        folder
+            .drawn(Mode::Run)
+            .contains("neither a file nor a link"),
+        "{}",
+        folder.drawn(Mode::Run)
+    );
+}
+
+#[test]
 fn the_registry_has_to_be_said() {
     let file = format!("{GOOD}[value]\nformat = \"avro\"\nregistry = {{ subject = \"a\" }}\n");
     check(
