@@ -100,12 +100,16 @@ fn is_of_value(code: &str, points_into_statement: bool, source_file: Option<&str
     }
 }
 
-/// Classes that PostgreSQL never uses (those of the standard begin with 0–4 and A–H, its own are `55`, `57`, `58`, `53`,
-/// `54`, `72`, `P0`, `XX`) are `RAISE … USING ERRCODE` in somebody's trigger, as much about the row as P0001.
+/// The classes that PostgreSQL uses.
+const CLASSES: [&str; 44] = [
+    "00", "01", "02", "03", "08", "09", "0A", "0B", "0F", "0L", "0P", "0Z", "10", "20", "21", "22",
+    "23", "24", "25", "26", "27", "28", "2B", "2D", "2F", "34", "38", "39", "3B", "3D", "3F", "40",
+    "42", "44", "53", "54", "55", "57", "58", "72", "F0", "HV", "P0", "XX",
+];
+
+/// A class of nobody's is `RAISE … USING ERRCODE` in somebody's trigger, as much about the row as P0001.
 fn is_of_a_trigger(code: &str) -> bool {
-    let servers_own = ["53", "54", "55", "57", "58", "72", "P0", "XX"];
-    let is_of_standard = code.starts_with(|c: char| matches!(c, '0'..='4' | 'A'..='H'));
-    !is_of_standard && !servers_own.iter().any(|class| code.starts_with(class))
+    !CLASSES.iter().any(|class| code.starts_with(class))
 }
 
 /// What to do about an error that waits or stops, where that is known.
@@ -213,7 +217,9 @@ mod tests {
             ("XX000", false, Some("md.c"), false),
             ("XX000", false, None, false),
             ("42P01", false, Some("hstore_io.c"), false),
-            ("ZZ001", false, Some("pl_exec.c"), true),
+            ("ABC01", false, Some("pl_exec.c"), true),
+            ("45000", false, Some("pl_exec.c"), true),
+            ("53100", false, None, false),
             ("57P01", false, None, false),
             ("P0001", false, None, false),
         ];
