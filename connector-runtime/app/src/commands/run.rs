@@ -43,10 +43,7 @@ pub(crate) fn run(arguments: &RunArguments, plugins: Plugins) -> u8 {
         screen.clone(),
     );
     if let Err(refusal) = accept(arguments, &loaded, &screen) {
-        match arguments.log_format {
-            LogFormat::Text => output::talk(&refusal),
-            LogFormat::Json => tracing::error!(event = "nothing_started", "{}", refusal.trim()),
-        }
+        output::talk(&refusal);
         return exit::USAGE;
     }
     let run = Run {
@@ -63,10 +60,7 @@ pub(crate) fn run(arguments: &RunArguments, plugins: Plugins) -> u8 {
         Err(error) => Err(Cause::new(format!("cannot start: {error}"))),
     };
     ended.unwrap_or_else(|cause| {
-        match arguments.log_format {
-            LogFormat::Text => output::talk(&format!("error: {cause}")),
-            LogFormat::Json => tracing::error!(event = "nothing_started", "{cause}"),
-        }
+        output::talk(&format!("error: {cause}"));
         exit::USAGE
     })
 }
@@ -117,9 +111,13 @@ fn log_level(arguments: &RunArguments, screen: &Screen) -> LevelFilter {
 /// Draws what was found; with errors only `--keep-going` goes on. `Err` says why the run is refused.
 fn accept(arguments: &RunArguments, loaded: &Loaded, screen: &Screen) -> Result<(), String> {
     let findings = &loaded.findings;
+    let goes_on = !findings.has_errors() || (arguments.keep_going && !loaded.connectors.is_empty());
     let worth_telling = !arguments.quiet && findings.count(Severity::Warning) > 0;
     if findings.has_errors() || worth_telling {
-        tell(findings, arguments.log_format, screen);
+        match (goes_on, arguments.log_format) {
+            (true, LogFormat::Json) => log(findings),
+            _ => output::talk(&findings.draw(screen.has_colour())),
+        }
     }
     let folder = arguments.folder.display();
     if loaded.connectors.is_empty() && loaded.broken.is_empty() && !findings.has_errors() {
@@ -127,27 +125,19 @@ fn accept(arguments: &RunArguments, loaded: &Loaded, screen: &Screen) -> Result<
             "error: no connector in {folder}: a connector is a file that ends in .toml"
         ));
     }
-    if !findings.has_errors() {
-        return Ok(());
-    }
-    let summary = words::refusal(
-        findings.count(Severity::Error),
-        !loaded.connectors.is_empty(),
-        &output::program_name(),
-        &arguments.folder,
-    );
-    match arguments.keep_going && !loaded.connectors.is_empty() {
+    match goes_on {
         true => Ok(()),
-        false => Err(summary),
+        false => Err(words::refusal(
+            findings.count(Severity::Error),
+            !loaded.connectors.is_empty(),
+            &output::program_name(),
+            &arguments.folder,
+        )),
     }
 }
 
-/// Pictures for people; programs read one object a line.
-fn tell(findings: &Findings, format: LogFormat, screen: &Screen) {
-    if format == LogFormat::Text {
-        output::talk(&findings.draw(screen.has_colour()));
-        return;
-    }
+/// Beside the events of a run a program reads one object a line.
+fn log(findings: &Findings) {
     for finding in findings.iter() {
         let (code, message) = (finding.code, &finding.message);
         let (file, line) = (finding.place.file().display(), finding.place.line());
