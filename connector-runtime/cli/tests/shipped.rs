@@ -245,6 +245,7 @@ fn findings_for_programs() {
             "key": "taks",
             "message": "unknown key `taks`",
             "label": "not a key of a sink connector",
+            "related": null,
             "help": "a sink connector has the key `tasks`",
         }],
     });
@@ -252,7 +253,7 @@ fn findings_for_programs() {
 
     let lines = stdout(&connect(&["check", folder, "--format", "github"]));
     let expected = format!(
-        "::error file={},line=2,col=1,title=config.unknown-key::unknown key `taks`%0Ahelp: a sink connector has the key `tasks`\nchecked 1 connector, 0 contracts: 1 error, 0 warnings\n",
+        "::error file={},line=2,col=1,title=config.unknown-key::unknown key `taks`%0Anot a key of a sink connector%0Ahelp: a sink connector has the key `tasks`\nchecked 1 connector, 0 contracts: 1 error, 0 warnings\n",
         file.display()
     );
     assert_eq!(lines, expected);

@@ -58,7 +58,7 @@ impl Reader {
             Event::TopicMissing { topic } => {
                 let text =
                     format!("topic {topic} does not exist yet; it is read as soon as it does");
-                self.parts.meters.waiting(self.parts.task, text, None);
+                self.waits_for(text);
             }
             Event::OutOfRange {
                 partition,
@@ -74,13 +74,23 @@ impl Reader {
                     high,
                 )));
             }
-            Event::Waiting(cause) => {
-                self.parts
-                    .meters
-                    .waiting(self.parts.task, cause.to_string(), None);
-            }
+            Event::Waiting(cause) => self.waits_for(cause.to_string()),
             Event::Fatal(cause) => self.fail(TaskEnd::Crashed(cause)),
         }
+    }
+
+    /// Shows what is waited for, and logs it when it is something new: the client says the same again and again.
+    fn waits_for(&mut self, text: String) {
+        if self.waited_for.as_deref() != Some(&text) {
+            tracing::warn!(
+                event = "connector_waits",
+                connector = %self.parts.connector,
+                task = self.parts.task,
+                cause = text,
+            );
+            self.waited_for = Some(text.clone());
+        }
+        self.parts.meters.waiting(self.parts.task, text, None);
     }
 
     pub(super) fn collect_record(&mut self, origin: Arc<Origin>, generation: Generation) {
@@ -93,6 +103,7 @@ impl Reader {
             self.collected.first_read = Some(Instant::now());
             self.collected.group = self.parts.consumer.group_metadata();
             self.parts.meters.not_waiting(self.parts.task);
+            self.waited_for = None;
         }
         let bytes =
             |bytes: &Option<bytes::Bytes>| bytes.as_ref().map_or(0, bytes::Bytes::len) as u64;

@@ -76,6 +76,8 @@ pub(crate) struct Reader {
     begin_backoff: Backoff,
     collected: Collected,
     failed: Option<TaskEnd>,
+    /// What was logged as waited for, until a record comes.
+    waited_for: Option<String>,
     /// Stored with the client, not committed yet.
     uncommitted: bool,
     last_commit: Instant,
@@ -118,6 +120,7 @@ impl Reader {
             begin_backoff: Backoff::new(),
             collected: Collected::default(),
             failed: None,
+            waited_for: None,
             uncommitted: false,
             last_commit: Instant::now(),
             last_lag: Instant::now(),
