@@ -124,6 +124,9 @@ fn help(code: &str) -> Option<&'static str> {
         }
         "28P01" | "28000" => "check `user` and `password`, and the server's pg_hba.conf",
         "3D000" => "create the database, or correct `database` or the URL",
+        "42P01" => {
+            "the table is gone, or has another name: make it again or correct the name, then start the connector again"
+        }
         "53100" => "make room on the database's disk; nothing is lost meanwhile",
         "53300" => "raise max_connections, lower `tasks`, or put a pooler in between",
         "55P03" => "another session holds a lock on these rows or the table",
