@@ -72,12 +72,7 @@ impl Cluster {
         topics: &[Arc<str>],
         create: Option<&CreateTopics>,
     ) -> Result<()> {
-        let mut missing = Vec::new();
-        for topic in topics {
-            if !self.exists(topic).await? {
-                missing.push(topic.to_string());
-            }
-        }
+        let missing = self.missing(topics).await?;
         let Some(first) = missing.first() else {
             return Ok(());
         };
@@ -92,11 +87,15 @@ impl Cluster {
         self.create(&missing, create).await
     }
 
-    async fn exists(&self, topic: &str) -> Result<bool> {
-        self.admin
-            .topic_exists(topic, ANSWER_WITHIN)
-            .await
-            .map_err(Failure::Retry)
+    async fn missing(&self, topics: &[impl AsRef<str>]) -> Result<Vec<String>> {
+        let mut missing = Vec::new();
+        for topic in topics.iter().map(AsRef::as_ref) {
+            let exists = self.admin.topic_exists(topic, ANSWER_WITHIN).await;
+            if !exists.map_err(Failure::Retry)? {
+                missing.push(topic.to_owned());
+            }
+        }
+        Ok(missing)
     }
 
     /// Makes topics that are missing; one that exists stays as it is.
@@ -127,11 +126,16 @@ impl Cluster {
             }
             return Ok(());
         }
-        self.admin
-            .create_topics(topics, ANSWER_WITHIN)
-            .await
-            .map(drop)
-            .map_err(Failure::Retry)
+        // What is there needs no right to create it.
+        let missing = NewTopics {
+            names: self.missing(&topics.names).await?,
+            ..topics.clone()
+        };
+        if missing.names.is_empty() {
+            return Ok(());
+        }
+        let made = self.admin.create_topics(&missing, ANSWER_WITHIN).await;
+        made.map(drop)
     }
 
     pub(crate) fn backlog(&self) -> Option<&Backlog> {

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use connect_api::Cause;
+use connect_api::{Cause, Failure};
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use crate::blocking::{SharedClient, off_the_runtime};
 use crate::error::{cause, code_cause};
@@ -95,37 +95,37 @@ impl Admin {
     }
 
     /// Makes the topics; those that exist already are left as they are. Returns the names of those that were made. The
-    /// mock cluster has no such call: use [`crate::Embedded::create_topic`].
+    /// mock cluster has no such call: use [`crate::Embedded::create_topic`]. What a person must change is `Fatal`.
     pub async fn create_topics(
         &self,
         topics: &NewTopics,
         timeout: Duration,
-    ) -> Result<Vec<String>, Cause> {
+    ) -> Result<Vec<String>, Failure> {
         if self.settings.is_embedded() {
-            return Err(Cause::new(
+            return Err(Failure::Fatal(Cause::new(
                 "the embedded Kafka creates topics in process, not by request",
-            ));
+            )));
         }
         let admin: AdminClient<LogContext> = self
             .settings
             .client("connect-admin")
             .create_with_context(LogContext::default())
-            .map_err(|error| cause("making the admin client", &error))?;
+            .map_err(|error| Failure::Fatal(cause("making the admin client", &error)))?;
         let new: Vec<NewTopic<'_>> = topics.names.iter().map(|name| topics.one(name)).collect();
         let options = AdminOptions::new()
             .request_timeout(Some(timeout))
             .operation_timeout(Some(timeout));
         let answered = admin.create_topics(&new, &options).await;
         // Its own thread is joined at the end: not on the runtime.
-        off_the_runtime(move || drop(admin)).await?;
+        off_the_runtime(move || drop(admin))
+            .await
+            .map_err(Failure::Fatal)?;
         let mut made = Vec::new();
-        for result in answered.map_err(|error| cause("creating topics", &error))? {
+        for result in answered.map_err(|error| not_asked(&error))? {
             match result {
                 Ok(name) => made.push(name),
                 Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
-                Err((name, code)) => {
-                    return Err(code_cause(&format!("creating topic {name}"), code, None));
-                }
+                Err((name, code)) => return Err(topics.refused(&name, code)),
             }
         }
         Ok(made)
@@ -153,5 +153,80 @@ impl NewTopics {
         self.config
             .iter()
             .fold(new, |new, (key, value)| new.set(key, value))
+    }
+
+    /// Too few brokers for the replication may be brokers that are not up yet; of what else Kafka refuses only a change
+    /// by a person makes something else.
+    fn refused(&self, name: &str, code: RDKafkaErrorCode) -> Failure {
+        use RDKafkaErrorCode as Code;
+        let keys = |keys: &BTreeMap<String, String>| match keys.is_empty() {
+            true => String::new(),
+            false => format!(": {}", keys.keys().cloned().collect::<Vec<_>>().join(", ")),
+        };
+        let cause = code_cause(&format!("creating topic {name}"), code, None);
+        match code {
+            Code::InvalidReplicationFactor => Failure::Retry(cause.with_help(
+                "the cluster has fewer brokers up than copies are wanted: start them, or lower `replication` in [create_topics]",
+            )),
+            Code::InvalidConfig => Failure::Fatal(cause.with_help(format!(
+                "Kafka does not know a setting in `config` of [create_topics], or not its value{}",
+                keys(&self.config)
+            ))),
+            Code::InvalidPartitions | Code::InvalidReplicaAssignment => {
+                Failure::Fatal(cause.with_help("correct `partitions` in [create_topics]"))
+            }
+            Code::InvalidTopic => Failure::Fatal(cause.with_help(
+                "a name has at most 249 letters, digits, `.`, `_` and `-`",
+            )),
+            Code::PolicyViolation => Failure::Fatal(cause.with_help(
+                "the cluster has a policy for new topics: change [create_topics], or have the topic created",
+            )),
+            Code::TopicAuthorizationFailed | Code::ClusterAuthorizationFailed => Failure::Fatal(
+                cause.with_help("grant CREATE on the topic or the cluster, or have the topic created"),
+            ),
+            _ => Failure::Retry(cause),
+        }
+    }
+}
+
+/// The client itself refuses numbers that no cluster would take.
+fn not_asked(error: &KafkaError) -> Failure {
+    let cause = cause("creating topics", error);
+    match error {
+        KafkaError::AdminOpCreation(_) => {
+            Failure::Fatal(cause.with_help("correct [create_topics]"))
+        }
+        _ => Failure::Retry(cause),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_person_must_change_is_final_and_says_what() {
+        use RDKafkaErrorCode as Code;
+        let topics = NewTopics {
+            config: BTreeMap::from([("cleanup.policy".to_owned(), "never".to_owned())]),
+            ..NewTopics::default()
+        };
+        let cases = [
+            (Code::InvalidConfig, true, "cleanup.policy"),
+            (Code::InvalidPartitions, true, "`partitions`"),
+            (Code::InvalidTopic, true, "249"),
+            (Code::PolicyViolation, true, "policy"),
+            (Code::TopicAuthorizationFailed, true, "grant CREATE"),
+            (Code::ClusterAuthorizationFailed, true, "grant CREATE"),
+            (Code::InvalidReplicationFactor, false, "`replication`"),
+            (Code::NotController, false, "t"),
+            (Code::RequestTimedOut, false, "t"),
+            (Code::BrokerTransportFailure, false, "t"),
+        ];
+        for (code, is_final, word) in cases {
+            let failure = topics.refused("t", code);
+            assert_eq!(matches!(failure, Failure::Fatal(_)), is_final, "{failure}");
+            assert!(failure.to_string().contains(word), "{failure}");
+        }
     }
 }

@@ -30,6 +30,24 @@ async fn a_topic_that_does_not_exist_yet_is_waited_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_topic_that_can_never_be_made_stops_the_connector_and_says_why() {
+    let _turn = servers::shared().await;
+    let topic = Topic::unborn("never");
+    let database = payments::database().await;
+    let folder = payments::folder();
+    let create = "[create_topics]\nconfig = { \"cleanup.policy\" = \"never\" }\n";
+    folder.connector("never", payments::connector(&topic, "", create));
+    let mut process = Launch::run(&folder).database(database.url()).start();
+    assert_eq!(process.exit_code(payments::SETTLED).await, 1);
+    let failed = &process.events("connector_failed")[0]["message"];
+    let failed = failed.as_str().unwrap();
+    for part in ["InvalidConfig", topic.name(), "cleanup.policy"] {
+        assert!(failed.contains(part), "{failed}");
+    }
+    database.remove().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_partition_added_under_load_is_read_from_its_first_record() {
     let _turn = servers::shared().await;
     let topic = Topic::create("growing", 2).await;

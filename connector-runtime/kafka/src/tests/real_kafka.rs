@@ -46,6 +46,55 @@ pub(super) async fn topic(
     name
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn topics_that_can_never_be_made_are_told_from_those_that_may_be() {
+    let settings = settings();
+    let admin = Admin::open(&settings).unwrap();
+    let good = || NewTopics {
+        names: vec![unique("t")],
+        partitions: Some(1),
+        replication: Some(1),
+        config: BTreeMap::new(),
+    };
+    let config = BTreeMap::from([("cleanup.policy".to_owned(), "never".to_owned())]);
+    let cases = [
+        (NewTopics { config, ..good() }, true, "cleanup.policy"),
+        (
+            NewTopics {
+                names: vec!["no such name".to_owned()],
+                ..good()
+            },
+            true,
+            "249",
+        ),
+        (
+            NewTopics {
+                partitions: Some(0),
+                ..good()
+            },
+            true,
+            "[create_topics]",
+        ),
+        (
+            NewTopics {
+                replication: Some(7),
+                ..good()
+            },
+            false,
+            "`replication`",
+        ),
+    ];
+    for (new, is_final, word) in cases {
+        let failure = admin.create_topics(&new, SOON).await.unwrap_err();
+        assert_eq!(
+            matches!(failure, connect_api::Failure::Fatal(_)),
+            is_final,
+            "{failure}"
+        );
+        assert!(failure.to_string().contains(word), "{failure}");
+    }
+}
+
 fn native_admin(settings: &ClientSettings) -> AdminClient<DefaultClientContext> {
     settings.client("test-admin").create().unwrap()
 }
