@@ -9,6 +9,10 @@ pub(crate) const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
 /// A count of fields that no row has.
 const TRAILER: &[u8] = &(-1_i16).to_be_bytes();
 
+/// The server parses a message while the next is on its way, and counts whole messages: who looks whether a COPY moves
+/// sees no less.
+const MESSAGE_BYTES: usize = 256 * 1024;
+
 /// Sends all rows of a target, one COPY for each set of columns. Returns the rows written.
 ///
 /// The rows stand in the buffer as COPY wants them, behind its header: where all have the same columns, which is the
@@ -51,6 +55,8 @@ async fn copy(
         return Ok(0);
     };
     let mut copy = connection.copy_in_raw(&set.statement).await?;
-    copy.send(data).await?;
+    for message in data.chunks(MESSAGE_BYTES) {
+        copy.send(message).await?;
+    }
     copy.finish().await
 }
