@@ -41,7 +41,7 @@ async fn who_hangs_or_loops_keeps_nobody_else_waiting() {
     for one in bad() {
         one.has_struck().await;
     }
-    scene.goes_on(&process).await;
+    scene.goes_on().await;
 
     process.signal("TERM");
     assert_eq!(process.exit_code(GRACE + A_LITTLE).await, 0);
@@ -83,7 +83,7 @@ async fn who_panics_is_started_again_and_again_and_loses_nothing() {
         let delays = one.delays(&process, 3).await;
         assert_eq!(delays, [1_000, 2_000, 4_000], "{}", one.name());
     }
-    scene.goes_on(&process).await;
+    scene.goes_on().await;
     // Who waits to be started again is not waited for.
     assert_eq!(process.stop(GRACE).await, 0);
     assert_eq!(names(&process, "grace_passed"), [""; 0]);
@@ -137,7 +137,7 @@ async fn who_panics_and_hangs_at_once_is_started_again_and_who_fails_stays_faile
         let own = let_go.iter().find(|event| event["connector"] == one.name());
         assert!(own.is_some(), "{}: {let_go:?}", one.name());
     }
-    scene.goes_on(&process).await;
+    scene.goes_on().await;
     for one in [&halves, &tasks] {
         one.mend();
         one.has_delivered_everything().await;
