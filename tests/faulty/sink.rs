@@ -3,7 +3,9 @@
 use std::fs::File;
 use std::io::Write as _;
 
-use connect_api::{Batch, Cause, Failure, Result, Sink, SinkContext, SinkPlugin, async_trait};
+use connect_api::{
+    Batch, Cause, Failure, Origin, Result, Sink, SinkContext, SinkPlugin, async_trait,
+};
 use connect_tests::checker::{Digest, Entry, Place};
 use connect_tests::written::Written;
 use schemars::JsonSchema;
@@ -48,6 +50,11 @@ impl SinkPlugin for Faulty {
     }
 }
 
+fn header_bytes(origin: &Origin) -> usize {
+    let values = origin.headers.iter().flat_map(|header| &header.value);
+    values.map(|value| value.len()).sum()
+}
+
 #[async_trait]
 impl Sink for FaultySink {
     async fn write(&mut self, batch: &Batch<'_>) -> Result<()> {
@@ -65,7 +72,7 @@ impl Sink for FaultySink {
                 let value = origin.value.as_deref().unwrap_or_default();
                 let written = Written {
                     write: self.writes,
-                    bytes: value.len() as u64,
+                    bytes: (value.len() + header_bytes(origin)) as u64,
                     entry: Entry::new(
                         String::from_utf8_lossy(origin.key.as_deref().unwrap_or_default()),
                         Place::new(&origin.topic, origin.partition, origin.offset),

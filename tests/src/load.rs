@@ -9,7 +9,7 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rdkafka::ClientContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::{DeliveryResult, Message};
+use rdkafka::message::{DeliveryResult, Header, Message, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer as _, ProducerContext, ThreadedProducer};
 
 use crate::checker::{Digest, Entry, Ledger, Place};
@@ -45,6 +45,8 @@ impl ProducerContext for Reports {
 pub struct Producer {
     client: ThreadedProducer<Reports>,
     reports: Reports,
+    /// The header that every message has.
+    header: Option<Vec<u8>>,
 }
 
 impl Producer {
@@ -61,7 +63,17 @@ impl Producer {
             .set("topic.metadata.refresh.interval.ms", "1000")
             .create_with_context(reports.clone())
             .expect("a producer");
-        Producer { client, reports }
+        Producer {
+            client,
+            reports,
+            header: None,
+        }
+    }
+
+    /// With this header in every message.
+    pub fn with_header(self, header: Vec<u8>) -> Producer {
+        let header = Some(header);
+        Producer { header, ..self }
     }
 
     /// Sends one message; `content` is what must come out again unaltered.
@@ -76,6 +88,13 @@ impl Producer {
         .partition(partition)
         .key(id)
         .payload(value);
+        if let Some(header) = &self.header {
+            let header = Header {
+                key: "header",
+                value: Some(header),
+            };
+            record = record.headers(OwnedHeaders::new().insert(header));
+        }
         // The queue is full for a moment, or a partition was added and the client has not heard of it yet.
         let later = |code| {
             matches!(

@@ -9,7 +9,7 @@ use crate::checker::{Digest, Entry, Place};
 pub struct Written {
     /// From 1, anew for each sink that was opened.
     pub write: u64,
-    /// Of the value.
+    /// Of the value and the headers.
     pub bytes: u64,
     /// Its content is the value.
     pub entry: Entry,

@@ -31,9 +31,12 @@ async fn topic(word: &str) -> Topic {
 
 /// Sends records of these sizes to one partition after the other. They do not get much smaller by compression.
 async fn produce(topic: &Topic, sizes: Vec<usize>) -> Ledger {
+    produce_with(Producer::new(), topic, sizes).await
+}
+
+async fn produce_with(producer: Producer, topic: &Topic, sizes: Vec<usize>) -> Ledger {
     let topic = topic.clone();
     tokio::task::spawn_blocking(move || {
-        let producer = Producer::new();
         let mut random = ChaCha8Rng::seed_from_u64(5);
         for (number, size) in (0..).zip(sizes) {
             let mut text = String::with_capacity(size + 16);
@@ -209,4 +212,20 @@ async fn a_record_larger_than_in_flight_passes_alone() {
     reconcile(&ledger, database.entries(LARGE_ROWS).await);
     assert_eq!(process.stop(Duration::from_secs(30)).await, 0);
     database.remove().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn headers_count_too() {
+    let _turn = servers::shared().await;
+    let topic = topic("headers").await;
+    let producer = Producer::new().with_header(vec![b'h'; 50_000]);
+    let ledger = produce_with(producer, &topic, vec![20; 1_000]).await;
+    let folder = Folder::new();
+    let file = folder.path().join("written");
+    let batch = "max_bytes = \"1MiB\"\nin_flight = \"6MiB\"";
+    folder.connector(topic.name(), to_file(&topic, batch, &file, ""));
+    let mut process = Launch::run(&folder).program(FAULTY).start();
+    let writes = arrive(&ledger, &file).await;
+    assert_filled_by_the_last(&writes, MIB);
+    assert_eq!(process.stop(Duration::from_secs(30)).await, 0);
 }

@@ -105,9 +105,7 @@ impl Reader {
             self.parts.meters.not_waiting(self.parts.task);
             self.waited_for = None;
         }
-        let bytes =
-            |bytes: &Option<bytes::Bytes>| bytes.as_ref().map_or(0, bytes::Bytes::len) as u64;
-        self.collected.bytes += bytes(&origin.key) + bytes(&origin.value);
+        self.collected.bytes += bytes_of(&origin);
         self.collected.origins.push((origin, generation));
     }
 
@@ -128,6 +126,16 @@ impl Reader {
                 .any(|known| known.store_start || known.next != known.sent),
         }
     }
+}
+
+/// Headers count as much as key and value: they are in flight with them.
+fn bytes_of(origin: &Origin) -> u64 {
+    let bytes = |bytes: &Option<bytes::Bytes>| bytes.as_ref().map_or(0, bytes::Bytes::len);
+    let headers = origin.headers.iter();
+    let headers: usize = headers
+        .map(|header| header.name.len() + bytes(&header.value))
+        .sum();
+    (bytes(&origin.key) + bytes(&origin.value) + headers) as u64
 }
 
 fn out_of_range(
