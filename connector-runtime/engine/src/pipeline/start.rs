@@ -1,6 +1,6 @@
 //! Where a partition begins: one pure decision (design: "Where to begin").
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use connect_api::{Cause, Resume, TopicPartition};
@@ -78,9 +78,13 @@ pub(crate) fn decide(connector: &str, known: Known) -> Decision {
     }
 }
 
-/// What each topic looked like when this process first saw it, shared by the tasks of a connector.
+/// What each topic looked like when this process first saw it, and which partitions it saw; shared by the tasks of a
+/// connector.
 #[derive(Clone, Default)]
-pub(crate) struct FirstSights(Arc<Mutex<HashMap<Arc<str>, FirstSight>>>);
+pub(crate) struct FirstSights {
+    topics: Arc<Mutex<HashMap<Arc<str>, FirstSight>>>,
+    partitions: Arc<Mutex<HashSet<TopicPartition>>>,
+}
 
 #[derive(Clone, Copy)]
 struct FirstSight {
@@ -97,7 +101,7 @@ impl FirstSights {
         partition: &TopicPartition,
         look: impl FnOnce(&Arc<str>) -> Result<(bool, i32), Cause>,
     ) -> Result<bool, Cause> {
-        let mut sights = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut sights = self.topics.lock().unwrap_or_else(PoisonError::into_inner);
         let sight = match sights.get(&partition.topic) {
             Some(sight) => *sight,
             None => {
@@ -108,6 +112,15 @@ impl FirstSights {
             }
         };
         Ok(sight.begun || partition.partition >= sight.partitions)
+    }
+
+    /// Whether this process begins with the partition for the first time.
+    pub(crate) fn is_first(&self, partition: &TopicPartition) -> bool {
+        let mut seen = self
+            .partitions
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        seen.insert(partition.clone())
     }
 }
 

@@ -163,12 +163,17 @@ impl Reader {
         })
     }
 
+    /// Only where this process begins: an operator can move a group's offsets only while it has no members, and a
+    /// partition that changes hands among them is often a few records further than its group heard.
     pub(super) fn note_difference(
         &self,
         partition: &TopicPartition,
         at: Begin,
         group: Option<i64>,
     ) {
+        if !self.parts.first_sights.is_first(partition) {
+            return;
+        }
         let (Some(group), Begin::At(stored)) = (group, at) else {
             return;
         };
