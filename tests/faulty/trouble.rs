@@ -17,8 +17,6 @@ pub(crate) struct Trouble {
     how: How,
     /// Only where this record is: its key. Without it, always.
     record: Option<String>,
-    /// In an async call this file is waited for first.
-    once_exists: Option<String>,
     /// Nothing goes wrong once this file is gone. Beside it, with `.struck` behind its name, is a line for each time.
     while_exists: String,
 }
@@ -50,11 +48,6 @@ pub(crate) enum How {
 pub(crate) async fn strike(troubles: &[Trouble], at: Call, keys: &[&[u8]]) {
     const ASK_AGAIN_AFTER: Duration = Duration::from_millis(20);
     for trouble in troubles.iter().filter(|trouble| trouble.is_due(at, keys)) {
-        if let Some(first) = &trouble.once_exists {
-            while !Path::new(first).exists() {
-                tokio::time::sleep(ASK_AGAIN_AFTER).await;
-            }
-        }
         match trouble.how {
             How::Panic | How::Loop => trouble.strike(),
             How::Hang => {

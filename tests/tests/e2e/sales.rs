@@ -144,7 +144,7 @@ async fn a_hundred_thousand_sales_arrive_once_through_twenty_kills() {
             ("\"PointOfSale\"", &format!("\"{}\"", topic.name())),
             ("\"pos-simulator\"", &simulator),
             ("\"pos-to-postgres\"", &sink),
-            ("rate = 50 ", "rate = 5000 "),
+            ("rate = 50 ", "rate = 2500 "),
             ("# count = 100000 ", "count = 100000 "),
         ],
     );

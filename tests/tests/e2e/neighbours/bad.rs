@@ -28,7 +28,6 @@ pub(super) struct Trouble<'a> {
     at: &'a str,
     how: &'a str,
     record: Option<&'a str>,
-    second: bool,
 }
 
 impl<'a> Trouble<'a> {
@@ -37,7 +36,6 @@ impl<'a> Trouble<'a> {
             at,
             how,
             record: None,
-            second: false,
         }
     }
 
@@ -47,20 +45,11 @@ impl<'a> Trouble<'a> {
         Trouble { record, ..self }
     }
 
-    /// Only once something else of its connector has gone wrong.
-    pub(super) fn second(self) -> Trouble<'a> {
-        let second = true;
-        Trouble { second, ..self }
-    }
-
     fn table(&self, trigger: &Path) -> String {
         let (at, how, trigger) = (self.at, self.how, trigger.display());
         let mut keys = format!("at = \"{at}\", how = \"{how}\", while_exists = \"{trigger}\"");
         if let Some(record) = self.record {
             keys += &format!(", record = \"{record}\"");
-        }
-        if self.second {
-            keys += &format!(", once_exists = \"{trigger}.struck\"");
         }
         format!("{{ {keys} }}")
     }
