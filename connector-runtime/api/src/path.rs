@@ -70,9 +70,10 @@ impl FieldPath {
         let plain = !name.is_empty()
             && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
             && !name.starts_with(|c: char| c.is_ascii_digit());
-        let text = match plain {
-            true => format!("$.{name}"),
-            false => format!("$['{}']", escape(name)),
+        let text = if plain {
+            format!("$.{name}")
+        } else {
+            format!("$['{}']", escape(name))
         };
         let steps = [PathStep::Name(name.into())];
         FieldPath {

@@ -32,9 +32,10 @@ fn format_far(milliseconds: i64) -> String {
     let day = day - (153 * month + 2) / 5 + 1;
     let month = if month < 10 { month + 3 } else { month - 9 };
     let year = era * 400 + year + i64::from(month <= 2);
-    let year = match (0..=9999).contains(&year) {
-        true => format!("{year:04}"),
-        false => format!("{year:+05}"),
+    let year = if (0..=9999).contains(&year) {
+        format!("{year:04}")
+    } else {
+        format!("{year:+05}")
     };
     let (hour, minute) = (time / 3_600_000, time / 60_000 % 60);
     let (second, millisecond) = (time / 1_000 % 60, time % 1_000);

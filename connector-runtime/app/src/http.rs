@@ -189,9 +189,10 @@ async fn readiness(Shared(look): Shared<Look>) -> Response {
         .filter(|status| matches!(status.state, State::Failed | State::Restarting))
         .map(|status| format!("{} {}\n", status.name, status.state.as_str()))
         .collect();
-    match broken.is_empty() {
-        true => "ok\n".into_response(),
-        false => (StatusCode::SERVICE_UNAVAILABLE, broken.concat()).into_response(),
+    if broken.is_empty() {
+        "ok\n".into_response()
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, broken.concat()).into_response()
     }
 }
 
@@ -203,9 +204,10 @@ async fn require_host(listening: IpAddr, request: Request, next: Next) -> Respon
         .headers()
         .get(HOST)
         .and_then(|host| host.to_str().ok());
-    match !listening.is_loopback() || host.is_none_or(is_local) {
-        true => next.run(request).await,
-        false => (StatusCode::FORBIDDEN, "ask by address, or as localhost\n").into_response(),
+    if !listening.is_loopback() || host.is_none_or(is_local) {
+        next.run(request).await
+    } else {
+        (StatusCode::FORBIDDEN, "ask by address, or as localhost\n").into_response()
     }
 }
 

@@ -238,12 +238,13 @@ impl<'a> Desk<'a> {
             }
         };
         let places = known(partitions, |partition| offsets.get(partition).copied()?);
-        match places.is_empty() {
-            false => Ok(places),
-            true => Err(Cause::new(format!(
-                "no connector `{name}` has progress in these topics, on this Kafka cluster and in this sink"
-            ))
-            .with_help("the name is what `name` said in its file, or the file's name without .toml")),
+        if !places.is_empty() {
+            Ok(places)
+        } else {
+            Err(Cause::new(format!(
+            "no connector `{name}` has progress in these topics, on this Kafka cluster and in this sink"
+        ))
+        .with_help("the name is what `name` said in its file, or the file's name without .toml"))
         }
     }
 

@@ -159,9 +159,12 @@ impl NewTopics {
     /// by a person makes something else.
     fn refused(&self, name: &str, code: RDKafkaErrorCode) -> Failure {
         use RDKafkaErrorCode as Code;
-        let keys = |keys: &BTreeMap<String, String>| match keys.is_empty() {
-            true => String::new(),
-            false => format!(": {}", keys.keys().cloned().collect::<Vec<_>>().join(", ")),
+        let keys = |keys: &BTreeMap<String, String>| {
+            if keys.is_empty() {
+                String::new()
+            } else {
+                format!(": {}", keys.keys().cloned().collect::<Vec<_>>().join(", "))
+            }
         };
         let cause = code_cause(&format!("creating topic {name}"), code, None);
         match code {

@@ -95,9 +95,10 @@ impl<S: Sink> Sink for Faulty<S> {
                         cause: Cause::new("a refusal made up by a test"),
                     })
                     .collect();
-                match refusals.is_empty() {
-                    true => self.inner.write(batch).await,
-                    false => Err(Failure::Refused(refusals)),
+                if refusals.is_empty() {
+                    self.inner.write(batch).await
+                } else {
+                    Err(Failure::Refused(refusals))
                 }
             }
             Some(Fault::Hang) => std::future::pending().await,

@@ -168,9 +168,10 @@ impl SourceUnderTest for Counting {
             Err(_) if self.ignores_foreign => CountingSource::open(100, 3, &Positions::default())?,
             opened => opened?,
         };
-        Ok(match self.hasty {
-            true => Box::new(Hasty(source)),
-            false => Box::new(source),
+        Ok(if self.hasty {
+            Box::new(Hasty(source))
+        } else {
+            Box::new(source)
         })
     }
 }

@@ -162,9 +162,10 @@ fn number(text: &str) -> Option<String> {
     let zeros = digits.len() - digits.trim_start_matches('0').len();
     let rest = digits.get(zeros..).unwrap_or_default();
     // One zero stays where no other digit stands before the point.
-    let zero = match rest.starts_with(|next: char| next.is_ascii_digit()) {
-        false if zeros > 0 => "0",
-        _ => "",
+    let zero = if !rest.starts_with(|next: char| next.is_ascii_digit()) && zeros > 0 {
+        "0"
+    } else {
+        ""
     };
     let digits = format!("{sign}{zero}{rest}");
     Value::number(&digits).map(|_| digits)
@@ -208,9 +209,10 @@ mod tests {
 
     #[track_caller]
     fn check_cast(to: &str, start: &str, expected: &str) {
-        let expected = match expected.starts_with('!') {
-            true => expected.to_owned(),
-            false => format!(r#"{{"a":{expected}}}"#),
+        let expected = if expected.starts_with('!') {
+            expected.to_owned()
+        } else {
+            format!(r#"{{"a":{expected}}}"#)
         };
         let config = format!("fields = {{ a = '{to}' }}");
         check::<Cast>(&config, &format!(r#"{{"a":{start}}}"#), &expected);

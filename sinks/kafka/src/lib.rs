@@ -181,9 +181,10 @@ fn decoded_key(record: &Record) -> Option<Bytes> {
             let parsed = came
                 .clone()
                 .and_then(|bytes| Value::parse_json(bytes, JsonLimits::default()).ok());
-            match parsed.is_some_and(|parsed| parsed == *key) {
-                true => came.clone(),
-                false => Some(encode_key(key)),
+            if parsed.is_some_and(|parsed| parsed == *key) {
+                came.clone()
+            } else {
+                Some(encode_key(key))
             }
         }
     }

@@ -209,12 +209,13 @@ async fn missing(
             Ok(format!("`{schema}.{name}`"))
         })
         .collect::<Result<Vec<_>, sqlx::Error>>()?;
-    let help = match names.is_empty() {
-        true => "create it, or name a folder of migrations that does in `migrations`".into(),
-        false => format!(
+    let help = if names.is_empty() {
+        "create it, or name a folder of migrations that does in `migrations`".into()
+    } else {
+        format!(
             "there is {}; names are taken as they are written",
             names.join(" and ")
-        ),
+        )
     };
     let cause = Cause::new(format!("table `{wanted}` does not exist"))
         .with_code("42P01")

@@ -303,9 +303,10 @@ fn column_pointer(table: &str, column: &str) -> String {
 /// The place of a column's path: the string itself, or `path` of the table that it stands in.
 fn source_pointer(table: &str, column: &str, source: &ColumnSource) -> String {
     let pointer = column_pointer(table, column);
-    match source.is_table {
-        true => format!("{pointer}/path"),
-        false => pointer,
+    if source.is_table {
+        format!("{pointer}/path")
+    } else {
+        pointer
     }
 }
 

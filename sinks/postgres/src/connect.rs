@@ -98,9 +98,10 @@ fn of_keys(config: &Config) -> Result<PgConnectOptions, Failure> {
         ))
     })?;
     let options = PgConnectOptions::new_without_pgpass().port(config.port.unwrap_or(5432));
-    let mut options = match host.starts_with('/') {
-        true => options.socket(host),
-        false => options.host(host),
+    let mut options = if host.starts_with('/') {
+        options.socket(host)
+    } else {
+        options.host(host)
     };
     if let Some(user) = &config.user {
         options = options.username(user);
@@ -128,9 +129,10 @@ fn says_sslmode(url: &str) -> bool {
 /// Verified, except where nobody stands in between.
 fn with_default_mode(options: PgConnectOptions) -> PgConnectOptions {
     let is_near = options.get_socket().is_some() || is_loopback(options.get_host());
-    options.ssl_mode(match is_near {
-        true => PgSslMode::Prefer,
-        false => PgSslMode::VerifyFull,
+    options.ssl_mode(if is_near {
+        PgSslMode::Prefer
+    } else {
+        PgSslMode::VerifyFull
     })
 }
 

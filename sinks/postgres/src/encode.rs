@@ -37,9 +37,10 @@ impl Plan {
                 });
             }
         }
-        match refusals.is_empty() {
-            true => Ok(()),
-            false => Err(refusals),
+        if refusals.is_empty() {
+            Ok(())
+        } else {
+            Err(refusals)
         }
     }
 }
@@ -97,13 +98,14 @@ impl<'a> Encoder<'_, 'a> {
                 is_taken = true;
             }
         }
-        match is_taken {
-            true => Ok(()),
-            false => Err(
+        if is_taken {
+            Ok(())
+        } else {
+            Err(
                 Cause::new("a tombstone, and no table can tell which row it deletes").with_help(
                     "a table with mode upsert or delete whose key columns all come from `#key` can",
                 ),
-            ),
+            )
         }
     }
 
@@ -167,9 +169,10 @@ impl<'a> Encoder<'_, 'a> {
         if let Some(place) = target.rows.data.get_mut(start..start + count.len()) {
             place.copy_from_slice(&count);
         }
-        let set = match self.scratch.present.len() == entry.columns.len() {
-            true => entry.all,
-            false => target.set(&self.scratch.present),
+        let set = if self.scratch.present.len() == entry.columns.len() {
+            entry.all
+        } else {
+            target.set(&self.scratch.present)
         };
         target.rows.rows.push(Row {
             start,
@@ -217,19 +220,21 @@ impl<'a> Encoder<'_, 'a> {
         if matches!(input, Input::Null) && (is_key || !column.takes_null) {
             return Err(place.misfit(
                 input,
-                match is_key {
-                    true => "a key column cannot be NULL".into(),
-                    false => "the column is NOT NULL".into(),
+                if is_key {
+                    "a key column cannot be NULL".into()
+                } else {
+                    "the column is NOT NULL".into()
                 },
             ));
         }
-        let written = match entry_column.as_text {
-            true => column
+        let written = if entry_column.as_text {
+            column
                 .column_type
-                .write_text(input, &entry_column.reading, data),
-            false => column
+                .write_text(input, &entry_column.reading, data)
+        } else {
+            column
                 .column_type
-                .write_binary(input, &entry_column.reading, data),
+                .write_binary(input, &entry_column.reading, data)
         };
         written.map_err(|misfit| place.misfit(input, misfit))?;
         self.scratch.present.push(entry_column.position);
@@ -291,9 +296,10 @@ impl Place<'_> {
     }
 
     fn missing(&self) -> Cause {
-        let what = match self.entry_column.position < self.target.key_length {
-            true => "is a key column",
-            false => "is NOT NULL without a default",
+        let what = if self.entry_column.position < self.target.key_length {
+            "is a key column"
+        } else {
+            "is NOT NULL without a default"
         };
         Cause::new(format!(
             "nothing at {}, and column `{}` ({}) of table `{}` {what}",

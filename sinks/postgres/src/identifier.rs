@@ -93,9 +93,10 @@ fn first_part(text: &str) -> Result<(String, &str), String> {
     let Some(mut rest) = text.strip_prefix('"') else {
         let end = text.find('.').unwrap_or(text.len());
         let (part, after) = text.split_at(end);
-        return match part.contains('"') {
-            true => Err("a quote inside a name; put the whole name into double quotes".into()),
-            false => Ok((part.to_owned(), after)),
+        return if part.contains('"') {
+            Err("a quote inside a name; put the whole name into double quotes".into())
+        } else {
+            Ok((part.to_owned(), after))
         };
     };
     let mut part = String::new();

@@ -240,13 +240,14 @@ fn key_places(entry: &TableConfig, table: &Table) -> Result<Vec<usize>, Failure>
             names.join(", ")
         ))
         .with_code("42P10")
-        .with_help(match table.is_view {
-            true => "a view has no indexes: name the table below it".to_owned(),
-            false => format!(
+        .with_help(if table.is_view {
+            "a view has no indexes: name the table below it".to_owned()
+        } else {
+            format!(
                 "CREATE UNIQUE INDEX ON {} ({})",
                 table.name.quoted(),
                 quoted.join(", ")
-            ),
+            )
         });
         return Err(Failure::Fatal(cause));
     }

@@ -290,13 +290,14 @@ impl ProgressTable {
             .execute(connection)
             .await?
             .rows_affected();
-        match touched == progress.len() as u64 {
-            true => Ok(()),
-            false => Err(superseded(&format!(
+        if touched == progress.len() as u64 {
+            Ok(())
+        } else {
+            Err(superseded(&format!(
                 "{touched} of {} partitions are as this task left them in `{}`: another task has taken over",
                 progress.len(),
                 self.table
-            ))),
+            )))
         }
     }
 

@@ -136,9 +136,10 @@ impl Rows {
                 .unwrap_or_default();
             if let Some(last) = written.last() {
                 let is_uniform = written.iter().all(|row| row.set == last.set);
-                let row = match is_uniform {
-                    true => *last,
-                    false => self.overlay(written, *last, &columns_of, &mut set_of),
+                let row = if is_uniform {
+                    *last
+                } else {
+                    self.overlay(written, *last, &columns_of, &mut set_of)
                 };
                 reduced.writes.push(row);
             }

@@ -86,9 +86,10 @@ pub(crate) fn meaning(code: &str) -> Meaning {
 /// those faults it is the value's own, and must not hold up the records beside it.
 pub(crate) fn meaning_of(error: &PgDatabaseError) -> Meaning {
     let is_of_value = is_of_value(error.code(), error.position().is_some(), error.file());
-    match is_of_value {
-        true => Meaning::Refused,
-        false => meaning(error.code()),
+    if is_of_value {
+        Meaning::Refused
+    } else {
+        meaning(error.code())
     }
 }
 
@@ -141,9 +142,10 @@ pub(crate) fn cause(error: &PgDatabaseError, table: Option<&str>) -> Cause {
     let quotes_values = ["22", "P0", "42601", "XX"]
         .iter()
         .any(|prefix| code.starts_with(prefix));
-    let mut message = match quotes_values {
-        true => without_quoted(error.message()),
-        false => error.message().to_owned(),
+    let mut message = if quotes_values {
+        without_quoted(error.message())
+    } else {
+        error.message().to_owned()
     };
     if let Some(table) = table
         && !message.contains(table)

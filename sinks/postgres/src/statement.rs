@@ -50,14 +50,13 @@ fn upsert_statement(target: &Target, positions: &[usize]) -> String {
                 .is_some_and(|column| !column.is_identity_always)
         })
         .collect();
-    let action = match settable.is_empty() {
-        true => "NOTHING".to_owned(),
-        false => {
-            let assignments = target
-                .columns_at(&settable)
-                .map(|column| format!("{0} = excluded.{0}", quote(&column.name)));
-            format!("UPDATE SET {}", assignments.collect::<Vec<_>>().join(", "))
-        }
+    let action = if settable.is_empty() {
+        "NOTHING".to_owned()
+    } else {
+        let assignments = target
+            .columns_at(&settable)
+            .map(|column| format!("{0} = excluded.{0}", quote(&column.name)));
+        format!("UPDATE SET {}", assignments.collect::<Vec<_>>().join(", "))
     };
     let head = format!(
         "INSERT INTO {} ({}){}",
@@ -66,19 +65,19 @@ fn upsert_statement(target: &Target, positions: &[usize]) -> String {
         overriding(target, positions)
     );
     let conflict = format!("ON CONFLICT ({}) DO {action}", names(target, &key));
-    match target.reduces_here {
-        true => format!(
+    if target.reduces_here {
+        format!(
             "{head} SELECT {} FROM {} {conflict}",
             casts(target, positions),
             batch(target, positions, "")
-        ),
-        // The server knows which keys are equal: the last of each, in the order of the key.
-        false => format!(
+        )
+    } else {
+        format!(
             "{head} SELECT DISTINCT ON ({key}) {} FROM {} ORDER BY {key}, batch.{PLACE} DESC {conflict}",
             casts(target, positions),
             batch(target, positions, PLACE),
             key = casts(target, &key),
-        ),
+        )
     }
 }
 
@@ -175,9 +174,10 @@ fn casts(target: &Target, positions: &[usize]) -> String {
 /// The column of the batch. The cast has no length or precision, so that nothing is cut off: the assignment to the
 /// column checks.
 fn cast(column: &Column) -> String {
-    match column.travels_as_text() {
-        true => format!("batch.{}::{}", quote(&column.name), column.cast),
-        false => format!("batch.{}", quote(&column.name)),
+    if column.travels_as_text() {
+        format!("batch.{}::{}", quote(&column.name), column.cast)
+    } else {
+        format!("batch.{}", quote(&column.name))
     }
 }
 
@@ -187,12 +187,13 @@ fn batch(target: &Target, positions: &[usize], ordinality: &str) -> String {
         .map(|number| format!("${number}"))
         .collect();
     let names = names(target, positions);
-    match ordinality.is_empty() {
-        true => format!("unnest({}) AS batch ({names})", parameters.join(", ")),
-        false => format!(
+    if ordinality.is_empty() {
+        format!("unnest({}) AS batch ({names})", parameters.join(", "))
+    } else {
+        format!(
             "unnest({}) WITH ORDINALITY AS batch ({names}, {ordinality})",
             parameters.join(", ")
-        ),
+        )
     }
 }
 

@@ -53,9 +53,10 @@ fn arguments(
     let mut fields: Vec<_> = chosen.iter().map(|row| rows.fields(row)).collect();
     let count = i32::try_from(chosen.len()).map_err(|error| sqlx::Error::Encode(error.into()))?;
     for column in columns {
-        let (array_oid, element_oid) = match column.travels_as_text() {
-            true => (TEXT_ARRAY_OID, TEXT_OID),
-            false => (column.array_oid, column.oid),
+        let (array_oid, element_oid) = if column.travels_as_text() {
+            (TEXT_ARRAY_OID, TEXT_OID)
+        } else {
+            (column.array_oid, column.oid)
         };
         scratch.clear();
         for word in [1, 1, element_oid as i32, count, 1] {
@@ -224,9 +225,10 @@ async fn refuse_missing(
         .filter_map(|place| chosen.get(*place))
         .map(|row| target.rows.key(row))
         .collect();
-    match keys.is_empty() {
-        true => Ok(()),
-        false => Err(WriteError::refused(missing_rows(target, &keys))),
+    if keys.is_empty() {
+        Ok(())
+    } else {
+        Err(WriteError::refused(missing_rows(target, &keys)))
     }
 }
 

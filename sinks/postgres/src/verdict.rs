@@ -69,11 +69,12 @@ impl Patience {
         let limit = self.missing_parent;
         let is_over = waiting.since.elapsed() >= limit.get();
         self.parents = Some(waiting);
-        match is_over {
-            true => Failure::RefusedSomewhere(cause),
-            false => Failure::Retry(cause.with_help(format!(
-                "the row that the foreign key names may still come; after {limit} (`missing_parent`) the record is refused"
-            ))),
+        if is_over {
+            Failure::RefusedSomewhere(cause)
+        } else {
+            Failure::Retry(cause.with_help(format!(
+            "the row that the foreign key names may still come; after {limit} (`missing_parent`) the record is refused"
+        )))
         }
     }
 }

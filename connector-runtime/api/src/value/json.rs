@@ -251,9 +251,10 @@ impl Parser<'_> {
                 return None;
             };
             next += 1 + self.nodes.get(next + 1).map_or(1, |node| node.extent());
-            let (source, start) = match span.is_in_text() {
-                true => (self.text.as_str(), span.start & !super::IN_TEXT),
-                false => (self.base, span.start),
+            let (source, start) = if span.is_in_text() {
+                (self.text.as_str(), span.start & !super::IN_TEXT)
+            } else {
+                (self.base, span.start)
             };
             source.get(start as usize..(start + span.length) as usize)
         })

@@ -13,9 +13,10 @@ pub(crate) fn run(arguments: &CheckArguments, plugins: &Plugins) -> u8 {
         output::talk(&format!("error: {} does not exist", missing.display()));
         return exit::USAGE;
     }
-    let mode = match arguments.env {
-        true => Mode::CheckEnv,
-        false => Mode::Check,
+    let mode = if arguments.env {
+        Mode::CheckEnv
+    } else {
+        Mode::Check
     };
     let loaded = load(
         &arguments.folder,
@@ -28,17 +29,19 @@ pub(crate) fn run(arguments: &CheckArguments, plugins: &Plugins) -> u8 {
         CheckFormat::Json => json(&loaded),
         CheckFormat::Github => github(&loaded),
     });
-    match loaded.findings.has_errors() {
-        true => exit::FINDINGS,
-        false => told,
+    if loaded.findings.has_errors() {
+        exit::FINDINGS
+    } else {
+        told
     }
 }
 
 fn text(loaded: &Loaded, colour: bool) -> String {
     let summary = summary(loaded);
-    match loaded.findings.is_empty() {
-        true => summary,
-        false => format!("{}\n\n{summary}", loaded.findings.draw(colour)),
+    if loaded.findings.is_empty() {
+        summary
+    } else {
+        format!("{}\n\n{summary}", loaded.findings.draw(colour))
     }
 }
 
@@ -141,8 +144,9 @@ fn escaped(text: &str, property: bool) -> String {
         .replace('%', "%25")
         .replace('\r', "%0D")
         .replace('\n', "%0A");
-    match property {
-        true => text.replace(':', "%3A").replace(',', "%2C"),
-        false => text,
+    if property {
+        text.replace(':', "%3A").replace(',', "%2C")
+    } else {
+        text
     }
 }

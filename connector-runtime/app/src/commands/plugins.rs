@@ -188,9 +188,10 @@ fn type_word(schema: &Json) -> String {
             other => other.to_owned(),
         })
         .collect();
-    match words.is_empty() {
-        true => "any value".to_owned(),
-        false => words.join(" or "),
+    if words.is_empty() {
+        "any value".to_owned()
+    } else {
+        words.join(" or ")
     }
 }
 

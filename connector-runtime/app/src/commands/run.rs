@@ -32,9 +32,10 @@ pub(crate) fn run(arguments: &RunArguments, plugins: Plugins) -> u8 {
         return exit::USAGE;
     }
     // With --embedded a first time without the servers: a broken file need not wait for them.
-    let loaded = match arguments.embedded {
-        true => load(arguments, &plugins, Some(embedded::ANY_DATABASE)),
-        false => load(arguments, &plugins, None),
+    let loaded = if arguments.embedded {
+        load(arguments, &plugins, Some(embedded::ANY_DATABASE))
+    } else {
+        load(arguments, &plugins, None)
     };
     let screen = Arc::new(Screen::new(may_be_live(arguments, &loaded)));
     logs::start(
@@ -125,14 +126,15 @@ fn accept(arguments: &RunArguments, loaded: &Loaded, screen: &Screen) -> Result<
             "error: no connector in {folder}: a connector is a file that ends in .toml"
         ));
     }
-    match goes_on {
-        true => Ok(()),
-        false => Err(words::refusal(
+    if goes_on {
+        Ok(())
+    } else {
+        Err(words::refusal(
             findings.count(Severity::Error),
             !loaded.connectors.is_empty(),
             &output::program_name(),
             &arguments.folder,
-        )),
+        ))
     }
 }
 

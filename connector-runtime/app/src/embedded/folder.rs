@@ -27,9 +27,10 @@ impl Folder {
         fs::create_dir_all(&home).map_err(at("cannot create", &home))?;
         let home = home.canonicalize().map_err(at("cannot enter", &home))?;
         let lock = lock(&home.join("lock"))?;
-        let server = match account.is_other() {
-            true => public_folder(&home),
-            false => home.join("server"),
+        let server = if account.is_other() {
+            public_folder(&home)
+        } else {
+            home.join("server")
         };
         create_own(&server)?;
         Ok(Folder {
@@ -202,12 +203,13 @@ fn create_own(path: &Path) -> Result<(), Cause> {
         && fs::metadata(&probe).is_ok_and(|probe| probe.uid() == found.uid())
         && found.mode() & 0o022 == 0;
     let _ = fs::remove_file(&probe);
-    match ours {
-        true => Ok(()),
-        false => Err(
+    if ours {
+        Ok(())
+    } else {
+        Err(
             Cause::new(format!("{} belongs to somebody else", path.display()))
                 .with_help("delete it, or ask its owner to"),
-        ),
+        )
     }
 }
 

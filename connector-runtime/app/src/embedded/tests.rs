@@ -20,9 +20,10 @@ async fn psql(postgres: &EmbeddedPostgres, sql: &str) -> Result<String, String> 
         postgres.url().expose(),
     ]);
     let output = command.output().await.unwrap();
-    match output.status.success() {
-        true => Ok(String::from_utf8(output.stdout).unwrap().trim().to_owned()),
-        false => Err(String::from_utf8(output.stderr).unwrap()),
+    if output.status.success() {
+        Ok(String::from_utf8(output.stdout).unwrap().trim().to_owned())
+    } else {
+        Err(String::from_utf8(output.stderr).unwrap())
     }
 }
 

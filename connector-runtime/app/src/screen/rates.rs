@@ -47,9 +47,12 @@ impl Rates {
             return vec![Rate::default(); statuses.len()];
         };
         let seconds = now.duration_since(*since).as_secs_f64();
-        let rate = |now: u64, before: u64| match seconds > 0.0 {
-            true => now.saturating_sub(before) as f64 / seconds,
-            false => 0.0,
+        let rate = |now: u64, before: u64| {
+            if seconds > 0.0 {
+                now.saturating_sub(before) as f64 / seconds
+            } else {
+                0.0
+            }
         };
         totals
             .iter()

@@ -97,9 +97,12 @@ impl Row {
     fn of(status: &ConnectorStatus, rate: Rate) -> Row {
         let waiting = status.state == State::Running && status.reason.is_some();
         let moving = status.state == State::Running && !waiting;
-        let per_second = |rate: f64| match moving {
-            true => grouped(rate.round() as u64),
-            false => NONE.to_owned(),
+        let per_second = |rate: f64| {
+            if moving {
+                grouped(rate.round() as u64)
+            } else {
+                NONE.to_owned()
+            }
         };
         let state = if waiting {
             "WAITING"
@@ -136,9 +139,10 @@ impl Row {
         let mut line = String::new();
         let mut room = width;
         for (index, (cell, cell_width)) in self.cells.iter().zip(widths).enumerate() {
-            let padded = match index < FIRST_NUMBER {
-                true => format!("{GAP}{cell:cell_width$}"),
-                false => format!("{GAP}{cell:>cell_width$}"),
+            let padded = if index < FIRST_NUMBER {
+                format!("{GAP}{cell:cell_width$}")
+            } else {
+                format!("{GAP}{cell:>cell_width$}")
             };
             let shown = cut(&padded, room);
             room -= shown.chars().count();

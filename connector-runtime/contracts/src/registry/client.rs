@@ -101,9 +101,10 @@ impl Client {
             300,
         );
         let cause = Cause::new(message);
-        LookupError::Outage(match words.contains("401") || words.contains("403") {
-            true => cause.with_help("check `username` and `password` under [registry]"),
-            false => cause,
+        LookupError::Outage(if words.contains("401") || words.contains("403") {
+            cause.with_help("check `username` and `password` under [registry]")
+        } else {
+            cause
         })
     }
 }
@@ -119,9 +120,10 @@ fn certificates(file: &std::path::Path) -> Result<Vec<reqwest::Certificate>, Cau
     let pem = std::fs::read(file).map_err(|error| unusable(error.to_string()))?;
     let certificates =
         reqwest::Certificate::from_pem_bundle(&pem).map_err(|error| unusable(error.to_string()))?;
-    match certificates.is_empty() {
-        true => Err(unusable("it holds no certificate".to_owned())),
-        false => Ok(certificates),
+    if certificates.is_empty() {
+        Err(unusable("it holds no certificate".to_owned()))
+    } else {
+        Ok(certificates)
     }
 }
 

@@ -88,9 +88,10 @@ impl Choices {
             return true;
         }
         let (places, depth) = size_of(value);
-        let ways = match self.recursive {
-            true => self.most.saturating_pow(depth),
-            false => self.total,
+        let ways = if self.recursive {
+            self.most.saturating_pow(depth)
+        } else {
+            self.total
         };
         places.saturating_mul(ways) <= MOST_ERRORS
     }

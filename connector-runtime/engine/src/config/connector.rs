@@ -153,9 +153,10 @@ fn check(
     }
     let contract = contract_of_values(loading, &root, direction);
     let plugins = configure(loading, tables, contract.as_deref(), &root, &places, report);
-    match report.has_errors() {
-        true => None,
-        false => resolve(loading, root, direction, plugins, report),
+    if report.has_errors() {
+        None
+    } else {
+        resolve(loading, root, direction, plugins, report)
     }
 }
 

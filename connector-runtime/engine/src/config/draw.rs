@@ -19,9 +19,10 @@ impl Findings {
 impl PlacedFinding {
     /// The finding with its line, without a line break at its end.
     pub fn draw(&self, colour: bool) -> String {
-        let renderer = match colour {
-            true => Renderer::styled(),
-            false => Renderer::plain(),
+        let renderer = if colour {
+            Renderer::styled()
+        } else {
+            Renderer::plain()
         };
         let level = match self.severity {
             Severity::Error => Level::ERROR,
@@ -31,18 +32,17 @@ impl PlacedFinding {
         let path = self.place.file().to_string_lossy();
         let title = level.primary_title(self.message.as_str()).id(self.code);
         let masked = Masked::of(&self.place.file);
-        let mut group = match self.place.file.text.is_empty() {
-            true => title.element(Origin::path(path)),
-            false => {
-                let span = visible(masked.text(), masked.moved(&self.place.span));
-                let annotation = AnnotationKind::Primary
-                    .span(span)
-                    .label(self.label.as_deref());
-                let snippet = Snippet::source(masked.text())
-                    .path(path)
-                    .annotation(annotation);
-                title.element(snippet)
-            }
+        let mut group = if self.place.file.text.is_empty() {
+            title.element(Origin::path(path))
+        } else {
+            let span = visible(masked.text(), masked.moved(&self.place.span));
+            let annotation = AnnotationKind::Primary
+                .span(span)
+                .label(self.label.as_deref());
+            let snippet = Snippet::source(masked.text())
+                .path(path)
+                .annotation(annotation);
+            title.element(snippet)
         };
         if let Some(related) = &self.related {
             group = group.element(

@@ -160,9 +160,10 @@ fn is_connector(path: &Path) -> bool {
 
 /// `connect.toml` inside the folder, or beside it.
 pub(super) fn process_file(folder: &Path) -> Option<PathBuf> {
-    let folder = match folder.is_dir() {
-        true => folder,
-        false => folder.parent()?,
+    let folder = if folder.is_dir() {
+        folder
+    } else {
+        folder.parent()?
     };
     let inside = folder.join(PROCESS_FILE);
     let beside = std::path::absolute(folder).ok()?;

@@ -244,9 +244,10 @@ impl Placeholder<'_> {
             let legal = !name.is_empty()
                 && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
                 && !name.starts_with(|c: char| c.is_ascii_digit());
-            return match legal {
-                true => Ok(Placeholder::Variable { name, default }),
-                false => Err(format!("`{name}` is not a name of an environment variable")),
+            return if legal {
+                Ok(Placeholder::Variable { name, default })
+            } else {
+                Err(format!("`{name}` is not a name of an environment variable"))
             };
         }
         match inner.strip_prefix("file:") {

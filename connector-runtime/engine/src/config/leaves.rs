@@ -102,9 +102,10 @@ fn file(
     let absolute = written
         .trim_start_matches(['"', '\''])
         .starts_with(['/', '$']);
-    let severity = match loading.mode == Mode::Check && absolute {
-        true => Severity::Note,
-        false => Severity::Error,
+    let severity = if loading.mode == Mode::Check && absolute {
+        Severity::Note
+    } else {
+        Severity::Error
     };
     Some(missing(path, pointer, places).severity(severity))
 }

@@ -29,11 +29,12 @@ pub(super) fn check_connector_name(name: &str) -> Result<(), String> {
             "{bad:?} cannot stand in a connector's name, which names its consumer group: letters, digits, `.`, `_` and `-` can"
         ));
     }
-    match name.len() > MAX_CONNECTOR_NAME {
-        true => Err(format!(
+    if name.len() > MAX_CONNECTOR_NAME {
+        Err(format!(
             "a connector's name has at most {MAX_CONNECTOR_NAME} characters"
-        )),
-        false => Ok(()),
+        ))
+    } else {
+        Ok(())
     }
 }
 

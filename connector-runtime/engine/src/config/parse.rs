@@ -90,9 +90,10 @@ pub(super) fn parse(report: &mut Report) -> Document {
     }
     for error in &errors {
         let span = error.span().unwrap_or_default();
-        let broken = match breaks_a_header(&text, &span) {
-            true => Syntax::Scrambled,
-            false => Syntax::Gaps,
+        let broken = if breaks_a_header(&text, &span) {
+            Syntax::Scrambled
+        } else {
+            Syntax::Gaps
         };
         if syntax != Syntax::Scrambled {
             syntax = broken;
@@ -178,13 +179,14 @@ fn syntax_finding(text: &str, span: Range<usize>, message: &str) -> Draft {
             .help("leave one of them; a second element of a list of tables has a header `[[…]]` of its own");
     }
     let help = syntax_help(line_at(text, span.start), message);
-    let draft = match message.starts_with("invalid boolean")
+    let draft = if message.starts_with("invalid boolean")
         || message.starts_with("invalid float")
         || message.starts_with("string values must be quoted")
     {
-        true => Draft::error(code::SYNTAX, span, "not TOML: this is not a value")
-            .label("expected text in quotes, a number, true, false, a list or a table"),
-        false => Draft::error(code::SYNTAX, span, format!("not TOML: {message}")),
+        Draft::error(code::SYNTAX, span, "not TOML: this is not a value")
+            .label("expected text in quotes, a number, true, false, a list or a table")
+    } else {
+        Draft::error(code::SYNTAX, span, format!("not TOML: {message}"))
     };
     match help {
         Some(help) => draft.help(help),
@@ -346,9 +348,10 @@ pub(super) fn dotted(pointer: &str) -> String {
         let bare = step
             .chars()
             .all(|c| c.is_ascii_alphanumeric() || "_-".contains(c));
-        match bare {
-            true => text.push_str(&step),
-            false => text.push_str(&format!("\"{step}\"")),
+        if bare {
+            text.push_str(&step)
+        } else {
+            text.push_str(&format!("\"{step}\""))
         }
     }
     text

@@ -118,9 +118,10 @@ impl Taking<'_> {
         };
         let mut own = Map::new();
         for (key, value) in std::mem::take(members) {
-            match kind.engine_keys().contains(&key.as_str()) {
-                true => members.insert(key, value),
-                false => own.insert(key, value),
+            if kind.engine_keys().contains(&key.as_str()) {
+                members.insert(key, value)
+            } else {
+                own.insert(key, value)
             };
         }
         let Some(name) = name else {

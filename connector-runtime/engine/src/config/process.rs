@@ -157,13 +157,12 @@ fn kafka(table: Option<&Json>, places: &Places, report: &mut Report, process: &m
         }
         if let Err(cause) = connect_kafka::check_setting(&name, &text) {
             let of_java = connect_kafka::of_java(&name).is_some();
-            let draft = match connect_kafka::is_setting(&name) && !of_java {
-                true if cause.help.is_none() => {
-                    Draft::error(code::KAFKA_SETTING, places.value(&pointer), cause.message)
-                        .label("not a value of this setting")
-                }
-                _ => Draft::error(code::KAFKA_SETTING, places.key(&pointer), cause.message)
-                    .label("not a setting for [kafka]"),
+            let draft = if connect_kafka::is_setting(&name) && !of_java && cause.help.is_none() {
+                Draft::error(code::KAFKA_SETTING, places.value(&pointer), cause.message)
+                    .label("not a value of this setting")
+            } else {
+                Draft::error(code::KAFKA_SETTING, places.key(&pointer), cause.message)
+                    .label("not a setting for [kafka]")
             };
             let help = cause.help.or_else(|| meant_setting(&name));
             report.add(match help {
@@ -203,9 +202,10 @@ fn flatten<'v>(
     match table {
         Json::Object(members) => {
             for (step, member) in members {
-                let name = match name.is_empty() {
-                    true => step.clone(),
-                    false => format!("{name}.{step}"),
+                let name = if name.is_empty() {
+                    step.clone()
+                } else {
+                    format!("{name}.{step}")
                 };
                 let mut pointer = pointer.clone();
                 push_pointer(&mut pointer, step);

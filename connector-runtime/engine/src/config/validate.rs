@@ -275,9 +275,10 @@ impl Collector<'_> {
                 "`{name}` is a key of the connector: move it above the first [table]"
             ));
         }
-        draft.help(match keys.known.is_empty() {
-            true => format!("{owner} has no keys"),
-            false => format!("{owner} has the keys {}", words::list(&keys.known)),
+        draft.help(if keys.known.is_empty() {
+            format!("{owner} has no keys")
+        } else {
+            format!("{owner} has the keys {}", words::list(&keys.known))
         })
     }
 
@@ -338,9 +339,10 @@ impl Collector<'_> {
     }
 
     fn owner(&self, table: &str) -> String {
-        match table == self.unit.pointer {
-            true => self.unit.owner.to_owned(),
-            false => format!("`{}`", dotted(table)),
+        if table == self.unit.pointer {
+            self.unit.owner.to_owned()
+        } else {
+            format!("`{}`", dotted(table))
         }
     }
 }

@@ -24,9 +24,10 @@ pub(super) fn expected(node: &Json) -> String {
             .collect(),
     };
     parts.dedup();
-    match parts.is_empty() {
-        true => "another value".to_owned(),
-        false => parts.join(" or "),
+    if parts.is_empty() {
+        "another value".to_owned()
+    } else {
+        parts.join(" or ")
     }
 }
 

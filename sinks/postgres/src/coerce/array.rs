@@ -57,12 +57,13 @@ pub(super) fn write_binary(
         out.extend_from_slice(&length.to_be_bytes());
         out.extend_from_slice(&1_i32.to_be_bytes()); // indexes start at 1
     }
-    each_element(value, &lengths, &mut |place| match place.is_null() {
-        true => {
+    each_element(value, &lengths, &mut |place| {
+        if place.is_null() {
             null(out);
             Ok(())
+        } else {
+            element.write_binary(Input::of(place), reading, out)
         }
-        false => element.write_binary(Input::of(place), reading, out),
     })
 }
 
@@ -80,9 +81,10 @@ fn each_element(
         .filter(|elements| elements.len() == *length)
         .ok_or(expected("its inner arrays differ in length"))?;
     for element in elements {
-        match inner.is_empty() {
-            true => write(element)?,
-            false => each_element(element, inner, write)?,
+        if inner.is_empty() {
+            write(element)?
+        } else {
+            each_element(element, inner, write)?
         }
     }
     Ok(())

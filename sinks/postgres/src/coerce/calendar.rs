@@ -63,10 +63,10 @@ impl fmt::Display for DateText {
             DATE_MINUS_INFINITY => formatter.write_str("-infinity"),
             days => {
                 let (year, month, day) = civil_from_days(i64::from(days) + DAYS_TO_2000);
-                match year > 0 {
-                    true => write!(formatter, "{year:04}-{month:02}-{day:02}"),
-                    // There is no year 0: it is 1 BC.
-                    false => write!(formatter, "{:04}-{month:02}-{day:02} BC", 1 - year),
+                if year > 0 {
+                    write!(formatter, "{year:04}-{month:02}-{day:02}")
+                } else {
+                    write!(formatter, "{:04}-{month:02}-{day:02} BC", 1 - year)
                 }
             }
         }

@@ -169,9 +169,10 @@ fn check_limits(decimal: &Decimal<'_>, precision: Option<Precision>) -> Result<(
                 .into());
             }
             if decimal.significant as i64 - decimal.point > i64::from(scale) {
-                return Err(match scale < 0 {
-                    true => format!("it is not a multiple of 1e{}", -scale).into(),
-                    false => format!("more than {scale} {} after the point", digits(scale)).into(),
+                return Err(if scale < 0 {
+                    format!("it is not a multiple of 1e{}", -scale).into()
+                } else {
+                    format!("more than {scale} {} after the point", digits(scale)).into()
                 });
             }
         }

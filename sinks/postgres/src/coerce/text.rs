@@ -39,9 +39,10 @@ pub(super) fn text(
     // Writing to a vector does not fail.
     let _ = match input {
         Input::Text(content) => {
-            let content = match is_padded {
-                true => content.trim_end_matches(' '),
-                false => content,
+            let content = if is_padded {
+                content.trim_end_matches(' ')
+            } else {
+                content
             };
             checked(content, reading, out)?;
             Ok(())
@@ -80,12 +81,13 @@ fn check_length(content: &[u8], longest: usize) -> Result<(), Misfit> {
         .take_while(|byte| **byte == b' ')
         .count();
     let without_blanks = content.get(..content.len() - blanks).unwrap_or_default();
-    match characters(without_blanks) > longest {
-        true => Err(match longest {
+    if characters(without_blanks) > longest {
+        Err(match longest {
             1 => "more than 1 character".into(),
             _ => format!("more than {longest} characters").into(),
-        }),
-        false => Ok(()),
+        })
+    } else {
+        Ok(())
     }
 }
 
@@ -261,9 +263,10 @@ pub(super) fn bytes(input: Input<'_>, out: &mut Vec<u8>) -> Result<(), Misfit> {
         return Err(expected("a base64 string is expected"));
     };
     let start = out.len();
-    let alphabet = match content.contains(['-', '_']) {
-        true => &URL_SAFE,
-        false => &STANDARD,
+    let alphabet = if content.contains(['-', '_']) {
+        &URL_SAFE
+    } else {
+        &STANDARD
     };
     alphabet.decode_vec(content, out).map_err(|_| {
         out.truncate(start);

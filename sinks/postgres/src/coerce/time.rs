@@ -113,9 +113,10 @@ impl Written {
         }
         rest.one_of(b"Tt ")?;
         let time = rest.time_of_day()?;
-        let offset = match rest.0.is_empty() {
-            true => None,
-            false => Some(rest.offset()?),
+        let offset = if rest.0.is_empty() {
+            None
+        } else {
+            Some(rest.offset()?)
         };
         rest.0.is_empty().then_some(Written { day, time, offset })
     }

@@ -43,14 +43,15 @@ pub(super) fn note_ignored_variables(screen: &Screen) {
         return;
     }
     let variables = set.join(" and ");
-    match screen.is_live() {
-        true => screen.line(&format!(
+    if screen.is_live() {
+        screen.line(&format!(
             "  note       {variables} ignored: --embedded brings servers of its own"
-        )),
-        false => tracing::info!(
+        ))
+    } else {
+        tracing::info!(
             event = "variables_ignored",
             variables,
             "--embedded brings servers of its own"
-        ),
+        )
     }
 }

@@ -14,11 +14,10 @@ use crate::screen::{Screen, grouped, seconds};
 pub(super) fn refusal(errors: usize, whole: bool, program: &str, folder: &Path) -> String {
     let folder = folder.display();
     let errors = counted(errors, "error");
-    let keep_going = match whole {
-        true => {
-            format!("\n  {program} run --keep-going {folder}    runs the connectors that are whole")
-        }
-        false => String::new(),
+    let keep_going = if whole {
+        format!("\n  {program} run --keep-going {folder}    runs the connectors that are whole")
+    } else {
+        String::new()
     };
     format!(
         "\n{errors}: nothing was started\n  {program} check {folder}               shows them again{keep_going}"
@@ -32,13 +31,12 @@ pub(super) fn tell_start(
     servers: Option<&Servers>,
     http: Option<&Bound>,
 ) {
-    match screen.is_live() {
-        true => {
-            for (word, text) in start_lines(loaded, servers, http) {
-                screen.line(&format!("  {word:<10} {text}"));
-            }
+    if screen.is_live() {
+        for (word, text) in start_lines(loaded, servers, http) {
+            screen.line(&format!("  {word:<10} {text}"));
         }
-        false => log_start(loaded, servers, http),
+    } else {
+        log_start(loaded, servers, http)
     }
 }
 
@@ -124,9 +122,10 @@ fn log_start(loaded: &Loaded, servers: Option<&Servers>, http: Option<&Bound>) {
 /// What was moved, and how it ended.
 pub(super) fn tell_end(screen: &Screen, summary: &Summary, stopped: bool) {
     let totals = Totals::of(summary);
-    match screen.is_live() {
-        true => screen.line(&format!("  {}", totals.line(summary, stopped))),
-        false => tracing::info!(
+    if screen.is_live() {
+        screen.line(&format!("  {}", totals.line(summary, stopped)))
+    } else {
+        tracing::info!(
             event = "stopped",
             drained_seconds = summary.drained_in.as_millis() as f64 / 1000.0,
             abandoned = summary.abandoned,
@@ -134,7 +133,7 @@ pub(super) fn tell_end(screen: &Screen, summary: &Summary, stopped: bool) {
             written = totals.written,
             dead_lettered = totals.dead_lettered,
             failed = summary.failed().count(),
-        ),
+        )
     }
 }
 

@@ -84,9 +84,10 @@ impl EmbeddedPostgres {
     /// Ends the server and waits until it is gone, and its database too unless it is kept.
     pub(crate) async fn stop(self) {
         self.server.stop().await;
-        match self.keep {
-            true => self.folder.remove_url(),
-            false => self.folder.leave_nothing(),
+        if self.keep {
+            self.folder.remove_url()
+        } else {
+            self.folder.leave_nothing()
         }
     }
 }
