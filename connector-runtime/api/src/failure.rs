@@ -1,4 +1,4 @@
-//! How a plugin says that something went wrong. Five words; the engine decides what follows from each.
+//! How a plugin says that something went wrong. Six words; the engine decides what follows from each.
 
 use std::fmt;
 

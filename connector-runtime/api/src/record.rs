@@ -49,7 +49,7 @@ pub struct Record {
 }
 
 impl Record {
-    /// The value's root; JSON null for a tombstone.
+    /// The value's root; `None` for a tombstone.
     pub fn root(&self) -> Option<ValueRef<'_>> {
         self.value.as_ref().map(Value::root)
     }

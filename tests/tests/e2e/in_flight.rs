@@ -120,7 +120,7 @@ async fn a_sink_that_does_not_return_holds_no_more_than_in_flight() {
         "troubles = [{{ at = \"write\", how = \"hang\", while_exists = \"{}\" }}]\n",
         gate.display()
     );
-    let batch = "max_bytes = \"2MiB\"\nin_flight = \"8MiB\"";
+    let batch = "max_bytes = \"1MiB\"\nin_flight = \"8MiB\"";
     folder.connector(topic.name(), to_file(&topic, batch, &file, &hang));
     let port = http::free_port();
     let mut process = Launch::run(&folder)
@@ -139,7 +139,7 @@ async fn a_sink_that_does_not_return_holds_no_more_than_in_flight() {
     std::fs::remove_file(gate).unwrap();
 
     let writes = arrive(&ledger, &file).await;
-    assert_filled_by_the_last(&writes, IN_FLIGHT / 6);
+    assert_filled_by_the_last(&writes, MIB);
     let three: u64 = writes.iter().take(3).map(|write| write.len() as u64).sum();
     assert!(
         (1..=three).contains(&in_flight),
@@ -194,7 +194,7 @@ async fn a_record_larger_than_in_flight_passes_alone() {
     database.execute(LARGE_TABLE).await;
     let folder = Folder::new();
     let file = folder.path().join("written");
-    let batch = "max_bytes = \"256KiB\"\nin_flight = \"1MiB\"";
+    let batch = "max_bytes = \"128KiB\"\nin_flight = \"1MiB\"";
     let name = topic.name();
     folder.connector(&format!("{name}-file"), to_file(&topic, batch, &file, ""));
     folder.connector(&format!("{name}-table"), to_table(&topic, batch));
@@ -203,7 +203,7 @@ async fn a_record_larger_than_in_flight_passes_alone() {
         .database(database.url())
         .start();
     let writes = arrive(&ledger, &file).await;
-    assert_filled_by_the_last(&writes, MIB / 6);
+    assert_filled_by_the_last(&writes, MIB / 8);
     let expected = i64::try_from(ledger.len()).unwrap();
     eventually("every row", payments::SETTLED, async || {
         (database.count("large").await >= expected).then_some(())

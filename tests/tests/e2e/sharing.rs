@@ -150,7 +150,7 @@ async fn a_process_frozen_in_the_middle_of_a_copy_is_soon_followed() {
     let one_batch = format!(
         "filler = \"$.filler\"
          [[transforms]]\ntype = \"insert_field\"\nfield = \"filler\"\nvalue = \"{filler}\"
-         [batch]\nmax_records = 50000\nmax_bytes = \"64MiB\"\nin_flight = \"256MiB\"\nlinger = \"60s\"\n"
+         [batch]\nmax_records = 50000\nmax_bytes = \"64MiB\"\nin_flight = \"384MiB\"\nlinger = \"60s\"\n"
     );
     folder.connector("frozen-copy", payments::connector(&topic, "", &one_batch));
     let one = Peer::new(&folder, &database, "frozen").await;

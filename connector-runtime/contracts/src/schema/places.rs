@@ -27,7 +27,7 @@ pub(crate) fn offset_of(text: &str, pointer: &str) -> usize {
     }
 }
 
-/// `~1` and `~0` of a JSON pointer, and the percent signs of one that stands in a URI's fragment.
+/// Decodes `~1` and `~0` of a token of a JSON pointer.
 pub(crate) fn unescape(token: &str) -> String {
     token.replace("~1", "/").replace("~0", "~")
 }

@@ -14,7 +14,7 @@ use super::load::Loading;
 use super::names::check_connector_name;
 use super::parse::{Places, Syntax};
 use super::report::{Draft, Report};
-use super::resolve::Topics;
+use super::resolve::{BatchConfig, Topics};
 use super::suggest::nearest;
 
 /// Which kind of connector this file is; `None` if that cannot be told.
@@ -256,7 +256,7 @@ impl Checks<'_> {
             return;
         };
         let batch = batch.or(&loading.defaults.batch);
-        if batch.max_bytes.bytes().saturating_mul(4) > batch.in_flight.bytes() {
+        if !batch.fits_in_flight() {
             let written = ["/batch/max_bytes", "/batch/in_flight", "/batch"];
             let pointer = written
                 .into_iter()
@@ -270,10 +270,15 @@ impl Checks<'_> {
                     batch.max_bytes, batch.in_flight
                 ),
             )
-            .label("`max_bytes` may be a quarter of `in_flight`")
+            .label("`max_bytes` may be a sixth of `in_flight`")
             .help(format!(
                 "write in_flight = \"{}\", or smaller batches",
-                connect_api::Size::from_bytes(batch.max_bytes.bytes().saturating_mul(4))
+                connect_api::Size::from_bytes(
+                    batch
+                        .max_bytes
+                        .bytes()
+                        .saturating_mul(BatchConfig::LARGEST_BATCHES_IN_FLIGHT)
+                )
             ))
             .at(pointer);
             self.report.add(draft);

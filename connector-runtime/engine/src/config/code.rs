@@ -180,9 +180,9 @@ codes! {
         fix: "stop_after = { rejects = 100, in_last = 1000 }"
     }
     BATCH_MEMORY = "batch.memory" {
-        why: "`in_flight` is everything that a task holds: half is the client's queue, half the batches being read, prepared and written. Batches larger than a quarter of it would wait for each other.",
+        why: "`in_flight` is everything that a task holds: half is the client's queue, half the three batches that are being read, waiting and being written. A batch larger than a sixth of it would exceed it.",
         example: "[batch]\nmax_bytes = \"64MiB\"\nin_flight = \"32MiB\"",
-        fix: "[batch]\nmax_bytes = \"8MiB\"\nin_flight = \"32MiB\""
+        fix: "[batch]\nmax_bytes = \"64MiB\"\nin_flight = \"384MiB\""
     }
     CREATE_BY_REGEX = "connector.create-by-regex" {
         why: "A regular expression names no topic that could be created.",

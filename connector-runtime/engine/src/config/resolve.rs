@@ -170,6 +170,20 @@ impl Default for BatchConfig {
     }
 }
 
+impl BatchConfig {
+    /// How many batches of the largest size `in_flight` holds: one half of it is the client's queue, the other half
+    /// three batches, because one is read while one waits and one is written.
+    pub const LARGEST_BATCHES_IN_FLIGHT: u64 = 6;
+
+    /// Whether `max_bytes` is small enough for `in_flight`. The reader relies on it and cuts at `max_bytes` alone.
+    pub fn fits_in_flight(&self) -> bool {
+        self.max_bytes
+            .bytes()
+            .saturating_mul(Self::LARGEST_BATCHES_IN_FLIGHT)
+            <= self.in_flight.bytes()
+    }
+}
+
 /// What happens to bad records.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ErrorsConfig {

@@ -167,3 +167,29 @@ fn a_regular_expression_reads_topics_whose_whole_name_matches() {
         assert_eq!(topics.contains(topic), expected, "{topic}");
     }
 }
+
+/// The reader cuts at `max_bytes` alone, so the limit that `check` draws is what keeps a task within `in_flight`.
+#[test]
+fn a_batch_may_be_a_sixth_of_what_is_in_flight() {
+    let of = |max_bytes: &str, in_flight: &str| {
+        format!("[batch]\nmax_bytes = \"{max_bytes}\"\nin_flight = \"{in_flight}\"")
+    };
+    let explained = super::super::code::BATCH_MEMORY;
+    let cases = [
+        ("six batches fit exactly", of("1MiB", "6MiB"), true),
+        ("one byte more", of("1048577B", "6MiB"), false),
+        ("a quarter", of("8MiB", "32MiB"), false),
+        ("more than a size can count", of("4EiB", "15EiB"), false),
+        (
+            "the explanation's example",
+            explained.example.to_owned(),
+            false,
+        ),
+        ("the explanation's fix", explained.fix.to_owned(), true),
+    ];
+    for (case, batch, fits) in cases {
+        let text = format!("topics = [\"a\"]\n{batch}\n[[sinks]]\ntype = \"print\"\n");
+        let loaded = Folder::new(&[("connectors.d/a.toml", &text)]).load(Mode::Check);
+        assert_eq!(!loaded.findings.has_errors(), fits, "{case}");
+    }
+}

@@ -109,12 +109,10 @@ impl Reader {
         self.collected.origins.push((origin, generation));
     }
 
-    /// A third of one half of `in_flight`: a batch is read while one waits and one is written. One larger record
-    /// passes alone.
+    /// `check` makes sure that `max_bytes` fits into `in_flight`. One larger record passes alone.
     pub(super) fn is_full(&self) -> bool {
-        let share = self.parts.batch.in_flight.bytes() / 6;
         self.collected.origins.len() >= self.parts.batch.max_records as usize
-            || self.collected.bytes >= self.parts.batch.max_bytes.bytes().min(share)
+            || self.collected.bytes >= self.parts.batch.max_bytes.bytes()
     }
 
     pub(super) fn batch_is_due(&self) -> bool {
