@@ -103,6 +103,7 @@ fn parse<T: serde::de::DeserializeOwned>(table: serde_json::Value) -> Result<T, 
 /// A configured sink, erased.
 #[async_trait]
 pub trait SinkFactory: Send + Sync {
+    fn writes_to_terminal(&self) -> bool;
     fn guarantee(&self) -> Guarantee;
     fn target_topics(&self) -> Vec<String>;
     fn check(&self, context: &CheckContext<'_>) -> Vec<Finding>;
@@ -113,6 +114,10 @@ struct ConfiguredSink<P: SinkPlugin>(P::Config);
 
 #[async_trait]
 impl<P: SinkPlugin> SinkFactory for ConfiguredSink<P> {
+    fn writes_to_terminal(&self) -> bool {
+        P::WRITES_TO_TERMINAL
+    }
+
     fn guarantee(&self) -> Guarantee {
         P::guarantee(&self.0)
     }

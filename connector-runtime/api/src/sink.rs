@@ -26,6 +26,8 @@ pub trait SinkPlugin: 'static {
     const EXAMPLE: &'static str;
     /// The finding codes that `check` below may use.
     const EXPLANATIONS: &'static [Explanation] = &[];
+    /// Whether records go to standard output. `run` then leaves the terminal to them and draws no live table there.
+    const WRITES_TO_TERMINAL: bool = false;
     /// What stands in the `[[sinks]]` table beside the engine's keys. Needs `#[serde(deny_unknown_fields)]`.
     type Config: DeserializeOwned + JsonSchema + Send + Sync + 'static;
     type Sink: Sink + 'static;

@@ -133,6 +133,10 @@ struct MemoryFactory {
 
 #[async_trait]
 impl SinkFactory for MemoryFactory {
+    fn writes_to_terminal(&self) -> bool {
+        false
+    }
+
     fn guarantee(&self) -> Guarantee {
         Guarantee::ExactlyOnce
     }

@@ -19,6 +19,7 @@ impl SinkPlugin for Stdout {
     const NAME: &'static str = "stdout";
     const ABOUT: &'static str = "prints records as lines of JSON";
     const EXAMPLE: &'static str = "[[sinks]]\ntype = \"stdout\"\n";
+    const WRITES_TO_TERMINAL: bool = true;
     type Config = Config;
     type Sink = Printer<tokio::io::Stdout>;
 
