@@ -2,6 +2,7 @@
 //!
 //! The only crate that a plugin depends on. No Kafka client and no I/O in here.
 
+pub mod calendar;
 mod check;
 mod failure;
 mod field;

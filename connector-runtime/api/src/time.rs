@@ -2,6 +2,8 @@
 
 use jiff::Timestamp;
 
+use crate::calendar::CivilDate;
+
 /// Milliseconds since 1970, UTC, now.
 #[expect(clippy::disallowed_methods, reason = "this is the one clock")]
 pub fn now_ms() -> i64 {
@@ -17,29 +19,14 @@ pub fn format_ms(milliseconds: i64) -> String {
     }
 }
 
-/// What `jiff` does not reach, by the calendar's own rules: <https://howardhinnant.github.io/date_algorithms.html>.
+/// Times that `jiff` does not reach.
 fn format_far(milliseconds: i64) -> String {
     const DAY: i64 = 86_400_000;
-    let (days, time) = (milliseconds.div_euclid(DAY), milliseconds.rem_euclid(DAY));
-    // Years begin in March, so that the leap day is the last, and 400 of them have 146,097 days.
-    let (era, day) = (
-        (days + 719_468).div_euclid(146_097),
-        (days + 719_468).rem_euclid(146_097),
-    );
-    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
-    let day = day - (365 * year + year / 4 - year / 100);
-    let month = (5 * day + 2) / 153;
-    let day = day - (153 * month + 2) / 5 + 1;
-    let month = if month < 10 { month + 3 } else { month - 9 };
-    let year = era * 400 + year + i64::from(month <= 2);
-    let year = if (0..=9999).contains(&year) {
-        format!("{year:04}")
-    } else {
-        format!("{year:+05}")
-    };
+    let date = CivilDate::from_epoch_days(milliseconds.div_euclid(DAY));
+    let time = milliseconds.rem_euclid(DAY);
     let (hour, minute) = (time / 3_600_000, time / 60_000 % 60);
     let (second, millisecond) = (time / 1_000 % 60, time % 1_000);
-    format!("{year}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millisecond:03}Z")
+    format!("{date}T{hour:02}:{minute:02}:{second:02}.{millisecond:03}Z")
 }
 
 /// Reads RFC 3339 with an offset, to the millisecond.
