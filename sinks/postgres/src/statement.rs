@@ -1,12 +1,15 @@
 //! The SQL of a target: one array a column, one statement a table and batch, one text whatever the batch, so that it is
 //! prepared once.
+//!
+//! The batch's columns are named by their number in the statement, and tables have an alias: no column or table, whatever
+//! its name, collides with a word of ours.
 
 use crate::catalog::Column;
 use crate::identifier::quote;
 use crate::target::{Target, Write};
 
-/// Where a row stands in the batch; a name that no column is likely to have.
-const PLACE: &str = "connect_place";
+/// The index of a row in the batch, from 1.
+const ROW_NUMBER: &str = "row_number";
 
 /// The statement that writes rows with the columns at these positions.
 pub(crate) fn write_statement(target: &Target, positions: &[usize]) -> String {
@@ -28,12 +31,10 @@ fn copy_statement(target: &Target, positions: &[usize]) -> String {
 
 fn insert_statement(target: &Target, positions: &[usize]) -> String {
     format!(
-        "INSERT INTO {} ({}){} SELECT {} FROM {}",
-        target.table.name.quoted(),
-        names(target, positions),
-        overriding(target, positions),
+        "{} SELECT {} FROM {}",
+        insert_head(target, positions),
         casts(target, positions),
-        batch(target, positions, "")
+        batch(positions.len(), "")
     )
 }
 
@@ -58,44 +59,46 @@ fn upsert_statement(target: &Target, positions: &[usize]) -> String {
             .map(|column| format!("{0} = excluded.{0}", quote(&column.name)));
         format!("UPDATE SET {}", assignments.collect::<Vec<_>>().join(", "))
     };
-    let head = format!(
-        "INSERT INTO {} ({}){}",
-        target.table.name.quoted(),
-        names(target, positions),
-        overriding(target, positions)
-    );
+    let head = insert_head(target, positions);
     let conflict = format!("ON CONFLICT ({}) DO {action}", names(target, &key));
     if target.reduces_here {
         format!(
             "{head} SELECT {} FROM {} {conflict}",
             casts(target, positions),
-            batch(target, positions, "")
+            batch(positions.len(), "")
         )
     } else {
         format!(
-            "{head} SELECT DISTINCT ON ({key}) {} FROM {} ORDER BY {key}, batch.{PLACE} DESC {conflict}",
+            "{head} SELECT DISTINCT ON ({key}) {} FROM {} ORDER BY {key}, batch.{ROW_NUMBER} DESC {conflict}",
             casts(target, positions),
-            batch(target, positions, PLACE),
+            batch(positions.len(), ROW_NUMBER),
             key = casts(target, &key),
         )
     }
 }
 
+/// The alias is for a table that is itself named `excluded`.
+fn insert_head(target: &Target, positions: &[usize]) -> String {
+    format!(
+        "INSERT INTO {} AS target ({}){}",
+        target.table.name.quoted(),
+        names(target, positions),
+        overriding(target, positions)
+    )
+}
+
 fn update_statement(target: &Target, positions: &[usize]) -> String {
-    let rest: Vec<usize> = positions
-        .iter()
-        .copied()
-        .filter(|position| *position >= target.key_length)
-        .collect();
     // Without anything to set, the key is set to itself: the row is found or not.
-    let settable = if rest.is_empty() {
-        target.key_positions()
+    let first_set = if positions.len() > target.key_length {
+        target.key_length
     } else {
-        rest
+        0
     };
     let assignments: Vec<_> = target
-        .columns_at(&settable)
-        .map(|column| format!("{} = {}", quote(&column.name), cast(column)))
+        .columns_at(positions)
+        .enumerate()
+        .skip(first_set)
+        .map(|(index, column)| format!("{} = {}", quote(&column.name), cast(index, column)))
         .collect();
     format!(
         "UPDATE {} AS target SET {} FROM {} WHERE {}",
@@ -111,16 +114,16 @@ pub(crate) fn delete_statement(target: &Target) -> String {
     format!(
         "DELETE FROM {} AS target USING {} WHERE {}",
         target.table.name.quoted(),
-        batch(target, &target.key_positions(), ""),
+        batch(target.key_length, ""),
         same_key(target)
     )
 }
 
-/// Tells the places, from 1, of the keys that no row has.
+/// Returns the numbers, from 1, of the keys that no row has.
 pub(crate) fn missing_statement(target: &Target) -> String {
     format!(
-        "SELECT batch.{PLACE} FROM {} WHERE NOT EXISTS (SELECT FROM {} AS target WHERE {})",
-        batch(target, &target.key_positions(), PLACE),
+        "SELECT batch.{ROW_NUMBER} FROM {} WHERE NOT EXISTS (SELECT FROM {} AS target WHERE {})",
+        batch(target.key_length, ROW_NUMBER),
         target.table.name.quoted(),
         same_key(target)
     )
@@ -130,19 +133,21 @@ pub(crate) fn missing_statement(target: &Target) -> String {
 /// the server keeps the last.
 fn source(target: &Target, positions: &[usize]) -> String {
     if target.reduces_here {
-        return batch(target, positions, "");
+        return batch(positions.len(), "");
     }
     let key = casts(target, &target.key_positions());
     format!(
-        "(SELECT DISTINCT ON ({key}) batch.* FROM {} ORDER BY {key}, batch.{PLACE} DESC) AS batch",
-        batch(target, positions, PLACE)
+        "(SELECT DISTINCT ON ({key}) batch.* FROM {} ORDER BY {key}, batch.{ROW_NUMBER} DESC) AS batch",
+        batch(positions.len(), ROW_NUMBER)
     )
 }
 
+/// The key's columns are the first of every statement.
 fn same_key(target: &Target) -> String {
     let conditions: Vec<_> = target
         .columns_at(&target.key_positions())
-        .map(|column| format!("target.{} = {}", quote(&column.name), cast(column)))
+        .enumerate()
+        .map(|(index, column)| format!("target.{} = {}", quote(&column.name), cast(index, column)))
         .collect();
     conditions.join(" AND ")
 }
@@ -167,33 +172,40 @@ fn names(target: &Target, positions: &[usize]) -> String {
 }
 
 fn casts(target: &Target, positions: &[usize]) -> String {
-    let casts: Vec<_> = target.columns_at(positions).map(cast).collect();
+    let casts: Vec<_> = target
+        .columns_at(positions)
+        .enumerate()
+        .map(|(index, column)| cast(index, column))
+        .collect();
     casts.join(", ")
 }
 
-/// The column of the batch. The cast has no length or precision, so that nothing is cut off: the assignment to the
-/// column checks.
-fn cast(column: &Column) -> String {
+/// The column of the batch at this index in the statement. The cast has no length or precision, so that nothing is cut
+/// off: the assignment to the column checks.
+fn cast(index: usize, column: &Column) -> String {
+    let name = batch_column(index);
     if column.travels_as_text() {
-        format!("batch.{}::{}", quote(&column.name), column.cast)
+        format!("batch.{name}::{}", column.cast)
     } else {
-        format!("batch.{}", quote(&column.name))
+        format!("batch.{name}")
     }
 }
 
-/// `unnest($1, $2) AS batch (a, b)`; the types come with the parameters.
-fn batch(target: &Target, positions: &[usize], ordinality: &str) -> String {
-    let parameters: Vec<_> = (1..=positions.len())
+fn batch_column(index: usize) -> String {
+    format!("c{}", index + 1)
+}
+
+/// `unnest($1, $2) AS batch (c1, c2)`; the types come with the parameters.
+fn batch(column_count: usize, ordinality: &str) -> String {
+    let parameters: Vec<_> = (1..=column_count)
         .map(|number| format!("${number}"))
         .collect();
-    let names = names(target, positions);
+    let names: Vec<_> = (0..column_count).map(batch_column).collect();
+    let (parameters, names) = (parameters.join(", "), names.join(", "));
     if ordinality.is_empty() {
-        format!("unnest({}) AS batch ({names})", parameters.join(", "))
+        format!("unnest({parameters}) AS batch ({names})")
     } else {
-        format!(
-            "unnest({}) WITH ORDINALITY AS batch ({names}, {ordinality})",
-            parameters.join(", ")
-        )
+        format!("unnest({parameters}) WITH ORDINALITY AS batch ({names}, {ordinality})")
     }
 }
 
@@ -219,8 +231,8 @@ mod tests {
     }
 
     const COLUMNS: &str = "columns = { id = \"$.a\", note = \"$.b\" }";
-    const DELETE: &str = r#"DELETE FROM "shop"."Sales" AS target USING unnest($1) AS batch ("id") WHERE target."id" = batch."id""#;
-    const MISSING: &str = r#"SELECT batch.connect_place FROM unnest($1) WITH ORDINALITY AS batch ("id", connect_place) WHERE NOT EXISTS (SELECT FROM "shop"."Sales" AS target WHERE target."id" = batch."id")"#;
+    const DELETE: &str = r#"DELETE FROM "shop"."Sales" AS target USING unnest($1) AS batch (c1) WHERE target."id" = batch.c1"#;
+    const MISSING: &str = r#"SELECT batch.row_number FROM unnest($1) WITH ORDINALITY AS batch (c1, row_number) WHERE NOT EXISTS (SELECT FROM "shop"."Sales" AS target WHERE target."id" = batch.c1)"#;
 
     #[test]
     fn appending() {
@@ -232,7 +244,7 @@ mod tests {
         assert_eq!(
             statements(with_text),
             [
-                r#"INSERT INTO "shop"."Sales" ("address", "id") SELECT batch."address"::"pg_catalog"."inet", batch."id" FROM unnest($1, $2) AS batch ("address", "id")"#
+                r#"INSERT INTO "shop"."Sales" AS target ("address", "id") SELECT batch.c1::"pg_catalog"."inet", batch.c2 FROM unnest($1, $2) AS batch (c1, c2)"#
             ]
         );
     }
@@ -243,7 +255,7 @@ mod tests {
         assert_eq!(
             statements(&upsert),
             [
-                r#"INSERT INTO "shop"."Sales" ("id", "note") SELECT batch."id", batch."note" FROM unnest($1, $2) AS batch ("id", "note") ON CONFLICT ("id") DO UPDATE SET "note" = excluded."note""#,
+                r#"INSERT INTO "shop"."Sales" AS target ("id", "note") SELECT batch.c1, batch.c2 FROM unnest($1, $2) AS batch (c1, c2) ON CONFLICT ("id") DO UPDATE SET "note" = excluded."note""#,
                 DELETE,
                 MISSING,
             ]
@@ -252,7 +264,7 @@ mod tests {
         assert_eq!(
             statements(&update),
             [
-                r#"UPDATE "shop"."Sales" AS target SET "note" = batch."note" FROM unnest($1, $2) AS batch ("id", "note") WHERE target."id" = batch."id""#,
+                r#"UPDATE "shop"."Sales" AS target SET "note" = batch.c2 FROM unnest($1, $2) AS batch (c1, c2) WHERE target."id" = batch.c1"#,
                 DELETE,
                 MISSING,
             ]
@@ -265,7 +277,7 @@ mod tests {
         assert_eq!(
             statements(upsert).first().map(String::as_str),
             Some(
-                r#"INSERT INTO "shop"."Sales" ("address", "tags") SELECT DISTINCT ON (batch."address"::"pg_catalog"."inet") batch."address"::"pg_catalog"."inet", batch."tags"::"pg_catalog"."_text" FROM unnest($1, $2) WITH ORDINALITY AS batch ("address", "tags", connect_place) ORDER BY batch."address"::"pg_catalog"."inet", batch.connect_place DESC ON CONFLICT ("address") DO UPDATE SET "tags" = excluded."tags""#
+                r#"INSERT INTO "shop"."Sales" AS target ("address", "tags") SELECT DISTINCT ON (batch.c1::"pg_catalog"."inet") batch.c1::"pg_catalog"."inet", batch.c2::"pg_catalog"."_text" FROM unnest($1, $2) WITH ORDINALITY AS batch (c1, c2, row_number) ORDER BY batch.c1::"pg_catalog"."inet", batch.row_number DESC ON CONFLICT ("address") DO UPDATE SET "tags" = excluded."tags""#
             )
         );
     }

@@ -9,6 +9,7 @@
 mod conformance;
 mod failures;
 mod frozen;
+mod names;
 mod progress;
 mod support;
 mod tls;
