@@ -39,6 +39,9 @@ pub use sink::{
 pub use source::{Polled, Positions, Source, SourceContext, SourcePlugin, SourceRecord};
 pub use transform::{Step, Transform, TransformPlugin};
 pub use units::{Duration, FilePath, Pattern, SchemaFile, Secret, Size};
+/// The limits of JSON text are those of values.
+pub use value::ValueLimits as JsonLimits;
 pub use value::{
-    EditError, Elements, JsonError, JsonLimits, Kind, Members, Number, Value, ValueRef,
+    BuildError, EditError, Elements, JsonError, Kind, Members, Number, Value, ValueBuilder,
+    ValueLimits, ValueRef,
 };

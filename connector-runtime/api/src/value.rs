@@ -1,95 +1,49 @@
-//! The JSON model of a record's key and value.
+//! The model of a record's key and value: JSON, and bytes.
 //!
-//! A [`Value`] is a *tape*: one flat vector of small nodes in document order. Strings and numbers are ranges
-//! into the record's one buffer (one reference count a record, not one allocation a string), so decoding a record
-//! copies nothing. Text that a transform makes lives in the value's own `text`. Numbers keep the digits they were
-//! written with: nothing passes through a float unless somebody asks for one.
+//! A [`Value`] is a *tape*: one flat vector of small nodes in document order. Strings and numbers are spans of the
+//! record's one buffer (one reference count a record, not one allocation a string), so decoding a record copies nothing.
+//! Text that a transform makes is in the value's own `text`. Numbers keep the digits they were written with: nothing
+//! passes through a float unless somebody asks for one. Bytes stay bytes until JSON text is written, which has them in
+//! base64.
 //!
-//! Read a value through [`ValueRef`], a `Copy` cursor; change it with [`Value::insert`], [`Value::remove`] and
-//! [`Value::rename`].
+//! Read a value through [`ValueRef`], a `Copy` cursor; make one with [`ValueBuilder`]; change it with [`Value::insert`],
+//! [`Value::remove`] and [`Value::rename`].
 
+mod binary;
+mod builder;
 mod cursor;
 mod edit;
 mod json;
+mod limits;
+mod node;
+mod nodes;
 mod serde_json;
+mod serialize;
 
+use bytes::Bytes;
 use bytestring::ByteString;
 
+use binary::Binary;
+pub use builder::ValueBuilder;
 pub use cursor::{Elements, Kind, Members, Number, ValueRef};
 pub use edit::EditError;
-pub use json::{JsonError, JsonLimits};
+pub use json::JsonError;
+pub use limits::ValueLimits;
+use node::{Node, Span};
+pub use nodes::BuildError;
 
-/// An owned JSON value. See the module's documentation for how it is stored.
+/// An owned value. See the module's documentation for how it is stored.
 #[derive(Clone)]
 pub struct Value {
-    /// The record's bytes, known to be UTF-8.
+    /// Text that values share, above all the record's bytes.
     buffer: ByteString,
     /// Text that is not in `buffer`: unescaped strings and what transforms made.
     text: String,
-    /// The document in preorder: the root is the first node. None at all stands for one string, the whole buffer: most
-    /// keys are that, and then cost no allocation.
+    /// The document in preorder: the root is the first node. No nodes at all are one string, the whole buffer: most keys
+    /// are that, and then cost no allocation.
     nodes: Vec<Node>,
-}
-
-/// One place of the tape. An object's members follow it as key, value, key, value, …
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Node {
-    Null,
-    Bool(bool),
-    Number(Span),
-    String(Span),
-    /// `nodes` counts the whole subtree, this node included: the next sibling is that many places on.
-    Array {
-        members: u32,
-        nodes: u32,
-    },
-    Object {
-        members: u32,
-        nodes: u32,
-    },
-}
-
-impl Node {
-    #[inline]
-    fn extent(self) -> usize {
-        match self {
-            Node::Null | Node::Bool(_) | Node::Number(_) | Node::String(_) => 1,
-            Node::Array { nodes, .. } | Node::Object { nodes, .. } => nodes as usize,
-        }
-    }
-}
-
-/// A range of bytes in the buffer or, where the top bit of `start` is set, in the value's own text.
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct Span {
-    start: u32,
-    length: u32,
-}
-
-const IN_TEXT: u32 = 1 << 31;
-
-impl Span {
-    fn in_buffer(start: usize, length: usize) -> Span {
-        Span {
-            start: start as u32,
-            length: length as u32,
-        }
-    }
-
-    /// Appends `content` to `text` and points at it.
-    fn append(text: &mut String, content: &str) -> Span {
-        let start = text.len() as u32 | IN_TEXT;
-        text.push_str(content);
-        Span {
-            start,
-            length: content.len() as u32,
-        }
-    }
-
-    #[inline]
-    fn is_in_text(self) -> bool {
-        self.start & IN_TEXT != 0
-    }
+    /// What byte strings are spans of.
+    binary: Option<Box<Binary>>,
 }
 
 impl Value {
@@ -113,7 +67,7 @@ impl Value {
         Value::digits(&number.to_string())
     }
 
-    /// A number from its JSON digits, for example `12345678901234567.89`. The caller vouches that they are a JSON number.
+    /// A number from digits that are known to be a number of JSON.
     fn digits(digits: &str) -> Value {
         let mut value = Value::null();
         let span = Span::append(&mut value.text, digits);
@@ -123,11 +77,9 @@ impl Value {
 
     /// A number with exactly these digits, or `None` if they are not one JSON number.
     pub fn number(digits: &str) -> Option<Value> {
-        let parsed = Value::parse_json(
-            bytes::Bytes::copy_from_slice(digits.as_bytes()),
-            JsonLimits::default(),
-        );
-        matches!(parsed.ok()?.root().kind(), Kind::Number(_)).then(|| Value::digits(digits.trim()))
+        let digits = digits.trim_matches([' ', '\t', '\n', '\r']);
+        let fits = digits.len() <= ValueLimits::default().digits;
+        (fits && builder::is_json_number(digits)).then(|| Value::digits(digits))
     }
 
     /// A string whose bytes are `buffer` itself, uncopied: how a `string` key is decoded.
@@ -136,7 +88,25 @@ impl Value {
             buffer,
             text: String::new(),
             nodes: Vec::new(),
+            binary: None,
         }
+    }
+
+    /// Bytes, uncopied: how a `bytes` key or value is decoded.
+    pub fn bytes(content: Bytes) -> Value {
+        let mut binary = Binary::of_payload(content.clone());
+        let span = binary.span_of(&content);
+        Value {
+            binary: Some(Box::new(binary)),
+            ..Value::of_node(Node::Bytes(span))
+        }
+    }
+
+    pub fn empty_array() -> Value {
+        Value::of_node(Node::Array {
+            members: 0,
+            nodes: 1,
+        })
     }
 
     pub fn empty_object() -> Value {
@@ -151,6 +121,7 @@ impl Value {
             buffer: ByteString::new(),
             text: String::new(),
             nodes: vec![node],
+            binary: None,
         }
     }
 
@@ -160,9 +131,12 @@ impl Value {
         ValueRef::new(self, 0)
     }
 
-    /// Bytes of memory that this value holds beside the record's buffer.
+    /// Bytes of memory that this value holds beside what it shares.
     pub fn memory_bytes(&self) -> usize {
-        self.nodes.capacity() * size_of::<Node>() + self.text.capacity()
+        let binary = self.binary.as_ref();
+        self.nodes.capacity() * size_of::<Node>()
+            + self.text.capacity()
+            + binary.map_or(0, |binary| size_of::<Binary>() + binary.own_capacity())
     }
 
     #[inline]
@@ -170,32 +144,55 @@ impl Value {
         self.nodes
             .get(index)
             .copied()
-            .unwrap_or_else(|| self.whole_buffer())
+            .unwrap_or_else(|| self.implicit_root(index))
     }
 
     #[cold]
-    fn whole_buffer(&self) -> Node {
+    fn implicit_root(&self, index: usize) -> Node {
+        assert!(
+            index == 0 && self.nodes.is_empty(),
+            "an index is one of the value's nodes"
+        );
         Node::String(Span::in_buffer(0, self.buffer.len()))
     }
 
-    /// Writes the node down that no node stands for.
+    /// Pushes the implicit root node, which an edit needs.
     fn with_root(&mut self) {
         if self.nodes.is_empty() {
-            self.nodes.push(self.whole_buffer());
+            self.nodes.push(self.implicit_root(0));
         }
     }
 
     #[inline]
     fn content(&self, span: Span) -> &str {
-        let source = if span.is_in_text() {
+        let source = if span.is_own() {
             self.text.as_str()
         } else {
             &*self.buffer
         };
-        let start = (span.start & !IN_TEXT) as usize;
-        source
-            .get(start..start + span.length as usize)
-            .unwrap_or_default()
+        source.get(span.range()).expect("a span is inside its text")
+    }
+
+    #[inline]
+    fn binary_content(&self, span: Span) -> &[u8] {
+        let binary = self.binary.as_ref();
+        binary
+            .expect("a value with byte strings has their content")
+            .content(span)
+    }
+
+    /// Moves text that nobody shares yet to where clones and parts of this value share it.
+    fn with_shareable_text(mut self) -> Value {
+        if !self.buffer.is_empty() || self.text.is_empty() {
+            return self;
+        }
+        self.buffer = std::mem::take(&mut self.text).into();
+        for node in &mut self.nodes {
+            if let Node::String(span) | Node::Number(span) = node {
+                *span = span.shared();
+            }
+        }
+        self
     }
 }
 

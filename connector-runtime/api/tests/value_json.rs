@@ -348,6 +348,8 @@ fn limits_hold() {
         depth: 3,
         digits: 5,
         members: 2,
+        nodes: 6,
+        ..JsonLimits::default()
     };
     let parse = |text: &str| Value::parse_json(Bytes::copy_from_slice(text.as_bytes()), limits);
     for text in [
@@ -356,7 +358,7 @@ fn limits_hold() {
         "12345",
         "[1,2,3,4]",
         r#"{"a":1,"b":2}"#,
-        "[[[1]],[[2]]]",
+        "[[[1]],[2]]",
     ] {
         assert!(parse(text).is_ok(), "{text}");
     }
@@ -365,6 +367,7 @@ fn limits_hold() {
         (r#"{"a":[{"b":[]}]}"#, "nested more than 3 deep"),
         ("123456", "number of 6 digits"),
         (r#"{"a":1,"b":2,"c":3}"#, "object of more than 2 members"),
+        ("[1,2,3,4,5,6]", "more than 6 values and names"),
     ] {
         assert_eq!(parse(text).unwrap_err().message, message, "{text}");
     }

@@ -27,7 +27,7 @@ pub enum Format {
     Json,
     /// UTF-8 text, as it stands.
     String,
-    /// Any bytes; the value is their base64 text.
+    /// Any bytes, as they are. Where JSON is written, they are base64 text.
     Bytes,
     /// Avro's binary encoding, with its schema in the registry.
     Avro,

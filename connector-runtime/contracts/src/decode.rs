@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use bytestring::ByteString;
 use connect_api::{Failure, JsonLimits, Value};
@@ -61,7 +59,7 @@ impl Decoder {
             (Some(registered), _) => self.decode_registered(registered, topic, payload)?,
             (None, Format::Json) => parse_json(payload.clone())?,
             (None, Format::String) => parse_text(payload)?,
-            (None, Format::Bytes) => Value::string(&STANDARD.encode(payload)),
+            (None, Format::Bytes) => Value::bytes(payload.clone()),
             (None, Format::Avro) => {
                 return Err(Rejection::decode("Avro needs a schema registry").into());
             }

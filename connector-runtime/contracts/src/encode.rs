@@ -5,10 +5,10 @@ use std::sync::{Arc, OnceLock};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use connect_api::{Failure, ValueRef};
+use connect_api::{Failure, Kind, ValueRef};
 
 use crate::config::{Format, RegistryVersion};
-use crate::registry::{Kind, RegisteredContract, Registry, frame};
+use crate::registry::{Kind as RegistryKind, RegisteredContract, Registry, frame};
 use crate::rejection::{Rejection, Stage};
 use crate::schema::CompiledSchema;
 
@@ -44,9 +44,9 @@ impl Encoder {
             .fetch_version(&registered.subject, registered.version)
             .await?;
         let fits = match &found.kind {
-            Kind::Json(_) => self.format == Format::Json,
-            Kind::Avro(_) => self.format == Format::Avro,
-            Kind::Other(_) => false,
+            RegistryKind::Json(_) => self.format == Format::Json,
+            RegistryKind::Avro(_) => self.format == Format::Avro,
+            RegistryKind::Other(_) => false,
         };
         if !fits {
             return Err(Failure::Fatal(connect_api::Cause::new(format!(
@@ -72,9 +72,13 @@ impl Encoder {
                 Some(text) => Ok(Bytes::copy_from_slice(text.as_bytes())),
                 None => Err(unencodable(value, "text")),
             },
-            (None, Format::Bytes) => match value.as_str().map(|text| STANDARD.decode(text)) {
-                Some(Ok(bytes)) => Ok(bytes.into()),
-                _ => Err(unencodable(value, "base64 text")),
+            (None, Format::Bytes) => match value.kind() {
+                Kind::Bytes(content) => Ok(Bytes::copy_from_slice(content)),
+                Kind::String(text) => match STANDARD.decode(text) {
+                    Ok(content) => Ok(content.into()),
+                    Err(_) => Err(unencodable(value, "bytes or base64 text")),
+                },
+                _ => Err(unencodable(value, "bytes or base64 text")),
             },
             (None, Format::Json | Format::Avro) => {
                 let mut out = Vec::with_capacity(256);
@@ -93,14 +97,14 @@ fn encode_registered(registered: &Registered, value: ValueRef<'_>) -> Result<Byt
         )));
     };
     match &contract.kind {
-        Kind::Json(schema) => {
+        RegistryKind::Json(schema) => {
             schema.validate(value)?;
             frame(contract.id, |out| {
                 value.write_json(out);
                 Ok(())
             })
         }
-        Kind::Avro(schema) => {
+        RegistryKind::Avro(schema) => {
             frame(contract.id, |out| schema.encode(value, out)).map_err(|misfit| {
                 let message = format!(
                     "at {} found {}, expected {}",
@@ -116,7 +120,7 @@ fn encode_registered(registered: &Registered, value: ValueRef<'_>) -> Result<Byt
                 }
             })
         }
-        Kind::Other(_) => Err(Rejection::decode(format!(
+        RegistryKind::Other(_) => Err(Rejection::decode(format!(
             "{} is a schema of type {}",
             contract.name,
             contract.kind_name()

@@ -81,7 +81,8 @@ fn empty_like(place: ValueRef<'_>) -> Value {
         Kind::Bool(_) => Value::boolean(false),
         Kind::Number(_) => Value::integer(0),
         Kind::String(_) => Value::string(""),
-        Kind::Array(_) => Value::from(&serde_json::Value::Array(Vec::new())),
+        Kind::Bytes(_) => Value::bytes(bytes::Bytes::new()),
+        Kind::Array(_) => Value::empty_array(),
         Kind::Object(_) => Value::empty_object(),
     }
 }

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use connect_api::{
     Cause, Explanation, Field, Finding, Record, Step, Transform, TransformPlugin, Value,
+    ValueBuilder, ValueLimits,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -130,8 +131,15 @@ impl PickFields {
 }
 
 fn array_of<'a>(elements: impl Iterator<Item = &'a Value>) -> Value {
-    let elements = elements.map(|element| element.root().to_serde_json());
-    Value::from(&serde_json::Value::Array(elements.collect()))
+    let mut builder = ValueBuilder::new(ValueLimits::default());
+    let built = builder.begin_array().and_then(|()| {
+        for element in elements {
+            builder.copy(element.root())?;
+        }
+        builder.end()
+    });
+    built.expect("choices of a configuration file are far below every limit");
+    builder.finish()
 }
 
 /// The hash of Fowler, Noll and Vo, 64 bits, variant 1a.

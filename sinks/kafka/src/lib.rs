@@ -12,8 +12,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use connect_api::{
     Batch, Cause, CheckContext, ContractCheck, Counter, Explanation, Failure, Finding, Guarantee,
-    JsonLimits, Key, Metadata, Outgoing, Publisher, Record, Reference, Refusal, Resolved, Result,
-    Sink, SinkContext, SinkPlugin, Value, async_trait, time,
+    JsonLimits, Key, Kind, Metadata, Outgoing, Publisher, Record, Reference, Refusal, Resolved,
+    Result, Sink, SinkContext, SinkPlugin, Value, async_trait, time,
 };
 
 pub use config::{Config, TopicFrom};
@@ -190,11 +190,12 @@ fn decoded_key(record: &Record) -> Option<Bytes> {
     }
 }
 
-/// Text as it is, everything else as JSON.
+/// Text and bytes as they are, everything else as JSON.
 fn encode_key(key: &Value) -> Bytes {
-    match key.root().as_str() {
-        Some(text) => Bytes::copy_from_slice(text.as_bytes()),
-        None => encode(key),
+    match key.root().kind() {
+        Kind::String(text) => Bytes::copy_from_slice(text.as_bytes()),
+        Kind::Bytes(content) => Bytes::copy_from_slice(content),
+        _ => encode(key),
     }
 }
 

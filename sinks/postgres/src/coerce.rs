@@ -70,6 +70,8 @@ pub(crate) enum Input<'a> {
     /// A JSON number's digits.
     Number(&'a str),
     Text(&'a str),
+    /// Bytes as they are: what `bytea` stores.
+    Bytes(&'a [u8]),
     Integer(i64),
     /// Milliseconds since 1970.
     Instant(i64),
@@ -87,6 +89,7 @@ impl<'a> Input<'a> {
             Kind::Bool(boolean) => Input::Bool(boolean),
             Kind::Number(number) => Input::Number(number.as_str()),
             Kind::String(content) => Input::Text(content),
+            Kind::Bytes(content) => Input::Bytes(content),
             Kind::Array(_) | Kind::Object(_) => Input::Nested(value),
         }
     }
@@ -119,6 +122,10 @@ impl<'a> Input<'a> {
             Input::Text(content) => match content.chars().count() {
                 1 => "string of 1 character".into(),
                 count => format!("string of {count} characters"),
+            },
+            Input::Bytes(content) => match content.len() {
+                1 => "1 byte".into(),
+                count => format!("{count} bytes"),
             },
             Input::Integer(number) => format!("number {number}"),
             Input::Instant(milliseconds) => {

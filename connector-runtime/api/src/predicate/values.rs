@@ -23,6 +23,7 @@ pub(super) fn of_place<'a>(place: ValueRef<'a>) -> Box<dyn Val + 'a> {
         Kind::Bool(boolean) => Box::new(CelBool::from(boolean)),
         Kind::Number(number) => of_number(number),
         Kind::String(content) => Box::new(CelString::from(content)),
+        Kind::Bytes(content) => Box::new(CelBytes::from(content)),
         Kind::Array(_) => Box::new(ListVal {
             place,
             elements: OnceLock::new(),

@@ -2,20 +2,22 @@
 
 use super::{Node, Value};
 
-/// A place in a [`Value`]; cheap to copy.
+/// One node of a [`Value`] and all below it; cheap to copy.
 #[derive(Clone, Copy)]
 pub struct ValueRef<'a> {
     value: &'a Value,
     index: usize,
 }
 
-/// What stands at a place.
+/// What a node is.
 #[derive(Clone, Copy)]
 pub enum Kind<'a> {
     Null,
     Bool(bool),
     Number(Number<'a>),
     String(&'a str),
+    /// Bytes as they are. JSON text has them in base64.
+    Bytes(&'a [u8]),
     Array(Elements<'a>),
     Object(Members<'a>),
 }
@@ -68,6 +70,7 @@ impl<'a> ValueRef<'a> {
                 digits: value.content(span),
             }),
             Node::String(span) => Kind::String(value.content(span)),
+            Node::Bytes(span) => Kind::Bytes(value.binary_content(span)),
             Node::Array { members, .. } => Kind::Array(Elements {
                 value,
                 next: self.index + 1,
@@ -81,13 +84,14 @@ impl<'a> ValueRef<'a> {
         }
     }
 
-    /// `null`, `boolean`, `number`, `string`, `array` or `object`: the words of JSON Schema.
+    /// `null`, `boolean`, `number`, `string`, `array` or `object`, the words of JSON Schema, or `bytes`.
     pub fn type_name(self) -> &'static str {
         match self.kind() {
             Kind::Null => "null",
             Kind::Bool(_) => "boolean",
             Kind::Number(_) => "number",
             Kind::String(_) => "string",
+            Kind::Bytes(_) => "bytes",
             Kind::Array(_) => "array",
             Kind::Object(_) => "object",
         }
@@ -110,6 +114,15 @@ impl<'a> ValueRef<'a> {
     pub fn as_str(self) -> Option<&'a str> {
         match self.kind() {
             Kind::String(content) => Some(content),
+            _ => None,
+        }
+    }
+
+    /// Bytes as they are; a string is none.
+    #[inline]
+    pub fn as_bytes(self) -> Option<&'a [u8]> {
+        match self.kind() {
+            Kind::Bytes(content) => Some(content),
             _ => None,
         }
     }
@@ -145,18 +158,18 @@ impl<'a> ValueRef<'a> {
         self.members()?.get(name)
     }
 
-    /// The element at this place; negative places count from the end (RFC 9535, section 2.3.3).
-    pub fn at(self, place: i64) -> Option<ValueRef<'a>> {
+    /// The element at this index; negative ones count from the end (RFC 9535, section 2.3.3).
+    pub fn at(self, index: i64) -> Option<ValueRef<'a>> {
         let mut elements = self.elements()?;
-        let place = if place < 0 {
-            place + elements.len() as i64
+        let index = if index < 0 {
+            index + elements.len() as i64
         } else {
-            place
+            index
         };
-        elements.nth(usize::try_from(place).ok()?)
+        elements.nth(usize::try_from(index).ok()?)
     }
 
-    /// Tells this place from every other one of the same value: an address and an index.
+    /// Distinguishes this node from every other one: an address and an index.
     pub fn identity(self) -> (usize, u32) {
         (std::ptr::from_ref(self.value).addr(), self.index as u32)
     }
@@ -164,20 +177,19 @@ impl<'a> ValueRef<'a> {
     /// A value of its own, sharing the record's buffer.
     pub fn to_value(self) -> Value {
         let extent = self.value.node(self.index).extent();
-        let nodes = self
-            .value
-            .nodes
-            .get(self.index..self.index + extent)
-            .unwrap_or_default();
+        // Without nodes the root is the whole buffer, and so is the copy.
+        let nodes = self.value.nodes.get(self.index..self.index + extent);
         Value {
             buffer: self.value.buffer.clone(),
             text: self.value.text.clone(),
-            nodes: nodes.to_vec(),
+            nodes: nodes.map(<[Node]>::to_vec).unwrap_or_default(),
+            binary: self.value.binary.clone(),
         }
     }
 }
 
-/// Equal as JSON: member order does not matter, and numbers are equal if their digits are.
+/// Equal as JSON: member order does not matter, and numbers are equal if their digits are. Bytes equal bytes, and never
+/// the string of their base64.
 impl PartialEq for ValueRef<'_> {
     fn eq(&self, other: &Self) -> bool {
         match (self.kind(), other.kind()) {
@@ -185,6 +197,7 @@ impl PartialEq for ValueRef<'_> {
             (Kind::Bool(left), Kind::Bool(right)) => left == right,
             (Kind::Number(left), Kind::Number(right)) => left == right,
             (Kind::String(left), Kind::String(right)) => left == right,
+            (Kind::Bytes(left), Kind::Bytes(right)) => left == right,
             (Kind::Array(left), Kind::Array(right)) => left.eq(right),
             (Kind::Object(mut left), Kind::Object(right)) => {
                 left.len() == right.len()
@@ -243,11 +256,11 @@ impl<'a> Members<'a> {
             let member = ValueRef::new(self.value, self.next + 1);
             self.left -= 1;
             self.next += 1 + self.value.node(self.next + 1).extent();
-            // Most names differ in length: they are told apart without looking at the text.
-            if let Node::String(span) = key
-                && span.length as usize == name.len()
-                && self.value.content(span) == name
-            {
+            // Most names differ in length, which is seen without reading the text.
+            let Node::String(span) = key else {
+                unreachable!("the name of a member is a string");
+            };
+            if span.length as usize == name.len() && self.value.content(span) == name {
                 return Some(member);
             }
         }
@@ -261,10 +274,10 @@ impl<'a> Iterator for Members<'a> {
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         self.left = self.left.checked_sub(1)?;
-        let name = match self.value.node(self.next) {
-            Node::String(span) => self.value.content(span),
-            _ => "",
+        let Node::String(name) = self.value.node(self.next) else {
+            unreachable!("the name of a member is a string");
         };
+        let name = self.value.content(name);
         let member = ValueRef::new(self.value, self.next + 1);
         self.next += 1 + self.value.node(self.next + 1).extent();
         Some((name, member))

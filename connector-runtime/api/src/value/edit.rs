@@ -1,6 +1,7 @@
 //! Changing a [`Value`]: the tape is spliced, and the ancestors' counts follow.
 
-use super::{IN_TEXT, Node, Span, Value};
+use super::node::{Node, Span};
+use super::{Binary, Value};
 use crate::path::{FieldPath, PathStep};
 
 /// Why a place cannot be written.
@@ -141,30 +142,36 @@ impl Value {
         Ok(())
     }
 
-    /// The nodes of `other`, pointing into this value's buffer where both share it and into its text otherwise.
+    /// The nodes of `other`, pointing into this value's buffer where both share it and into its own storage otherwise.
     fn import(&mut self, mut other: Value) -> Vec<Node> {
         other.with_root();
         let shared = self.buffer.as_ptr() == other.buffer.as_ptr()
             && self.buffer.len() == other.buffer.len();
-        let Value {
-            buffer,
-            text,
-            mut nodes,
-        } = other;
-        let shift = self.text.len() as u32;
-        self.text.push_str(&text);
+        let shift = self.text.len();
+        self.text.push_str(&other.text);
+        let mut nodes = std::mem::take(&mut other.nodes);
         for node in &mut nodes {
-            let (Node::String(span) | Node::Number(span)) = node else {
-                continue;
-            };
-            if span.is_in_text() {
-                span.start = ((span.start & !IN_TEXT) + shift) | IN_TEXT;
-            } else if !shared {
-                let start = span.start as usize;
-                let content = buffer
-                    .get(start..start + span.length as usize)
-                    .unwrap_or_default();
-                *span = Span::append(&mut self.text, content);
+            match node {
+                Node::String(span) | Node::Number(span) => {
+                    if span.is_own() {
+                        *span = Span::in_own(span.range().start + shift, span.range().len());
+                    } else if !shared {
+                        *span = Span::append(&mut self.text, other.content(*span));
+                    }
+                }
+                Node::Bytes(span) => {
+                    let payload = || {
+                        Box::new(
+                            other
+                                .binary
+                                .as_ref()
+                                .map_or_else(Binary::default, |binary| binary.shared()),
+                        )
+                    };
+                    let binary = self.binary.get_or_insert_with(payload);
+                    *span = binary.span_of(other.binary_content(*span));
+                }
+                Node::Null | Node::Bool(_) | Node::Array { .. } | Node::Object { .. } => {}
             }
         }
         nodes

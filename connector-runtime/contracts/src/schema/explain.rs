@@ -126,7 +126,8 @@ fn describe_found(value: ValueRef<'_>) -> String {
             format!("an object of {}", counted(members.len() as u64, "member"))
         }
         Kind::String(text) => format!("\"{}\"", shown(text, SHOWN)),
-        _ => shown(&value.to_json(), SHOWN),
+        Kind::Bytes(content) => counted(content.len() as u64, "byte"),
+        Kind::Null | Kind::Bool(_) | Kind::Number(_) => shown(&value.to_json(), SHOWN),
     }
 }
 

@@ -1,7 +1,12 @@
-//! Lets `jsonschema` read a record's value where it lies: its representation traits on [`ValueRef`].
+//! Lets `jsonschema` read a record's value in place: its representation traits on [`ValueRef`].
+//!
+//! Bytes are a string to a schema, in base64: `{"type": "string", "contentEncoding": "base64"}` describes them, and that
+//! is what readers of the JSON text will see.
 
 use std::borrow::Cow;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use connect_api::{Elements, Kind, Members, Number, ValueRef};
 use jsonschema::json::{Array, Json, JsonNumber, Node, NodeIdentity, Object};
 use jsonschema::types::JsonType;
@@ -48,7 +53,11 @@ impl<'a> Node<'a, Tape> for TapeNode<'a> {
 
     fn as_string(&self) -> Option<Cow<'a, str>> {
         match self {
-            TapeNode::Value(value) => value.as_str().map(Cow::Borrowed),
+            TapeNode::Value(value) => match value.kind() {
+                Kind::String(content) => Some(Cow::Borrowed(content)),
+                Kind::Bytes(content) => Some(Cow::Owned(STANDARD.encode(content))),
+                _ => None,
+            },
             TapeNode::Name(name) => Some(Cow::Borrowed(name)),
         }
     }
@@ -72,7 +81,7 @@ impl<'a> Node<'a, Tape> for TapeNode<'a> {
                 Kind::Null => JsonType::Null,
                 Kind::Bool(_) => JsonType::Boolean,
                 Kind::Number(_) => JsonType::Number,
-                Kind::String(_) => JsonType::String,
+                Kind::String(_) | Kind::Bytes(_) => JsonType::String,
                 Kind::Array(_) => JsonType::Array,
                 Kind::Object(_) => JsonType::Object,
             },
@@ -121,6 +130,7 @@ fn equals(value: ValueRef<'_>, expected: &serde_json::Value) -> bool {
         (Kind::Null, Json::Null) => true,
         (Kind::Bool(found), Json::Bool(expected)) => found == *expected,
         (Kind::String(found), Json::String(expected)) => found == expected,
+        (Kind::Bytes(found), Json::String(expected)) => STANDARD.encode(found) == *expected,
         (Kind::Number(found), Json::Number(expected)) => {
             jsonschema::json::cmp::equal_numbers(&TapeNumber(found), expected)
         }

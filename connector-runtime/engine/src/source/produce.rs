@@ -166,10 +166,11 @@ impl Maker {
     }
 }
 
-/// Text as it is, everything else as JSON: what a reader with the default key format expects.
+/// Text and bytes as they are, everything else as JSON: what a reader with the default key format expects.
 fn key_bytes(key: ValueRef<'_>) -> Bytes {
     match key.kind() {
         Kind::String(text) => Bytes::copy_from_slice(text.as_bytes()),
+        Kind::Bytes(content) => Bytes::copy_from_slice(content),
         _ => Bytes::from(key.to_json()),
     }
 }

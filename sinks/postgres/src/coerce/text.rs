@@ -56,6 +56,11 @@ pub(super) fn text(
         Input::Instant(milliseconds) => {
             write!(out, "{}", connect_api::time::format_ms(milliseconds))
         }
+        Input::Bytes(_) => {
+            return Err(expected(
+                "a string is expected; a bytea column takes bytes, and the transform `cast` makes them base64 text",
+            ));
+        }
         Input::Nested(_) | Input::Null => {
             return Err(expected(
                 "a string is expected; a json or jsonb column takes any value",
@@ -148,6 +153,7 @@ pub(super) fn json(input: Input<'_>, reading: &Reading, out: &mut Vec<u8>) -> Re
             serde_json::to_writer(&mut *out, &String::from_utf8_lossy(&plain))
                 .map_err(std::io::Error::from)
         }
+        Input::Bytes(content) => write!(out, "\"{}\"", STANDARD.encode(content)),
         Input::Nested(value) => return nested_json(value, reading, out),
     };
     Ok(())
@@ -257,10 +263,15 @@ const STANDARD: GeneralPurpose = GeneralPurpose::new(&base64::alphabet::STANDARD
 const URL_SAFE: GeneralPurpose =
     general_purpose::GeneralPurpose::new(&base64::alphabet::URL_SAFE, LENIENT);
 
-/// Base64 in its standard or its URL alphabet, with or without padding.
+/// Bytes as they are, or base64 in its standard or its URL alphabet, with or without padding.
 pub(super) fn bytes(input: Input<'_>, out: &mut Vec<u8>) -> Result<(), Misfit> {
-    let Input::Text(content) = input else {
-        return Err(expected("a base64 string is expected"));
+    let content = match input {
+        Input::Bytes(content) => {
+            out.extend_from_slice(content);
+            return Ok(());
+        }
+        Input::Text(content) => content,
+        _ => return Err(expected("bytes or a base64 string is expected")),
     };
     let start = out.len();
     let alphabet = if content.contains(['-', '_']) {
