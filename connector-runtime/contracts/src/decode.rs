@@ -71,7 +71,8 @@ impl Decoder {
     }
 
     /// Fetches what a decode asked for. `Retry` is an outage of the registry: ask again later, no record is at fault.
-    /// What the registry does not know is remembered and refused by the next decode.
+    /// An id that the registry does not know, or whose schema does not compile here, is remembered: the next decode
+    /// refuses the message, for its producer chose the id. `Fatal` concerns what the configuration names.
     pub async fn fetch(&self, needed: &SchemaNeeded) -> Result<(), Failure> {
         match &self.registered {
             Some(registered) => registered.registry.fetch(&needed.0).await,
@@ -89,9 +90,12 @@ impl Decoder {
         let contract = match registered.registry.by_id(id) {
             Lookup::Known(contract) => contract,
             Lookup::Missing => return Err(DecodeError::SchemaNeeded(SchemaNeeded(Wanted::Id(id)))),
-            Lookup::Unknown(reason) => {
-                let message = format!("schema id {id} is unknown to the registry: {reason}");
-                return Err(Rejection::decode(message).into());
+            Lookup::Unusable(unusable) => {
+                return Err(Rejection {
+                    contract: unusable.schema,
+                    ..Rejection::decode(unusable.message)
+                }
+                .into());
             }
         };
         let value = self.decode_by(&contract, body)?;

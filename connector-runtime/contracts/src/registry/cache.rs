@@ -8,27 +8,37 @@ use std::time::{Duration, Instant};
 use connect_api::{Cause, Failure};
 
 use super::client::{Client, LookupError};
+use super::contract::LoadError;
 use super::{Kind, RegisteredContract, Wanted};
 use crate::config::{RegistryConfig, RegistryVersion};
 
-/// How long an unknown id is refused without asking again: it may be registered meanwhile.
-const UNKNOWN_FOR: Duration = Duration::from_secs(60);
-/// Random bytes behind a zero byte name up to four billion ids; so many unknown ones are remembered at most.
-const MOST_UNKNOWN: usize = 10_000;
+/// How long an unusable id is refused without asking again: it, or what it refers to, may be registered meanwhile.
+const UNUSABLE_FOR: Duration = Duration::from_secs(60);
+/// Random bytes behind a zero byte name up to four billion ids; so many unusable ones are remembered at most.
+const MOST_UNUSABLE: usize = 10_000;
 
 /// The registry as decoders and encoders see it; shared by all of a process.
 pub(crate) struct Registry {
     client: Client,
     by_id: RwLock<HashMap<u32, Arc<RegisteredContract>>>,
-    unknown: RwLock<HashMap<u32, (Instant, String)>>,
+    unusable: RwLock<HashMap<u32, (Instant, Unusable)>>,
     by_version: RwLock<HashMap<(String, RegistryVersion), Arc<RegisteredContract>>>,
+}
+
+/// Why no message can be read by an id. A producer chooses the id, so this is the message's own fault.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Unusable {
+    /// One line that names the schema.
+    pub(crate) message: String,
+    /// The schema's name, where the registry has the schema.
+    pub(crate) schema: Option<String>,
 }
 
 /// What the cache has to say about an id.
 pub(crate) enum Lookup {
     Known(Arc<RegisteredContract>),
-    /// The registry said so a short while ago.
-    Unknown(String),
+    /// The registry does not know the id, or its schema does not compile here. True a short while ago.
+    Unusable(Unusable),
     Missing,
 }
 
@@ -37,7 +47,7 @@ impl Registry {
         Ok(Registry {
             client: Client::new(config)?,
             by_id: RwLock::default(),
-            unknown: RwLock::default(),
+            unusable: RwLock::default(),
             by_version: RwLock::default(),
         })
     }
@@ -47,10 +57,10 @@ impl Registry {
         if let Some(contract) = known.get(&id) {
             return Lookup::Known(Arc::clone(contract));
         }
-        let unknown = self.unknown.read().unwrap_or_else(PoisonError::into_inner);
-        match unknown.get(&id) {
-            Some((since, reason)) if since.elapsed() < UNKNOWN_FOR => {
-                Lookup::Unknown(reason.clone())
+        let unusable = self.unusable.read().unwrap_or_else(PoisonError::into_inner);
+        match unusable.get(&id) {
+            Some((since, unusable)) if since.elapsed() < UNUSABLE_FOR => {
+                Lookup::Unusable(unusable.clone())
             }
             _ => Lookup::Missing,
         }
@@ -68,7 +78,7 @@ impl Registry {
         known.get(&(subject.to_owned(), version)).cloned()
     }
 
-    /// Asks the registry. `Ok` means that the cache now has an answer, be it "unknown".
+    /// Asks the registry. `Ok` means that the cache now has an answer, be it "unusable".
     pub(crate) async fn fetch(&self, wanted: &Wanted) -> Result<(), Failure> {
         match wanted {
             Wanted::Id(id) => self.fetch_id(*id).await,
@@ -87,27 +97,39 @@ impl Registry {
     }
 
     async fn fetch_id(&self, id: u32) -> Result<(), Failure> {
-        match self.client.by_id(id).await {
-            Ok(schema) => {
-                let contract = Arc::new(RegisteredContract::load(&self.client, schema).await?);
-                let mut known = self.by_id.write().unwrap_or_else(PoisonError::into_inner);
-                known.insert(id, contract);
-                Ok(())
-            }
-            Err(LookupError::Unknown(reason)) => {
-                let mut unknown = self.unknown.write().unwrap_or_else(PoisonError::into_inner);
-                if unknown.len() >= MOST_UNKNOWN {
-                    unknown.clear();
+        let unusable = match self.client.by_id(id).await {
+            Ok(schema) => match RegisteredContract::load(&self.client, schema).await {
+                Ok(contract) => {
+                    let mut known = self.by_id.write().unwrap_or_else(PoisonError::into_inner);
+                    known.insert(id, Arc::new(contract));
+                    return Ok(());
                 }
-                unknown.insert(id, (Instant::now(), reason));
-                Ok(())
-            }
-            Err(LookupError::Outage(cause)) => Err(Failure::Retry(cause)),
-        }
+                Err(LoadError::Outage(cause)) => return Err(Failure::Retry(cause)),
+                Err(LoadError::Unusable(unusable)) => unusable,
+            },
+            Err(LookupError::Outage(cause)) => return Err(Failure::Retry(cause)),
+            Err(LookupError::Unknown(reason)) => Unusable {
+                message: format!("schema id {id} is unknown to the registry: {reason}"),
+                schema: None,
+            },
+        };
+        self.remember_unusable(id, unusable);
+        Ok(())
     }
 
-    /// The subject's version, from the cache or from the registry. An unknown one is a mistake in the configuration
-    /// or a schema that somebody has yet to register: no record's fault.
+    fn remember_unusable(&self, id: u32, reason: Unusable) {
+        let mut unusable = self
+            .unusable
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        if unusable.len() >= MOST_UNUSABLE {
+            unusable.clear();
+        }
+        unusable.insert(id, (Instant::now(), reason));
+    }
+
+    /// The subject's version, from the cache or from the registry. The configuration names it: that it is unknown or does
+    /// not compile is no record's fault.
     pub(crate) async fn fetch_version(
         &self,
         subject: &str,
@@ -127,7 +149,15 @@ impl Registry {
                 return Err(Failure::Fatal(Cause::new(message).with_help(help)));
             }
         };
-        let contract = Arc::new(RegisteredContract::load(&self.client, schema).await?);
+        let contract = match RegisteredContract::load(&self.client, schema).await {
+            Ok(contract) => Arc::new(contract),
+            Err(LoadError::Outage(cause)) => return Err(Failure::Retry(cause)),
+            Err(LoadError::Unusable(Unusable { message, .. })) => {
+                let help =
+                    "register a schema that compiles, or name another `subject` or `version`";
+                return Err(Failure::Fatal(Cause::new(message).with_help(help)));
+            }
+        };
         let mut known = self
             .by_version
             .write()

@@ -2,9 +2,10 @@
 
 use std::collections::HashMap;
 
-use connect_api::{Cause, Failure};
+use connect_api::Cause;
 use schema_registry_converter::schema_registry_common::{RegisteredSchema, SchemaType};
 
+use super::cache::Unusable;
 use super::client::{Client, LookupError};
 use crate::avro::AvroSchema;
 use crate::config::RegistryVersion;
@@ -21,6 +22,14 @@ pub(crate) struct RegisteredContract {
     pub(crate) kind: Kind,
 }
 
+/// Why a schema that the registry has cannot be used.
+pub(crate) enum LoadError {
+    /// The registry could not be asked for what the schema refers to.
+    Outage(Cause),
+    /// It, or a schema that it refers to, does not compile here.
+    Unusable(Unusable),
+}
+
 pub(crate) enum Kind {
     Json(CompiledSchema),
     Avro(AvroSchema),
@@ -33,7 +42,7 @@ impl RegisteredContract {
     pub(crate) async fn load(
         client: &Client,
         schema: RegisteredSchema,
-    ) -> Result<RegisteredContract, Failure> {
+    ) -> Result<RegisteredContract, LoadError> {
         let id = schema.id;
         let name = match (&schema.subject, schema.version) {
             (Some(subject), Some(version)) => {
@@ -46,16 +55,13 @@ impl RegisteredContract {
                 let uri = format!("registry:/ids/{id}");
                 let documents = json_documents(client, &uri, schema, &name).await?;
                 let compiled = CompiledSchema::of_documents(name.clone(), uri, documents)
-                    .map_err(|problem| Failure::Fatal(problem.into()))?;
+                    .map_err(|problem| unusable(&name, &Cause::from(problem).to_string()))?;
                 Kind::Json(compiled)
             }
             SchemaType::Avro => {
                 let referenced = avro_references(client, &schema, &name).await?;
-                let compiled =
-                    AvroSchema::parse(&schema.schema, &referenced).map_err(|reason| {
-                        let message = format!("the Avro schema {name} cannot be used: {reason}");
-                        Failure::Fatal(Cause::new(message))
-                    })?;
+                let compiled = AvroSchema::parse(&schema.schema, &referenced)
+                    .map_err(|reason| unusable(&name, &reason))?;
                 Kind::Avro(compiled)
             }
             SchemaType::Protobuf => Kind::Other("PROTOBUF".to_owned()),
@@ -79,17 +85,17 @@ async fn json_documents(
     client: &Client,
     uri: &str,
     schema: RegisteredSchema,
-    name: &str,
-) -> Result<Documents, Failure> {
+    of: &str,
+) -> Result<Documents, LoadError> {
     let mut documents = Documents::new();
-    let mut open = vec![(uri.to_owned(), schema, name.to_owned())];
+    let mut open = vec![(uri.to_owned(), schema, of.to_owned())];
     while let Some((uri, schema, name)) = open.pop() {
         let document = Document::parse(name.into(), schema.schema)
-            .map_err(|problem| Failure::Fatal(problem.into()))?;
+            .map_err(|problem| unusable(of, &Cause::from(problem).to_string()))?;
         let base = id_of(&uri, &document.value).unwrap_or_else(|| uri.clone());
         documents.insert(uri, document);
         if documents.len() > MOST_REFERENCES {
-            return Err(too_many());
+            return Err(too_many(of));
         }
         for reference in &schema.references {
             // A reference's name is what stands in `$ref`, relative to the schema that says it.
@@ -98,7 +104,7 @@ async fn json_documents(
                 continue;
             }
             let name = format!("{} version {}", reference.subject, reference.version);
-            let found = referenced(client, &reference.subject, reference.version).await?;
+            let found = referenced(client, &reference.subject, reference.version, of).await?;
             open.push((uri, found, name));
         }
     }
@@ -109,8 +115,8 @@ async fn json_documents(
 async fn avro_references(
     client: &Client,
     schema: &RegisteredSchema,
-    name: &str,
-) -> Result<Vec<String>, Failure> {
+    of: &str,
+) -> Result<Vec<String>, LoadError> {
     let mut texts: HashMap<(String, u32), String> = HashMap::new();
     let mut open = schema.references.clone();
     while let Some(reference) = open.pop() {
@@ -118,14 +124,14 @@ async fn avro_references(
         if texts.contains_key(&key) {
             continue;
         }
-        let found = referenced(client, &reference.subject, reference.version).await?;
+        let found = referenced(client, &reference.subject, reference.version, of).await?;
         open.extend(found.references);
         texts.insert(key, found.schema);
         if texts.len() > MOST_REFERENCES {
-            return Err(too_many());
+            return Err(too_many(of));
         }
     }
-    tracing::debug!(schema = name, references = texts.len(), "schema fetched");
+    tracing::debug!(schema = of, references = texts.len(), "schema fetched");
     Ok(texts.into_values().collect())
 }
 
@@ -133,20 +139,33 @@ async fn referenced(
     client: &Client,
     subject: &str,
     version: u32,
-) -> Result<RegisteredSchema, Failure> {
+    of: &str,
+) -> Result<RegisteredSchema, LoadError> {
     let found = client
         .by_version(subject, RegistryVersion::Number(version))
         .await;
     found.map_err(|error| match error {
-        LookupError::Outage(cause) => Failure::Retry(cause),
-        LookupError::Unknown(reason) => Failure::Fatal(Cause::new(format!(
-            "a schema refers to {subject} version {version}, which the registry does not have: {reason}"
-        ))),
+        LookupError::Outage(cause) => LoadError::Outage(cause),
+        LookupError::Unknown(reason) => unusable(
+            of,
+            &format!(
+                "it refers to {subject} version {version}, which the registry does not have: {reason}"
+            ),
+        ),
     })
 }
 
-fn too_many() -> Failure {
-    Failure::Fatal(Cause::new(format!(
-        "a schema refers to more than {MOST_REFERENCES} others"
-    )))
+fn too_many(of: &str) -> LoadError {
+    unusable(
+        of,
+        &format!("it refers to more than {MOST_REFERENCES} other schemas"),
+    )
+}
+
+fn unusable(name: &str, reason: &str) -> LoadError {
+    let message = format!("the schema {name} does not compile here: {reason}");
+    LoadError::Unusable(Unusable {
+        message: crate::rejection::shown(&message, 400),
+        schema: Some(name.to_owned()),
+    })
 }

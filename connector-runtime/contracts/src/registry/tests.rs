@@ -16,7 +16,9 @@ use bytes::Bytes;
 use connect_api::{Failure, JsonLimits, Value};
 use serde_json::{Value as Json, json};
 
-use crate::{Contracts, DecodeError, Decoder, Encoder, FormatConfig, RegistryConfig, Side};
+use crate::{
+    Contracts, DecodeError, Decoder, Encoder, FormatConfig, RegistryConfig, Rejection, Side,
+};
 
 type Answer = (u16, String);
 
@@ -114,6 +116,17 @@ async fn settle(decoder: &Decoder, payload: &Bytes) -> Result<String, String> {
                     return Err(format!("{failure:?}"));
                 }
             }
+        }
+    }
+}
+
+/// As [`settle`], where no fetch may fail.
+async fn settle_fully(decoder: &Decoder, payload: &Bytes) -> Result<Value, Rejection> {
+    loop {
+        match decoder.decode("sales", payload) {
+            Ok(value) => return Ok(value),
+            Err(DecodeError::Refused(rejection)) => return Err(rejection),
+            Err(DecodeError::SchemaNeeded(needed)) => decoder.fetch(&needed).await.unwrap(),
         }
     }
 }
@@ -290,9 +303,7 @@ async fn references_between_json_schemas_come_from_the_registry_only() {
         .schema(
             "/subjects/b/versions/1",
             json!({"id": 3, "schemaType": "JSON", "schema": json!({"$defs": {"x": {"type": "string"}}}).to_string()}),
-        )
-        .schema("/schemas/ids/4", json_schema(&json!({"$ref": "/etc/passwd"})))
-        .schema("/schemas/ids/5", json_schema(&json!({"pattern": "(?=a)b"})));
+        );
     let decoder = decoder(&fake.start().await, json!({"registry": {}}));
     assert!(
         settle(&decoder, &message(1, b"{\"a\":\"x\"}"))
@@ -305,13 +316,103 @@ async fn references_between_json_schemas_come_from_the_registry_only() {
             .unwrap_err(),
         "at $.a found 1, expected a string (type)"
     );
-    for (id, reason) in [
-        (4, "the registry lists no reference"),
-        (5, "regular expression"),
-    ] {
-        let failure = settle(&decoder, &message(id, b"{}")).await.unwrap_err();
+}
+
+/// A producer chooses the id of its message, so an id with a schema that does not compile is that message's fault.
+#[tokio::test]
+async fn a_message_whose_schema_does_not_compile_is_refused_with_its_schema_and_the_next_is_read() {
+    let json = |schema: Json| json!({"schemaType": "JSON", "schema": schema.to_string()});
+    let avro = |schema: &str| json!({"schema": schema});
+    // (what, its schema in the registry, what the refusal says)
+    let cases = [
+        (
+            "a look-ahead",
+            json_schema(&json!({"pattern": "(?=a)b"})),
+            "regular expression",
+        ),
+        (
+            "a file",
+            json(json!({"$ref": "/etc/passwd"})),
+            "the registry lists no reference",
+        ),
+        (
+            "no JSON",
+            json!({"schemaType": "JSON", "schema": "{"}),
+            "does not compile here",
+        ),
+        (
+            "a wrong keyword",
+            json(json!({"type": "nothing"})),
+            "does not compile here",
+        ),
+        (
+            "no Avro",
+            avro("{\"type\": \"nothing\"}"),
+            "does not compile here",
+        ),
+        (
+            "a reference that is gone",
+            json!({"schemaType": "JSON", "schema": "{\"$ref\": \"a.json\"}",
+                "references": [{"name": "a.json", "subject": "a", "version": 9}]}),
+            "refers to a version 9, which the registry does not have",
+        ),
+        (
+            "an Avro reference that is gone",
+            json!({"schema": "\"common.B\"", "references": [{"name": "common.B", "subject": "b", "version": 9}]}),
+            "refers to b version 9, which the registry does not have",
+        ),
+    ];
+    for (what, schema, reason) in cases {
+        let fake = Fake::default()
+            .schema("/schemas/ids/5", schema)
+            .schema("/schemas/ids/7", json_schema(&json!({"type": "object"})));
+        let decoder = decoder(&fake.start().await, json!({"registry": {}}));
+        for _ in 0..2 {
+            let Err(rejection) = settle_fully(&decoder, &message(5, b"{}")).await else {
+                panic!("{what}: refused");
+            };
+            assert!(rejection.message.contains(reason), "{what}: {rejection}");
+            let schema = rejection.contract.unwrap_or_default();
+            assert!(schema.contains("schema id 5"), "{what}: {schema}");
+        }
+        let asked = |path: &&String| path.as_str() == "/schemas/ids/5";
+        assert_eq!(fake.requests().iter().filter(asked).count(), 1, "{what}");
+        assert!(settle(&decoder, &message(7, b"{}")).await.is_ok(), "{what}");
+    }
+}
+
+#[tokio::test]
+async fn a_reference_that_cannot_be_asked_for_is_an_outage_of_the_registry() {
+    let references = json!([{"name": "a.json", "subject": "a", "version": 9}]);
+    for (kind, schema) in [("JSON", "{\"$ref\": \"a.json\"}"), ("AVRO", "\"a.json\"")] {
+        let fake = Fake::default()
+            .schema(
+                "/schemas/ids/5",
+                json!({"schemaType": kind, "schema": schema, "references": references}),
+            )
+            .answers("/subjects/a/versions/9", [(503, json!("no leader"))]);
+        let decoder = decoder(&fake.start().await, json!({"registry": {}}));
+        let failure = settle(&decoder, &message(5, b"{}")).await.unwrap_err();
+        assert!(failure.starts_with("Retry"), "{kind}: {failure}");
+    }
+}
+
+/// What a configuration names has no record to blame: the connector stops.
+#[tokio::test]
+async fn a_configured_version_that_does_not_compile_is_no_record_s_fault() {
+    let schema = json!({"id": 8, "schemaType": "JSON", "subject": "sales-value", "version": 3,
+        "schema": json!({"pattern": "(?=a)b"}).to_string()});
+    let fake = Fake::default()
+        .schema("/schemas/ids/1", json_schema(&json!({"type": "object"})))
+        .schema("/subjects/sales-value/versions/3", schema);
+    let url = fake.start().await;
+    let config = json!({"registry": {"version": 3}});
+    let read = settle(&decoder(&url, config.clone()), &message(1, b"{}")).await;
+    let written = encoder(&url, config).prepare().await;
+    for failure in [read.unwrap_err(), format!("{:?}", written.unwrap_err())] {
         assert!(
-            failure.starts_with("Fatal") && failure.contains(reason),
+            failure.starts_with("Fatal")
+                && failure.contains("sales-value version 3 (schema id 8) does not compile here"),
             "{failure}"
         );
     }
