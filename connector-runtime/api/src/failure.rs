@@ -74,6 +74,23 @@ pub enum Failure {
     Fatal(Cause),
 }
 
+impl Failure {
+    /// What happened; of several refusals the first, and how many there are.
+    pub fn cause(&self) -> Cause {
+        match self {
+            Failure::Retry(cause)
+            | Failure::RefusedSomewhere(cause)
+            | Failure::TooMuch(cause)
+            | Failure::Superseded(cause)
+            | Failure::Fatal(cause) => cause.clone(),
+            Failure::Refused(refusals) => match refusals.as_slice() {
+                [only] => only.cause.clone(),
+                _ => Cause::new(self.to_string()),
+            },
+        }
+    }
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

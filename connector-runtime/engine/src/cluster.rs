@@ -4,12 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use connect_api::{Cause, Failure, Result};
-use connect_kafka::{
-    Admin, ClientSettings, Embedded, NewTopics, Producer, TransactionError, TransactionalProducer,
-};
+use connect_kafka::{Admin, ClientSettings, Embedded, NewTopics, Producer, TransactionalProducer};
 
 use crate::backlog::Backlog;
 use crate::config::{CreateTopics, ProcessConfig};
+use crate::publisher::failure_of;
 
 /// How long one question to the cluster may take.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
@@ -60,10 +59,7 @@ impl Cluster {
     /// Fences and aborts what an earlier producer of this id left open.
     pub(crate) async fn transactional_producer(&self, id: &str) -> Result<TransactionalProducer> {
         let opened = TransactionalProducer::open(&self.settings, id, ANSWER_WITHIN).await;
-        opened.map_err(|error| match error {
-            TransactionError::Fatal(cause) => Failure::Fatal(cause),
-            other => Failure::Retry(other.cause()),
-        })
+        opened.map_err(failure_of)
     }
 
     /// Proves that the topics exist, or makes them where that is asked for (and always with `--embedded`).
@@ -142,23 +138,5 @@ impl Cluster {
         self.in_process
             .as_ref()
             .map(|in_process| &in_process.backlog)
-    }
-}
-
-/// Runs `attempt` until it succeeds; outages are shown by `waiting` and waited out, other failures end it.
-pub(crate) async fn insist<T, F: Future<Output = Result<T>>>(
-    mut attempt: impl FnMut() -> F,
-    mut waiting: impl FnMut(&Cause, Duration),
-) -> Result<T> {
-    let mut backoff = crate::pipeline::policy::Backoff::new();
-    loop {
-        match attempt().await {
-            Err(Failure::Retry(cause)) => {
-                let delay = backoff.next_delay();
-                waiting(&cause, delay);
-                tokio::time::sleep(delay).await;
-            }
-            other => return other,
-        }
     }
 }

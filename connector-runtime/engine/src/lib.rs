@@ -1,15 +1,18 @@
 //! The engine: loads connectors, runs them, and decides what follows from each failure. It names no plugin.
 
 mod backlog;
+mod backoff;
 mod cluster;
 pub mod config;
 mod control;
 pub mod offsets;
 mod pipeline;
+mod policy;
 mod publisher;
 mod source;
 mod status;
 mod supervisor;
+mod waiting;
 
 pub use cluster::client_settings;
 pub use status::{ConnectorStatus, Counters, HISTOGRAM_BOUNDS, Histogram, Reason, State};

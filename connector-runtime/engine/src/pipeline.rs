@@ -10,7 +10,6 @@ pub(crate) mod breaker;
 pub(crate) mod dead_letter;
 pub(crate) mod isolate;
 pub(crate) mod other_names;
-pub(crate) mod policy;
 pub(crate) mod prepare;
 pub(crate) mod reader;
 pub(crate) mod reject;
@@ -28,14 +27,14 @@ use std::time::Instant;
 use connect_api::{Origin, Progress, Record, Resume, TopicPartition};
 use connect_kafka::{Generation, GroupMetadata};
 
-use reject::Reject;
+use reject::Rejection;
 
 /// What became of one source record while it was prepared.
 pub(crate) enum Outcome {
     /// These of the batch's records.
     Records(Range<usize>),
     Filtered,
-    Rejected(Box<Reject>),
+    Rejected(Box<Rejection>),
 }
 
 /// One record as Kafka held it, and what became of it.
@@ -54,6 +53,15 @@ pub(crate) struct Prepared {
     /// The consumer group as it was when the batch's first record was read.
     pub(crate) group: Option<GroupMetadata>,
     pub(crate) first_read: Instant,
+}
+
+impl Prepared {
+    pub(crate) fn origin(&self, index: usize) -> &Arc<Origin> {
+        let source = self.sources.get(index);
+        &source
+            .expect("an index of a source record lies within its batch")
+            .origin
+    }
 }
 
 /// Progress, and under which assignment of the partition it was made.

@@ -102,35 +102,33 @@ impl Publisher for TransactionPublisher {
                     .await?
             }
         };
-        match producer.run(messages, Some((offsets, group))).await {
-            Ok(()) => {
-                self.producer = Some(producer);
-                Ok(())
-            }
-            Err(TransactionError::Refused(refused)) => {
-                self.producer = Some(producer);
-                Err(Failure::Refused(refusals(refused)))
-            }
-            Err(TransactionError::RefusedSomewhere(cause)) => {
-                self.producer = Some(producer);
-                Err(Failure::RefusedSomewhere(cause))
-            }
-            Err(TransactionError::Retry(cause) | TransactionError::Abortable(cause)) => {
-                self.producer = Some(producer);
-                Err(Failure::Retry(cause))
-            }
-            Err(TransactionError::Superseded(cause)) => {
-                self.producer = Some(producer);
-                Err(Failure::Superseded(cause))
-            }
-            // Only the group knows now how far it is. A new producer settles what the old one left open; then
-            // everything in flight is read again from the group's offsets.
-            Err(TransactionError::Unclear(cause) | TransactionError::Fenced(cause)) => {
-                producer.close(CLOSE_WITHIN);
-                Err(Failure::Superseded(cause))
-            }
-            Err(TransactionError::Fatal(cause)) => Err(Failure::Fatal(cause)),
+        let Err(error) = producer.run(messages, Some((offsets, group))).await else {
+            self.producer = Some(producer);
+            return Ok(());
+        };
+        if error.needs_new_producer() {
+            producer.close(CLOSE_WITHIN);
+        } else {
+            self.producer = Some(producer);
         }
+        Err(failure_of(error))
+    }
+}
+
+/// A transaction's error in the engine's words.
+pub(crate) fn failure_of(error: TransactionError) -> Failure {
+    match error {
+        TransactionError::Refused(refused) => Failure::Refused(refusals(refused)),
+        TransactionError::RefusedSomewhere(cause) => Failure::RefusedSomewhere(cause),
+        TransactionError::Retry(cause) | TransactionError::Abortable(cause) => {
+            Failure::Retry(cause)
+        }
+        // Where it is unclear, only Kafka knows how far it came. A new producer settles what the old one left open; then
+        // everything in flight is read again from what Kafka holds.
+        TransactionError::Superseded(cause)
+        | TransactionError::Unclear(cause)
+        | TransactionError::Fenced(cause) => Failure::Superseded(cause),
+        TransactionError::Fatal(cause) => Failure::Fatal(cause),
     }
 }
 
@@ -166,38 +164,31 @@ pub(crate) async fn send_with_room(
         let piece: Vec<Outgoing> = messages.by_ref().take(PIECE).collect();
         let count = piece.len();
         make_room(backlog, &piece).await;
-        let outcomes = deliver(producer, piece).await?;
-        refused.extend(
-            outcomes
-                .into_iter()
-                .map(|(index, cause)| (sent + index, cause)),
-        );
+        for (index, outcome) in deliver(producer, piece).await?.into_iter().enumerate() {
+            match outcome {
+                Outcome::Delivered { .. } => {}
+                Outcome::Refused(cause) => refused.push((sent + index, cause)),
+                Outcome::Failed(cause) => return Err(Failure::Retry(cause)),
+            }
+        }
         sent += count;
     }
     Ok(refused)
 }
 
-/// Sends messages and returns those that will never be taken. A batch that takes long is waited for, never sent twice;
-/// `Retry` means that some were not taken.
+/// Sends messages and returns what became of each, in their order. A batch that takes long is waited for, never sent
+/// twice.
 pub(crate) async fn deliver(
     producer: &mut Producer,
     messages: Vec<Outgoing>,
-) -> Result<Vec<(usize, Cause)>> {
+) -> Result<Vec<Outcome>> {
     const PATIENCE: Duration = Duration::from_secs(10);
     let mut outcomes = producer.send_all(messages, PATIENCE).await;
     while let Err(Failure::Retry(cause)) = &outcomes {
         tracing::warn!(event = "delivery_waits", %cause);
         outcomes = producer.wait(PATIENCE).await;
     }
-    let mut refused = Vec::new();
-    for (index, outcome) in outcomes?.into_iter().enumerate() {
-        match outcome {
-            Outcome::Delivered { .. } => {}
-            Outcome::Refused(cause) => refused.push((index, cause)),
-            Outcome::Failed(cause) => return Err(Failure::Retry(cause)),
-        }
-    }
-    Ok(refused)
+    outcomes
 }
 
 /// Waits until the readers of the messages' topics are close enough, and counts the messages as produced.

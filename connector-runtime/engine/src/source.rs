@@ -14,21 +14,22 @@ pub(crate) use positions::read as positions;
 use std::sync::Arc;
 use std::time::Duration;
 
-use connect_api::{Cause, Failure, Polled, Result, Source, SourceContext, time};
+use connect_api::{Cause, Failure, Polled, Source, SourceContext};
 use connect_contracts::{Contracts, Encoder};
-use connect_kafka::TransactionError;
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 
 use self::owner::Owner;
 use self::produce::{Made, Maker, Pending};
-use crate::cluster::{Cluster, insist};
-use crate::config::{SourceConnector, Tolerance};
+use crate::backoff::Backoff;
+use crate::cluster::Cluster;
+use crate::config::SourceConnector;
 use crate::control::{Stop, TaskEnd};
-use crate::pipeline::policy::Backoff;
 use crate::pipeline::task::CLOSE_WITHIN;
-use crate::publisher::make_room;
-use crate::status::{BatchEnd, Meters, State};
+use crate::policy::{Attempts, Directive, Stage, decide};
+use crate::publisher::{failure_of, make_room};
+use crate::status::{Meters, State};
+use crate::waiting::Waiting;
 
 /// At most one transaction in this time.
 const TRANSACTION_INTERVAL: Duration = Duration::from_millis(100);
@@ -54,9 +55,9 @@ enum Over {
     Lost,
 }
 
-impl From<Failure> for Over {
-    fn from(failure: Failure) -> Over {
-        Over::End(TaskEnd::Failed(failure.to_string()))
+impl From<Cause> for Over {
+    fn from(cause: Cause) -> Over {
+        Over::End(TaskEnd::Failed(cause.to_string()))
     }
 }
 
@@ -77,7 +78,7 @@ impl SourceTask {
         };
         let (mut owner, mut maker) = match prepared {
             Ok(prepared) => prepared,
-            Err(failure) => return TaskEnd::Failed(failure.to_string()),
+            Err(cause) => return TaskEnd::Failed(cause.to_string()),
         };
         let end = loop {
             if !owner.owns() {
@@ -105,60 +106,46 @@ impl SourceTask {
     }
 
     /// What can be waited for before anybody owns anything: topics, and the contract.
-    async fn prepare(&self) -> Result<(Owner, Maker)> {
-        let topic: Arc<str> = Arc::from(self.connector.topic.as_str());
+    async fn prepare(&self) -> Result<(Owner, Maker), Cause> {
+        let waiting = self.waiting();
+        let topics = [Arc::from(self.connector.topic.as_str())];
         let create = self.connector.create_topics.as_ref();
-        let mut topics = vec![topic];
-        insist(
-            || self.cluster.ensure_topics(&topics, create),
-            |cause, delay| self.waiting(cause, delay),
-        )
-        .await?;
-        topics.clear();
-        insist(
-            || positions::make_topic(&self.cluster),
-            |cause, delay| self.waiting(cause, delay),
-        )
-        .await?;
+        waiting
+            .insist(Stage::Open, || self.cluster.ensure_topics(&topics, create))
+            .await?;
+        waiting
+            .insist(Stage::Open, || positions::make_topic(&self.cluster))
+            .await?;
         if let Some(letters) = &self.connector.errors.dead_letter_topic {
             let letters = [letters.clone()];
-            insist(
-                || self.cluster.create(&letters, None),
-                |cause, delay| self.waiting(cause, delay),
-            )
-            .await?;
+            waiting
+                .insist(Stage::Open, || self.cluster.create(&letters, None))
+                .await?;
         }
         let maker = Maker::new(self.name.clone(), self.connector.clone(), &self.contracts)?;
         let contract = maker.contract();
-        insist(
-            || self.prepare_contract(contract.clone()),
-            |cause, delay| self.waiting(cause, delay),
-        )
-        .await?;
-        let owner = Owner::join(&self.cluster, &self.name).map_err(Failure::Fatal)?;
+        waiting
+            .insist(Stage::Open, || self.prepare_contract(contract.clone()))
+            .await?;
+        let owner = Owner::join(&self.cluster, &self.name)?;
         Ok((owner, maker))
     }
 
-    async fn prepare_contract(&self, contract: Arc<Encoder>) -> Result<()> {
+    async fn prepare_contract(&self, contract: Arc<Encoder>) -> Result<(), Failure> {
         let asked = self.engine.spawn(async move { contract.prepare().await });
         asked.await.unwrap_or_else(|error| {
             Err(Failure::Fatal(Cause::new(format!(
-                "the schema registry was not asked to the end: {error}"
+                "request to the schema registry was interrupted: {error}"
             ))))
         })
     }
 
-    async fn run_owned(
-        &self,
-        owner: &mut Owner,
-        maker: &mut Maker,
-    ) -> std::result::Result<TaskEnd, Over> {
+    async fn run_owned(&self, owner: &mut Owner, maker: &mut Maker) -> Result<TaskEnd, Over> {
         let opened = tokio::select! {
             opened = self.open() => opened?,
             () = owner.lost() => return Err(Over::Lost),
             () = self.stop.drain.cancelled() => return Ok(TaskEnd::Stopped),
         };
-        self.meters.not_waiting(0);
         let Opened {
             mut source,
             producer,
@@ -184,27 +171,34 @@ impl SourceTask {
     }
 
     /// In this order: fence the predecessor, read what it committed, continue after it.
-    async fn open(&self) -> Result<Opened> {
-        let waiting = |cause: &Cause, delay: Duration| self.waiting(cause, delay);
+    async fn open(&self) -> Result<Opened, Cause> {
+        let waiting = self.waiting();
         let id = format!("connect-source-{}", self.name);
-        let producer = insist(|| self.cluster.transactional_producer(&id), waiting).await?;
-        let positions = insist(|| positions::read(&self.cluster, &self.name), waiting).await?;
+        let producer = waiting
+            .insist(Stage::Open, || self.cluster.transactional_producer(&id))
+            .await?;
+        let positions = waiting
+            .insist(Stage::Open, || positions::read(&self.cluster, &self.name))
+            .await?;
         let context = SourceContext {
             connector: self.name.clone(),
             positions,
         };
-        let source = insist(
-            || self.connector.source.factory.open(context.clone()),
-            waiting,
-        )
-        .await?;
+        let source = waiting
+            .insist(Stage::Open, || {
+                self.connector.source.factory.open(context.clone())
+            })
+            .await?;
         Ok(Opened { source, producer })
     }
 
-    fn waiting(&self, cause: &Cause, delay: Duration) {
-        let retry_at_ms = time::now_ms() + delay.as_millis() as i64;
-        self.meters.waiting(0, cause.to_string(), Some(retry_at_ms));
-        tracing::warn!(event = "source_waits", connector = %self.name, delay_ms = delay.as_millis() as u64, %cause);
+    fn waiting(&self) -> Waiting {
+        Waiting {
+            connector: self.name.clone(),
+            task: 0,
+            meters: self.meters.clone(),
+            stop: self.stop.clone(),
+        }
     }
 }
 
@@ -223,7 +217,7 @@ struct Running<'a> {
 
 impl Running<'_> {
     /// Polls into a pending transaction, and commits it once its time has come.
-    async fn run(&mut self, source: &mut dyn Source) -> std::result::Result<TaskEnd, Over> {
+    async fn run(&mut self, source: &mut dyn Source) -> Result<TaskEnd, Over> {
         let mut backoff = Backoff::new();
         let mut next_transaction = Instant::now();
         loop {
@@ -244,18 +238,17 @@ impl Running<'_> {
                         finished = polled.finished;
                         self.take(polled, &mut pending)?;
                     }
-                    Err(Failure::Retry(cause)) => {
+                    Err(failure) => {
+                        let delay = self.retry(Stage::Poll, &failure, &backoff)?;
                         if !pending.is_empty() {
                             break;
                         }
-                        let delay = backoff.next_delay();
-                        self.task.waiting(&cause, delay);
-                        tokio::select! {
-                            () = tokio::time::sleep(delay) => {}
-                            () = self.task.stop.drain.cancelled() => break,
+                        backoff.grow();
+                        let waiting = self.task.waiting();
+                        if waiting.wait("source_waits", &failure, delay).await.is_err() {
+                            break;
                         }
                     }
-                    Err(failure) => return Err(failure.into()),
                 }
             }
             if !pending.is_empty() {
@@ -271,33 +264,56 @@ impl Running<'_> {
         }
     }
 
-    /// Makes messages of polled records; a bad one is dead-lettered, discarded or ends the source, as `[errors]` says.
-    fn take(&mut self, polled: Polled, pending: &mut Pending) -> std::result::Result<(), Over> {
+    /// What the policy says about a failure in which no record takes part: the wait before the next attempt, or the end.
+    fn retry(&self, stage: Stage, failure: &Failure, backoff: &Backoff) -> Result<Duration, Over> {
+        let attempts = Attempts {
+            next_delay: backoff.next_delay(),
+            ..Attempts::default()
+        };
+        match decide(stage, failure, &self.task.connector.errors, &attempts) {
+            Directive::RetryIn(delay) => Ok(delay),
+            Directive::GiveBack => Err(Over::Lost),
+            Directive::Fail(cause) => Err(cause.into()),
+            other => unreachable!("no record takes part in {stage:?}, so not {other:?}"),
+        }
+    }
+
+    /// Makes messages of polled records; what becomes of a bad one the policy says.
+    fn take(&mut self, polled: Polled, pending: &mut Pending) -> Result<(), Over> {
         let errors = &self.task.connector.errors;
         self.task.meters.consumed(polled.records.len() as u64);
         for record in polled.records {
             pending.sources += 1;
-            match self.maker.make(record) {
-                Made::Messages(messages) if messages.is_empty() => pending.end.filtered += 1,
+            let (origin, rejection) = match self.maker.make(record) {
+                Made::Messages(messages) if messages.is_empty() => {
+                    pending.end.filtered += 1;
+                    continue;
+                }
                 Made::Messages(messages) => {
                     pending.end.delivered += 1;
                     pending.messages.extend(messages);
+                    continue;
                 }
-                Made::Rejected(origin, reject) => {
-                    match (errors.tolerance, &errors.dead_letter_topic) {
-                        (Tolerance::None, _) => {
-                            return Err(Over::End(TaskEnd::Failed(
-                                reject.explain(&self.task.name, &origin),
-                            )));
-                        }
-                        (Tolerance::All, None) => pending.end.filtered += 1,
-                        (Tolerance::All, Some(topic)) => {
-                            pending.end.dead_lettered += 1;
-                            pending
-                                .messages
-                                .push(self.maker.letter(topic, &origin, &reject));
-                        }
-                    }
+                Made::Rejected(origin, rejection) => (origin, rejection),
+            };
+            let attempts = Attempts {
+                records: 1,
+                ..Attempts::default()
+            };
+            match decide(Stage::Prepare, &rejection.failure(), errors, &attempts) {
+                Directive::DeadLetter => {
+                    pending.end.dead_lettered += 1;
+                    let letter = self.maker.letter(errors, &origin, &rejection);
+                    pending.messages.push(letter);
+                }
+                Directive::Discard => pending.end.filtered += 1,
+                Directive::StopBefore => {
+                    let text = rejection.explain(&self.task.name, &origin);
+                    return Err(Over::End(TaskEnd::Failed(text)));
+                }
+                Directive::Fail(cause) => return Err(cause.into()),
+                other => {
+                    unreachable!("a record that its maker rejects is settled, so not {other:?}")
                 }
             }
         }
@@ -306,11 +322,7 @@ impl Running<'_> {
     }
 
     /// Messages and positions in one transaction; what the cluster cannot take now is tried again until it can.
-    async fn commit(
-        &mut self,
-        source: &mut dyn Source,
-        pending: Pending,
-    ) -> std::result::Result<(), Over> {
+    async fn commit(&mut self, source: &mut dyn Source, pending: Pending) -> Result<(), Over> {
         let started = std::time::Instant::now();
         let mut messages = pending.messages;
         if let Some(backlog) = self.task.cluster.backlog() {
@@ -322,50 +334,23 @@ impl Running<'_> {
         let rows = messages.len() as u64;
         messages.extend(positions::messages(&self.task.name, &pending.positions));
         let mut backoff = Backoff::new();
-        loop {
-            match self.producer.run(messages.clone(), None).await {
-                Ok(()) => break,
-                Err(
-                    TransactionError::Abortable(cause)
-                    | TransactionError::Retry(cause)
-                    | TransactionError::Superseded(cause),
-                ) => {
-                    let delay = backoff.next_delay();
-                    self.task.meters.retried();
-                    self.task.waiting(&cause, delay);
-                    tokio::select! {
-                        () = tokio::time::sleep(delay) => {}
-                        () = self.owner.lost() => return Err(Over::Lost),
-                        () = self.task.stop.drain.cancelled() => return Err(Over::End(TaskEnd::Stopped)),
-                    }
-                }
-                // Opening again fences what is left of this producer and reads how far it came.
-                Err(TransactionError::Unclear(cause) | TransactionError::Fenced(cause)) => {
-                    tracing::warn!(event = "source_starts_over", connector = %self.task.name, %cause);
-                    return Err(Over::Lost);
-                }
-                Err(TransactionError::Refused(refused)) => {
-                    let text = refused
-                        .first()
-                        .map(|(_, cause)| cause.to_string())
-                        .unwrap_or_default();
-                    let message = format!(
-                        "Kafka refused {} records of the source: {text}",
-                        refused.len()
-                    );
-                    return Err(Over::End(TaskEnd::Failed(message)));
-                }
-                Err(TransactionError::RefusedSomewhere(cause) | TransactionError::Fatal(cause)) => {
-                    return Err(Over::End(TaskEnd::Failed(cause.to_string())));
-                }
+        while let Err(error) = self.producer.run(messages.clone(), None).await {
+            let failure = failure_of(error);
+            // Opening again fences what is left of this producer and reads how far it came.
+            let delay = self
+                .retry(Stage::Publish, &failure, &backoff)
+                .inspect_err(|_| tracing::warn!(event = "source_publish_failed", connector = %self.task.name, %failure))?;
+            backoff.grow();
+            self.task.meters.retried();
+            let waiting = self.task.waiting();
+            tokio::select! {
+                waited = waiting.wait("source_waits", &failure, delay) => waited.map_err(Over::End)?,
+                () = self.owner.lost() => return Err(Over::Lost),
             }
         }
         self.task.meters.not_waiting(0);
         self.task.meters.rows.add(rows);
-        self.task.meters.ended(BatchEnd {
-            given_back: 0,
-            ..pending.end
-        });
+        self.task.meters.ended(pending.end);
         self.task
             .meters
             .batch_durable(started.elapsed().as_secs_f64(), None);

@@ -70,6 +70,13 @@ fn help(code: RDKafkaErrorCode) -> Option<&'static str> {
     })
 }
 
+/// What to type where a topic must keep every record and is compacted.
+pub fn keep_every_record(topic: &str) -> String {
+    format!(
+        "set cleanup.policy=delete (kafka-configs.sh --bootstrap-server HOST:PORT --alter --entity-type topics --entity-name {topic} --add-config cleanup.policy=delete), or name another topic"
+    )
+}
+
 /// The message itself can never be stored; everything else is an outage or a condition that somebody can mend.
 pub(crate) fn is_fault_of_message(code: RDKafkaErrorCode) -> bool {
     use RDKafkaErrorCode as Code;

@@ -27,6 +27,7 @@ pub use admin::{Admin, NewTopics};
 pub use assignment::Generation;
 pub use consumer::SinkConsumer;
 pub use delivery::Outcome;
+pub use error::keep_every_record;
 pub use event::{ConsumerOptions, Event, GroupMetadata, StartOffset, Subscription};
 pub use mock::Embedded;
 pub use offsets::{GroupOffsets, GroupState};

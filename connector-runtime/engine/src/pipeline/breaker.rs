@@ -1,4 +1,4 @@
-//! `stop_after`: too many rejects among the last records stop the connector before a flood of dead letters.
+//! `stop_after`: counts rejects among the latest records; the policy stops the connector before a flood of dead letters.
 
 use std::collections::VecDeque;
 
@@ -6,7 +6,7 @@ use crate::config::StopAfter;
 
 /// Counts rejects in a sliding window of source records.
 pub(crate) struct Breaker {
-    limit: StopAfter,
+    window: u64,
     /// The numbers (by arrival) of the rejects inside the window.
     rejects: VecDeque<u64>,
     seen: u64,
@@ -15,33 +15,32 @@ pub(crate) struct Breaker {
 impl Breaker {
     pub(crate) fn new(limit: StopAfter) -> Breaker {
         Breaker {
-            limit,
+            window: u64::from(limit.in_last),
             rejects: VecDeque::new(),
             seen: 0,
         }
     }
 
-    /// One more source record. `true` means that the connector must stop now, before this record's letter is sent.
-    pub(crate) fn trips(&mut self, rejected: bool) -> bool {
+    /// One more source record: the window moves.
+    pub(crate) fn see(&mut self) {
         self.seen += 1;
-        let window = u64::from(self.limit.in_last);
         while self
             .rejects
             .front()
-            .is_some_and(|number| number + window <= self.seen)
+            .is_some_and(|number| number + self.window <= self.seen)
         {
             self.rejects.pop_front();
         }
-        if rejected {
-            self.rejects.push_back(self.seen);
-        }
-        self.rejects.len() as u64 >= u64::from(self.limit.rejects)
     }
 
-    /// A record that was counted as good was refused by the sink later.
-    pub(crate) fn trips_late(&mut self) -> bool {
+    /// The record seen last, or one that was counted as good before it, is rejected.
+    pub(crate) fn reject(&mut self) {
         self.rejects.push_back(self.seen);
-        self.rejects.len() as u64 >= u64::from(self.limit.rejects)
+    }
+
+    /// Rejects inside the window.
+    pub(crate) fn lately(&self) -> usize {
+        self.rejects.len()
     }
 }
 
@@ -50,23 +49,32 @@ mod tests {
     use super::*;
 
     #[test]
-    fn trips_at_the_limit_inside_the_window_only() {
-        // (rejects, in_last, records: x is a reject, number of the record at which it trips)
+    fn only_rejects_inside_the_window_count() {
+        // (in_last, records: x is a reject, rejects lately after each)
         let cases = [
-            (2, 10, "..x...x", Some(7)),
-            (2, 4, "x....x", None),
-            (2, 4, "x..x", Some(4)),
-            (1, 1, "..x", Some(3)),
-            (3, 100, "xxx", Some(3)),
-            (3, 3, "xx.x", None),
+            (10, "..x...x", vec![0, 0, 1, 1, 1, 1, 2]),
+            (4, "x....x", vec![1, 1, 1, 1, 0, 1]),
+            (4, "x..x", vec![1, 1, 1, 2]),
+            (1, "x.x", vec![1, 0, 1]),
+            (100, "xxx", vec![1, 2, 3]),
+            (3, "xx.x", vec![1, 2, 2, 2]),
         ];
-        for (rejects, in_last, records, expected) in cases {
-            let mut breaker = Breaker::new(StopAfter { rejects, in_last });
-            let tripped = records
+        for (in_last, records, expected) in cases {
+            let mut breaker = Breaker::new(StopAfter {
+                rejects: 2,
+                in_last,
+            });
+            let lately: Vec<usize> = records
                 .chars()
-                .position(|c| breaker.trips(c == 'x'))
-                .map(|at| at + 1);
-            assert_eq!(tripped, expected, "{rejects} in {in_last}: {records}");
+                .map(|record| {
+                    breaker.see();
+                    if record == 'x' {
+                        breaker.reject();
+                    }
+                    breaker.lately()
+                })
+                .collect();
+            assert_eq!(lately, expected, "{in_last}: {records}");
         }
     }
 
@@ -76,8 +84,9 @@ mod tests {
             rejects: 2,
             in_last: 10,
         });
-        assert!(!breaker.trips(false));
-        assert!(!breaker.trips_late());
-        assert!(breaker.trips_late());
+        breaker.see();
+        breaker.reject();
+        breaker.reject();
+        assert_eq!(breaker.lately(), 2);
     }
 }

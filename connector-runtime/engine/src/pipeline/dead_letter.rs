@@ -2,65 +2,163 @@
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use bytes::Bytes;
 use connect_api::{Cause, Failure, Header, Origin, Outgoing, Result};
-use connect_kafka::Producer;
+use connect_kafka::{Outcome, Producer};
 
-use super::reject::Reject;
+use super::reject::Rejection;
 use crate::publisher::deliver;
+
+/// One rejected record.
+pub(crate) struct Letter {
+    /// Index of the source record in its batch.
+    pub(crate) index: usize,
+    pub(crate) origin: Arc<Origin>,
+    pub(crate) rejection: Rejection,
+}
+
+/// Brings messages to the dead letter topic; the outcomes are in their order.
+#[async_trait]
+pub(crate) trait LetterProducer: Send {
+    async fn deliver(&mut self, messages: Vec<Outgoing>) -> Result<Vec<Outcome>>;
+}
+
+#[async_trait]
+impl LetterProducer for Producer {
+    async fn deliver(&mut self, messages: Vec<Outgoing>) -> Result<Vec<Outcome>> {
+        deliver(self, messages).await
+    }
+}
 
 /// Delivers dead letters of one task.
 pub(crate) struct DeadLetters {
-    pub(crate) producer: Producer,
+    pub(crate) producer: Box<dyn LetterProducer>,
     pub(crate) topic: Arc<str>,
     pub(crate) connector: Arc<str>,
     pub(crate) task: u32,
 }
 
+/// How far a delivery came.
+pub(crate) struct Delivered {
+    /// For each letter, whether the topic has it.
+    pub(crate) acknowledged: Vec<bool>,
+    /// Why some are not there.
+    pub(crate) failure: Option<Failure>,
+}
+
 impl DeadLetters {
-    /// Returns once every letter is acknowledged. After an error all of them are sent again: a dead letter may be
-    /// there twice, with the same origin in its headers, but it is never missing.
-    pub(crate) async fn deliver(&mut self, letters: &[(Arc<Origin>, Reject)]) -> Result<()> {
+    /// Sends all letters at once. Letters that are not acknowledged are the caller's to send again: one may then be there
+    /// twice, with the same origin in its headers, but it is never missing.
+    pub(crate) async fn deliver(&mut self, letters: &[Letter]) -> Delivered {
+        let mut delivered = Delivered {
+            acknowledged: vec![false; letters.len()],
+            failure: None,
+        };
+        let mut pending: Vec<Pending<'_>> =
+            letters.iter().enumerate().map(Pending::whole).collect();
+        while !pending.is_empty() && delivered.failure.is_none() {
+            let messages = pending.iter().map(|one| self.message(one)).collect();
+            let outcomes = match self.producer.deliver(messages).await {
+                Ok(outcomes) => outcomes,
+                Err(failure) => {
+                    delivered.failure = Some(failure);
+                    break;
+                }
+            };
+            assert_eq!(outcomes.len(), pending.len(), "each letter has an outcome");
+            pending = self.sort_out(pending, outcomes, &mut delivered);
+        }
+        delivered
+    }
+
+    fn message(&self, pending: &Pending<'_>) -> Outgoing {
         let writer = LetterWriter {
             topic: &self.topic,
             connector: &self.connector,
             task: self.task,
         };
-        let mut pending: Vec<(usize, Form)> = (0..letters.len())
-            .map(|index| (index, Form::WHOLE))
-            .collect();
-        while !pending.is_empty() {
-            let sent = std::mem::take(&mut pending);
-            let messages = sent
-                .iter()
-                .filter_map(|(index, form)| {
-                    let (origin, reject) = letters.get(*index)?;
-                    Some(writer.letter(origin, reject, *form))
-                })
-                .collect();
-            for (place, cause) in deliver(&mut self.producer, messages).await? {
-                let Some((index, form)) = sent.get(place) else {
-                    continue;
-                };
-                let Some((origin, _)) = letters.get(*index) else {
-                    continue;
-                };
-                let Some(form) = form.without_what_was_refused(&cause) else {
-                    let message = format!("{} takes no dead letters: {cause}", self.topic);
-                    return Err(Failure::Retry(Cause::new(message)));
-                };
-                tracing::warn!(
-                    event = "dead_letter_shortened",
-                    connector = %self.connector,
-                    topic = %origin.topic,
-                    partition = origin.partition,
-                    offset = origin.offset,
-                    %cause,
-                );
-                pending.push((*index, form));
+        let Letter {
+            origin, rejection, ..
+        } = pending.letter;
+        writer.letter(origin, rejection, pending.form)
+    }
+
+    /// Returns what is sent again in a shorter form.
+    fn sort_out<'a>(
+        &self,
+        sent: Vec<Pending<'a>>,
+        outcomes: Vec<Outcome>,
+        delivered: &mut Delivered,
+    ) -> Vec<Pending<'a>> {
+        let mut again = Vec::new();
+        for (one, outcome) in sent.into_iter().zip(outcomes) {
+            let origin = &one.letter.origin;
+            match outcome {
+                Outcome::Delivered { .. } => {
+                    if let Some(acknowledged) = delivered.acknowledged.get_mut(one.index) {
+                        *acknowledged = true;
+                    }
+                }
+                Outcome::Failed(cause) => {
+                    delivered.failure.get_or_insert(Failure::Retry(cause));
+                }
+                Outcome::Refused(cause) => match one.form.without_what_was_refused(&cause) {
+                    Some(form) => {
+                        tracing::warn!(
+                            event = "dead_letter_shortened",
+                            connector = %self.connector,
+                            topic = %origin.topic,
+                            partition = origin.partition,
+                            offset = origin.offset,
+                            %cause,
+                        );
+                        again.push(Pending { form, ..one });
+                    }
+                    // No later attempt differs from this one: it must be seen, also beside an outage.
+                    None => {
+                        delivered.failure = Some(Failure::Fatal(self.unstorable(origin, cause)));
+                    }
+                },
             }
         }
-        Ok(())
+        again
+    }
+
+    fn unstorable(&self, origin: &Origin, cause: Cause) -> Cause {
+        let message = format!(
+            "the dead letter topic {} refuses the letter of {} partition {} offset {}: {}",
+            self.topic, origin.topic, origin.partition, origin.offset, cause.message
+        );
+        let help = if cause.code.as_deref() == Some("InvalidRecord") {
+            format!(
+                "a compacted topic stores no record without a key: {}",
+                connect_kafka::keep_every_record(&self.topic)
+            )
+        } else {
+            "correct the settings of the topic, or name another errors.dead_letter_topic".to_owned()
+        };
+        Cause {
+            code: cause.code,
+            ..Cause::new(message).with_help(help)
+        }
+    }
+}
+
+/// A letter on its way.
+struct Pending<'a> {
+    index: usize,
+    letter: &'a Letter,
+    form: Form,
+}
+
+impl<'a> Pending<'a> {
+    fn whole((index, letter): (usize, &'a Letter)) -> Pending<'a> {
+        Pending {
+            index,
+            letter,
+            form: Form::WHOLE,
+        }
     }
 }
 
@@ -78,15 +176,14 @@ impl Form {
     };
 
     /// The topic of the letters may refuse what the topic of the records took: a time far from now, or bytes that are too
-    /// many together with the headers. `None`: there is nothing more to leave out.
+    /// many together with the headers. `None`: leaving something out does not help.
     fn without_what_was_refused(self, cause: &Cause) -> Option<Form> {
-        let is_timestamp = cause.code.as_deref() == Some("InvalidTimestamp");
-        match is_timestamp {
-            true if self.timestamp => Some(Form {
+        match cause.code.as_deref() {
+            Some("InvalidTimestamp") if self.timestamp => Some(Form {
                 timestamp: false,
                 ..self
             }),
-            false if self.value => Some(Form {
+            Some("MessageSizeTooLarge" | "InvalidMessageSize") if self.value => Some(Form {
                 value: false,
                 ..self
             }),
@@ -105,12 +202,12 @@ pub(crate) struct LetterWriter<'a> {
 
 impl LetterWriter<'_> {
     /// What the form leaves out stays where it is, and the headers say where.
-    pub(crate) fn letter(self, origin: &Origin, reject: &Reject, form: Form) -> Outgoing {
+    pub(crate) fn letter(self, origin: &Origin, rejection: &Rejection, form: Form) -> Outgoing {
         let mut headers = origin.headers.clone();
         let detail = [
-            ("at ", &reject.at),
-            ("found ", &reject.found),
-            ("expected ", &reject.expected),
+            ("at ", &rejection.at),
+            ("found ", &rejection.found),
+            ("expected ", &rejection.expected),
         ]
         .into_iter()
         .filter_map(|(word, text)| text.as_ref().map(|text| format!("\n{word}{text}")))
@@ -121,13 +218,16 @@ impl LetterWriter<'_> {
             ("offset", origin.offset.to_string()),
             ("connector.name", self.connector.to_string()),
             ("task.id", self.task.to_string()),
-            ("stage", reject.stage.as_str().to_owned()),
-            ("class.name", reject.by.clone()),
-            ("exception.class.name", format!("connect.{}", reject.kind)),
-            ("exception.message", reject.message.clone()),
+            ("stage", rejection.stage.as_str().to_owned()),
+            ("class.name", rejection.by.clone()),
+            (
+                "exception.class.name",
+                format!("connect.{}", rejection.kind),
+            ),
+            ("exception.message", rejection.message.clone()),
             (
                 "exception.stacktrace",
-                format!("connect.{}: {}{detail}", reject.kind, reject.message),
+                format!("connect.{}: {}{detail}", rejection.kind, rejection.message),
             ),
         ];
         headers.extend(said.into_iter().map(|(name, text)| header(name, text)));
@@ -181,13 +281,13 @@ mod tests {
             timestamp_ms: Some(253_402_300_800_000),
             ..Origin::default()
         };
-        let reject = Reject::plain(Stage::KeyConverter, "key", "KeyError", String::new());
+        let rejection = Rejection::plain(Stage::KeyConverter, "key", "KeyError", String::new());
         let writer = LetterWriter {
             topic: &Arc::from("dlq"),
             connector: "c",
             task: 0,
         };
-        let letter = writer.letter(&origin, &reject, without_time);
+        let letter = writer.letter(&origin, &rejection, without_time);
         assert_eq!((letter.timestamp_ms, &letter.value), (None, &origin.value));
         let said = letter
             .headers

@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
 
-use connect_api::{Batch, Progress, TopicPartition};
+use connect_api::{Batch, Progress, Record, TopicPartition};
 
 use super::{Generations, Outcome, OwnedProgress, Prepared, Source};
 use crate::status::BatchEnd;
@@ -29,8 +29,10 @@ enum Fate {
     /// It is part of the write of its range.
     Written,
     Filtered,
-    /// Rejected while it was prepared, or refused by the sink.
+    /// Rejected while it was prepared; nothing has become of it yet.
     Rejected,
+    /// Rejected, and counted as dead-lettered or discarded: part of no write.
+    Settled,
     /// Its partition belongs to somebody else now.
     NotOurs,
 }
@@ -46,6 +48,15 @@ pub(crate) struct Write<'a> {
     /// For each record of the batch, the index of its source record.
     pub(crate) source_of: Vec<usize>,
     range: Range<usize>,
+}
+
+impl Write<'_> {
+    /// The source records of the batch, in order.
+    pub(crate) fn sources(&self) -> Vec<usize> {
+        let mut sources = self.source_of.clone();
+        sources.dedup();
+        sources
+    }
 }
 
 /// A write that is durable.
@@ -86,20 +97,21 @@ impl<'a> Isolation<'a> {
         if self.partitions.len() == before {
             return 0;
         }
-        let mut dropped = 0;
-        for index in self.ranges.iter().cloned().flatten() {
-            let Some(source) = self.prepared.sources.get(index) else {
-                continue;
-            };
-            let Some(fate) = self.fates.get_mut(index) else {
-                continue;
-            };
-            if *fate != Fate::NotOurs && !self.partitions.contains_key(&partition_of(source)) {
-                *fate = Fate::NotOurs;
-                dropped += 1;
-            }
+        let stale: Vec<usize> = self
+            .ranges
+            .iter()
+            .cloned()
+            .flatten()
+            .filter(|index| self.is_open(*index))
+            .filter(|index| {
+                let partition = partition_of(self.source(*index));
+                !self.partitions.contains_key(&partition)
+            })
+            .collect();
+        for index in &stale {
+            self.set_fate(*index, Fate::NotOurs);
         }
-        dropped
+        stale.len() as u64
     }
 
     /// The next write, or `None` once all is written.
@@ -112,16 +124,9 @@ impl<'a> Isolation<'a> {
                 .clone()
                 .filter(|index| self.fate(*index) == Fate::Written)
             {
-                let Some(source) = self.prepared.sources.get(index) else {
-                    continue;
-                };
-                let Outcome::Records(made) = &source.outcome else {
-                    continue;
-                };
-                for record in self.prepared.records.get(made.clone()).unwrap_or_default() {
-                    records.push(record);
-                    source_of.push(index);
-                }
+                let made = self.records_of(index);
+                records.extend(made);
+                source_of.resize(records.len(), index);
             }
             let progress = self.progress_of(&range);
             if !records.is_empty() || !progress.is_empty() {
@@ -162,8 +167,10 @@ impl<'a> Isolation<'a> {
 
     /// Where each partition stands after the source records of `range`.
     fn positions_after(&self, range: Range<usize>) -> BTreeMap<TopicPartition, i64> {
-        let sources = self.prepared.sources.get(range).unwrap_or_default();
-        sources
+        self.prepared
+            .sources
+            .get(range)
+            .expect("a range lies within the batch's source records")
             .iter()
             .map(|source| (partition_of(source), source.origin.offset + 1))
             .collect()
@@ -174,9 +181,10 @@ impl<'a> Isolation<'a> {
         self.ranges.pop_front();
         let mut progress = Vec::with_capacity(write.batch.progress.len());
         for reached in &write.batch.progress {
-            let Some(partition) = self.partitions.get_mut(&reached.partition) else {
-                continue;
-            };
+            let partition = self
+                .partitions
+                .get_mut(&reached.partition)
+                .expect("a write moves only partitions of its batch");
             partition.reached = reached.next;
             let generation = partition.owned.generation;
             progress.push(OwnedProgress {
@@ -189,8 +197,10 @@ impl<'a> Isolation<'a> {
             match self.fate(index) {
                 Fate::Written => end.delivered += 1,
                 Fate::Filtered => end.filtered += 1,
-                Fate::Rejected => end.dead_lettered += 1,
-                Fate::NotOurs => {}
+                Fate::Settled | Fate::NotOurs => {}
+                Fate::Rejected => unreachable!(
+                    "progress never passes a rejected record before something became of it"
+                ),
             }
         }
         let last = write
@@ -206,11 +216,10 @@ impl<'a> Isolation<'a> {
         }
     }
 
-    /// The sink refused this source record: it goes into no further write.
-    pub(crate) fn refuse(&mut self, index: usize) {
-        if let Some(fate) = self.fates.get_mut(index) {
-            *fate = Fate::Rejected;
-        }
+    /// Something became of this rejected source record, and it is counted: it goes into no further write.
+    pub(crate) fn settle(&mut self, index: usize) {
+        assert!(self.is_open(index), "a source record has one end");
+        self.set_fate(index, Fate::Settled);
     }
 
     /// Halves the range at hand by its source records that are still written. `false`: there is only one.
@@ -251,29 +260,42 @@ impl<'a> Isolation<'a> {
         before - self.remaining()
     }
 
-    /// The one source record of the range at hand that is still written.
-    pub(crate) fn only_source(&self) -> Option<usize> {
-        let mut range = self.ranges.front()?.clone();
-        range.find(|index| self.fate(*index) == Fate::Written)
+    /// Whether nothing has become of this source record and it was ours when [`Self::drop_stale`] last looked.
+    pub(crate) fn is_open(&self, index: usize) -> bool {
+        !matches!(self.fate(index), Fate::NotOurs | Fate::Settled)
     }
 
-    /// Whether the source record was ours when [`Self::drop_stale`] last looked.
-    pub(crate) fn is_ours(&self, index: usize) -> bool {
-        self.fate(index) != Fate::NotOurs
-    }
-
-    /// Source records in the ranges that are not done yet and are still ours.
+    /// Source records in the ranges that are not done yet and are still open.
     pub(crate) fn remaining(&self) -> u64 {
         self.ranges
             .iter()
             .cloned()
             .flatten()
-            .filter(|index| self.is_ours(*index))
+            .filter(|index| self.is_open(*index))
             .count() as u64
     }
 
     fn fate(&self, index: usize) -> Fate {
-        self.fates.get(index).copied().unwrap_or(Fate::NotOurs)
+        let fate = self.fates.get(index).copied();
+        fate.expect("each source record of the batch has a fate")
+    }
+
+    fn set_fate(&mut self, index: usize, fate: Fate) {
+        let slot = self.fates.get_mut(index);
+        *slot.expect("each source record of the batch has a fate") = fate;
+    }
+
+    fn source(&self, index: usize) -> &'a Source {
+        let source = self.prepared.sources.get(index);
+        source.expect("a range lies within the batch's source records")
+    }
+
+    fn records_of(&self, index: usize) -> &'a [Record] {
+        let Outcome::Records(made) = &self.source(index).outcome else {
+            unreachable!("only a source record that became records is written")
+        };
+        let records = self.prepared.records.get(made.clone());
+        records.expect("what a source record became lies within the batch's records")
     }
 }
 

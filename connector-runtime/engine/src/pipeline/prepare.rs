@@ -7,7 +7,7 @@ use bytestring::ByteString;
 use connect_api::{Cause, Key, Origin, Predicate, Record, Step, Transform, Value};
 use connect_contracts::{Contracts, DecodeError, Decoder, SchemaNeeded, Side, TombstonePolicy};
 
-use super::reject::{Reject, Stage};
+use super::reject::{Rejection, Stage};
 use crate::config::{ConfiguredTransform, SinkConnector};
 
 /// Prepares the records of one task.
@@ -27,7 +27,7 @@ pub(crate) enum Made {
     /// Its records were appended.
     Records,
     Filtered,
-    Rejected(Reject),
+    Rejected(Rejection),
     /// A schema must be fetched first; nothing was appended.
     SchemaNeeded(Side, SchemaNeeded),
 }
@@ -106,7 +106,7 @@ impl Preparer {
         }
     }
 
-    fn filter_for_sink(&self, start: usize, out: &mut Vec<Record>) -> Result<(), Reject> {
+    fn filter_for_sink(&self, start: usize, out: &mut Vec<Record>) -> Result<(), Rejection> {
         let Some(when) = &self.sink_when else {
             return Ok(());
         };
@@ -135,13 +135,13 @@ fn text_key(bytes: &Bytes) -> Key {
 
 fn refused(side: Side, error: DecodeError) -> Made {
     match error {
-        DecodeError::Refused(rejection) => Made::Rejected(Reject::of_contract(side, rejection)),
+        DecodeError::Refused(rejection) => Made::Rejected(Rejection::of_contract(side, rejection)),
         DecodeError::SchemaNeeded(needed) => Made::SchemaNeeded(side, needed),
     }
 }
 
-fn tombstone_reject() -> Reject {
-    let mut reject = Reject::plain(
+fn tombstone_reject() -> Rejection {
+    let mut reject = Rejection::plain(
         Stage::ValueConverter,
         "tombstone",
         "Tombstone",
@@ -152,8 +152,8 @@ fn tombstone_reject() -> Reject {
     reject
 }
 
-fn when_reject(place: &str, reason: String) -> Reject {
-    Reject::plain(Stage::Transformation, place, "PredicateError", reason)
+fn when_reject(place: &str, reason: String) -> Rejection {
+    Rejection::plain(Stage::Transformation, place, "PredicateError", reason)
 }
 
 /// The transforms of one task, in the order of the file.
@@ -191,7 +191,7 @@ impl Transforms {
     }
 
     /// Appends what `record` becomes, its parts numbered.
-    pub(crate) fn apply(&mut self, record: Record, out: &mut Vec<Record>) -> Result<(), Reject> {
+    pub(crate) fn apply(&mut self, record: Record, out: &mut Vec<Record>) -> Result<(), Rejection> {
         self.before.clear();
         self.before.push(record);
         for step in &mut self.steps {
@@ -216,7 +216,7 @@ fn number(records: &mut [Record]) {
 }
 
 impl BuiltTransform {
-    fn apply(&mut self, record: Record, out: &mut Vec<Record>) -> Result<(), Reject> {
+    fn apply(&mut self, record: Record, out: &mut Vec<Record>) -> Result<(), Rejection> {
         if let Some(when) = &self.when {
             let matched = when
                 .matches(&record)
@@ -232,7 +232,7 @@ impl BuiltTransform {
             Ok(Step::Split(parts)) => out.extend(parts),
             Err(cause) => {
                 let message = cause.to_string();
-                return Err(Reject::plain(
+                return Err(Rejection::plain(
                     Stage::Transformation,
                     self.kind,
                     "TransformError",

@@ -25,15 +25,16 @@ use connect_kafka::{Generation, GroupMetadata, SinkConsumer};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
-use super::policy::Backoff;
 use super::prepare::Preparer;
 use super::start::FirstSights;
 use super::task::panic_cause;
 use super::{Generations, Report, Work};
 use crate::backlog::ReaderBacklog;
+use crate::backoff::Backoff;
 use crate::config::{BatchConfig, Start};
 use crate::control::{Stop, TaskEnd};
 use crate::status::Meters;
+use crate::waiting::Waiting;
 
 /// How long the consumer may take to leave its group.
 const CLOSE_WITHIN: Duration = Duration::from_secs(5);
@@ -186,6 +187,15 @@ impl Reader {
             );
         }
         self.failed.unwrap_or(TaskEnd::Stopped)
+    }
+
+    fn waiting(&self) -> Waiting {
+        Waiting {
+            connector: self.parts.connector.clone(),
+            task: self.parts.task,
+            meters: self.parts.meters.clone(),
+            stop: self.parts.stop.clone(),
+        }
     }
 
     fn fail(&mut self, end: TaskEnd) {

@@ -1,7 +1,7 @@
 //! Why one record cannot go on, for the dead letter queue and for the screen.
 
-use connect_api::{Cause, Origin, time};
-use connect_contracts::{Rejection, Side, Stage as ContractStage};
+use connect_api::{Cause, Failure, Origin, Refusal, time};
+use connect_contracts::{Side, Stage as ContractStage};
 
 /// The stage at which a record was rejected; Kafka Connect's words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,9 +23,9 @@ impl Stage {
     }
 }
 
-/// One record's own fault.
+/// A rejected record: its own fault, with the stage and the reason.
 #[derive(Clone, Debug)]
-pub(crate) struct Reject {
+pub(crate) struct Rejection {
     pub(crate) stage: Stage,
     /// What rejected it: a contract, the transform's or the sink's type.
     pub(crate) by: String,
@@ -37,8 +37,8 @@ pub(crate) struct Reject {
     pub(crate) expected: Option<String>,
 }
 
-impl Reject {
-    pub(crate) fn of_contract(side: Side, rejection: Rejection) -> Reject {
+impl Rejection {
+    pub(crate) fn of_contract(side: Side, rejection: connect_contracts::Rejection) -> Rejection {
         let stage = match side {
             Side::Key => Stage::KeyConverter,
             Side::Value => Stage::ValueConverter,
@@ -47,7 +47,7 @@ impl Reject {
             ContractStage::Decode => "DecodeError",
             ContractStage::Contract => "ContractViolation",
         };
-        Reject {
+        Rejection {
             stage,
             by: rejection.contract.unwrap_or_else(|| "format".to_owned()),
             kind,
@@ -63,9 +63,9 @@ impl Reject {
         by: impl Into<String>,
         kind: &'static str,
         message: impl Into<String>,
-    ) -> Reject {
+    ) -> Rejection {
         let message = message.into();
-        Reject {
+        Rejection {
             stage,
             by: by.into(),
             kind,
@@ -76,8 +76,17 @@ impl Reject {
         }
     }
 
-    pub(crate) fn of_sink(sink: &str, cause: &Cause) -> Reject {
-        Reject::plain(Stage::TaskPut, sink, "SinkRefusal", cause.to_string())
+    pub(crate) fn of_sink(sink: &str, cause: &Cause) -> Rejection {
+        Rejection::plain(Stage::TaskPut, sink, "SinkRefusal", cause.to_string())
+    }
+
+    /// What the policy is asked about.
+    pub(crate) fn failure(&self) -> Failure {
+        let message = format!("{} {}: {}", self.stage.as_str(), self.by, self.message);
+        Failure::Refused(vec![Refusal {
+            record: 0,
+            cause: Cause::new(message),
+        }])
     }
 
     /// The screen of a connector that stopped at its first bad record.

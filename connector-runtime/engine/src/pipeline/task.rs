@@ -4,9 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use connect_api::{
-    Cause, ContractCheck, ContractCompiler, Failure, SchemaFile, Sink, SinkContext, time,
-};
+use connect_api::{Cause, ContractCheck, ContractCompiler, Failure, SchemaFile, Sink, SinkContext};
 use connect_contracts::Contracts;
 use connect_kafka::{ConsumerOptions, SinkConsumer, Subscription};
 use tokio::runtime::Handle;
@@ -16,16 +14,18 @@ use super::Generations;
 use super::breaker::Breaker;
 use super::dead_letter::DeadLetters;
 use super::other_names::OtherNames;
-use super::policy::Supersessions;
 use super::prepare::Preparer;
 use super::reader::{Reader, ReaderParts};
 use super::start::FirstSights;
 use super::writer::Writer;
-use crate::cluster::{Cluster, insist};
+use crate::backoff::Supersessions;
+use crate::cluster::Cluster;
 use crate::config::{SinkConnector, Tolerance, Topics};
 use crate::control::{Stop, TaskEnd};
+use crate::policy::Stage;
 use crate::publisher::{GroupSlot, TaskPublishers};
 use crate::status::Meters;
+use crate::waiting::Waiting;
 
 /// What the tasks of one connector share.
 #[derive(Clone)]
@@ -62,9 +62,8 @@ impl SinkTask {
         };
         let opened = match opened {
             Ok(opened) => opened,
-            Err(failure) => return TaskEnd::Failed(failure.to_string()),
+            Err(cause) => return TaskEnd::Failed(cause.to_string()),
         };
-        self.meters.not_waiting(self.task);
         match self.start_halves(opened) {
             Ok((reader, writer)) => self.join(reader, writer).await,
             Err(end) => end,
@@ -72,22 +71,13 @@ impl SinkTask {
     }
 
     /// Opens clients and sink; whatever cannot be reached is waited for.
-    async fn open(&self) -> Result<Opened, Failure> {
-        let waiting = |cause: &Cause, delay: Duration| {
-            let retry_at_ms = time::now_ms() + delay.as_millis() as i64;
-            self.meters
-                .waiting(self.task, cause.to_string(), Some(retry_at_ms));
-            tracing::warn!(
-                event = "connector_waits",
-                connector = %self.name,
-                task = self.task,
-                delay_ms = delay.as_millis() as u64,
-                %cause,
-            );
-        };
-        let cluster_id = insist(|| self.cluster.id(), waiting).await?;
-        insist(|| self.make_topics(), waiting).await?;
-        let dead_letters = insist(|| self.open_dead_letters(), waiting).await?;
+    async fn open(&self) -> Result<Opened, Cause> {
+        let waiting = self.waiting();
+        let cluster_id = waiting.insist(Stage::Open, || self.cluster.id()).await?;
+        waiting.insist(Stage::Open, || self.make_topics()).await?;
+        let dead_letters = waiting
+            .insist(Stage::Open, || self.open_dead_letters())
+            .await?;
         let group = GroupSlot::default();
         let used = Arc::new(AtomicBool::new(false));
         let context = SinkContext {
@@ -108,11 +98,11 @@ impl SinkTask {
             }),
             contracts: Arc::new(FileContracts(self.contracts.clone())),
         };
-        let sink = insist(
-            || self.connector.sink.factory.open(context.clone()),
-            waiting,
-        )
-        .await?;
+        let sink = waiting
+            .insist(Stage::Open, || {
+                self.connector.sink.factory.open(context.clone())
+            })
+            .await?;
         let progress_in_transaction =
             used.load(Ordering::Acquire) && self.cluster.in_process.is_none();
         Ok(Opened {
@@ -121,6 +111,15 @@ impl SinkTask {
             group,
             progress_in_transaction,
         })
+    }
+
+    fn waiting(&self) -> Waiting {
+        Waiting {
+            connector: self.name.clone(),
+            task: self.task,
+            meters: self.meters.clone(),
+            stop: self.stop.clone(),
+        }
     }
 
     async fn make_topics(&self) -> Result<(), Failure> {
@@ -147,9 +146,10 @@ impl SinkTask {
         }
         self.cluster.create(&[topic.to_string()], None).await?;
         Ok(Some(DeadLetters {
-            producer: self
-                .cluster
-                .producer(&format!("connect-{}-{}-dead-letters", self.name, self.task))?,
+            producer: Box::new(
+                self.cluster
+                    .producer(&format!("connect-{}-{}-dead-letters", self.name, self.task))?,
+            ),
             topic,
             connector: self.name.clone(),
             task: self.task,
@@ -165,17 +165,15 @@ impl SinkTask {
         let (reports, reported) = mpsc::channel(64);
         let generations = Generations::default();
         let writer = Writer {
-            connector: self.name.clone(),
-            task: self.task,
             sink_kind: self.connector.sink.kind,
-            tolerance: self.connector.errors.tolerance,
+            errors: self.connector.errors.clone(),
             dead_letters: opened.dead_letters,
             breaker: self.connector.errors.stop_after.map(Breaker::new),
             generations: generations.clone(),
             meters: self.meters.clone(),
             group: opened.group,
             reports,
-            stop: self.stop.clone(),
+            waiting: self.waiting(),
             other_names: self.other_names.clone(),
             supersessions: Supersessions::default(),
             to_resume: Vec::new(),

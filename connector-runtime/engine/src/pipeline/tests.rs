@@ -21,15 +21,21 @@ use connect_kafka::Generation;
 use tokio::sync::mpsc;
 
 use super::breaker::Breaker;
+use super::dead_letter::DeadLetters;
 use super::other_names::OtherNames;
-use super::policy::Supersessions;
-use super::reject::{Reject, Stage};
+use super::reject::{Rejection, Stage};
 use super::writer::Writer;
 use super::{Generations, Outcome, OwnedProgress, Prepared, Report, Source, Work};
-use crate::config::{StopAfter, Tolerance};
+use crate::backoff::Supersessions;
+use crate::config::{Discard, ErrorsConfig, StopAfter, Tolerance};
 use crate::control::{Stop, TaskEnd};
 use crate::publisher::GroupSlot;
 use crate::status::{Counters, Meters};
+use crate::waiting::Waiting;
+
+mod letters;
+
+use letters::LetterTopic;
 
 const TOPIC: &str = "sales";
 
@@ -38,6 +44,10 @@ const TOPIC: &str = "sales";
 enum Says {
     Named,
     Somewhere,
+    /// It refuses and names nothing, as no sink may.
+    NoRecord,
+    /// It names a record that is not in the batch, as no sink may.
+    OutsideTheBatch,
 }
 
 /// What is durable.
@@ -90,6 +100,11 @@ impl Sink for FakeSink {
             return Err(match self.says {
                 Says::Named => Failure::Refused(refused),
                 Says::Somewhere => Failure::RefusedSomewhere(Cause::new("does not fit")),
+                Says::NoRecord => Failure::Refused(Vec::new()),
+                Says::OutsideTheBatch => Failure::Refused(vec![Refusal {
+                    record: batch.records.len(),
+                    cause: Cause::new("does not fit"),
+                }]),
             });
         }
         for progress in &batch.progress {
@@ -126,7 +141,7 @@ fn batch(generation: Generation, rejected: &[(i32, i64)]) -> Prepared {
             ..Origin::default()
         });
         let outcome = if rejected.contains(&(number, offset)) {
-            Outcome::Rejected(Box::new(Reject::plain(
+            Outcome::Rejected(Box::new(Rejection::plain(
                 Stage::ValueConverter,
                 "json",
                 "DecodeError",
@@ -203,6 +218,10 @@ impl Default for Case {
 }
 
 async fn run(case: Case) -> Ran {
+    run_with(case, None).await
+}
+
+async fn run_with(case: Case, letters: Option<LetterTopic>) -> Ran {
     let database = Arc::new(Mutex::new(Database::default()));
     let mut sink = FakeSink {
         database: database.clone(),
@@ -227,17 +246,30 @@ async fn run(case: Case) -> Ran {
     let (reports, mut reported) = mpsc::channel(64);
     let (work, to_do) = mpsc::channel(1);
     let writer = Writer {
-        connector: Arc::from("test"),
-        task: 0,
         sink_kind: "fake",
-        tolerance: case.tolerance,
-        dead_letters: None,
+        errors: ErrorsConfig {
+            tolerance: case.tolerance,
+            dead_letter_topic: letters.is_some().then(|| "dlq".to_owned()),
+            dead_letter: letters.is_none().then_some(Discard::Discard),
+            stop_after: case.stop_after,
+        },
+        dead_letters: letters.map(|producer| DeadLetters {
+            producer: Box::new(producer),
+            topic: Arc::from("dlq"),
+            connector: Arc::from("test"),
+            task: 0,
+        }),
         breaker: case.stop_after.map(Breaker::new),
         generations,
         meters: meters.clone(),
         group: GroupSlot::default(),
         reports,
-        stop: Stop::default(),
+        waiting: Waiting {
+            connector: Arc::from("test"),
+            task: 0,
+            meters: meters.clone(),
+            stop: Stop::default(),
+        },
         other_names: OtherNames::default(),
         supersessions: Supersessions::default(),
         to_resume: Vec::new(),

@@ -45,7 +45,7 @@ pub(crate) async fn read(cluster: &Cluster, connector: &str) -> Result<Positions
         else {
             let text = String::from_utf8_lossy(&key).into_owned();
             return Err(Failure::Fatal(Cause::new(format!(
-                "{TOPIC} holds a key that is no position: {text}"
+                "unexpected key in {TOPIC}: {text} is not a source position"
             ))));
         };
         if name == connector {

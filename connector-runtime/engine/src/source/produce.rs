@@ -4,15 +4,15 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use connect_api::{
-    Failure, Key, Kind, Origin, Outgoing, Positions, Record, Reference, Resolved, Result,
-    SourceRecord, ValueRef, time,
+    Cause, Key, Kind, Origin, Outgoing, Positions, Record, Reference, Resolved, SourceRecord,
+    ValueRef, time,
 };
 use connect_contracts::{Contracts, Encoder, Side};
 
-use crate::config::SourceConnector;
+use crate::config::{ErrorsConfig, SourceConnector};
 use crate::pipeline::dead_letter::{Form, LetterWriter};
 use crate::pipeline::prepare::Transforms;
-use crate::pipeline::reject::{Reject, Stage};
+use crate::pipeline::reject::{Rejection, Stage};
 use crate::status::BatchEnd;
 
 /// What the next transaction holds.
@@ -34,7 +34,7 @@ impl Pending {
 /// What one polled record became.
 pub(crate) enum Made {
     Messages(Vec<Outgoing>),
-    Rejected(Box<Origin>, Box<Reject>),
+    Rejected(Box<Origin>, Box<Rejection>),
 }
 
 /// Makes the messages of one source connector.
@@ -53,17 +53,13 @@ impl Maker {
         name: Arc<str>,
         connector: Arc<SourceConnector>,
         contracts: &Contracts,
-    ) -> Result<Maker> {
+    ) -> Result<Maker, Cause> {
         Ok(Maker {
             name,
             topic: Arc::from(connector.topic.as_str()),
             key: connector.key.clone(),
-            transforms: Transforms::build(&connector.transforms).map_err(Failure::Fatal)?,
-            value: Arc::new(
-                contracts
-                    .encoder(Side::Value, &connector.value, &connector.topic)
-                    .map_err(Failure::Fatal)?,
-            ),
+            transforms: Transforms::build(&connector.transforms)?,
+            value: Arc::new(contracts.encoder(Side::Value, &connector.value, &connector.topic)?),
             made: 0,
         })
     }
@@ -107,18 +103,18 @@ impl Maker {
         }
     }
 
-    fn encode(&mut self, record: Record) -> std::result::Result<Vec<Outgoing>, Reject> {
+    fn encode(&mut self, record: Record) -> Result<Vec<Outgoing>, Rejection> {
         let mut records = Vec::with_capacity(1);
         self.transforms.apply(record, &mut records)?;
         records.iter().map(|record| self.message(record)).collect()
     }
 
-    fn message(&self, record: &Record) -> std::result::Result<Outgoing, Reject> {
+    fn message(&self, record: &Record) -> Result<Outgoing, Rejection> {
         let value = match &record.value {
             None => None,
             Some(value) => {
                 let encoded = self.value.encode(value.root());
-                Some(encoded.map_err(|rejection| Reject::of_contract(Side::Value, rejection))?)
+                Some(encoded.map_err(|rejection| Rejection::of_contract(Side::Value, rejection))?)
             }
         };
         Ok(Outgoing {
@@ -130,7 +126,7 @@ impl Maker {
         })
     }
 
-    fn key_of(&self, record: &Record) -> std::result::Result<Option<Bytes>, Reject> {
+    fn key_of(&self, record: &Record) -> Result<Option<Bytes>, Rejection> {
         let Some(reference) = &self.key else {
             return Ok(match &record.key {
                 Key::Decoded(key) => Some(key_bytes(key.root())),
@@ -138,7 +134,7 @@ impl Maker {
             });
         };
         let refuse =
-            |message: String| Reject::plain(Stage::KeyConverter, "key", "KeyError", message);
+            |message: String| Rejection::plain(Stage::KeyConverter, "key", "KeyError", message);
         match reference
             .resolve(record, None, time::now_ms())
             .map_err(refuse)?
@@ -155,14 +151,20 @@ impl Maker {
         }
     }
 
-    pub(crate) fn letter(&self, topic: &str, origin: &Origin, reject: &Reject) -> Outgoing {
-        let topic = Arc::from(topic);
+    pub(crate) fn letter(
+        &self,
+        errors: &ErrorsConfig,
+        origin: &Origin,
+        rejection: &Rejection,
+    ) -> Outgoing {
+        let topic = errors.dead_letter_topic.as_deref();
+        let topic = Arc::from(topic.expect("a dead letter has a topic"));
         LetterWriter {
             topic: &topic,
             connector: &self.name,
             task: 0,
         }
-        .letter(origin, reject, Form::WHOLE)
+        .letter(origin, rejection, Form::WHOLE)
     }
 }
 

@@ -3,14 +3,14 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use connect_api::{Cause, Resume, TopicPartition, time};
+use connect_api::{Cause, Resume, TopicPartition};
 use connect_kafka::StartOffset;
 
 use super::{Position, Reader, ToBegin, partition_of};
+use crate::backoff::Backoff;
 use crate::config::Start;
 use crate::control::TaskEnd;
 use crate::pipeline::Work;
-use crate::pipeline::policy::Backoff;
 use crate::pipeline::start::{Begin, Decision, Known, decide};
 
 impl Reader {
@@ -67,12 +67,11 @@ impl Reader {
             .filter(|one| self.parts.consumer.generation(&one.partition) == Some(one.generation))
             .collect();
         if let Err((cause, left)) = self.begin_with(waiting) {
+            // A question to Kafka that was not answered: no record takes part, so it is asked until it is.
             let delay = self.begin_backoff.next_delay();
+            self.begin_backoff.grow();
             self.next_begin = Instant::now() + delay;
-            let retry_at_ms = time::now_ms() + delay.as_millis() as i64;
-            self.parts
-                .meters
-                .waiting(self.parts.task, cause.to_string(), Some(retry_at_ms));
+            self.waiting().show("begin_retried", &cause, Some(delay));
             self.to_begin.extend(left);
         } else {
             self.begin_backoff = Backoff::new();

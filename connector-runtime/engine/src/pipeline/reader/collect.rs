@@ -81,16 +81,12 @@ impl Reader {
 
     /// Shows what is waited for, and logs it when it is something new: the client says the same again and again.
     fn waits_for(&mut self, text: String) {
-        if self.waited_for.as_deref() != Some(&text) {
-            tracing::warn!(
-                event = "connector_waits",
-                connector = %self.parts.connector,
-                task = self.parts.task,
-                cause = text,
-            );
-            self.waited_for = Some(text.clone());
+        if self.waited_for.as_deref() == Some(&text) {
+            self.parts.meters.waiting(self.parts.task, text, None);
+        } else {
+            self.waiting().show("connector_waits", &text, None);
+            self.waited_for = Some(text);
         }
-        self.parts.meters.waiting(self.parts.task, text, None);
     }
 
     pub(super) fn collect_record(&mut self, origin: Arc<Origin>, generation: Generation) {

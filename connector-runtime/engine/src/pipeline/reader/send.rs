@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use connect_api::{Failure, Origin, Progress, Record, time};
+use connect_api::{Origin, Progress, Record};
 use connect_contracts::{SchemaNeeded, Side};
 
 use super::Reader;
 use crate::control::TaskEnd;
-use crate::pipeline::policy::Backoff;
 use crate::pipeline::prepare::Made;
 use crate::pipeline::{Outcome, OwnedProgress, Prepared, Source, Work};
+use crate::policy::Stage;
 
 impl Reader {
     pub(super) fn send_batch(&mut self) {
@@ -62,36 +62,17 @@ impl Reader {
     /// An unreachable registry is waited for: it is never a record's fault.
     pub(super) fn fetch_schema(&mut self, side: Side, needed: SchemaNeeded) -> Option<()> {
         let decoder = self.parts.preparer.decoder(side);
-        let (meters, task) = (self.parts.meters.clone(), self.parts.task);
-        let drain = self.parts.stop.drain.clone();
+        let waiting = self.waiting();
         let fetched = self.wait_for(async move {
-            let mut backoff = Backoff::new();
-            loop {
-                let cause = match decoder.fetch(&needed).await {
-                    Ok(()) => break Ok(()),
-                    Err(Failure::Fatal(cause)) => break Err(Some(cause)),
-                    Err(failure) => failure.to_string(),
-                };
-                let delay = backoff.next_delay();
-                meters.waiting(task, cause, Some(time::now_ms() + delay.as_millis() as i64));
-                tokio::select! {
-                    () = tokio::time::sleep(delay) => {}
-                    () = drain.cancelled() => break Err(None),
+            let stop = waiting.stop.drain.clone();
+            tokio::select! {
+                fetched = waiting.insist(Stage::FetchSchema, || decoder.fetch(&needed)) => {
+                    fetched.map_err(|cause| TaskEnd::Failed(cause.to_string()))
                 }
+                () = stop.cancelled() => Err(TaskEnd::Stopped),
             }
         })?;
-        match fetched {
-            Ok(()) => {
-                self.parts.meters.not_waiting(self.parts.task);
-                Some(())
-            }
-            Err(cause) => {
-                if let Some(cause) = cause {
-                    self.fail(TaskEnd::Failed(cause.to_string()));
-                }
-                None
-            }
-        }
+        fetched.map_err(|end| self.fail(end)).ok()
     }
 
     pub(super) fn take_progress(&mut self) -> Vec<OwnedProgress> {

@@ -1,0 +1,149 @@
+//! What follows from an error: the only file that decides it.
+//!
+//! Pure: no clock, no I/O, no chance. A caller says where the failure happened and what was tried before, and obeys the
+//! directive; it never looks at the kind of a failure itself. So P4 (an outage never dead-letters and never skips; a
+//! record's own fault never blocks the others) is read off one table.
+
+use std::time::Duration;
+
+use connect_api::{Cause, Failure};
+
+use crate::config::{ErrorsConfig, StopAfter, Tolerance};
+
+/// So many superseded batches within a minute are no hand-over any more: two groups share the progress.
+const MOST_SUPERSEDED: usize = 5;
+
+/// What was done when the failure happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// Clients, topics and plugins are opened, before the first record.
+    Open,
+    /// The sink or Kafka is asked where partitions resume.
+    Resume,
+    /// The registry is asked for a schema that a message names.
+    FetchSchema,
+    /// A record is decoded, checked and transformed.
+    Prepare,
+    /// The sink writes a batch.
+    Write,
+    /// Dead letters are delivered.
+    DeadLetters,
+    /// A source is polled.
+    Poll,
+    /// What a source polled is committed to Kafka together with its positions.
+    Publish,
+}
+
+/// What was tried before, and what else could be tried.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Attempts {
+    /// The wait before the next attempt, should there be one.
+    pub(crate) next_delay: Duration,
+    /// How many source records the call held: they can be written apart.
+    pub(crate) records: usize,
+    /// How many source records were rejected among the latest, those of this failure included.
+    pub(crate) rejected_lately: usize,
+    /// How many batches before this one were superseded within a minute.
+    pub(crate) superseded_lately: usize,
+}
+
+/// What the caller does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Directive {
+    /// Wait, then make the same call again.
+    RetryIn(Duration),
+    /// Write each half of the batch by itself.
+    Halve,
+    /// Deliver dead letters of the rejected records, then go on without them.
+    DeadLetter,
+    /// Go on without the rejected records and keep nothing of them.
+    Discard,
+    /// Write what lies before the first rejected record, then fail there: nothing is skipped.
+    StopBefore,
+    /// The records are another owner's: give them back and ask again where to resume.
+    GiveBack,
+    /// The connector stops until a person acts.
+    Fail(Cause),
+}
+
+/// Decides what follows from a failure.
+pub(crate) fn decide(
+    stage: Stage,
+    failure: &Failure,
+    errors: &ErrorsConfig,
+    attempts: &Attempts,
+) -> Directive {
+    use Failure::{Fatal, Refused, RefusedSomewhere, Retry, Superseded, TooMuch};
+    match (stage, failure) {
+        (_, Retry(_)) => Directive::RetryIn(attempts.next_delay),
+
+        (Stage::Prepare | Stage::Write, Refused(_)) => reject(failure, errors, attempts),
+        (Stage::Prepare, RefusedSomewhere(_)) => reject(failure, errors, attempts),
+        (Stage::Write, RefusedSomewhere(cause)) => match attempts.records {
+            0 => Directive::Fail(refused_nothing(cause)),
+            1 => reject(failure, errors, attempts),
+            _ => Directive::Halve,
+        },
+        // No record is at fault, so one alone is tried again and never dead-lettered.
+        (Stage::Write, TooMuch(_)) if attempts.records > 1 => Directive::Halve,
+        (_, TooMuch(_)) => Directive::RetryIn(attempts.next_delay),
+
+        (Stage::Write, Superseded(cause)) if attempts.superseded_lately + 1 >= MOST_SUPERSEDED => {
+            Directive::Fail(shared_progress(cause))
+        }
+        (Stage::Write | Stage::Publish, Superseded(_)) => Directive::GiveBack,
+        // Nothing was taken yet that could be given back.
+        (_, Superseded(_)) => Directive::RetryIn(attempts.next_delay),
+
+        // No record of the connector is concerned, or the dead letter topic takes no letter of it: going on would lose it.
+        (
+            Stage::Open
+            | Stage::Resume
+            | Stage::FetchSchema
+            | Stage::DeadLetters
+            | Stage::Poll
+            | Stage::Publish,
+            Refused(_) | RefusedSomewhere(_),
+        )
+        | (_, Fatal(_)) => Directive::Fail(failure.cause()),
+    }
+}
+
+/// Decides what becomes of records that can never be written, by `[errors]` alone.
+fn reject(failure: &Failure, errors: &ErrorsConfig, attempts: &Attempts) -> Directive {
+    match (errors.tolerance, errors.stop_after) {
+        (Tolerance::None, _) => Directive::StopBefore,
+        (Tolerance::All, Some(limit)) if attempts.rejected_lately >= limit.rejects as usize => {
+            Directive::Fail(too_many_rejected(limit, failure))
+        }
+        (Tolerance::All, _) if errors.dead_letter_topic.is_some() => Directive::DeadLetter,
+        (Tolerance::All, _) => Directive::Discard,
+    }
+}
+
+fn refused_nothing(cause: &Cause) -> Cause {
+    Cause::new(format!("the sink refused a batch without records: {cause}"))
+}
+
+fn shared_progress(cause: &Cause) -> Cause {
+    Cause::new(format!(
+        "two groups share this progress: {cause}. Is a connector of this name running against another cluster or with another group? Give one of them another name"
+    ))
+}
+
+fn too_many_rejected(limit: StopAfter, failure: &Failure) -> Cause {
+    let last = match failure {
+        Failure::Refused(refusals) => refusals.last().map(|refusal| refusal.cause.clone()),
+        _ => None,
+    };
+    let last = last.unwrap_or_else(|| failure.cause());
+    let message = format!(
+        "too many bad records (errors.stop_after: {} rejects in the last {} records); the last one: {last}. No dead letter was sent for it and nothing is skipped: correct the cause, then start the connector again",
+        limit.rejects, limit.in_last
+    );
+    Cause::new(message)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;

@@ -1,0 +1,224 @@
+//! Every failure at every stage under every setting of `[errors]`.
+
+use connect_api::Refusal;
+
+use super::*;
+use crate::config::Discard;
+
+const DELAY: Duration = Duration::from_millis(100);
+
+const STAGES: [Stage; 8] = [
+    Stage::Open,
+    Stage::Resume,
+    Stage::FetchSchema,
+    Stage::Prepare,
+    Stage::Write,
+    Stage::DeadLetters,
+    Stage::Poll,
+    Stage::Publish,
+];
+
+fn failures() -> [(&'static str, Failure); 6] {
+    let cause = || Cause::new("what happened");
+    let refusal = Refusal {
+        record: 0,
+        cause: cause(),
+    };
+    [
+        ("retry", Failure::Retry(cause())),
+        ("refused", Failure::Refused(vec![refusal])),
+        ("somewhere", Failure::RefusedSomewhere(cause())),
+        ("too much", Failure::TooMuch(cause())),
+        ("superseded", Failure::Superseded(cause())),
+        ("fatal", Failure::Fatal(cause())),
+    ]
+}
+
+/// `[errors]` as it can be written.
+fn settings() -> [(&'static str, ErrorsConfig); 3] {
+    let errors = |tolerance, topic: Option<&str>, dead_letter| ErrorsConfig {
+        tolerance,
+        dead_letter_topic: topic.map(str::to_owned),
+        dead_letter,
+        stop_after: None,
+    };
+    [
+        ("none", errors(Tolerance::None, None, None)),
+        ("letters", errors(Tolerance::All, Some("dlq"), None)),
+        (
+            "discard",
+            errors(Tolerance::All, None, Some(Discard::Discard)),
+        ),
+    ]
+}
+
+fn word(directive: &Directive) -> &'static str {
+    match directive {
+        Directive::RetryIn(delay) => {
+            assert_eq!(*delay, DELAY);
+            "retry"
+        }
+        Directive::Halve => "halve",
+        Directive::DeadLetter => "letter",
+        Directive::Discard => "discard",
+        Directive::StopBefore => "stop",
+        Directive::GiveBack => "give back",
+        Directive::Fail(cause) => {
+            assert!(cause.message.contains("what happened"), "{cause}");
+            "fail"
+        }
+    }
+}
+
+/// What the table says, without a look at the code: one line a stage, one column a failure. `reject` stands for what
+/// `[errors]` says of a bad record.
+fn expected(stage: Stage, failure: &str, records: usize) -> &'static str {
+    let row = match stage {
+        Stage::Open | Stage::Resume | Stage::FetchSchema | Stage::DeadLetters | Stage::Poll => {
+            ["retry", "fail", "fail", "retry", "retry", "fail"]
+        }
+        Stage::Prepare => ["retry", "reject", "reject", "retry", "retry", "fail"],
+        Stage::Write => match records {
+            0 => ["retry", "reject", "fail", "retry", "give back", "fail"],
+            1 => ["retry", "reject", "reject", "retry", "give back", "fail"],
+            _ => ["retry", "reject", "halve", "halve", "give back", "fail"],
+        },
+        Stage::Publish => ["retry", "fail", "fail", "retry", "give back", "fail"],
+    };
+    let columns = [
+        "retry",
+        "refused",
+        "somewhere",
+        "too much",
+        "superseded",
+        "fatal",
+    ];
+    let mut cells = columns.into_iter().zip(row);
+    cells.find(|(column, _)| *column == failure).unwrap().1
+}
+
+#[test]
+fn every_failure_at_every_stage_under_every_setting() {
+    let mut checked = 0;
+    for (setting, errors) in settings() {
+        let reject = match setting {
+            "none" => "stop",
+            "letters" => "letter",
+            _ => "discard",
+        };
+        for stage in STAGES {
+            for (name, failure) in failures() {
+                for records in [0, 1, 2, 5_000] {
+                    let attempts = Attempts {
+                        next_delay: DELAY,
+                        records,
+                        ..Attempts::default()
+                    };
+                    let directive = decide(stage, &failure, &errors, &attempts);
+                    let expected = match expected(stage, name, records) {
+                        "reject" => reject,
+                        other => other,
+                    };
+                    let what = format!("{stage:?}, {name}, {records} records, {setting}");
+                    assert_eq!(word(&directive), expected, "{what}");
+                    checked += 1;
+                }
+            }
+        }
+    }
+    assert_eq!(checked, 3 * 8 * 6 * 4);
+}
+
+/// P4: no outage ends in a dead letter, a discarded record or a stop, however often it comes.
+#[test]
+fn an_outage_is_waited_out_whatever_was_tried() {
+    for (setting, mut errors) in settings() {
+        errors.stop_after = Some(StopAfter {
+            rejects: 1,
+            in_last: 1,
+        });
+        for stage in STAGES {
+            for lately in [0, 1, 1_000_000] {
+                let attempts = Attempts {
+                    next_delay: DELAY,
+                    records: lately,
+                    rejected_lately: lately,
+                    superseded_lately: lately,
+                };
+                let outage = Failure::Retry(Cause::new("away"));
+                let directive = decide(stage, &outage, &errors, &attempts);
+                assert_eq!(directive, Directive::RetryIn(DELAY), "{stage:?} {setting}");
+            }
+        }
+    }
+}
+
+#[test]
+fn stop_after_ends_a_tolerant_connector_at_its_limit() {
+    let refused = Failure::Refused(vec![Refusal {
+        record: 0,
+        cause: Cause::new("the last reason"),
+    }]);
+    // (setting, rejected lately, what becomes of the record), with a limit of 3 in 10
+    let cases = [
+        ("letters", 2, "letter"),
+        ("letters", 3, "fail"),
+        ("letters", 5_000, "fail"),
+        ("discard", 2, "discard"),
+        ("discard", 3, "fail"),
+        ("none", 1, "stop"),
+        ("none", 3, "stop"),
+    ];
+    for (setting, rejected_lately, expected) in cases {
+        let mut known = settings().into_iter();
+        let mut errors = known.find(|(name, _)| *name == setting).unwrap().1;
+        errors.stop_after = Some(StopAfter {
+            rejects: 3,
+            in_last: 10,
+        });
+        let attempts = Attempts {
+            records: 1,
+            rejected_lately,
+            ..Attempts::default()
+        };
+        for stage in [Stage::Prepare, Stage::Write] {
+            let directive = decide(stage, &refused, &errors, &attempts);
+            let what = format!("{stage:?}, {setting}, {rejected_lately}");
+            match directive {
+                Directive::Fail(cause) => {
+                    assert_eq!(expected, "fail", "{what}");
+                    for part in ["stop_after", "3", "10", "the last reason"] {
+                        assert!(cause.message.contains(part), "{part}: {cause}");
+                    }
+                }
+                other => assert_eq!(word(&other), expected, "{what}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn five_superseded_batches_within_a_minute_are_two_groups() {
+    let errors = ErrorsConfig::default();
+    let superseded = Failure::Superseded(Cause::new("epoch 7, expected 6"));
+    let words: Vec<&str> = (0..6)
+        .map(|superseded_lately| {
+            let attempts = Attempts {
+                superseded_lately,
+                ..Attempts::default()
+            };
+            match decide(Stage::Write, &superseded, &errors, &attempts) {
+                Directive::Fail(cause) => {
+                    assert!(cause.message.contains("two groups share this progress"));
+                    "fail"
+                }
+                other => word(&other),
+            }
+        })
+        .collect();
+    let give_back = "give back";
+    assert_eq!(
+        words,
+        [give_back, give_back, give_back, give_back, "fail", "fail"]
+    );
+}

@@ -1,0 +1,88 @@
+//! How a task waits out an outage: it asks the policy, shows what it waits for, logs it, and waits.
+
+use std::fmt::Display;
+use std::sync::Arc;
+use std::time::Duration;
+
+use connect_api::{Cause, Result, time};
+
+use crate::backoff::Backoff;
+use crate::config::ErrorsConfig;
+use crate::control::{Stop, TaskEnd};
+use crate::policy::{Attempts, Directive, Stage, decide};
+use crate::status::Meters;
+
+/// The waits of one task.
+#[derive(Clone)]
+pub(crate) struct Waiting {
+    pub(crate) connector: Arc<str>,
+    pub(crate) task: u32,
+    pub(crate) meters: Meters,
+    pub(crate) stop: Stop,
+}
+
+impl Waiting {
+    /// Repeats `attempt` until it succeeds; what the policy does not retry ends it. A stop does not: select it.
+    pub(crate) async fn insist<T, F: Future<Output = Result<T>>>(
+        &self,
+        stage: Stage,
+        mut attempt: impl FnMut() -> F,
+    ) -> Result<T, Cause> {
+        let errors = ErrorsConfig::default();
+        let mut backoff = Backoff::new();
+        loop {
+            let failure = match attempt().await {
+                Ok(done) => {
+                    self.over();
+                    return Ok(done);
+                }
+                Err(failure) => failure,
+            };
+            let attempts = Attempts {
+                next_delay: backoff.next_delay(),
+                ..Attempts::default()
+            };
+            match decide(stage, &failure, &errors, &attempts) {
+                Directive::RetryIn(delay) => {
+                    self.show("connector_waits", &failure, Some(delay));
+                    backoff.grow();
+                    tokio::time::sleep(delay).await;
+                }
+                Directive::Fail(cause) => return Err(cause),
+                other => unreachable!("no record takes part in {stage:?}, so not {other:?}"),
+            }
+        }
+    }
+
+    /// Shows and logs what is waited for. `None`: the client itself goes on trying.
+    pub(crate) fn show(&self, event: &'static str, why: &impl Display, delay: Option<Duration>) {
+        let retry_at_ms = delay.map(|delay| time::now_ms() + delay.as_millis() as i64);
+        self.meters.waiting(self.task, why.to_string(), retry_at_ms);
+        tracing::warn!(
+            event,
+            connector = %self.connector,
+            task = self.task,
+            delay_ms = delay.map(|delay| delay.as_millis() as u64),
+            cause = %why,
+        );
+    }
+
+    /// Shows, logs and waits; a stop ends the wait, and with it the task.
+    pub(crate) async fn wait(
+        &self,
+        event: &'static str,
+        why: &impl Display,
+        delay: Duration,
+    ) -> std::result::Result<(), TaskEnd> {
+        self.show(event, why, Some(delay));
+        tokio::select! {
+            () = tokio::time::sleep(delay) => Ok(()),
+            () = self.stop.drain.cancelled() => Err(TaskEnd::Stopped),
+        }
+    }
+
+    /// Nothing is waited for any more.
+    pub(crate) fn over(&self) {
+        self.meters.not_waiting(self.task);
+    }
+}
