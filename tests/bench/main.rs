@@ -3,7 +3,6 @@
 
 // A benchmark that cannot go on stops with the place where it happened, and its table is its output.
 #![allow(
-    clippy::expect_used,
     clippy::disallowed_methods,
     clippy::indexing_slicing,
     clippy::panic,

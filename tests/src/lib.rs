@@ -8,7 +8,6 @@
 // environment, and its load paces itself on threads of its own.
 #![allow(
     clippy::unwrap_used,
-    clippy::expect_used,
     clippy::disallowed_methods,
     clippy::indexing_slicing,
     clippy::panic

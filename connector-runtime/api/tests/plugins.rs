@@ -1,6 +1,6 @@
 //! What authors and the engine share beside values: positions, failures, the registry.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 use connect_api::{
     Batch, Cause, Failure, Plugins, Positions, Refusal, Result, Sink, SinkContext, SinkPlugin,

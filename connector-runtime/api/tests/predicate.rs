@@ -1,6 +1,6 @@
 //! Conditions: what they mean, what they say when they cannot be evaluated, and what is refused beforehand.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::sync::Arc;
 

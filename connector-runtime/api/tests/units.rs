@@ -1,6 +1,6 @@
 //! Durations, sizes, patterns, secrets and times: what is taken, and what is refused in which words.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 use connect_api::{Duration, Pattern, Secret, Size, time};
 

@@ -1,6 +1,6 @@
 //! Editing a `Value`: what stands where afterwards, and that the rest is untouched.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 use bytes::Bytes;
 use connect_api::{FieldPath, JsonLimits, Value};

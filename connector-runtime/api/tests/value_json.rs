@@ -1,11 +1,6 @@
 //! JSON text in and out of `Value`: what is taken, what is refused, and that nothing changes on the way.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic
-)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
 use bytes::Bytes;
 use connect_api::{JsonError, JsonLimits, Value};

@@ -12,6 +12,7 @@ mod folder;
 mod programs;
 mod server;
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use connect_api::{Cause, Secret};
@@ -90,6 +91,12 @@ impl EmbeddedPostgres {
             self.folder.leave_nothing()
         }
     }
+}
+
+/// Names what could not be done and to which path.
+fn at(what: &str, path: &Path) -> impl FnOnce(io::Error) -> Cause {
+    let what = format!("{what} {}", path.display());
+    move |error| Cause::new(format!("{what}: {error}"))
 }
 
 #[cfg(test)]

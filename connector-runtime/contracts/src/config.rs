@@ -1,6 +1,6 @@
 //! The `[key]`, `[value]` and `[registry]` tables.
 
-use connect_api::{Duration, Explanation, FilePath, Finding, SchemaFile, Secret};
+use connect_api::{Duration, FilePath, Finding, SchemaFile, Secret};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -267,36 +267,20 @@ impl RegistryConfig {
     }
 }
 
-/// The finding codes of this crate, for `connect explain`.
-pub const EXPLANATIONS: &[Explanation] = &[
-    Explanation {
-        code: "contract.avro-needs-registry",
-        why: "Avro's bytes carry neither names nor types: only the schema that wrote them can read them, and it is in a registry.",
-        example: "[value]\nformat = \"avro\"",
-        fix: "[value]\nformat = \"avro\"\nregistry = {}          # and in connect.toml: [registry] url = \"https://registry.example.com\"",
-    },
-    Explanation {
-        code: "contract.registry-unused",
-        why: "Text and bytes are taken as they are; a schema of the registry would never be asked.",
-        example: "[key]\nformat = \"string\"\nregistry = {}",
-        fix: "[key]\nformat = \"string\"",
-    },
-    Explanation {
-        code: "contract.schema-unused",
-        why: "Bytes become base64 text; a JSON Schema would only ever see that text.",
-        example: "[value]\nformat = \"bytes\"\nschema = \"../schemas/sale.json\"",
-        fix: "[value]\nformat = \"json\"\nschema = \"../schemas/sale.json\"",
-    },
-    Explanation {
-        code: "registry.url",
-        why: "The registry is reached by http or https, and its address appears in messages: a password in it would too.",
-        example: "[registry]\nurl = \"https://user:password@registry.example.com\"",
-        fix: "[registry]\nurl = \"https://registry.example.com\"\nusername = \"user\"\npassword = \"${env:REGISTRY_PASSWORD}\"",
-    },
-    Explanation {
-        code: "registry.username",
-        why: "Basic authentication has a user and a password; the password alone is never sent.",
-        example: "[registry]\nurl = \"https://registry.example.com\"\npassword = \"${env:REGISTRY_PASSWORD}\"",
-        fix: "[registry]\nurl = \"https://registry.example.com\"\nusername = \"user\"\npassword = \"${env:REGISTRY_PASSWORD}\"",
-    },
-];
+/// Which part of a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Side {
+    Key,
+    Value,
+}
+
+impl Side {
+    /// The subject by Confluent's `TopicNameStrategy`, unless one is named.
+    pub(crate) fn subject(self, named: &Option<String>, topic: &str) -> String {
+        match (named, self) {
+            (Some(subject), _) => subject.clone(),
+            (None, Side::Key) => format!("{topic}-key"),
+            (None, Side::Value) => format!("{topic}-value"),
+        }
+    }
+}

@@ -6,29 +6,11 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use connect_api::{Cause, ContractCheck, ContractCompiler, Finding, SchemaFile};
 
-use crate::config::{Format, FormatConfig, RegistryConfig, RegistryVersion};
+use crate::config::{Format, FormatConfig, RegistryConfig, RegistryVersion, Side};
 use crate::decode::Decoder;
 use crate::encode::{self, Encoder};
 use crate::registry::Registry;
 use crate::schema::{CompiledSchema, SchemaProblem};
-
-/// Which part of a record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Side {
-    Key,
-    Value,
-}
-
-impl Side {
-    /// The subject by Confluent's `TopicNameStrategy`, unless one is named.
-    pub(crate) fn subject(self, named: &Option<String>, topic: &str) -> String {
-        match (named, self) {
-            (Some(subject), _) => subject.clone(),
-            (None, Side::Key) => format!("{topic}-key"),
-            (None, Side::Value) => format!("{topic}-value"),
-        }
-    }
-}
 
 /// Compiled schema files and the registry. Cheap to clone; clones share. A file is read once: a changed one is seen by
 /// a new `Contracts`.

@@ -6,8 +6,7 @@ use bytes::Bytes;
 use bytestring::ByteString;
 use connect_api::{Failure, JsonLimits, Value};
 
-use crate::config::{Format, FormatConfig, RegistryVersion};
-use crate::contracts::Side;
+use crate::config::{Format, FormatConfig, RegistryVersion, Side};
 use crate::looks_like::instead_of_json;
 use crate::registry::{Kind, Lookup, RegisteredContract, Registry, SchemaNeeded, Wanted, unframe};
 use crate::rejection::{DecodeError, Rejection};

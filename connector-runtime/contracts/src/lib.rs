@@ -15,10 +15,9 @@ mod rejection;
 mod schema;
 
 pub use config::{
-    EXPLANATIONS, Format, FormatConfig, RegistryConfig, RegistrySubject, RegistryVersion,
-    TombstonePolicy,
+    Format, FormatConfig, RegistryConfig, RegistrySubject, RegistryVersion, Side, TombstonePolicy,
 };
-pub use contracts::{Contracts, Side};
+pub use contracts::Contracts;
 pub use decode::Decoder;
 pub use encode::Encoder;
 pub use registry::SchemaNeeded;

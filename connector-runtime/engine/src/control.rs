@@ -42,3 +42,13 @@ pub(crate) enum TaskEnd {
     /// Nobody expected this: it is started again after a while.
     Crashed(Cause),
 }
+
+/// What a panic of a thread or task was about.
+pub(crate) fn panic_cause(doing: &str, panic: &(dyn std::any::Any + Send)) -> Cause {
+    let text = panic
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "no message".to_owned());
+    Cause::new(format!("panic while {doing}: {text}"))
+}

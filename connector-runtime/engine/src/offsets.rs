@@ -11,7 +11,6 @@ use connect_kafka::{Admin, ClientSettings, GroupOffsets, StartOffset};
 
 use crate::cluster::Cluster;
 use crate::config::{Connector, ConnectorKind, ProcessConfig, SinkConnector, Topics};
-use crate::pipeline::task::FileContracts;
 use crate::publisher::{GroupSlot, TaskPublishers};
 use crate::source;
 
@@ -267,7 +266,7 @@ impl<'a> Desk<'a> {
                 group: GroupSlot::default(),
                 used: Arc::default(),
             }),
-            contracts: Arc::new(FileContracts(self.contracts.clone())),
+            contracts: Arc::new(self.contracts.clone()),
         };
         sink.sink.factory.open(context).await.map_err(cause)
     }

@@ -13,7 +13,6 @@ use connect_api::{Counter, Guarantee, time};
 #[serde(rename_all = "UPPERCASE")]
 pub enum State {
     Running,
-    Paused,
     /// Stopped by an error until a person or a changed file acts.
     Failed,
     /// Waits before it is started again after an unexpected failure.
@@ -28,7 +27,6 @@ impl State {
     pub fn as_str(self) -> &'static str {
         match self {
             State::Running => "RUNNING",
-            State::Paused => "PAUSED",
             State::Failed => "FAILED",
             State::Restarting => "RESTARTING",
             State::Unassigned => "UNASSIGNED",

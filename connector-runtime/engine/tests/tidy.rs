@@ -1,6 +1,6 @@
 //! Rules of the house that no compiler checks.
 
-#![allow(clippy::expect_used, clippy::indexing_slicing)]
+#![allow(clippy::indexing_slicing)]
 
 use std::collections::BTreeMap;
 use std::fs;

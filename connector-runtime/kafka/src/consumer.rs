@@ -185,7 +185,8 @@ impl SinkConsumer {
     }
 
     /// As `commit`, and waits for the answer (a minute at most).
-    pub fn commit_and_wait(&mut self) -> Result<(), Cause> {
+    #[cfg(test)]
+    pub(crate) fn commit_and_wait(&mut self) -> Result<(), Cause> {
         self.commit_stored(CommitMode::Sync)
     }
 
@@ -239,7 +240,8 @@ impl SinkConsumer {
     }
 
     /// The first offset that Kafka has and the one after the last committed record. Asks the cluster.
-    pub fn watermarks(
+    #[cfg(test)]
+    pub(crate) fn watermarks(
         &self,
         partition: &TopicPartition,
         timeout: Duration,
@@ -254,15 +256,6 @@ impl SinkConsumer {
         Ok(i32::try_from(count).unwrap_or(i32::MAX))
     }
 
-    /// For each partition the first offset that is not older, or its end. Asks the cluster.
-    pub fn offsets_for_time(
-        &self,
-        partitions: &[TopicPartition],
-        time_ms: i64,
-    ) -> Result<HashMap<TopicPartition, i64>, Cause> {
-        offsets::at_time(&self.client, partitions, time_ms)
-    }
-
     /// Who we are in the group now. For a transaction take it at the batch's first record: taken after a revocation it
     /// would commit offsets of a lost partition.
     pub fn group_metadata(&self) -> Option<GroupMetadata> {
@@ -275,12 +268,13 @@ impl SinkConsumer {
     }
 
     /// Everything that is assigned now, in order.
-    pub fn assignment(&self) -> Vec<TopicPartition> {
+    #[cfg(test)]
+    pub(crate) fn assignment(&self) -> Vec<TopicPartition> {
         self.shared.lock().assignment.all()
     }
 
     /// The offset after the last delivered record of a partition that runs.
-    pub fn position(&self, partition: &TopicPartition) -> Option<i64> {
+    pub(crate) fn position(&self, partition: &TopicPartition) -> Option<i64> {
         self.shared
             .lock()
             .assignment

@@ -10,11 +10,6 @@ use rdkafka::error::KafkaError;
 
 use crate::error::config_cause;
 
-/// The keys of `[kafka]` that the engine owns, each with the reason that a finding prints.
-pub fn owned_keys() -> &'static [(&'static str, &'static str)] {
-    OWNED
-}
-
 const PROGRESS: &str =
     "progress is committed by the engine, and only after the sink has written durably";
 const MEMBERSHIP: &str = "group membership is the engine's: every connector is its own group";
@@ -22,7 +17,8 @@ const PRODUCER: &str = "the engine's producers are idempotent and wait for all r
 const MEMORY: &str = "prefetching follows `[batch] in_flight`";
 const OBSERVED: &str = "the engine reads it for lag and progress";
 
-const OWNED: &[(&str, &str)] = &[
+/// The keys of `[kafka]` that the engine owns, each with the reason that a finding prints.
+pub(crate) const OWNED: &[(&str, &str)] = &[
     ("acks", PRODUCER),
     (
         "allow.auto.create.topics",

@@ -1,11 +1,6 @@
 //! Against librdkafka's mock cluster in this process, and against a real Kafka.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic
-)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
 mod consumer_on_mock;
 mod producer_on_mock;
@@ -178,7 +173,7 @@ fn usual_settings_are_real_keys() {
 #[test]
 fn owned_keys_are_real_keys() {
     let config = rdkafka::ClientConfig::new().create_native_config().unwrap();
-    for (key, why) in owned_keys() {
+    for (key, why) in crate::settings::OWNED {
         assert!(!why.is_empty());
         // Topic settings and producer aliases cannot be read back, but can be refused for their value.
         let known = config.get(key).is_ok()

@@ -1,6 +1,6 @@
 //! The suite itself: a sink that keeps its promises passes, and each broken promise is found.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 use connect_api::{
     Batch, Cause, Failure, Positions, Record, Result, Resume, Sink, Source, async_trait,

@@ -128,7 +128,7 @@ fn resolve(from: &Reference, record: &Record) -> Result<Option<Value>, Cause> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    #![allow(clippy::unwrap_used, clippy::panic)]
 
     use super::*;
     use crate::part::testing::{apply, build, check, check_refused, record};

@@ -76,7 +76,7 @@ pub(crate) fn member_pointer(pointer: &str, key: &str) -> String {
 #[cfg(test)]
 pub(crate) mod testing {
     //! Records for tables of cases: the value's text, `key => value`, or `-` for what is absent.
-    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    #![allow(clippy::unwrap_used, clippy::panic)]
 
     use std::sync::Arc;
 

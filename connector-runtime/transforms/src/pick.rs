@@ -190,7 +190,7 @@ impl SplitMix64 {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    #![allow(clippy::unwrap_used, clippy::panic)]
 
     use std::collections::BTreeMap;
     use std::sync::Arc;

@@ -1,6 +1,6 @@
 //! The promises of a sink, checked by the suite that the shipped sinks pass.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 use connect_api::{Plugins, Result, Sink, async_trait};
 use connect_testkit::conformance::{SinkUnderTest, check_sink};

@@ -1,4 +1,4 @@
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 use connect_testkit::conformance::{SinkUnderTest, check_sink};
 use connect_testkit::{

@@ -1,7 +1,5 @@
 //! The promises of every source, by the suite that any plugin can run.
 
-#![allow(clippy::expect_used)]
-
 use connect_api::{Positions, Result, Source, SourceContext, SourcePlugin, async_trait};
 use connect_source_pos_simulator::{PosSimulator, PosSimulatorConfig};
 use connect_testkit::conformance::{SourceUnderTest, check_source};

@@ -1,10 +1,5 @@
 //! The simulator as the engine sees it: what it sends, when, and from where it goes on.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic
-)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
 use std::collections::HashSet;
 use std::time::Duration;

@@ -1,5 +1,5 @@
 //! The contract of a user: what it takes, what it refuses, and that both kinds of users keep it.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

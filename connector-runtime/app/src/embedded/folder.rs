@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use connect_api::Cause;
 
 use super::account::Account;
+use super::at;
 use super::programs::Programs;
 
 /// The folders of one embedded server, ours until dropped.
@@ -228,10 +229,4 @@ fn write_private(path: &Path, content: &str) -> Result<(), Cause> {
         .open(path);
     file.and_then(|mut file| file.write_all(content.as_bytes()))
         .map_err(at("cannot write", path))
-}
-
-/// Says what could not be done to which path.
-pub(super) fn at(what: &str, path: &Path) -> impl FnOnce(io::Error) -> Cause {
-    let what = format!("{what} {}", path.display());
-    move |error| Cause::new(format!("{what}: {error}"))
 }

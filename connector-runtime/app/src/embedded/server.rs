@@ -17,7 +17,8 @@ use tokio::time::{Instant, sleep, timeout};
 use uuid::Uuid;
 
 use super::account::Account;
-use super::folder::{Folder, at};
+use super::at;
+use super::folder::Folder;
 use super::programs::Programs;
 
 pub(super) const SUPERUSER: &str = "connect";

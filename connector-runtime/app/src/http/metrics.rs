@@ -11,9 +11,8 @@ use prometheus_client::registry::{Registry, Unit};
 
 pub(super) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-const STATES: [State; 6] = [
+const STATES: [State; 5] = [
     State::Running,
-    State::Paused,
     State::Failed,
     State::Restarting,
     State::Unassigned,

@@ -122,12 +122,7 @@ fn only_get_is_answered() {
 fn readiness_follows_states_and_liveness_does_not() {
     for (states, expected) in [
         (
-            vec![
-                State::Running,
-                State::Stopped,
-                State::Unassigned,
-                State::Paused,
-            ],
+            vec![State::Running, State::Stopped, State::Unassigned],
             "200 OK",
         ),
         (

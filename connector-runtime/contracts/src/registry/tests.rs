@@ -1,11 +1,6 @@
 //! Against a registry that answers what each test tells it to.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic
-)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};

@@ -1,11 +1,6 @@
 //! Broken files and what is said about them, word for word; and that good files become what they mean.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic
-)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
 mod broken;
 mod fakes;

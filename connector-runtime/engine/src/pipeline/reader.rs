@@ -27,12 +27,11 @@ use tokio::sync::mpsc;
 
 use super::prepare::Preparer;
 use super::start::FirstSights;
-use super::task::panic_cause;
 use super::{Generations, Report, Work};
 use crate::backlog::ReaderBacklog;
 use crate::backoff::Backoff;
 use crate::config::{BatchConfig, Start};
-use crate::control::{Stop, TaskEnd};
+use crate::control::{Stop, TaskEnd, panic_cause};
 use crate::status::Meters;
 use crate::waiting::Waiting;
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use connect_api::{Cause, ContractCheck, ContractCompiler, Failure, SchemaFile, Sink, SinkContext};
+use connect_api::{Cause, Failure, Sink, SinkContext};
 use connect_contracts::Contracts;
 use connect_kafka::{ConsumerOptions, SinkConsumer, Subscription};
 use tokio::runtime::Handle;
@@ -21,7 +21,7 @@ use super::writer::Writer;
 use crate::backoff::Supersessions;
 use crate::cluster::Cluster;
 use crate::config::{SinkConnector, Tolerance, Topics};
-use crate::control::{Stop, TaskEnd};
+use crate::control::{Stop, TaskEnd, panic_cause};
 use crate::policy::Stage;
 use crate::publisher::{GroupSlot, TaskPublishers};
 use crate::status::Meters;
@@ -96,7 +96,7 @@ impl SinkTask {
                 group: group.clone(),
                 used: used.clone(),
             }),
-            contracts: Arc::new(FileContracts(self.contracts.clone())),
+            contracts: Arc::new(self.contracts.clone()),
         };
         let sink = waiting
             .insist(Stage::Open, || {
@@ -279,26 +279,5 @@ async fn close(mut sink: Box<dyn Sink>) {
         Ok(Ok(())) => {}
         Ok(Err(failure)) => tracing::warn!(event = "close_failed", %failure),
         Err(_) => tracing::warn!(event = "close_failed", "the sink did not close in time"),
-    }
-}
-
-pub(crate) fn panic_cause(doing: &str, panic: &(dyn std::any::Any + Send)) -> Cause {
-    let text = panic
-        .downcast_ref::<&str>()
-        .map(|text| (*text).to_owned())
-        .or_else(|| panic.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "no message".to_owned());
-    Cause::new(format!("panic while {doing}: {text}"))
-}
-
-/// Contracts that a sink's configuration names.
-pub(crate) struct FileContracts(pub(crate) Contracts);
-
-impl ContractCompiler for FileContracts {
-    fn compile(&self, schema: &SchemaFile) -> Result<Arc<dyn ContractCheck>, Cause> {
-        match self.0.compile_file(schema.as_path()) {
-            Ok(compiled) => Ok(compiled),
-            Err(problem) => Err(Cause::new(problem.to_string())),
-        }
     }
 }

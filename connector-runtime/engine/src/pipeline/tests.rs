@@ -1,12 +1,7 @@
 //! The writing half against a sink that keeps its promises and checks ours: progress moves by compare-and-set, each
 //! record is written once, in order, and everything is accounted for.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic
-)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};

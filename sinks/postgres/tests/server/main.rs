@@ -1,10 +1,5 @@
 //! Tests on a real PostgreSQL, whose superuser URL is in `CONNECT_TEST_POSTGRES`.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic
-)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
 mod conformance;
 mod failures;

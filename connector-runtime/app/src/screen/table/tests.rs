@@ -147,12 +147,7 @@ fn a_failure_is_told_whole_and_harmlessly() {
 
 #[test]
 fn other_states_and_stopping() {
-    let states = [
-        State::Restarting,
-        State::Unassigned,
-        State::Paused,
-        State::Stopped,
-    ];
+    let states = [State::Restarting, State::Unassigned, State::Stopped];
     let mut statuses: Vec<ConnectorStatus> = Vec::new();
     for state in states {
         let mut other = status(&state.as_str().to_lowercase());
@@ -168,7 +163,6 @@ fn other_states_and_stopping() {
     |  connector   state       guarantee     in/s  out/s  lag  rejected
     |  restarting  RESTARTING  exactly once     –      –    0         0
     |  unassigned  UNASSIGNED  exactly once     –      –    0         0
-    |  paused      PAUSED      exactly once     –      –    0         0
     |  stopped     STOPPED     exactly once     –      –    0         0
     |  draining; ctrl-c stops at once
     "#);
