@@ -10,7 +10,7 @@ const DAYS_PER_ERA: i64 = 146_097;
 /// From 0000-03-01, where the arithmetic begins, to 1970-01-01.
 const DAYS_TO_1970: i64 = 719_468;
 
-/// A day of the calendar. The year is astronomical: 0 is 1 BC.
+/// A day of the calendar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CivilDate {
     year: i64,
@@ -45,6 +45,21 @@ impl CivilDate {
             month: month as u8,
             day: day as u8,
         }
+    }
+
+    /// Astronomical: 0 is 1 BC.
+    pub fn year(self) -> i64 {
+        self.year
+    }
+
+    /// From 1.
+    pub fn month(self) -> u8 {
+        self.month
+    }
+
+    /// From 1.
+    pub fn day(self) -> u8 {
+        self.day
     }
 
     /// Days after 1970-01-01.

@@ -9,6 +9,7 @@ mod field;
 mod finding;
 pub mod leaf;
 mod path;
+pub mod pointer;
 mod predicate;
 mod record;
 mod reference;

@@ -20,7 +20,7 @@ use crate::rejection::Rejection;
 pub(crate) use document::Document;
 pub use document::SchemaProblem;
 use effort::Choices;
-pub(crate) use folder::{Documents, Library, id_of, resolve};
+pub(crate) use folder::{Documents, Library, UNRESERVED, id_of, resolve};
 use tape::{Tape, TapeNode};
 
 /// A compiled JSON Schema. Share it: compiling costs a thousand times what a check costs.

@@ -1,6 +1,6 @@
 //! The part of a record that a transform works on.
 
-use connect_api::{Cause, Explanation, Field, Finding, Key, Record, Step, Value};
+use connect_api::{Cause, Explanation, Field, Finding, Key, Record, Step, Value, pointer};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -62,15 +62,10 @@ pub(crate) const CONTENT: Explanation = Explanation {
     fix: "[[transforms]]\ntype = \"insert_field\"\nfield = \"ingested_at\"\nfrom = \"#now\"",
 };
 
-/// The fields that are keys of the table at `pointer`: keys of a table have no format that the loader could check.
-pub(crate) fn parse_key(pointer: &str, key: &str) -> Result<Field, Finding> {
+/// The field that is a key of the table at this pointer: keys of a table have no format that the loader could check.
+pub(crate) fn parse_key(table: &str, key: &str) -> Result<Field, Finding> {
     Field::parse(key)
-        .map_err(|reason| Finding::error("transform.field", member_pointer(pointer, key), reason))
-}
-
-/// The JSON pointer of a member of the table at `pointer`.
-pub(crate) fn member_pointer(pointer: &str, key: &str) -> String {
-    format!("{pointer}/{}", key.replace('~', "~0").replace('/', "~1"))
+        .map_err(|reason| Finding::error("transform.field", pointer::member(table, key), reason))
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use connect_api::{
     Cause, Explanation, Field, Finding, Record, Step, Transform, TransformPlugin, Value,
-    ValueBuilder, ValueLimits,
+    ValueBuilder, ValueLimits, pointer,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -81,7 +81,7 @@ hobby = ["chess", "running"]
                     choices.len(),
                     config.count
                 );
-                let pointer = part::member_pointer("/fields", name);
+                let pointer = pointer::member("/fields", name);
                 return Err(Finding::error("transform.choices", pointer, message));
             }
             fields.push((field, choices.iter().map(Value::from).collect()));

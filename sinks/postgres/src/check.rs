@@ -5,7 +5,7 @@ mod explanations;
 
 use std::path::Path;
 
-use connect_api::{CheckContext, Failure, Finding, Reference};
+use connect_api::{CheckContext, Failure, Finding, Reference, pointer};
 
 use crate::config::{ColumnSource, Config, MissingRow, Mode, TableConfig};
 use crate::connect;
@@ -296,8 +296,7 @@ fn mode_word(mode: Mode) -> &'static str {
 
 /// The place of a column in the file, as a JSON pointer.
 fn column_pointer(table: &str, column: &str) -> String {
-    let escaped = column.replace('~', "~0").replace('/', "~1");
-    format!("{table}/columns/{escaped}")
+    pointer::member(&format!("{table}/columns"), column)
 }
 
 /// The place of a column's path: the string itself, or `path` of the table that it stands in.

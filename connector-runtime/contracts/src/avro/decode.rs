@@ -152,10 +152,13 @@ impl<'a> Reader<'a> {
                 } else {
                     self.take(16)?
                 };
-                if bytes.len() != 16 {
+                let Ok(uuid) = uuid::Uuid::from_slice(bytes) else {
                     return misread(format!("a UUID of {} bytes", bytes.len()));
-                }
-                self.string(&logical::uuid_text(bytes));
+                };
+                self.string(
+                    uuid.hyphenated()
+                        .encode_lower(&mut uuid::Uuid::encode_buffer()),
+                );
                 Ok(())
             }
             Plan::Date => self

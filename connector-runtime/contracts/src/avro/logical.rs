@@ -3,6 +3,7 @@
 use jiff::civil::{Date, DateTime, Time};
 use jiff::{SignedDuration, Timestamp, ToSpan};
 use num_bigint::BigInt;
+use uuid::Uuid;
 
 /// Digits of one decimal; what a `Value` takes.
 const MOST_DIGITS: usize = 1_000;
@@ -181,33 +182,10 @@ pub(super) fn decimals(number: &str) -> Option<u32> {
     u32::try_from(written.checked_sub(exponent)?.max(0)).ok()
 }
 
-/// Sixteen bytes as `6ba7b810-9dad-11d1-80b4-00c04fd430c8`.
-pub(super) fn uuid_text(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(36);
-    for (place, byte) in bytes.iter().enumerate() {
-        if matches!(place, 4 | 6 | 8 | 10) {
-            text.push('-');
-        }
-        text.push_str(&format!("{byte:02x}"));
-    }
-    text
-}
-
 /// The bytes of a UUID in its usual form.
 pub(super) fn uuid_of(text: &str) -> Option<[u8; 16]> {
-    let dashes_stand = text.len() == 36
-        && text
-            .bytes()
-            .enumerate()
-            .all(|(place, byte)| (byte == b'-') == matches!(place, 8 | 13 | 18 | 23));
-    if !dashes_stand {
-        return None;
-    }
-    let digits: String = text.split('-').collect();
-    // `from_str_radix` takes a sign, which is no digit here.
-    let hexadecimal = digits.bytes().all(|byte| byte.is_ascii_hexdigit());
-    let number = u128::from_str_radix(&digits, 16)
-        .ok()
-        .filter(|_| hexadecimal)?;
-    Some(number.to_be_bytes())
+    // `parse_str` also takes forms without hyphens, in braces and as a URN, none of which has this length.
+    let usual = text.len() == uuid::fmt::Hyphenated::LENGTH;
+    let uuid = usual.then(|| Uuid::parse_str(text))?;
+    uuid.ok().map(Uuid::into_bytes)
 }

@@ -6,6 +6,7 @@
 //! by one function, [`meaning`].
 
 use connect_api::Cause;
+use percent_encoding::utf8_percent_encode;
 use schema_registry_converter::async_impl::schema_registry::{
     SrSettings, get_schema_by_id, get_schema_by_subject_and_version,
 };
@@ -13,6 +14,7 @@ use schema_registry_converter::error::SRCError;
 use schema_registry_converter::schema_registry_common::{RawError, RegisteredSchema};
 
 use crate::config::{RegistryConfig, RegistryVersion};
+use crate::schema::UNRESERVED;
 
 /// Subject, version or schema are unknown to the registry.
 const UNKNOWN: [u32; 3] = [40401, 40402, 40403];
@@ -68,7 +70,9 @@ impl Client {
             RegistryVersion::Latest => None,
             RegistryVersion::Number(number) => Some(number),
         };
-        get_schema_by_subject_and_version(&self.settings, &percent_encoded(subject), version)
+        // A subject may hold `/`, `:` and whatever else.
+        let segment = utf8_percent_encode(subject, &UNRESERVED).to_string();
+        get_schema_by_subject_and_version(&self.settings, &segment, version)
             .await
             .map_err(|error| self.meaning(&error))
     }
@@ -134,17 +138,4 @@ fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
         bottom = source;
     }
     bottom.to_string()
-}
-
-/// A subject as a segment of a path: it may hold `/`, `:` and whatever else.
-fn percent_encoded(segment: &str) -> String {
-    let mut out = String::with_capacity(segment.len());
-    for byte in segment.bytes() {
-        match byte {
-            b'-' | b'.' | b'_' | b'~' => out.push(byte.into()),
-            _ if byte.is_ascii_alphanumeric() => out.push(byte.into()),
-            _ => out.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    out
 }

@@ -7,7 +7,7 @@
 
 use std::collections::HashSet;
 
-use connect_api::{Kind, ValueRef};
+use connect_api::{Kind, ValueRef, pointer};
 use serde_json::Value as Json;
 
 use super::Documents;
@@ -69,8 +69,8 @@ impl Choices {
                             None => self.recursive = true,
                         }
                     }
-                    let name = name.replace('~', "~0").replace('/', "~1");
-                    self.count(member, uri, base, format!("{pointer}/{name}"), references);
+                    let pointer = pointer::member(&pointer, name);
+                    self.count(member, uri, base, pointer, references);
                 }
             }
             Json::Array(elements) => {

@@ -1,13 +1,12 @@
 //! Says why a value breaks its contract: where, what was found, what was expected.
 
-use connect_api::{Kind, ValueRef};
+use connect_api::{Kind, ValueRef, pointer};
 use jsonschema::ValidationError;
 use jsonschema::error::{TypeKind, ValidationErrorKind};
 use serde_json::Value as Json;
 
 use super::CompiledSchema;
 use super::folder::{percent_decoded, without_fragment};
-use super::places::unescape;
 use crate::place::{push_index, push_member};
 use crate::rejection::{Rejection, Stage, shown};
 
@@ -100,7 +99,7 @@ where
 fn locate<'a>(root: ValueRef<'a>, pointer: &str) -> (String, Option<ValueRef<'a>>) {
     let mut at = String::from("$");
     let mut place = Some(root);
-    for token in pointer.split('/').skip(1).map(unescape) {
+    for token in pointer::tokens(pointer) {
         let index = token.parse::<usize>().ok();
         match (place.map(ValueRef::kind), index) {
             (Some(Kind::Array(_)), Some(index)) => {

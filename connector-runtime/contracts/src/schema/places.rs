@@ -1,5 +1,6 @@
 //! Where something stands in a JSON file: serde keeps no places, so a finding's line and column are looked for here.
 
+use connect_api::pointer;
 use jiter::{Jiter, Peek};
 
 /// The byte at which the value that `pointer` (RFC 6901) leads to begins. A pointer that leads nowhere stops at the last
@@ -7,7 +8,7 @@ use jiter::{Jiter, Peek};
 pub(crate) fn offset_of(text: &str, pointer: &str) -> usize {
     let mut jiter = Jiter::new(text.as_bytes());
     let mut reached = 0;
-    let mut tokens = pointer.split('/').skip(1).map(unescape);
+    let mut tokens = pointer::tokens(pointer);
     loop {
         let Ok(peek) = jiter.peek() else {
             return reached;
@@ -25,11 +26,6 @@ pub(crate) fn offset_of(text: &str, pointer: &str) -> usize {
             return reached;
         }
     }
-}
-
-/// Decodes `~1` and `~0` of a token of a JSON pointer.
-pub(crate) fn unescape(token: &str) -> String {
-    token.replace("~1", "/").replace("~0", "~")
 }
 
 fn enter_member(jiter: &mut Jiter<'_>, name: &str) -> Option<()> {
@@ -74,8 +70,7 @@ pub(crate) fn pointer_of_reference(
             if name == "$ref" && member.as_str().is_some_and(sought) {
                 return Some("/$ref".to_owned());
             }
-            let escaped = name.replace('~', "~0").replace('/', "~1");
-            pointer_of_reference(member, sought).map(|rest| format!("/{escaped}{rest}"))
+            pointer_of_reference(member, sought).map(|rest| pointer::member("", name) + &rest)
         }),
         Json::Array(elements) => elements.iter().enumerate().find_map(|(place, element)| {
             pointer_of_reference(element, sought).map(|rest| format!("/{place}{rest}"))

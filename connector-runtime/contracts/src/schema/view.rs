@@ -3,7 +3,7 @@
 //! It claims only what is certain for every valid value. `$ref` and `allOf` are followed; what a condition decides
 //! (`anyOf`, `oneOf`, `if`, `not`) leads to "unknown".
 
-use connect_api::{Contract, ContractField, ContractPlace, PathStep, Presence};
+use connect_api::{Contract, ContractField, ContractPlace, PathStep, Presence, pointer};
 use serde_json::Value as Json;
 
 use super::CompiledSchema;
@@ -154,7 +154,7 @@ fn take<'s>(here: &[Spot<'s>], step: Option<&PathStep>) -> Taken<'s> {
 }
 
 fn take_member<'s>(here: &[Spot<'s>], name: &str) -> Taken<'s> {
-    let escaped = name.replace('~', "~0").replace('/', "~1");
+    let escaped = pointer::escape(name);
     let named: Vec<Spot<'s>> = here
         .iter()
         .filter_map(|spot| spot.child(&format!("/properties/{escaped}")))

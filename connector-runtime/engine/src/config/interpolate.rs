@@ -3,13 +3,13 @@
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use connect_api::Severity;
 use connect_api::leaf::{FILE_FORMATS, SECRET_FORMAT};
+use connect_api::{Severity, pointer};
 use serde_json::Value as Json;
 
 use super::code;
 use super::load::Mode;
-use super::parse::{Places, push_pointer};
+use super::parse::Places;
 use super::report::{Draft, Report};
 use super::schema;
 
@@ -32,7 +32,7 @@ impl Interpolation<'_> {
             Json::Object(members) => {
                 for (name, member) in members {
                     let mut pointer = pointer.to_owned();
-                    push_pointer(&mut pointer, name);
+                    pointer::push(&mut pointer, name);
                     self.walk(member, schema::child(schema, name), &pointer);
                 }
             }

@@ -2,13 +2,13 @@
 
 use std::path::Path;
 
-use connect_api::Severity;
 use connect_api::leaf::{FILE_FORMAT, SCHEMA_FILE_FORMAT};
+use connect_api::{Severity, pointer};
 use serde_json::Value as Json;
 
 use super::code;
 use super::load::{Loading, Mode};
-use super::parse::{Places, push_pointer};
+use super::parse::Places;
 use super::report::{Draft, Report};
 use super::schema;
 
@@ -26,7 +26,7 @@ pub(super) fn check_files(
         Json::Object(members) => {
             for (name, member) in members {
                 let mut pointer = pointer.to_owned();
-                push_pointer(&mut pointer, name);
+                pointer::push(&mut pointer, name);
                 check_files(
                     loading,
                     member,

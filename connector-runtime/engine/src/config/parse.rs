@@ -1,5 +1,6 @@
 //! TOML text to JSON and the place of every part of it.
 
+use connect_api::pointer;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
@@ -254,7 +255,7 @@ impl Reader<'_> {
         let mut members = serde_json::Map::new();
         for (key, value) in table {
             let length = pointer.len();
-            push_pointer(pointer, key.get_ref());
+            pointer::push(pointer, key.get_ref());
             self.places.0.insert(
                 pointer.clone(),
                 Spans {
@@ -293,7 +294,7 @@ impl Reader<'_> {
                 let mut elements = Vec::new();
                 for (index, element) in array.iter().enumerate() {
                     let length = pointer.len();
-                    push_pointer(pointer, &index.to_string());
+                    pointer::push(pointer, &index.to_string());
                     let spans = Spans {
                         key: None,
                         value: element.span(),
@@ -327,17 +328,10 @@ impl Reader<'_> {
     }
 }
 
-/// Appends one step to a JSON pointer (RFC 6901).
-pub(super) fn push_pointer(pointer: &mut String, step: &str) {
-    pointer.push('/');
-    pointer.push_str(&step.replace('~', "~0").replace('/', "~1"));
-}
-
 /// `/sinks/0/tables/1/key` as people write it: `sinks[0].tables[1].key`.
 pub(super) fn dotted(pointer: &str) -> String {
     let mut text = String::new();
-    for step in pointer.split('/').skip(1) {
-        let step = step.replace("~1", "/").replace("~0", "~");
+    for step in pointer::tokens(pointer) {
         if step.parse::<usize>().is_ok() {
             text.push_str(&format!("[{step}]"));
             continue;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use connect_api::Secret;
+use connect_api::{Secret, pointer};
 use connect_contracts::RegistryConfig;
 use serde_json::Value as Json;
 
@@ -11,7 +11,7 @@ use super::code;
 use super::files;
 use super::interpolate::Interpolation;
 use super::load::Loading;
-use super::parse::{Places, Syntax, parse, push_pointer};
+use super::parse::{Places, Syntax, parse};
 use super::report::{Draft, Report};
 use super::resolve::{HttpConfig, ProcessConfig};
 use super::schema;
@@ -208,7 +208,7 @@ fn flatten<'v>(
                     format!("{name}.{step}")
                 };
                 let mut pointer = pointer.clone();
-                push_pointer(&mut pointer, step);
+                pointer::push(&mut pointer, step);
                 flatten(member, name, pointer, settings);
             }
         }

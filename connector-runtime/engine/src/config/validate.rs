@@ -2,6 +2,7 @@
 
 mod leaf;
 
+use connect_api::pointer;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -12,7 +13,7 @@ use serde_json::Value as Json;
 
 use super::code;
 use super::names;
-use super::parse::{Places, Syntax, dotted, push_pointer};
+use super::parse::{Places, Syntax, dotted};
 use super::report::{Draft, Report};
 use super::schema;
 use super::suggest::nearest;
@@ -186,7 +187,7 @@ impl Collector<'_> {
 
     fn wrong_tag(&self, value: &Json, tag: &str, options: &[Json], pointer: &str) -> Draft {
         let mut pointer = pointer.to_owned();
-        push_pointer(&mut pointer, tag);
+        pointer::push(&mut pointer, tag);
         match value.get(tag) {
             Some(found) => self.wrong_word(found, options, &pointer),
             None => Draft::error(
@@ -250,7 +251,7 @@ impl Collector<'_> {
         keys: &Keys,
     ) -> Draft {
         let mut pointer = table.to_owned();
-        push_pointer(&mut pointer, name);
+        pointer::push(&mut pointer, name);
         let unused = || keys.known.iter().filter(|known| *known != name);
         let near = renamed.or_else(|| nearest(name, unused()));
         self.hide_value(&pointer, near, &keys.schema);
@@ -308,7 +309,7 @@ impl Collector<'_> {
         let property = schema::child(schema, name);
         let owner = self.owner(table);
         let mut pointer = table.to_owned();
-        push_pointer(&mut pointer, name);
+        pointer::push(&mut pointer, name);
         let meaning = words::meaning(property).map(|text| format!("  # {text}"));
         Draft::error(
             code::MISSING_KEY,

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use connect_api::calendar::CivilDate;
+
 pub(super) const MICROSECONDS_A_SECOND: i64 = 1_000_000;
 pub(super) const SECONDS_A_DAY: i64 = 86_400;
 pub(super) const MICROSECONDS_A_DAY: i64 = SECONDS_A_DAY * MICROSECONDS_A_SECOND;
@@ -14,45 +16,6 @@ pub(super) const DATE_MINUS_INFINITY: i32 = i32::MIN;
 pub(super) const TIMESTAMP_INFINITY: i64 = i64::MAX;
 pub(super) const TIMESTAMP_MINUS_INFINITY: i64 = i64::MIN;
 
-pub(super) fn days_of(year: i64, month: i64) -> i64 {
-    match month {
-        2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
-        2 => 28,
-        4 | 6 | 9 | 11 => 30,
-        _ => 31,
-    }
-}
-
-/// Days since 1970-01-01 (Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms").
-pub(super) fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
-    let year = if month <= 2 { year - 1 } else { year };
-    let era = year.div_euclid(400);
-    let year_of_era = year.rem_euclid(400);
-    let month_from_march = (month + 9) % 12;
-    let day_of_year = (153 * month_from_march + 2) / 5 + day - 1;
-    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-    era * 146_097 + day_of_era - 719_468
-}
-
-/// The other way round: year, month, day.
-fn civil_from_days(days: i64) -> (i64, i64, i64) {
-    let days = days + 719_468;
-    let era = days.div_euclid(146_097);
-    let day_of_era = days.rem_euclid(146_097);
-    let year_of_era =
-        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 {
-        month_from_march + 3
-    } else {
-        month_from_march - 9
-    };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    (year, month, day)
-}
-
 /// Days since 2000-01-01 as PostgreSQL reads them.
 pub(super) struct DateText(pub(super) i32);
 
@@ -62,7 +25,8 @@ impl fmt::Display for DateText {
             DATE_INFINITY => formatter.write_str("infinity"),
             DATE_MINUS_INFINITY => formatter.write_str("-infinity"),
             days => {
-                let (year, month, day) = civil_from_days(i64::from(days) + DAYS_TO_2000);
+                let date = CivilDate::from_epoch_days(i64::from(days) + DAYS_TO_2000);
+                let (year, month, day) = (date.year(), date.month(), date.day());
                 if year > 0 {
                     write!(formatter, "{year:04}-{month:02}-{day:02}")
                 } else {

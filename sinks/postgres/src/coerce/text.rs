@@ -244,12 +244,11 @@ pub(super) fn uuid(input: Input<'_>) -> Result<[u8; 16], Misfit> {
 }
 
 pub(super) fn uuid_text(bytes: [u8; 16], out: &mut Vec<u8>) {
-    for (place, byte) in bytes.iter().enumerate() {
-        if matches!(place, 4 | 6 | 8 | 10) {
-            out.push(b'-');
-        }
-        out.extend_from_slice(&hex(*byte));
-    }
+    let mut text = uuid::Uuid::encode_buffer();
+    let text = uuid::Uuid::from_bytes(bytes)
+        .hyphenated()
+        .encode_lower(&mut text);
+    out.extend_from_slice(text.as_bytes());
 }
 
 fn hex(byte: u8) -> [u8; 2] {

@@ -3,9 +3,11 @@
 //! Read by hand: the layout is fixed, and this runs for every cell of a timestamp column. PostgreSQL counts from
 //! 2000-01-01: days for `date`, microseconds for the others.
 
+use connect_api::calendar::CivilDate;
+
 use super::calendar::{
     DATE_INFINITY, DATE_MINUS_INFINITY, DAYS_TO_2000, MICROSECONDS_A_DAY, MICROSECONDS_A_SECOND,
-    TIMESTAMP_INFINITY, TIMESTAMP_MINUS_INFINITY, days_from_civil, days_of,
+    TIMESTAMP_INFINITY, TIMESTAMP_MINUS_INFINITY,
 };
 use super::number;
 use super::{Input, Misfit, Reading, expected};
@@ -160,12 +162,11 @@ impl Scanner<'_> {
     fn date(&mut self) -> Option<i64> {
         let year = self.digits(4)?;
         self.one_of(b"-")?;
-        let month = self.digits(2)?;
+        let month = u8::try_from(self.digits(2)?).ok()?;
         self.one_of(b"-")?;
-        let day = self.digits(2)?;
-        let is_valid =
-            year >= 1 && (1..=12).contains(&month) && (1..=days_of(year, month)).contains(&day);
-        is_valid.then(|| days_from_civil(year, month, day))
+        let day = u8::try_from(self.digits(2)?).ok()?;
+        let date = CivilDate::new(year, month, day).filter(|date| date.year() >= 1)?;
+        Some(date.epoch_days())
     }
 
     /// `HH:MM`, `HH:MM:SS` or `HH:MM:SS.fraction`, rounded to microseconds. A leap second is the next minute's first.
