@@ -1,5 +1,7 @@
 //! What the database says of a table: read once when the sink opens, and again when a statement finds it changed.
 
+mod relations;
+
 use connect_api::Cause;
 use sqlx::postgres::PgConnection;
 use sqlx::{Row, query};
@@ -8,6 +10,8 @@ use crate::coerce::{ColumnType, Precision};
 use crate::failure::WriteError;
 use crate::identifier::{TableName, quote};
 use crate::target::{Target, Write};
+
+pub(crate) use relations::Parent;
 
 /// A table as it is.
 #[derive(Clone, Debug)]
@@ -18,7 +22,11 @@ pub(crate) struct Table {
     pub(crate) takes_copy: bool,
     pub(crate) is_view: bool,
     pub(crate) columns: Vec<Column>,
-    oid: i64,
+    pub(crate) oid: i64,
+    /// Whether triggers may change a row before it is inserted, and with it its key.
+    pub(crate) has_insert_triggers: bool,
+    /// The tables whose rows this one's foreign keys name, and theirs.
+    pub(crate) parents: Vec<Parent>,
     /// Names and types of the columns, to be compared with what they are at the end of a COPY.
     layout: String,
     /// The columns of each unique index that ON CONFLICT can use.
@@ -39,11 +47,17 @@ pub(crate) struct Column {
     pub(crate) takes_null: bool,
     /// Whether the column gets a value if none is given.
     pub(crate) has_default: bool,
+    /// The default as SQL; `None` also where it cannot be written into a statement, as that of an identity column.
+    pub(crate) default_sql: Option<String>,
     pub(crate) is_generated: bool,
     /// `GENERATED ALWAYS AS IDENTITY`.
     pub(crate) is_identity_always: bool,
     /// Whether equal values have equal bytes; not so under collations that find different strings equal.
     pub(crate) has_canonical_bytes: bool,
+    /// The type with its precision, where storing a value rounds it to that: `timestamp(0) with time zone`.
+    pub(crate) rounding_cast: Option<String>,
+    /// The collation that finds different strings equal.
+    pub(crate) loose_collation: Option<String>,
 }
 
 /// Domains are followed down to their base type; a NOT NULL on the way counts.
@@ -66,7 +80,12 @@ SELECT a.attname::text AS name,
        en.nspname::text AS element_schema,
        r.not_null, a.atthasdef OR a.attidentity <> '' OR r.has_default AS has_default,
        a.attgenerated <> '' AS is_generated, a.attidentity::text = 'a' AS is_identity_always,
-       coalesce(c.collisdeterministic, true) AS deterministic,
+       CASE WHEN a.attgenerated = '' AND a.attidentity = '' THEN pg_catalog.pg_get_expr(d.adbin, d.adrelid) END AS default_sql,
+       CASE WHEN r.modifier >= 0 AND n.nspname = 'pg_catalog'
+             AND t.typname IN ('time', 'timetz', 'timestamp', 'timestamptz', 'interval')
+            THEN pg_catalog.format_type(r.type, r.modifier) END AS rounding_cast,
+       CASE WHEN NOT c.collisdeterministic
+            THEN pg_catalog.quote_ident(cn.nspname) || '.' || pg_catalog.quote_ident(c.collname) END AS loose_collation,
        coalesce((SELECT array_agg(l.enumlabel::text ORDER BY l.enumsortorder) FROM pg_catalog.pg_enum l
                  WHERE l.enumtypid IN (r.type, t.typelem)), '{}') AS labels
 FROM resolved r
@@ -76,6 +95,8 @@ JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
 LEFT JOIN pg_catalog.pg_type e ON e.oid = t.typelem AND t.typcategory = 'A'
 LEFT JOIN pg_catalog.pg_namespace en ON en.oid = e.typnamespace
 LEFT JOIN pg_catalog.pg_collation c ON c.oid = a.attcollation
+LEFT JOIN pg_catalog.pg_namespace cn ON cn.oid = c.collnamespace
+LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
 WHERE t.typtype <> 'd'
 ORDER BY r.attnum";
 
@@ -150,6 +171,8 @@ pub(crate) async fn read(
         takes_copy: matches!(kind.as_str(), "r" | "p" | "f") && !row_security,
         columns,
         oid,
+        has_insert_triggers: relations::has_insert_triggers(connection, oid).await?,
+        parents: relations::parents(connection, oid).await?,
         layout,
         unique_keys,
     })
@@ -250,7 +273,8 @@ fn column(row: &sqlx::postgres::PgRow) -> Result<Column, sqlx::Error> {
     };
     let array_oid: i64 = row.try_get("array_oid")?;
     let oid: i64 = row.try_get("oid")?;
-    let deterministic: bool = row.try_get("deterministic")?;
+    let rounding_cast: Option<String> = row.try_get("rounding_cast")?;
+    let loose_collation: Option<String> = row.try_get("loose_collation")?;
     let not_null: bool = row.try_get("not_null")?;
     Ok(Column {
         name: row.try_get("name")?,
@@ -262,7 +286,12 @@ fn column(row: &sqlx::postgres::PgRow) -> Result<Column, sqlx::Error> {
         has_default: row.try_get("has_default")?,
         is_generated: row.try_get("is_generated")?,
         is_identity_always: row.try_get("is_identity_always")?,
-        has_canonical_bytes: deterministic && column_type.has_canonical_bytes(),
+        default_sql: row.try_get("default_sql")?,
+        has_canonical_bytes: rounding_cast.is_none()
+            && loose_collation.is_none()
+            && column_type.has_canonical_bytes(),
+        rounding_cast,
+        loose_collation,
         column_type,
     })
 }
@@ -354,6 +383,9 @@ pub(crate) mod testing {
             array_oid: 1016,
             takes_null: true,
             has_default: false,
+            default_sql: None,
+            rounding_cast: None,
+            loose_collation: None,
             is_generated: false,
             is_identity_always: false,
             has_canonical_bytes: column_type.has_canonical_bytes(),
@@ -372,6 +404,8 @@ pub(crate) mod testing {
             takes_copy: true,
             is_view: false,
             oid: 1,
+            has_insert_triggers: false,
+            parents: Vec::new(),
             layout: String::new(),
             unique_keys: vec![vec!["id".into()], vec!["address".into()]],
             columns: vec![

@@ -7,8 +7,9 @@ use std::path::Path;
 
 use connect_api::{CheckContext, Failure, Finding, Reference, pointer};
 
-use crate::config::{ColumnSource, Config, MissingRow, Mode, TableConfig};
+use crate::config::{ColumnSource, Config, MissingRow, Mode, OnConflict, TableConfig};
 use crate::connect;
+use crate::entries::{self, mode_word};
 use crate::identifier::{self, TableName};
 
 pub(crate) use explanations::EXPLANATIONS;
@@ -186,9 +187,18 @@ fn key(table: &TableConfig, pointer: &str, findings: &mut Vec<Finding>) {
             message,
         ));
     }
+    if table.on_conflict == OnConflict::Nothing && table.mode != Mode::Insert {
+        let message = format!("`on_conflict` has no meaning for mode {mode}, only for insert");
+        findings.push(Finding::warning(
+            CODE,
+            format!("{pointer}/on_conflict"),
+            message,
+        ));
+    }
     for (place, column) in table.key.iter().enumerate() {
         let pointer = format!("{pointer}/key/{place}");
-        if table.key.iter().take(place).any(|other| other == column) {
+        let mut earlier = table.key.iter().take(place);
+        if earlier.any(|other| other.to_lowercase() == column.to_lowercase()) {
             let message = format!("`{column}` is in `key` twice");
             findings.push(Finding::error(CODE, pointer.clone(), message));
         }
@@ -215,7 +225,15 @@ fn columns(table: &TableConfig, pointer: &str, findings: &mut Vec<Finding>) {
             "name columns, or take the key out: fields then go to the columns of the same name",
         ));
     }
-    for (column, source) in columns {
+    for (index, (column, source)) in columns.iter().enumerate() {
+        let mut earlier = columns.keys().take(index);
+        if let Some(earlier) = earlier.find(|name| name.to_lowercase() == column.to_lowercase()) {
+            let message =
+                format!("column `{column}` is mapped twice: `{earlier}` is the same name");
+            let pointer = column_pointer(pointer, column);
+            let finding = Finding::error("postgres.columns", pointer, message);
+            findings.push(finding.with_help("keep one of the two lines"));
+        }
         if table.each.is_none() && source.path.needs_element() {
             let message = format!(
                 "`{}` is the element of `each`, and this table has no `each`",
@@ -249,48 +267,56 @@ fn each(table: &TableConfig, pointer: &str, findings: &mut Vec<Finding>) {
 
 /// Entries of one table must agree on what a row is.
 fn conflicts(tables: &[TableConfig], findings: &mut Vec<Finding>) {
-    for (place, table) in tables.iter().enumerate() {
-        let Some(earlier) = tables
-            .iter()
-            .take(place)
-            .find(|earlier| earlier.table == table.table && !agree(earlier, table))
-        else {
-            continue;
-        };
-        let message = format!(
-            "table `{}` stands here with mode {} and another `key` or mode than above ({}): which of two writes to a row is the later could not be told",
-            table.table,
-            mode_word(table.mode),
-            mode_word(earlier.mode)
-        );
-        let finding = Finding::error(
-            "postgres.conflicting-tables",
-            format!("/tables/{place}/table"),
-            message,
-        );
-        findings.push(finding.with_help(
-            "use one mode and key; only delete goes together with upsert or update of the same key",
-        ));
+    const CODE: &str = "postgres.conflicting-tables";
+    for (index, table) in tables.iter().enumerate() {
+        for earlier in tables.iter().take(index) {
+            let Some(certainty) = same_table(&earlier.table, &table.table) else {
+                continue;
+            };
+            // Names that differ only in case are one column, unless the table has both.
+            let same_column = |left: &str, right: &str| left.to_lowercase() == right.to_lowercase();
+            let Err(disagreement) = entries::agree(earlier, table, same_column) else {
+                continue;
+            };
+            let pointer = format!("/tables/{index}/table");
+            let message = entries::message(&table.table, earlier, table, disagreement);
+            findings.push(
+                match certainty {
+                    Certainty::Certain => Finding::error(CODE, pointer, message),
+                    Certainty::BySearchPath => Finding::warning(
+                        CODE,
+                        pointer,
+                        format!(
+                            "`{}` and `{}` are one table if the search path leads there, and then {message}",
+                            earlier.table, table.table
+                        ),
+                    ),
+                }
+                .with_help(disagreement.help()),
+            );
+            break;
+        }
     }
 }
 
-fn agree(left: &TableConfig, right: &TableConfig) -> bool {
-    let same_key = left.key.len() == right.key.len()
-        && left.key.iter().all(|column| right.key.contains(column));
-    match (left.mode, right.mode) {
-        (Mode::Insert, Mode::Insert) => true,
-        (Mode::Insert, _) | (_, Mode::Insert) => false,
-        (Mode::Delete, _) | (_, Mode::Delete) => same_key,
-        (one, other) => one == other && same_key,
-    }
+/// How sure it is that two names lead to one table.
+enum Certainty {
+    Certain,
+    /// One of them has no schema.
+    BySearchPath,
 }
 
-fn mode_word(mode: Mode) -> &'static str {
-    match mode {
-        Mode::Insert => "insert",
-        Mode::Upsert => "upsert",
-        Mode::Update => "update",
-        Mode::Delete => "delete",
+/// Whether two names, however they are spelled, lead to one table.
+fn same_table(left: &str, right: &str) -> Option<Certainty> {
+    let left = TableName::parse(left).ok()?;
+    let right = TableName::parse(right).ok()?;
+    if left.name != right.name {
+        return None;
+    }
+    match (&left.schema, &right.schema) {
+        (left, right) if left == right => Some(Certainty::Certain),
+        (None, _) | (_, None) => Some(Certainty::BySearchPath),
+        _ => None,
     }
 }
 

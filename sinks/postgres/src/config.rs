@@ -89,12 +89,15 @@ pub struct TableConfig {
     /// One row for each element of this array; references to the element start with `@`.
     #[serde(default)]
     pub each: Option<ElementsPath>,
-    /// Only records that meet this condition become rows here.
+    /// Only records that meet this condition become rows here, or delete one. It is asked for tombstones too: their `value` is `null`, so a condition that reads a member of it needs `value == null || …` or `value != null && …`, else the tombstone is refused.
     #[serde(default)]
     pub when: Option<Predicate>,
     /// What an update does that finds no row.
     #[serde(default)]
     pub missing_row: MissingRow,
+    /// What an insert does with a row that a unique index or exclusion constraint does not let in.
+    #[serde(default)]
+    pub on_conflict: OnConflict,
 }
 
 /// What is done with a row.
@@ -121,6 +124,17 @@ pub enum MissingRow {
     Refuse,
     /// Nothing happens.
     Ignore,
+}
+
+/// What an insert does with a row that a unique index does not let in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OnConflict {
+    /// The record is refused.
+    #[default]
+    Error,
+    /// The row that is there stays as it is, and the new one is left out; of two new ones the first stays.
+    Nothing,
 }
 
 /// How progress is kept.

@@ -1,8 +1,9 @@
 //! Appending by COPY BINARY.
 
-use sqlx::postgres::PgConnection;
-
-use crate::target::Target;
+use crate::rows::Row;
+use crate::statement;
+use crate::target::{Shape, Target};
+use crate::unnest::Session;
 
 /// Signature, flags and length of an extension, of which there is none.
 pub(crate) const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
@@ -13,50 +14,37 @@ const TRAILER: &[u8] = &(-1_i16).to_be_bytes();
 /// sees no less.
 const MESSAGE_BYTES: usize = 256 * 1024;
 
-/// Sends all rows of a target, one COPY for each set of columns. Returns the rows written.
+/// Sends these rows of a target, which have the same columns. Returns the rows written.
 ///
-/// The rows stand in the buffer as COPY wants them, behind its header: where all have the same columns, which is the
-/// rule, the buffer is sent as it is.
+/// Rows are in the buffer as COPY wants them, behind its header: all of them are sent as they are.
 pub(crate) async fn send(
-    connection: &mut PgConnection,
-    target: &mut Target,
-    scratch: &mut Vec<u8>,
-) -> Result<u64, sqlx::Error> {
-    let Some(first) = target.rows.rows.first() else {
-        return Ok(0);
-    };
-    if target.rows.rows.iter().all(|row| row.set == first.set) {
-        let set = first.set;
-        target.rows.data.extend_from_slice(TRAILER);
-        return copy(connection, target, set, &target.rows.data).await;
-    }
-    let mut written = 0;
-    for set in 0..target.sets.len() {
-        scratch.clear();
-        scratch.extend_from_slice(HEADER);
-        for row in target.rows.rows.iter().filter(|row| row.set == set) {
-            scratch.extend_from_slice(target.rows.bytes(row));
-        }
-        if scratch.len() > HEADER.len() {
-            scratch.extend_from_slice(TRAILER);
-            written += copy(connection, target, set, scratch).await?;
-        }
-    }
-    Ok(written)
-}
-
-async fn copy(
-    connection: &mut PgConnection,
+    session: &mut Session<'_>,
     target: &Target,
-    set: usize,
-    data: &[u8],
+    rows: &[Row],
 ) -> Result<u64, sqlx::Error> {
-    let Some(set) = target.sets.get(set) else {
+    let Some(first) = rows.first() else {
         return Ok(0);
     };
-    let mut copy = connection.copy_in_raw(&set.statement).await?;
-    for message in data.chunks(MESSAGE_BYTES) {
-        copy.send(message).await?;
+    let shape = Shape::dense(target.sets.positions(first.set));
+    let statement = statement::write_statement(target, &shape);
+    let mut copy = session.connection.copy_in_raw(&statement).await?;
+    let scratch = &mut *session.scratch;
+    scratch.clear();
+    if rows.len() == target.rows.rows.len() {
+        for message in target.rows.data.chunks(MESSAGE_BYTES) {
+            copy.send(message).await?;
+        }
+    } else {
+        scratch.extend_from_slice(HEADER);
+        for row in rows {
+            scratch.extend_from_slice(target.rows.bytes(row));
+            if scratch.len() >= MESSAGE_BYTES {
+                copy.send(scratch.as_slice()).await?;
+                scratch.clear();
+            }
+        }
     }
+    scratch.extend_from_slice(TRAILER);
+    copy.send(scratch.as_slice()).await?;
     copy.finish().await
 }

@@ -12,10 +12,35 @@ use crate::rows::{Operation, Row};
 use crate::target::{Target, Write};
 
 impl Plan {
-    /// Fills every target with the rows of these records, or tells all records that do not fit.
+    /// Fills every target with the rows of these records, or names all records that do not fit.
+    ///
+    /// Rows for COPY must all have the same columns. Where a batch turns out to have others, it is encoded again for
+    /// INSERT; the next batch then begins with that, until one has the same columns in all rows.
     pub(crate) fn encode(&mut self, records: &[&Record]) -> Result<(), Vec<Refusal>> {
+        self.encode_once(records)?;
+        let mut is_mixed = false;
+        for target in &mut self.targets {
+            let is_uniform = target.is_uniform();
+            is_mixed |= target.write == Write::Copy && !is_uniform;
+            target.prefers_insert = !is_uniform;
+        }
+        if is_mixed {
+            self.encode_once(records)?;
+        }
+        Ok(())
+    }
+
+    fn encode_once(&mut self, records: &[&Record]) -> Result<(), Vec<Refusal>> {
         for target in &mut self.targets {
             target.rows.clear();
+            target.sets.clear();
+            if target.takes_copy {
+                target.write = if target.prefers_insert {
+                    Write::Insert
+                } else {
+                    Write::Copy
+                };
+            }
             if target.write == Write::Copy {
                 target.rows.data.extend_from_slice(copy::HEADER);
             }
@@ -58,6 +83,8 @@ struct Encoder<'s, 'a> {
 struct Scratch<'a> {
     /// The positions of the row's columns.
     present: Vec<usize>,
+    /// Whether a path led somewhere that shows that the record, or the element, is meant for the table.
+    has_evidence: bool,
     /// What the entry's lookups found in the value and in the element.
     members: Found<'a>,
     of_element: Found<'a>,
@@ -65,48 +92,47 @@ struct Scratch<'a> {
 
 impl<'a> Encoder<'_, 'a> {
     fn record(&mut self, entries: &mut [Entry], targets: &mut [Target]) -> Result<(), Cause> {
-        let Some(root) = self.record.root() else {
-            return self.tombstone(entries, targets);
-        };
+        let (mut is_meant, mut is_taken) = (false, false);
         for entry in entries {
-            let Some(target) = targets.get_mut(entry.target) else {
-                continue;
-            };
-            if let Some(when) = &entry.when
-                && !when.matches(self.record).map_err(|reason| {
-                    Cause::new(format!("`when` of table `{}`: {reason}", target.table.name))
-                })?
-            {
+            let target = targets
+                .get_mut(entry.target)
+                .expect("an entry's target is one of the plan's");
+            if !self.meets(entry, target)? {
                 continue;
             }
-            let operation = match entry.mode {
-                Mode::Delete => Operation::Delete,
-                _ => Operation::Write,
-            };
-            self.rows(entry, target, root, operation)?;
+            is_meant = true;
+            match self.record.root() {
+                Some(root) => {
+                    self.rows(entry, target, root)?;
+                    is_taken = true;
+                }
+                None if entry.takes_tombstones => {
+                    entry.members.fill(None, &mut self.scratch.members);
+                    self.row(entry, target, None, Operation::Delete)?;
+                    is_taken = true;
+                }
+                None => {}
+            }
+        }
+        if is_meant && !is_taken {
+            return Err(
+                Cause::new("a tombstone, and no table can tell which row it deletes").with_help(
+                    "a table with mode upsert or delete whose key columns all come from `#key` can",
+                ),
+            );
         }
         Ok(())
     }
 
-    /// A record without a value deletes the row that its key names, in every table that is keyed by it.
-    fn tombstone(&mut self, entries: &mut [Entry], targets: &mut [Target]) -> Result<(), Cause> {
-        let mut is_taken = false;
-        for entry in entries.iter_mut().filter(|entry| entry.takes_tombstones) {
-            if let Some(target) = targets.get_mut(entry.target) {
-                entry.members.fill(None, &mut self.scratch.members);
-                self.row(entry, target, None, Operation::Delete)?;
-                is_taken = true;
-            }
-        }
-        if is_taken {
-            Ok(())
-        } else {
-            Err(
-                Cause::new("a tombstone, and no table can tell which row it deletes").with_help(
-                    "a table with mode upsert or delete whose key columns all come from `#key` can",
-                ),
-            )
-        }
+    /// Whether the record meets the entry's condition. Tombstones are asked as well, or one would delete rows of
+    /// tables that its topic has nothing to do with.
+    fn meets(&self, entry: &Entry, target: &Target) -> Result<bool, Cause> {
+        let Some(when) = &entry.when else {
+            return Ok(true);
+        };
+        when.matches(self.record).map_err(|reason| {
+            Cause::new(format!("`when` of table `{}`: {reason}", target.table.name))
+        })
     }
 
     fn rows(
@@ -114,16 +140,20 @@ impl<'a> Encoder<'_, 'a> {
         entry: &mut Entry,
         target: &mut Target,
         root: ValueRef<'a>,
-        operation: Operation,
     ) -> Result<(), Cause> {
+        let operation = match entry.mode {
+            Mode::Delete => Operation::Delete,
+            Mode::Insert | Mode::Upsert | Mode::Update => Operation::Write,
+        };
         entry.members.fill(Some(root), &mut self.scratch.members);
         let Some(each) = &entry.each else {
             return self.row(entry, target, None, operation);
         };
-        for (place, value) in each.follow(root).into_iter().enumerate() {
+        for (index, value) in each.follow(root).into_iter().enumerate() {
             let element = Element {
                 value,
-                index: u32::try_from(place + 1).unwrap_or(u32::MAX),
+                index: u32::try_from(index + 1)
+                    .map_err(|_| Cause::new("an array has more than 4,294,967,295 elements"))?,
             };
             entry
                 .of_element
@@ -140,12 +170,15 @@ impl<'a> Encoder<'_, 'a> {
         element: Option<Element<'a>>,
         operation: Operation,
     ) -> Result<(), Cause> {
-        let start = target.rows.data.len();
-        target.rows.data.extend_from_slice(&[0; 2]);
+        let start = target.rows.begin();
         self.scratch.present.clear();
+        self.scratch.has_evidence = false;
         let mut key_end = target.rows.data.len();
         let columns = match operation {
-            Operation::Delete => entry.columns.get(..target.key_length).unwrap_or_default(),
+            Operation::Delete => entry
+                .columns
+                .get(..target.key_length)
+                .expect("an entry that deletes maps the key"),
             Operation::Write => &entry.columns,
         };
         let mut data = std::mem::take(&mut target.rows.data);
@@ -158,21 +191,15 @@ impl<'a> Encoder<'_, 'a> {
         });
         target.rows.data = data;
         written?;
-        if self.scratch.present.is_empty() {
-            let message = format!(
-                "no field of the record is a column of table `{}`",
-                target.table.name
-            );
-            return Err(Cause::new(message));
+        let is_meant = !entry.needs_evidence || self.scratch.has_evidence;
+        if self.scratch.present.is_empty() || (!is_meant && self.record.root().is_some()) {
+            return Err(self.not_meant(target, element));
         }
-        let count = (self.scratch.present.len() as u16).to_be_bytes();
-        if let Some(place) = target.rows.data.get_mut(start..start + count.len()) {
-            place.copy_from_slice(&count);
-        }
+        target.rows.finish(start, self.scratch.present.len());
         let set = if self.scratch.present.len() == entry.columns.len() {
             entry.all
         } else {
-            target.set(&self.scratch.present)
+            target.sets.index(&self.scratch.present)
         };
         target.rows.rows.push(Row {
             start,
@@ -185,6 +212,24 @@ impl<'a> Encoder<'_, 'a> {
         Ok(())
     }
 
+    /// Nothing of the record, or of the element, belongs into the table: a row of it would be empty.
+    fn not_meant(&self, target: &Target, element: Option<Element<'a>>) -> Cause {
+        let (what, found) = match element {
+            Some(element) => ("element", Some(element.value)),
+            None => ("record", self.record.root()),
+        };
+        let table = &target.table.name;
+        match found {
+            Some(value) if value.members().is_none() => Cause::new(format!(
+                "no field of the {what} is a column of table `{table}`: it is {}, not an object",
+                value.type_name()
+            )),
+            _ => Cause::new(format!(
+                "no field of the {what} is a column of table `{table}`"
+            )),
+        }
+    }
+
     /// Appends the column's field, or leaves the column out of the row.
     fn cell(
         &mut self,
@@ -193,9 +238,7 @@ impl<'a> Encoder<'_, 'a> {
         element: Option<Element<'a>>,
         data: &mut Vec<u8>,
     ) -> Result<(), Cause> {
-        let Some(column) = target.column(entry_column.position) else {
-            return Ok(());
-        };
+        let column = target.column(entry_column.position);
         let place = Place {
             entry_column,
             column,
@@ -216,6 +259,7 @@ impl<'a> Encoder<'_, 'a> {
             self.scratch.present.push(entry_column.position);
             return Ok(());
         };
+        self.scratch.has_evidence |= entry_column.is_evidence;
         let is_key = entry_column.position < target.key_length;
         if matches!(input, Input::Null) && (is_key || !column.takes_null) {
             return Err(place.misfit(
@@ -227,7 +271,7 @@ impl<'a> Encoder<'_, 'a> {
                 },
             ));
         }
-        let written = if entry_column.as_text {
+        let written = if entry_column.travels_as_text && target.write != Write::Copy {
             column
                 .column_type
                 .write_text(input, &entry_column.reading, data)

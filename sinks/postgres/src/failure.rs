@@ -82,6 +82,11 @@ impl WriteError {
         self.database().is_some_and(|error| error.code() == "55P03")
     }
 
+    /// Whether a row's parent is missing, or a parent that goes still has children.
+    pub(crate) fn is_foreign_key(&self) -> bool {
+        self.database().is_some_and(|error| error.code() == "23503")
+    }
+
     /// Whether the connection can be used on. After anything but a plain error of the database nobody knows what is
     /// still under way on it.
     pub(crate) fn leaves_connection_usable(&self) -> bool {

@@ -4,6 +4,7 @@
 //! [`mapping`] made of the configuration; [`sink`] writes them in one transaction that begins with the compare-and-set of
 //! [`progress`]; [`sqlstate`] says what an error of the database leads to.
 
+mod apply;
 mod catalog;
 mod check;
 mod coerce;
@@ -11,12 +12,15 @@ mod config;
 mod connect;
 mod copy;
 mod encode;
+mod entries;
 mod failure;
 mod identifier;
 mod lookup;
 mod mapping;
 mod migrate;
+mod order;
 mod progress;
+mod reduce;
 mod rows;
 mod sink;
 mod sqlstate;
@@ -31,8 +35,8 @@ use connect_api::{
 };
 
 pub use config::{
-    ColumnSource, Config, Delivery, MissingRow, Mode, NaiveTime, NullCharacter, SslMode,
-    TableConfig, TimeUnit,
+    ColumnSource, Config, Delivery, MissingRow, Mode, NaiveTime, NullCharacter, OnConflict,
+    SslMode, TableConfig, TimeUnit,
 };
 pub use sink::PostgresSink;
 

@@ -1,26 +1,37 @@
-//! Which place of a record becomes which column: the configuration and the catalog brought together.
+//! Which path of a record becomes which column: the configuration and the catalog brought together.
 //!
-//! A *target* is what rows are collected for: a table, and for upsert, update and delete its key. Several
-//! `[[sinks.tables]]` entries of one table and key share a target, so that the last operation of a key wins also
-//! where one entry upserts and another deletes.
+//! A *target* is what rows are collected for: a table. All `[[sinks.tables]]` entries of one table share it, so that the
+//! last operation of a key wins also where one entry upserts and another deletes.
 
-use connect_api::{
-    Cause, ElementsPath, Failure, FieldPath, PathRoot, PathStep, Predicate, Reference,
-};
+mod columns;
+
+use connect_api::{Cause, ElementsPath, Failure, PathRoot, PathStep, Predicate, Reference};
 
 use crate::catalog::Table;
 use crate::coerce::Reading;
-use crate::config::{ColumnSource, Config, MissingRow, Mode, TableConfig, TimeUnit};
-use crate::identifier::quote;
+use crate::config::{Config, MissingRow, Mode, TableConfig};
+use crate::entries;
 use crate::lookup::Lookup;
-use crate::rows::Rows;
-use crate::statement;
-use crate::target::{ColumnSets, Target, Write};
+use crate::order::{Cuts, Order, Segment};
+use crate::rows::{ColumnSets, Rows};
+use crate::target::{Target, Write};
+
+use columns::{Mapped, key_indexes, map_columns};
 
 /// Everything that is needed to turn records into rows.
 pub(crate) struct Plan {
+    /// One for each table.
     pub(crate) targets: Vec<Target>,
     pub(crate) entries: Vec<Entry>,
+    /// The order in which the targets are written.
+    pub(crate) order: Order,
+}
+
+impl Plan {
+    /// Cuts the encoded batch of so many records.
+    pub(crate) fn segments(&self, records: usize, cuts: Cuts) -> Vec<Segment> {
+        self.order.segments(&self.targets, records, cuts)
+    }
 }
 
 /// One `[[sinks.tables]]` entry.
@@ -38,6 +49,8 @@ pub(crate) struct Entry {
     pub(crate) all: usize,
     /// Whether a record without a value deletes: every key column comes from the record's key.
     pub(crate) takes_tombstones: bool,
+    /// Whether some column must show that the record, or the element, is meant for the table.
+    pub(crate) needs_evidence: bool,
 }
 
 pub(crate) struct EntryColumn {
@@ -51,8 +64,10 @@ pub(crate) struct EntryColumn {
     pub(crate) by_name: Option<String>,
     pub(crate) reading: Reading,
     /// Whether an UNNEST parameter carries it as text.
-    pub(crate) as_text: bool,
+    pub(crate) travels_as_text: bool,
     pub(crate) if_missing: IfMissing,
+    /// Whether a value here shows that the record, or the element, is meant for the table.
+    pub(crate) is_evidence: bool,
 }
 
 /// How a column's value is found.
@@ -95,198 +110,102 @@ pub(crate) enum IfMissing {
 
 /// Brings the configuration and the tables, which are in its order, together.
 pub(crate) fn plan(config: &Config, tables: &[Table]) -> Result<Plan, Failure> {
-    let mut plan = Plan {
-        targets: Vec::new(),
-        entries: Vec::new(),
-    };
+    let mut targets: Vec<Target> = Vec::new();
     let mut mapped = Vec::new();
-    for (entry, table) in config.tables.iter().zip(tables) {
+    for (index, (entry, table)) in config.tables.iter().zip(tables).enumerate() {
         let columns = map_columns(entry, table)?;
-        let key = key_places(entry, table)?;
-        let target = plan.target(entry, table, &key);
-        if let Some(target) = plan.targets.get_mut(target) {
-            target.include(columns.iter().map(|mapped| mapped.place));
-        }
-        mapped.push((entry, columns, target, key));
-    }
-    for (entry, columns, target_index, key) in mapped {
-        let Some(target) = plan.targets.get_mut(target_index) else {
-            continue;
-        };
+        let key = key_indexes(entry, table)?;
+        agree_with_earlier(config, tables, index)?;
+        let target_index = target_of(&mut targets, entry, table, &key);
+        let target = target_at(&mut targets, target_index);
+        target.include(columns.iter().map(|mapped| mapped.index));
         target.refuses_missing_rows |=
             entry.mode == Mode::Update && entry.missing_row == MissingRow::Refuse;
+        mapped.push((entry, columns, target_index, key));
+    }
+    for target in &mut targets {
         target.choose_copy();
+    }
+    let mut entries = Vec::new();
+    for (entry, columns, target_index, key) in mapped {
         let entry = EntryMapping {
             config,
             entry,
             key: &key,
         };
-        plan.entries
-            .push(entry.finish(columns, target_index, target)?);
+        let target = target_at(&mut targets, target_index);
+        entries.push(entry.finish(columns, target_index, target)?);
     }
-    for target in plan.targets.iter_mut().filter(|target| target.is_keyed()) {
-        target.delete = statement::delete_statement(target);
-        target.find_missing = statement::missing_statement(target);
-    }
-    Ok(plan)
+    Ok(Plan {
+        order: Order::new(targets.iter().map(|target| &target.table)),
+        targets,
+        entries,
+    })
 }
 
-/// A column of the table and where its value comes from, before the target's order is known.
-struct Mapped {
-    place: usize,
-    source: ColumnSource,
-    by_name: Option<String>,
+fn target_at(targets: &mut [Target], index: usize) -> &mut Target {
+    targets.get_mut(index).expect("an entry's target exists")
 }
 
-fn map_columns(entry: &TableConfig, table: &Table) -> Result<Vec<Mapped>, Failure> {
-    let Some(columns) = &entry.columns else {
-        return Ok(map_by_name(entry, table));
+/// The target of an entry: that of an earlier one of the same table, or a new one.
+fn target_of(
+    targets: &mut Vec<Target>,
+    entry: &TableConfig,
+    table: &Table,
+    key: &[usize],
+) -> usize {
+    let write = match entry.mode {
+        Mode::Insert => Write::Insert,
+        Mode::Update => Write::Update,
+        Mode::Upsert | Mode::Delete => Write::Upsert,
     };
-    columns
-        .iter()
-        .map(|(name, source)| {
-            let place = table
-                .column(name)
-                .ok_or_else(|| missing_column(table, name))?;
-            let is_generated = table
-                .columns
-                .get(place)
-                .is_some_and(|column| column.is_generated);
-            if is_generated {
-                let message = format!("column `{name}` of table `{}` is generated", table.name);
-                let cause = Cause::new(message)
-                    .with_help("PostgreSQL computes it: take it out of `columns`");
-                return Err(Failure::Fatal(cause));
-            }
-            Ok(Mapped {
-                place,
-                source: source.clone(),
-                by_name: None,
-            })
-        })
-        .collect()
-}
-
-/// Every column that can be written, from the field of the same name.
-fn map_by_name(entry: &TableConfig, table: &Table) -> Vec<Mapped> {
-    let start = if entry.each.is_some() { "@" } else { "$" };
-    let writable = table
-        .columns
-        .iter()
+    let existing = targets
+        .iter_mut()
         .enumerate()
-        .filter(|(_, column)| !column.is_generated);
-    writable
-        .map(|(place, column)| Mapped {
-            place,
-            source: ColumnSource {
-                path: member_of(start, &column.name),
-                unit: TimeUnit::default(),
-                is_table: false,
-            },
-            by_name: Some(column.name.clone()),
-        })
-        .collect()
-}
-
-/// `$.name` or `@.name`, whatever characters the name has.
-fn member_of(start: &str, name: &str) -> Reference {
-    let of_value = FieldPath::of_member(name);
-    if start == "$" {
-        return Reference::Path(of_value);
-    }
-    let text = format!("@{}", of_value.to_string().trim_start_matches('$'));
-    Reference::Path(FieldPath::parse(&text).unwrap_or(of_value))
-}
-
-fn missing_column(table: &Table, name: &str) -> Failure {
-    let known: Vec<_> = table
-        .columns
-        .iter()
-        .map(|column| column.name.as_str())
-        .collect();
-    let cause = Cause::new(format!("table `{}` has no column `{name}`", table.name))
-        .with_code("42703")
-        .with_help(format!("its columns are {}", known.join(", ")));
-    Failure::Fatal(cause)
-}
-
-fn key_places(entry: &TableConfig, table: &Table) -> Result<Vec<usize>, Failure> {
-    if entry.mode == Mode::Insert {
-        return Ok(Vec::new());
-    }
-    let places = entry
-        .key
-        .iter()
-        .map(|name| {
-            table
-                .column(name)
-                .ok_or_else(|| missing_column(table, name))
-        })
-        .collect::<Result<Vec<_>, _>>()?;
-    if places.is_empty() {
-        let message = format!("table `{}` needs a `key` for this mode", table.name);
-        return Err(Failure::Fatal(Cause::new(message)));
-    }
-    let names: Vec<String> = places
-        .iter()
-        .filter_map(|place| table.columns.get(*place))
-        .map(|column| column.name.clone())
-        .collect();
-    if entry.mode == Mode::Upsert && !table.has_unique_key(&names) {
-        let quoted: Vec<_> = names.iter().map(|name| quote(name)).collect();
-        let cause = Cause::new(format!(
-            "table `{}` has no unique index over ({}), which upsert needs",
-            table.name,
-            names.join(", ")
-        ))
-        .with_code("42P10")
-        .with_help(if table.is_view {
-            "a view has no indexes: name the table below it".to_owned()
-        } else {
-            format!(
-                "CREATE UNIQUE INDEX ON {} ({})",
-                table.name.quoted(),
-                quoted.join(", ")
-            )
-        });
-        return Err(Failure::Fatal(cause));
-    }
-    Ok(places)
-}
-
-impl Plan {
-    /// The target of an entry: an existing one of the same table, key and way of writing, else a new one.
-    fn target(&mut self, entry: &TableConfig, table: &Table, key: &[usize]) -> usize {
-        let write = match entry.mode {
-            Mode::Insert => Write::Insert,
-            Mode::Update => Write::Update,
-            Mode::Upsert | Mode::Delete => Write::Upsert,
-        };
-        let existing = self.targets.iter().position(|target| {
-            let same_write = target.write == write || entry.mode == Mode::Delete;
-            target.is_keyed() && same_write && target.is_same(&table.name, key)
-        });
-        if let Some(existing) = existing {
-            return existing;
+        .find(|(_, target)| target.table.name == table.name);
+    if let Some((index, target)) = existing {
+        // An entry that deletes goes with upserts as well as with updates, whichever is first in the file.
+        if write == Write::Update {
+            target.write = write;
         }
-        let reduces_here = key
-            .iter()
-            .filter_map(|place| table.columns.get(*place))
-            .all(|column| column.has_canonical_bytes);
-        self.targets.push(Target {
-            table: table.clone(),
-            write,
-            columns: key.to_vec(),
-            key_length: key.len(),
-            reduces_here,
-            refuses_missing_rows: false,
-            sets: ColumnSets::default(),
-            delete: String::new(),
-            find_missing: String::new(),
-            rows: Rows::default(),
-        });
-        self.targets.len() - 1
+        return index;
     }
+    let key_columns = || key.iter().filter_map(|index| table.columns.get(*index));
+    let names: Vec<String> = key_columns().map(|column| column.name.clone()).collect();
+    targets.push(Target {
+        table: table.clone(),
+        write,
+        columns: key.to_vec(),
+        key_length: key.len(),
+        has_canonical_key: key_columns().all(|column| column.has_canonical_bytes),
+        has_unique_key: table.has_unique_key(&names),
+        refuses_missing_rows: false,
+        on_conflict: entry.on_conflict,
+        takes_copy: false,
+        prefers_insert: false,
+        sets: ColumnSets::default(),
+        rows: Rows::default(),
+    });
+    targets.len() - 1
+}
+
+/// Entries of one table, however each spells its name, must agree on what a row is.
+fn agree_with_earlier(config: &Config, tables: &[Table], index: usize) -> Result<(), Failure> {
+    let all: Vec<(&TableConfig, &Table)> = config.tables.iter().zip(tables).collect();
+    let (earlier, rest) = all.split_at(index);
+    let Some((entry, table)) = rest.first() else {
+        return Ok(());
+    };
+    for (other, _) in earlier.iter().filter(|(_, other)| other.name == table.name) {
+        let same_column = |left: &str, right: &str| table.column(left) == table.column(right);
+        if let Err(disagreement) = entries::agree(other, entry, same_column) {
+            let message = entries::message(&table.name.to_string(), other, entry, disagreement);
+            return Err(Failure::Fatal(
+                Cause::new(message).with_help(disagreement.help()),
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// An entry whose columns are known, on its way to an [`Entry`].
@@ -308,13 +227,22 @@ impl EntryMapping<'_> {
         let (mut members, mut of_element) = (Lookup::default(), Lookup::default());
         let mut entry_columns: Vec<EntryColumn> = columns
             .into_iter()
-            .filter(|mapped| !is_delete || self.key.contains(&mapped.place))
-            .filter_map(|mapped| self.column(mapped, target, &mut members, &mut of_element))
+            .filter(|mapped| !is_delete || self.key.contains(&mapped.index))
+            .map(|mapped| self.column(mapped, target, &mut members, &mut of_element))
             .collect();
         entry_columns.sort_by_key(|column| column.position);
         let positions: Vec<usize> = entry_columns.iter().map(|column| column.position).collect();
-        let all = target.set(&positions);
-        let key_columns = entry_columns.get(..target.key_length).unwrap_or_default();
+        let all = target.sets.keep(&positions);
+        if target.is_keyed() {
+            target.sets.keep(&target.key_positions());
+        }
+        let evidence = evidence(self.entry, &entry_columns);
+        for column in &mut entry_columns {
+            column.is_evidence = evidence.is_some() && path_root(&column.reference) == evidence;
+        }
+        let key_columns = entry_columns
+            .get(..target.key_length)
+            .expect("an entry of a keyed target maps the key");
         let takes_tombstones = target.is_keyed()
             && self.entry.mode != Mode::Update
             && self.entry.each.is_none()
@@ -331,6 +259,7 @@ impl EntryMapping<'_> {
             columns: entry_columns,
             all,
             takes_tombstones,
+            needs_evidence: evidence.is_some(),
         })
     }
 
@@ -338,7 +267,7 @@ impl EntryMapping<'_> {
         let unmapped = self
             .key
             .iter()
-            .find(|place| !columns.iter().any(|mapped| mapped.place == **place))
+            .find(|place| !columns.iter().any(|mapped| mapped.index == **place))
             .and_then(|place| target.table.columns.get(*place));
         let Some(column) = unmapped else {
             return Ok(());
@@ -357,12 +286,13 @@ impl EntryMapping<'_> {
         target: &Target,
         members: &mut Lookup,
         of_element: &mut Lookup,
-    ) -> Option<EntryColumn> {
+    ) -> EntryColumn {
         let position = target
             .columns
             .iter()
-            .position(|place| *place == mapped.place)?;
-        let column = target.column(position)?;
+            .position(|index| *index == mapped.index)
+            .expect("a target includes the columns of its entries");
+        let column = target.column(position);
         let is_key = position < target.key_length;
         let if_missing = match (self.entry.mode, column.has_default) {
             _ if is_key => IfMissing::Refuse,
@@ -371,7 +301,7 @@ impl EntryMapping<'_> {
             (Mode::Insert, false) => IfMissing::Null,
             (Mode::Upsert, false) => IfMissing::LeaveOut,
         };
-        Some(EntryColumn {
+        EntryColumn {
             position,
             source: Source::new(&mapped.source.path, members, of_element),
             reference: mapped.source.path,
@@ -381,8 +311,31 @@ impl EntryMapping<'_> {
                 naive_time: self.config.naive_time,
                 null_character: self.config.null_character,
             },
-            as_text: target.write != Write::Copy && column.travels_as_text(),
+            travels_as_text: column.travels_as_text(),
             if_missing,
-        })
+            is_evidence: false,
+        }
+    }
+}
+
+/// Which paths show that a record or an element is meant for the table: one of them must lead somewhere. `None` where
+/// no column is read from there, as in a table of metadata.
+fn evidence(entry: &TableConfig, columns: &[EntryColumn]) -> Option<PathRoot> {
+    let reads = |root| {
+        columns
+            .iter()
+            .any(|column| path_root(&column.reference) == Some(root))
+    };
+    if entry.each.is_some() {
+        reads(PathRoot::Element).then_some(PathRoot::Element)
+    } else {
+        reads(PathRoot::Value).then_some(PathRoot::Value)
+    }
+}
+
+fn path_root(reference: &Reference) -> Option<PathRoot> {
+    match reference {
+        Reference::Path(path) => Some(path.root()),
+        Reference::Metadata(_) => None,
     }
 }

@@ -19,12 +19,13 @@ use crate::config::{Config, Delivery};
 use crate::failure::WriteError;
 use crate::identifier::TableName;
 use crate::mapping::{Plan, plan};
+use crate::order::Cuts;
 use crate::progress::ProgressTable;
 use crate::sqlstate::Meaning;
-use crate::target::{Target, Write};
 use crate::transaction::{Limits, within};
+use crate::unnest::Session;
 use crate::verdict::Patience;
-use crate::{catalog, connect, copy, migrate, unnest, verdict};
+use crate::{apply, catalog, connect, migrate, verdict};
 
 /// A sink that is ready to write.
 pub struct PostgresSink {
@@ -35,6 +36,8 @@ pub struct PostgresSink {
     /// `None` after an outage, until the next call.
     connection: Option<PgConnection>,
     plan: Plan,
+    /// Where the batch at hand is cut, so that foreign keys hold.
+    cuts: Cuts,
     /// `None` where the consumer group keeps progress.
     progress: Option<ProgressTable>,
     /// The batch whose COMMIT was sent and not answered.
@@ -99,6 +102,7 @@ impl PostgresSink {
             limits,
             connection: Some(connection),
             plan,
+            cuts: Cuts::Needed,
             progress,
             doubt: None,
             patience: Patience::new(config.missing_parent),
@@ -193,11 +197,13 @@ impl PostgresSink {
                 .await
                 .map_err(|error| error.at(&progress.table().to_string()))?;
         }
-        let mut rows = 0;
-        for target in &mut self.plan.targets {
-            let writing = write_target(connection, target, !self.config.pooler, &mut self.scratch);
-            rows += within("write rows", limits.long, writing).await?;
-        }
+        let segments = self.plan.segments(batch.records.len(), self.cuts);
+        let mut session = Session {
+            connection: &mut *connection,
+            is_persistent: !self.config.pooler,
+            scratch: &mut self.scratch,
+        };
+        let rows = apply::write(&mut session, &mut self.plan, &segments, limits.long).await?;
         let layouts = catalog::check_layouts(connection, &self.plan.targets, !self.config.pooler);
         within("read the catalog", limits.short, layouts).await?;
         self.doubt = Some(Doubt {
@@ -268,23 +274,6 @@ async fn read_plan(
     Ok(plan(config, &tables)?)
 }
 
-/// All rows of one target. Returns how many rows were touched.
-async fn write_target(
-    connection: &mut PgConnection,
-    target: &mut Target,
-    is_persistent: bool,
-    scratch: &mut Vec<u8>,
-) -> Result<u64, WriteError> {
-    let table = target.table.name.to_string();
-    let written = match target.write {
-        Write::Copy => copy::send(connection, target, scratch)
-            .await
-            .map_err(WriteError::from),
-        _ => unnest::write(connection, target, is_persistent, scratch).await,
-    };
-    written.map_err(|error| error.at(&table))
-}
-
 /// Takes partitions over in a transaction of its own, so that waiting for a predecessor is bounded.
 async fn take_over(
     connection: &mut PgConnection,
@@ -350,6 +339,7 @@ impl connect_api::Sink for PostgresSink {
 
     async fn write(&mut self, batch: &Batch<'_>) -> Result<(), Failure> {
         let mut catalog_is_fresh = false;
+        self.cuts = Cuts::Needed;
         loop {
             self.plan.encode(&batch.records).map_err(Failure::Refused)?;
             let error = match self.attempt(batch).await {
@@ -360,6 +350,14 @@ impl connect_api::Sink for PostgresSink {
                 }
                 Err(error) => error,
             };
+            if error.is_foreign_key() && self.cuts == Cuts::Needed {
+                // The rows of one table may have been written too early or too late for those of another.
+                self.cuts = Cuts::All;
+                let count = batch.records.len();
+                if self.plan.segments(count, Cuts::All) != self.plan.segments(count, Cuts::Needed) {
+                    continue;
+                }
+            }
             if !error.is_stale_catalog() || catalog_is_fresh {
                 return Err(self.judge(error, batch));
             }

@@ -1,110 +1,190 @@
-//! The SQL of a target: one array a column, one statement a table and batch, one text whatever the batch, so that it is
-//! prepared once.
+//! The SQL of a target: one array a column, one statement a table and batch.
 //!
 //! The batch's columns are named by their number in the statement, and tables have an alias: no column or table, whatever
-//! its name, collides with a word of ours.
+//! its name, collides with a word of ours. Rows that lack columns say by bitmaps (`p1`, `p2`, …) which they have, so that
+//! records with optional fields need one statement and not one for each combination of fields.
 
 use crate::catalog::Column;
+use crate::config::OnConflict;
 use crate::identifier::quote;
-use crate::target::{Target, Write};
+use crate::target::{Shape, Target, Write};
 
 /// The index of a row in the batch, from 1.
 const ROW_NUMBER: &str = "row_number";
 
-/// The statement that writes rows with the columns at these positions.
-pub(crate) fn write_statement(target: &Target, positions: &[usize]) -> String {
+/// Columns that one `int8` bitmap says the presence of.
+pub(crate) const BITMAP_COLUMNS: usize = 62;
+
+/// The statement that writes rows of this shape.
+pub(crate) fn write_statement(target: &Target, shape: &Shape) -> String {
     match target.write {
-        Write::Copy => copy_statement(target, positions),
-        Write::Insert => insert_statement(target, positions),
-        Write::Upsert => upsert_statement(target, positions),
-        Write::Update => update_statement(target, positions),
+        Write::Copy => copy_statement(target, shape),
+        Write::Insert => insert_statement(target, shape),
+        Write::Upsert => upsert_statement(target, shape),
+        Write::Update => update_statement(target, shape),
     }
 }
 
-fn copy_statement(target: &Target, positions: &[usize]) -> String {
-    let names = names(target, positions);
+fn copy_statement(target: &Target, shape: &Shape) -> String {
     format!(
-        "COPY {} ({names}) FROM STDIN (FORMAT binary)",
-        target.table.name.quoted()
+        "COPY {} ({}) FROM STDIN (FORMAT binary)",
+        target.table.name.quoted(),
+        names(target, &shape.positions)
     )
 }
 
-fn insert_statement(target: &Target, positions: &[usize]) -> String {
+fn insert_statement(target: &Target, shape: &Shape) -> String {
+    let conflict = match target.on_conflict {
+        OnConflict::Error => "",
+        OnConflict::Nothing => " ON CONFLICT DO NOTHING",
+    };
     format!(
-        "{} SELECT {} FROM {}",
-        insert_head(target, positions),
-        casts(target, positions),
-        batch(positions.len(), "")
+        "{} SELECT {} FROM {}{conflict}",
+        insert_head(target, &shape.positions),
+        values(target, shape),
+        batch(shape)
     )
 }
 
-fn upsert_statement(target: &Target, positions: &[usize]) -> String {
+fn upsert_statement(target: &Target, shape: &Shape) -> String {
     let key = target.key_positions();
-    let rest = positions
+    let assignments: Vec<String> = shape
+        .positions
         .iter()
-        .filter(|position| **position >= target.key_length);
-    let settable: Vec<usize> = rest
-        .copied()
-        .filter(|position| {
-            target
-                .column(*position)
-                .is_some_and(|column| !column.is_identity_always)
+        .enumerate()
+        .skip(target.key_length)
+        .map(|(index, position)| (index, target.column(*position)))
+        .filter(|(_, column)| !column.is_identity_always)
+        .map(|(index, column)| {
+            let name = quote(&column.name);
+            if shape.is_sparse {
+                let has = has_in_batch(target, index);
+                format!("{name} = CASE WHEN {has} THEN excluded.{name} ELSE target.{name} END")
+            } else {
+                format!("{name} = excluded.{name}")
+            }
         })
         .collect();
-    let action = if settable.is_empty() {
+    let action = if assignments.is_empty() {
         "NOTHING".to_owned()
     } else {
-        let assignments = target
-            .columns_at(&settable)
-            .map(|column| format!("{0} = excluded.{0}", quote(&column.name)));
-        format!("UPDATE SET {}", assignments.collect::<Vec<_>>().join(", "))
+        format!("UPDATE SET {}", assignments.join(", "))
     };
-    let head = insert_head(target, positions);
-    let conflict = format!("ON CONFLICT ({}) DO {action}", names(target, &key));
-    if target.reduces_here {
-        format!(
-            "{head} SELECT {} FROM {} {conflict}",
-            casts(target, positions),
-            batch(positions.len(), "")
-        )
+    // Rows are locked in one order by every writer; where only the server can compare keys, it sorts them.
+    let order = if target.has_canonical_key {
+        String::new()
     } else {
-        format!(
-            "{head} SELECT DISTINCT ON ({key}) {} FROM {} ORDER BY {key}, batch.{ROW_NUMBER} DESC {conflict}",
-            casts(target, positions),
-            batch(positions.len(), ROW_NUMBER),
-            key = casts(target, &key),
-        )
-    }
+        format!(" ORDER BY {}", stored_key(target))
+    };
+    format!(
+        "{}{} SELECT {} FROM {}{order} ON CONFLICT ({}) DO {action}",
+        if shape.is_sparse && !assignments.is_empty() {
+            given(target, shape)
+        } else {
+            String::new()
+        },
+        insert_head(target, &shape.positions),
+        values(target, shape),
+        batch(shape),
+        names(target, &key),
+    )
+}
+
+/// The keys and bitmaps as a relation of their own: in DO UPDATE, `excluded` has the table's columns and no others.
+fn given(target: &Target, shape: &Shape) -> String {
+    let keys: Vec<String> = (0..target.key_length)
+        .map(|index| format!("k{}", index + 1))
+        .collect();
+    let bitmaps: Vec<String> = (1..=bitmap_count(shape))
+        .map(|number| format!("p{number}"))
+        .collect();
+    let first = shape.positions.len() + 1;
+    let parameters: Vec<String> = (1..=target.key_length)
+        .chain(first..first + bitmaps.len())
+        .map(|number| format!("${number}"))
+        .collect();
+    let columns: Vec<String> = (0..target.key_length)
+        .map(batch_column)
+        .chain(bitmaps.clone())
+        .collect();
+    format!(
+        "WITH given ({}, {bitmaps}) AS (SELECT {}, {bitmaps} FROM unnest({}) AS batch ({})) ",
+        keys.join(", "),
+        stored_key(target),
+        parameters.join(", "),
+        columns.join(", "),
+        bitmaps = bitmaps.join(", "),
+    )
+}
+
+/// Whether the record of the row that conflicts has the column at this index. The server hashes the keys of each column
+/// once, so that this is a look-up.
+fn has_in_batch(target: &Target, index: usize) -> String {
+    let keys: Vec<String> = target
+        .columns_at(&target.key_positions())
+        .map(|column| format!("excluded.{}", quote(&column.name)))
+        .collect();
+    let given: Vec<String> = (1..=target.key_length)
+        .map(|number| format!("given.k{number}"))
+        .collect();
+    format!(
+        "({}) IN (SELECT {} FROM given WHERE {})",
+        keys.join(", "),
+        given.join(", "),
+        has("given", index)
+    )
+}
+
+/// Whether a row of the batch has the column at this index.
+fn has(relation: &str, index: usize) -> String {
+    let bit = 1_i64 << (index % BITMAP_COLUMNS);
+    format!("{relation}.p{} & {bit} <> 0", index / BITMAP_COLUMNS + 1)
 }
 
 /// The alias is for a table that is itself named `excluded`.
 fn insert_head(target: &Target, positions: &[usize]) -> String {
+    let overriding = if target
+        .columns_at(positions)
+        .any(|column| column.is_identity_always)
+    {
+        " OVERRIDING SYSTEM VALUE"
+    } else {
+        ""
+    };
     format!(
-        "INSERT INTO {} AS target ({}){}",
+        "INSERT INTO {} AS target ({}){overriding}",
         target.table.name.quoted(),
         names(target, positions),
-        overriding(target, positions)
     )
 }
 
-fn update_statement(target: &Target, positions: &[usize]) -> String {
+fn update_statement(target: &Target, shape: &Shape) -> String {
     // Without anything to set, the key is set to itself: the row is found or not.
-    let first_set = if positions.len() > target.key_length {
+    let first_set = if shape.positions.len() > target.key_length {
         target.key_length
     } else {
         0
     };
     let assignments: Vec<_> = target
-        .columns_at(positions)
+        .columns_at(&shape.positions)
         .enumerate()
         .skip(first_set)
-        .map(|(index, column)| format!("{} = {}", quote(&column.name), cast(index, column)))
+        .map(|(index, column)| {
+            let name = quote(&column.name);
+            let value = cast(index, column);
+            if shape.is_sparse && index >= target.key_length {
+                let has = has("batch", index);
+                format!("{name} = CASE WHEN {has} THEN {value} ELSE target.{name} END")
+            } else {
+                format!("{name} = {value}")
+            }
+        })
         .collect();
     format!(
         "UPDATE {} AS target SET {} FROM {} WHERE {}",
         target.table.name.quoted(),
         assignments.join(", "),
-        source(target, positions),
+        batch(shape),
         same_key(target)
     )
 }
@@ -114,7 +194,7 @@ pub(crate) fn delete_statement(target: &Target) -> String {
     format!(
         "DELETE FROM {} AS target USING {} WHERE {}",
         target.table.name.quoted(),
-        batch(target.key_length, ""),
+        batch(&Shape::dense(&target.key_positions())),
         same_key(target)
     )
 }
@@ -123,22 +203,31 @@ pub(crate) fn delete_statement(target: &Target) -> String {
 pub(crate) fn missing_statement(target: &Target) -> String {
     format!(
         "SELECT batch.{ROW_NUMBER} FROM {} WHERE NOT EXISTS (SELECT FROM {} AS target WHERE {})",
-        batch(target.key_length, ROW_NUMBER),
+        numbered_key(target),
         target.table.name.quoted(),
         same_key(target)
     )
 }
 
-/// The batch for UPDATE. `UPDATE … FROM` with a key twice applies an arbitrary one: where keys are not reduced here,
-/// the server keeps the last.
-fn source(target: &Target, positions: &[usize]) -> String {
-    if target.reduces_here {
-        return batch(positions.len(), "");
-    }
-    let key = casts(target, &target.key_positions());
+/// Returns the numbers, from 1, of the keys that are one key to the table, for each such key that is there more than once.
+pub(crate) fn equal_keys_statement(target: &Target) -> String {
     format!(
-        "(SELECT DISTINCT ON ({key}) batch.* FROM {} ORDER BY {key}, batch.{ROW_NUMBER} DESC) AS batch",
-        batch(positions.len(), ROW_NUMBER)
+        "SELECT array_agg(batch.{ROW_NUMBER}) FROM {} GROUP BY {} HAVING count(*) > 1",
+        numbered_key(target),
+        stored_key(target)
+    )
+}
+
+/// The batch's keys with their numbers.
+fn numbered_key(target: &Target) -> String {
+    let parameters: Vec<String> = (1..=target.key_length)
+        .map(|number| format!("${number}"))
+        .collect();
+    let names: Vec<String> = (0..target.key_length).map(batch_column).collect();
+    format!(
+        "unnest({}) WITH ORDINALITY AS batch ({}, {ROW_NUMBER})",
+        parameters.join(", "),
+        names.join(", ")
     )
 }
 
@@ -147,20 +236,20 @@ fn same_key(target: &Target) -> String {
     let conditions: Vec<_> = target
         .columns_at(&target.key_positions())
         .enumerate()
-        .map(|(index, column)| format!("target.{} = {}", quote(&column.name), cast(index, column)))
+        .map(|(index, column)| {
+            format!("target.{} = {}", quote(&column.name), stored(index, column))
+        })
         .collect();
     conditions.join(" AND ")
 }
 
-fn overriding(target: &Target, positions: &[usize]) -> &'static str {
-    let is_needed = target
-        .columns_at(positions)
-        .any(|column| column.is_identity_always);
-    if is_needed {
-        " OVERRIDING SYSTEM VALUE"
-    } else {
-        ""
-    }
+fn stored_key(target: &Target) -> String {
+    let casts: Vec<_> = target
+        .columns_at(&target.key_positions())
+        .enumerate()
+        .map(|(index, column)| stored(index, column))
+        .collect();
+    casts.join(", ")
 }
 
 fn names(target: &Target, positions: &[usize]) -> String {
@@ -171,13 +260,22 @@ fn names(target: &Target, positions: &[usize]) -> String {
     names.join(", ")
 }
 
-fn casts(target: &Target, positions: &[usize]) -> String {
-    let casts: Vec<_> = target
-        .columns_at(positions)
+/// What each column gets. A column that a row lacks gets its default, as if the statement did not name it.
+fn values(target: &Target, shape: &Shape) -> String {
+    let values: Vec<_> = target
+        .columns_at(&shape.positions)
         .enumerate()
-        .map(|(index, column)| cast(index, column))
+        .map(|(index, column)| match &column.default_sql {
+            Some(default) if shape.is_sparse && index >= target.key_length => format!(
+                "CASE WHEN {} THEN {} ELSE ({default})::{} END",
+                has("batch", index),
+                cast(index, column),
+                column.cast
+            ),
+            _ => cast(index, column),
+        })
         .collect();
-    casts.join(", ")
+    values.join(", ")
 }
 
 /// The column of the batch at this index in the statement. The cast has no length or precision, so that nothing is cut
@@ -191,94 +289,43 @@ fn cast(index: usize, column: &Column) -> String {
     }
 }
 
+/// The same as the table stores it, for comparing it with what is stored: a `timestamptz(0)` is rounded.
+fn stored(index: usize, column: &Column) -> String {
+    let collation = column.loose_collation.as_ref();
+    let collate = collation.map_or(String::new(), |collation| format!(" COLLATE {collation}"));
+    match &column.rounding_cast {
+        Some(rounding) => format!("{}::{rounding}{collate}", cast(index, column)),
+        None => format!("{}{collate}", cast(index, column)),
+    }
+}
+
 fn batch_column(index: usize) -> String {
     format!("c{}", index + 1)
 }
 
+/// How many bitmaps each row of a sparse shape has.
+pub(crate) fn bitmap_count(shape: &Shape) -> usize {
+    if shape.is_sparse {
+        shape.positions.len().div_ceil(BITMAP_COLUMNS)
+    } else {
+        0
+    }
+}
+
 /// `unnest($1, $2) AS batch (c1, c2)`; the types come with the parameters.
-fn batch(column_count: usize, ordinality: &str) -> String {
-    let parameters: Vec<_> = (1..=column_count)
+fn batch(shape: &Shape) -> String {
+    let column_count = shape.positions.len();
+    let bitmaps = (1..=bitmap_count(shape)).map(|number| format!("p{number}"));
+    let names: Vec<String> = (0..column_count).map(batch_column).chain(bitmaps).collect();
+    let parameters: Vec<String> = (1..=names.len())
         .map(|number| format!("${number}"))
         .collect();
-    let names: Vec<_> = (0..column_count).map(batch_column).collect();
-    let (parameters, names) = (parameters.join(", "), names.join(", "));
-    if ordinality.is_empty() {
-        format!("unnest({parameters}) AS batch ({names})")
-    } else {
-        format!("unnest({parameters}) WITH ORDINALITY AS batch ({names}, {ordinality})")
-    }
+    format!(
+        "unnest({}) AS batch ({})",
+        parameters.join(", "),
+        names.join(", ")
+    )
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use crate::catalog::testing::table;
-    use crate::config::Config;
-    use crate::mapping::plan;
-
-    /// The statements of this table entry, over the table that the catalog's tests have.
-    fn statements(entry: &str) -> Vec<String> {
-        let text = format!("url = \"x\"\n[[tables]]\ntable = \"sales\"\n{entry}");
-        let parsed: serde_json::Value = toml::from_str(&text).unwrap();
-        let config: Config = serde_json::from_value(parsed).unwrap();
-        let plan = plan(&config, &[table()]).ok().unwrap();
-        let target = plan.targets.first().unwrap();
-        let write = target.sets.get(0).unwrap().statement.clone();
-        [write, target.delete.clone(), target.find_missing.clone()]
-            .into_iter()
-            .filter(|statement| !statement.is_empty())
-            .collect()
-    }
-
-    const COLUMNS: &str = "columns = { id = \"$.a\", note = \"$.b\" }";
-    const DELETE: &str = r#"DELETE FROM "shop"."Sales" AS target USING unnest($1) AS batch (c1) WHERE target."id" = batch.c1"#;
-    const MISSING: &str = r#"SELECT batch.row_number FROM unnest($1) WITH ORDINALITY AS batch (c1, row_number) WHERE NOT EXISTS (SELECT FROM "shop"."Sales" AS target WHERE target."id" = batch.c1)"#;
-
-    #[test]
-    fn appending() {
-        assert_eq!(
-            statements(COLUMNS),
-            [r#"COPY "shop"."Sales" ("id", "note") FROM STDIN (FORMAT binary)"#]
-        );
-        let with_text = "columns = { address = \"$.a\", id = \"$.b\" }";
-        assert_eq!(
-            statements(with_text),
-            [
-                r#"INSERT INTO "shop"."Sales" AS target ("address", "id") SELECT batch.c1::"pg_catalog"."inet", batch.c2 FROM unnest($1, $2) AS batch (c1, c2)"#
-            ]
-        );
-    }
-
-    #[test]
-    fn upserting_and_updating() {
-        let upsert = format!("mode = \"upsert\"\nkey = [\"id\"]\n{COLUMNS}");
-        assert_eq!(
-            statements(&upsert),
-            [
-                r#"INSERT INTO "shop"."Sales" AS target ("id", "note") SELECT batch.c1, batch.c2 FROM unnest($1, $2) AS batch (c1, c2) ON CONFLICT ("id") DO UPDATE SET "note" = excluded."note""#,
-                DELETE,
-                MISSING,
-            ]
-        );
-        let update = format!("mode = \"update\"\nkey = [\"id\"]\n{COLUMNS}");
-        assert_eq!(
-            statements(&update),
-            [
-                r#"UPDATE "shop"."Sales" AS target SET "note" = batch.c2 FROM unnest($1, $2) AS batch (c1, c2) WHERE target."id" = batch.c1"#,
-                DELETE,
-                MISSING,
-            ]
-        );
-    }
-
-    #[test]
-    fn the_server_reduces_keys_whose_bytes_do_not_tell() {
-        let upsert = "mode = \"upsert\"\nkey = [\"address\"]\ncolumns = { address = \"$.a\", tags = \"$.b\" }";
-        assert_eq!(
-            statements(upsert).first().map(String::as_str),
-            Some(
-                r#"INSERT INTO "shop"."Sales" AS target ("address", "tags") SELECT DISTINCT ON (batch.c1::"pg_catalog"."inet") batch.c1::"pg_catalog"."inet", batch.c2::"pg_catalog"."_text" FROM unnest($1, $2) WITH ORDINALITY AS batch (c1, c2, row_number) ORDER BY batch.c1::"pg_catalog"."inet", batch.row_number DESC ON CONFLICT ("address") DO UPDATE SET "tags" = excluded."tags""#
-            )
-        );
-    }
-}
+mod tests;

@@ -1,27 +1,31 @@
-//! What rows are collected for: a table, what is done with its rows, and the statements for that.
+//! What rows are collected for: a table, and what is done with its rows.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::catalog::{Column, Table};
-use crate::identifier::TableName;
-use crate::rows::{Reduced, Rows};
-use crate::statement;
+use crate::config::OnConflict;
+use crate::rows::{ColumnSets, Row, Rows};
 
 /// A table and what is done with its rows.
 pub(crate) struct Target {
     pub(crate) table: Table,
     pub(crate) write: Write,
-    /// Places of the columns in `table.columns`; the key's come first.
+    /// Indexes into `table.columns`; the key's come first.
     pub(crate) columns: Vec<usize>,
     pub(crate) key_length: usize,
-    /// Whether equal keys have equal bytes. Where they have not, the server tells the last of a key.
-    pub(crate) reduces_here: bool,
+    /// Whether equal keys have equal bytes. Where they have not, the server is asked which are equal.
+    pub(crate) has_canonical_key: bool,
+    /// Whether a key names at most one row.
+    pub(crate) has_unique_key: bool,
     /// Whether an update that finds no row is a refusal.
     pub(crate) refuses_missing_rows: bool,
+    /// What an insert does that meets a row with the same unique key.
+    pub(crate) on_conflict: OnConflict,
+    /// Whether rows can be appended by COPY when all of a batch have the same columns.
+    pub(crate) takes_copy: bool,
+    /// Whether the last batch had rows with different columns, so that this one is not first tried by COPY.
+    pub(crate) prefers_insert: bool,
     pub(crate) sets: ColumnSets,
-    /// Statements over the key alone.
-    pub(crate) delete: String,
-    pub(crate) find_missing: String,
     pub(crate) rows: Rows,
 }
 
@@ -36,120 +40,161 @@ pub(crate) enum Write {
     Update,
 }
 
-/// The sets of columns that rows of a target come with, each with its statement: one text per set, whatever the batch.
-#[derive(Default)]
-pub(crate) struct ColumnSets {
-    sets: Vec<ColumnSet>,
-    by_positions: HashMap<Vec<usize>, usize>,
-}
-
-pub(crate) struct ColumnSet {
-    /// Places in the target's columns, in order.
+/// The columns of the rows that one statement writes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Shape {
+    /// Positions in the target's columns, in order.
     pub(crate) positions: Vec<usize>,
-    pub(crate) statement: String,
+    /// Whether some rows lack some of these columns; each then says which it has.
+    pub(crate) is_sparse: bool,
 }
 
-impl ColumnSets {
-    /// The index of the set with these positions, made with `statement` if it is new.
-    pub(crate) fn index(
-        &mut self,
-        positions: &[usize],
-        statement: impl FnOnce() -> String,
-    ) -> usize {
-        if let Some(index) = self.by_positions.get(positions) {
-            return *index;
-        }
-        let index = self.sets.len();
-        self.sets.push(ColumnSet {
+impl Shape {
+    /// Rows that all have these columns.
+    pub(crate) fn dense(positions: &[usize]) -> Shape {
+        Shape {
             positions: positions.to_vec(),
-            statement: statement(),
-        });
-        self.by_positions.insert(positions.to_vec(), index);
-        index
+            is_sparse: false,
+        }
     }
+}
 
-    pub(crate) fn get(&self, index: usize) -> Option<&ColumnSet> {
-        self.sets.get(index)
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.sets.len()
-    }
+/// Rows that one statement writes.
+#[derive(Debug)]
+pub(crate) struct Group {
+    pub(crate) shape: Shape,
+    pub(crate) rows: Vec<Row>,
 }
 
 impl Target {
-    /// The column at a place of this target.
-    pub(crate) fn column(&self, position: usize) -> Option<&Column> {
+    /// The column at a position of this target.
+    pub(crate) fn column(&self, position: usize) -> &Column {
         self.columns
             .get(position)
-            .and_then(|place| self.table.columns.get(*place))
+            .and_then(|index| self.table.columns.get(*index))
+            .expect("a target's columns are columns of its table")
     }
 
-    pub(crate) fn columns_at<'a>(
-        &'a self,
-        positions: &'a [usize],
-    ) -> impl Iterator<Item = &'a Column> {
-        positions
-            .iter()
-            .filter_map(|position| self.column(*position))
+    pub(crate) fn columns_at(&self, positions: &[usize]) -> impl Iterator<Item = &Column> {
+        positions.iter().map(|position| self.column(*position))
     }
 
     pub(crate) fn key_positions(&self) -> Vec<usize> {
         (0..self.key_length).collect()
     }
 
-    /// The set with these positions; see [`ColumnSets`].
-    pub(crate) fn set(&mut self, positions: &[usize]) -> usize {
-        let mut sets = std::mem::take(&mut self.sets);
-        let index = sets.index(positions, || statement::write_statement(self, positions));
-        self.sets = sets;
-        index
-    }
-
-    /// Reduces the rows to the last operation of each key; see [`Rows::reduce`].
-    pub(crate) fn reduce(&mut self) -> Reduced {
-        let mut rows = std::mem::take(&mut self.rows);
-        let mut sets = std::mem::take(&mut self.sets);
-        let known: Vec<Vec<usize>> = sets.sets.iter().map(|set| set.positions.clone()).collect();
-        let reduced = rows.reduce(
-            |set| known.get(set).cloned().unwrap_or_default(),
-            |positions| sets.index(positions, || statement::write_statement(self, positions)),
-        );
-        self.sets = sets;
-        self.rows = rows;
-        reduced
-    }
-
     pub(crate) fn is_keyed(&self) -> bool {
         matches!(self.write, Write::Upsert | Write::Update)
     }
-}
-
-impl Target {
-    /// Whether rows of this table and key belong here.
-    pub(crate) fn is_same(&self, table: &TableName, key: &[usize]) -> bool {
-        let own = self.columns.get(..self.key_length).unwrap_or_default();
-        self.table.name == *table
-            && own.len() == key.len()
-            && own.iter().all(|place| key.contains(place))
-    }
 
     /// Adds columns behind those that are known.
-    pub(crate) fn include(&mut self, places: impl Iterator<Item = usize>) {
-        for place in places {
-            if !self.columns.contains(&place) {
-                self.columns.push(place);
+    pub(crate) fn include(&mut self, columns: impl Iterator<Item = usize>) {
+        for column in columns {
+            if !self.columns.contains(&column) {
+                self.columns.push(column);
             }
         }
     }
 
-    /// COPY BINARY, if every column has a binary form and the table takes it.
+    /// Decides whether the table can be copied into: COPY knows neither ON CONFLICT nor types without a binary form.
     pub(crate) fn choose_copy(&mut self) {
-        let all_binary = (0..self.columns.len())
-            .filter_map(|position| self.column(position))
-            .all(|column| column.column_type.has_binary());
-        if self.write == Write::Insert && self.table.takes_copy && all_binary {
+        let all_binary =
+            (0..self.columns.len()).all(|position| self.column(position).column_type.has_binary());
+        self.takes_copy = self.write == Write::Insert
+            && self.on_conflict == OnConflict::Error
+            && self.table.takes_copy
+            && all_binary;
+        if self.takes_copy {
             self.write = Write::Copy;
         }
+    }
+
+    /// Whether all rows have the same columns.
+    pub(crate) fn is_uniform(&self) -> bool {
+        let mut sets = self.rows.rows.iter().map(|row| row.set);
+        sets.next().is_none_or(|first| sets.all(|set| set == first))
+    }
+
+    /// Divides rows among statements. Where rows are inserted, their order is kept.
+    pub(crate) fn groups(&self, rows: &[Row]) -> Vec<Group> {
+        let union = self.union(rows);
+        let mut named: HashMap<usize, Vec<usize>> = HashMap::new();
+        for row in rows {
+            named
+                .entry(row.set)
+                .or_insert_with(|| self.named(self.sets.positions(row.set), &union));
+        }
+        let columns = |row: &Row| {
+            let columns = named.get(&row.set);
+            columns.expect("every row's set was looked at").as_slice()
+        };
+        let mut groups: Vec<Group> = Vec::new();
+        if self.is_keyed() {
+            let mut by_columns: BTreeMap<&[usize], Vec<Row>> = BTreeMap::new();
+            for row in rows {
+                by_columns.entry(columns(row)).or_default().push(*row);
+            }
+            groups.extend(
+                by_columns
+                    .into_iter()
+                    .map(|(columns, rows)| self.group(columns, rows)),
+            );
+        } else {
+            let runs = rows.chunk_by(|left, right| columns(left) == columns(right));
+            groups.extend(runs.filter_map(|run| {
+                let columns = columns(run.first()?);
+                Some(self.group(columns, run.to_vec()))
+            }));
+        }
+        groups
+    }
+
+    fn group(&self, columns: &[usize], rows: Vec<Row>) -> Group {
+        let is_sparse = rows
+            .iter()
+            .any(|row| self.sets.positions(row.set).len() < columns.len());
+        Group {
+            shape: Shape {
+                positions: columns.to_vec(),
+                is_sparse,
+            },
+            rows,
+        }
+    }
+
+    /// Every column that some of these rows has.
+    fn union(&self, rows: &[Row]) -> Vec<usize> {
+        let mut is_present = vec![false; self.columns.len()];
+        let mut last = None;
+        for row in rows
+            .iter()
+            .filter(|row| last.replace(row.set) != Some(row.set))
+        {
+            for position in self.sets.positions(row.set) {
+                if let Some(present) = is_present.get_mut(*position) {
+                    *present = true;
+                }
+            }
+        }
+        (0..self.columns.len())
+            .filter(|position| is_present.get(*position) == Some(&true))
+            .collect()
+    }
+
+    /// The columns that the statement of a row with this set names: those that some row of the batch has, except where
+    /// the statement could not leave a column of one row alone.
+    fn named(&self, set: &[usize], union: &[usize]) -> Vec<usize> {
+        if self.write == Write::Upsert && self.table.has_insert_triggers {
+            // `excluded` is what a trigger made of the row, whose key may be another than ours: the statement could not
+            // find out which columns the record had.
+            return set.to_vec();
+        }
+        let named = union.iter().copied().filter(|position| {
+            let column = self.column(*position);
+            let can_be_absent =
+                self.write == Write::Update || !column.has_default || column.default_sql.is_some();
+            can_be_absent || set.contains(position)
+        });
+        named.collect()
     }
 }

@@ -1,19 +1,21 @@
-//! Writing by UNNEST: the rows of a target as arrays, one a column.
+//! Writing by UNNEST: rows as arrays, one a column.
 
-use connect_api::{Cause, Refusal};
 use sqlx::encode::IsNull;
 use sqlx::error::BoxDynError;
 use sqlx::postgres::types::Oid;
 use sqlx::postgres::{PgArgumentBuffer, PgArguments, PgConnection, PgTypeInfo};
 use sqlx::{Arguments, Encode, Executor, Postgres, Row as _, Type};
 
-use crate::catalog::Column;
-use crate::failure::WriteError;
-use crate::rows::{Operation, Row, Rows};
-use crate::target::{Target, Write};
+use crate::coerce;
+use crate::reduce::EqualKeys;
+use crate::rows::{Fields, Row};
+use crate::statement::{self, BITMAP_COLUMNS};
+use crate::target::{Shape, Target};
 
 const TEXT_ARRAY_OID: u32 = 1009;
 const TEXT_OID: u32 = 25;
+const INT8_ARRAY_OID: u32 = 1016;
+const INT8_OID: u32 = 20;
 
 /// An array in its binary form, with the type that the catalog says.
 struct EncodedArray<'a> {
@@ -42,214 +44,198 @@ impl Encode<'_, Postgres> for EncodedArray<'_> {
     }
 }
 
-/// One array for each of the first `count` fields of the rows.
-fn arguments(
-    columns: &[&Column],
-    rows: &Rows,
-    chosen: &[Row],
-    scratch: &mut Vec<u8>,
-) -> Result<PgArguments, sqlx::Error> {
-    let mut arguments = PgArguments::default();
-    let mut fields: Vec<_> = chosen.iter().map(|row| rows.fields(row)).collect();
-    let count = i32::try_from(chosen.len()).map_err(|error| sqlx::Error::Encode(error.into()))?;
-    for column in columns {
-        let (array_oid, element_oid) = if column.travels_as_text() {
-            (TEXT_ARRAY_OID, TEXT_OID)
-        } else {
-            (column.array_oid, column.oid)
-        };
-        scratch.clear();
-        for word in [1, 1, element_oid as i32, count, 1] {
-            scratch.extend_from_slice(&word.to_be_bytes());
-        }
-        for fields in &mut fields {
-            scratch.extend_from_slice(fields.next().unwrap_or_default());
-        }
-        let array = EncodedArray {
-            bytes: scratch,
-            array_oid,
-        };
-        arguments.add(array).map_err(sqlx::Error::Encode)?;
+/// A connection and what its statements have in common.
+pub(crate) struct Session<'a> {
+    pub(crate) connection: &'a mut PgConnection,
+    /// Whether statements are prepared under names, which a transaction pooler does not keep.
+    pub(crate) is_persistent: bool,
+    pub(crate) scratch: &'a mut Vec<u8>,
+}
+
+impl Session<'_> {
+    /// Writes rows of this shape. Returns how many rows of the table were touched.
+    pub(crate) async fn write(
+        &mut self,
+        target: &Target,
+        shape: &Shape,
+        rows: &[Row],
+    ) -> Result<u64, sqlx::Error> {
+        let statement = statement::write_statement(target, shape);
+        self.execute(&statement, target, shape, rows).await
     }
-    Ok(arguments)
-}
 
-/// Runs a statement over the rows' fields, the first of which belong to the columns at `positions`. Returns the rows touched.
-pub(crate) async fn execute(
-    connection: &mut PgConnection,
-    target: &Target,
-    statement: &str,
-    positions: &[usize],
-    chosen: &[Row],
-    is_persistent: bool,
-    scratch: &mut Vec<u8>,
-) -> Result<u64, sqlx::Error> {
-    let columns: Vec<&Column> = target.columns_at(positions).collect();
-    let arguments = arguments(&columns, &target.rows, chosen, scratch)?;
-    let query = sqlx::query_with(statement, arguments).persistent(is_persistent);
-    Ok(connection.execute(query).await?.rows_affected())
-}
-
-/// The indexes in `chosen` of the keys that no row has.
-pub(crate) async fn find_missing(
-    connection: &mut PgConnection,
-    target: &Target,
-    chosen: &[Row],
-    is_persistent: bool,
-    scratch: &mut Vec<u8>,
-) -> Result<Vec<usize>, sqlx::Error> {
-    let positions = target.key_positions();
-    let columns: Vec<&Column> = target.columns_at(&positions).collect();
-    let arguments = arguments(&columns, &target.rows, chosen, scratch)?;
-    let query = sqlx::query_with(&target.find_missing, arguments).persistent(is_persistent);
-    let rows = connection.fetch_all(query).await?;
-    rows.iter()
-        .map(|row| {
-            let place: i64 = row.try_get(0)?;
-            Ok((place - 1) as usize)
-        })
-        .collect()
-}
-
-/// All rows of a target: deletes first, then what is written. Returns the rows touched.
-pub(crate) async fn write(
-    connection: &mut PgConnection,
-    target: &mut Target,
-    is_persistent: bool,
-    scratch: &mut Vec<u8>,
-) -> Result<u64, WriteError> {
-    if target.rows.rows.is_empty() {
-        return Ok(0);
+    /// Deletes the rows with these keys.
+    pub(crate) async fn delete(
+        &mut self,
+        target: &Target,
+        rows: &[Row],
+    ) -> Result<u64, sqlx::Error> {
+        let statement = statement::delete_statement(target);
+        let shape = Shape::dense(&target.key_positions());
+        self.execute(&statement, target, &shape, rows).await
     }
-    let steps = steps(target);
-    let key = target.key_positions();
-    let mut touched = 0;
-    for step in &steps {
-        if step.operation == Operation::Delete {
-            let statement = &target.delete;
-            touched += execute(
-                connection,
-                target,
-                statement,
-                &key,
-                &step.rows,
-                is_persistent,
-                scratch,
-            )
-            .await?;
-            continue;
+
+    async fn execute(
+        &mut self,
+        statement: &str,
+        target: &Target,
+        shape: &Shape,
+        rows: &[Row],
+    ) -> Result<u64, sqlx::Error> {
+        let arguments = self.arguments(target, shape, rows)?;
+        let query = sqlx::query_with(statement, arguments).persistent(self.is_persistent);
+        Ok(self.connection.execute(query).await?.rows_affected())
+    }
+
+    /// The indexes in `rows` of the keys that no row of the table has.
+    pub(crate) async fn find_missing(
+        &mut self,
+        target: &Target,
+        rows: &[Row],
+    ) -> Result<Vec<usize>, sqlx::Error> {
+        let statement = statement::missing_statement(target);
+        let shape = Shape::dense(&target.key_positions());
+        let arguments = self.arguments(target, &shape, rows)?;
+        let query = sqlx::query_with(&statement, arguments).persistent(self.is_persistent);
+        let found = self.connection.fetch_all(query).await?;
+        found
+            .iter()
+            .map(|row| Ok(index_of_number(row.try_get(0)?)))
+            .collect()
+    }
+
+    /// Asks the server which of the rows' keys are one key to the table.
+    pub(crate) async fn equal_keys(
+        &mut self,
+        target: &Target,
+        rows: &[Row],
+    ) -> Result<EqualKeys, sqlx::Error> {
+        let mut equal = EqualKeys::default();
+        if target.has_canonical_key || rows.len() < 2 {
+            return Ok(equal);
         }
-        for set_index in 0..target.sets.len() {
-            let chosen: Vec<Row> = step
-                .rows
-                .iter()
-                .filter(|row| row.set == set_index)
-                .copied()
+        let mut distinct = rows.to_vec();
+        distinct.sort_by(|left, right| target.rows.key(left).cmp(target.rows.key(right)));
+        distinct.dedup_by(|left, right| target.rows.key(left) == target.rows.key(right));
+        let statement = statement::equal_keys_statement(target);
+        let shape = Shape::dense(&target.key_positions());
+        let arguments = self.arguments(target, &shape, &distinct)?;
+        let query = sqlx::query_with(&statement, arguments).persistent(self.is_persistent);
+        for found in self.connection.fetch_all(query).await? {
+            let numbers: Vec<i64> = found.try_get(0)?;
+            let keys: Vec<&[u8]> = numbers
+                .into_iter()
+                .map(|number| {
+                    let row = distinct.get(index_of_number(number));
+                    target
+                        .rows
+                        .key(row.expect("the server counts the rows that it got"))
+                })
                 .collect();
-            let Some(set) = target.sets.get(set_index).filter(|_| !chosen.is_empty()) else {
-                continue;
+            equal.add(&keys);
+        }
+        Ok(equal)
+    }
+
+    /// One array for each column of the shape, and its bitmaps.
+    fn arguments(
+        &mut self,
+        target: &Target,
+        shape: &Shape,
+        rows: &[Row],
+    ) -> Result<PgArguments, sqlx::Error> {
+        let mut arguments = PgArguments::default();
+        let mut cursors: Vec<Cursor<'_>> = rows
+            .iter()
+            .map(|row| Cursor {
+                positions: target.sets.positions(row.set),
+                fields: target.rows.fields(row),
+            })
+            .collect();
+        for position in &shape.positions {
+            let column = target.column(*position);
+            let (array_oid, element_oid) = if column.travels_as_text() {
+                (TEXT_ARRAY_OID, TEXT_OID)
+            } else {
+                (column.array_oid, column.oid)
             };
-            let (statement, positions) = (&set.statement, &set.positions);
-            let found = execute(
-                connection,
-                target,
-                statement,
-                positions,
-                &chosen,
-                is_persistent,
-                scratch,
-            )
-            .await?;
-            touched += found;
-            if target.write == Write::Update
-                && target.refuses_missing_rows
-                && found < chosen.len() as u64
-            {
-                refuse_missing(connection, target, &chosen, is_persistent, scratch).await?;
+            begin_array(self.scratch, element_oid, rows.len())?;
+            for cursor in &mut cursors {
+                match cursor.take(*position) {
+                    Some(field) => self.scratch.extend_from_slice(field),
+                    None => coerce::null(self.scratch),
+                }
             }
+            add(&mut arguments, self.scratch, array_oid)?;
         }
+        for bitmap in shape
+            .positions
+            .chunks(BITMAP_COLUMNS)
+            .take(statement::bitmap_count(shape))
+        {
+            begin_array(self.scratch, INT8_OID, rows.len())?;
+            for row in rows {
+                let present = target.sets.positions(row.set);
+                let bits = presence(bitmap, present).to_be_bytes();
+                self.scratch.extend_from_slice(&8_i32.to_be_bytes());
+                self.scratch.extend_from_slice(&bits);
+            }
+            add(&mut arguments, self.scratch, INT8_ARRAY_OID)?;
+        }
+        Ok(arguments)
     }
-    Ok(touched)
 }
 
-/// Rows that one statement a set of columns can take.
-struct Step {
-    operation: Operation,
-    rows: Vec<Row>,
-}
-
-/// The order in which a target's rows are written. Keys that are reduced here occur once, so all deletes and then all
-/// writes will do. Where only the server knows which keys are equal, the order of the records is kept between
-/// deletes and writes.
-fn steps(target: &mut Target) -> Vec<Step> {
-    if target.is_keyed() && target.reduces_here {
-        let reduced = target.reduce();
-        return vec![
-            Step {
-                operation: Operation::Delete,
-                rows: reduced.deletes,
-            },
-            Step {
-                operation: Operation::Write,
-                rows: reduced.writes,
-            },
-        ]
-        .into_iter()
-        .filter(|step| !step.rows.is_empty())
-        .collect();
-    }
-    let runs = target
-        .rows
-        .rows
-        .chunk_by(|left, right| left.operation == right.operation);
-    runs.filter_map(|run| {
-        run.first().map(|first| Step {
-            operation: first.operation,
-            rows: run.to_vec(),
-        })
-    })
-    .collect()
-}
-
-/// Fewer rows were updated than keys sent: refuses the records whose keys no row has.
-async fn refuse_missing(
-    connection: &mut PgConnection,
-    target: &Target,
-    chosen: &[Row],
-    is_persistent: bool,
-    scratch: &mut Vec<u8>,
-) -> Result<(), WriteError> {
-    let places = find_missing(connection, target, chosen, is_persistent, scratch).await?;
-    let keys: Vec<&[u8]> = places
+/// Which of these columns are present, from the lowest bit on.
+fn presence(columns: &[usize], present: &[usize]) -> i64 {
+    columns
         .iter()
-        .filter_map(|place| chosen.get(*place))
-        .map(|row| target.rows.key(row))
-        .collect();
-    if keys.is_empty() {
-        Ok(())
-    } else {
-        Err(WriteError::refused(missing_rows(target, &keys)))
+        .enumerate()
+        .filter(|(_, column)| present.binary_search(column).is_ok())
+        .fold(0, |bits, (index, _)| bits | 1 << index)
+}
+
+/// One row on its way into the arrays.
+struct Cursor<'a> {
+    /// The columns of the fields that are left.
+    positions: &'a [usize],
+    fields: Fields<'a>,
+}
+
+impl<'a> Cursor<'a> {
+    /// The row's field of this column, if it has one. Columns are asked for in their order, and none is passed over.
+    fn take(&mut self, position: usize) -> Option<&'a [u8]> {
+        let (first, rest) = self.positions.split_first()?;
+        assert!(
+            *first >= position,
+            "a statement names every column that its rows have"
+        );
+        if *first > position {
+            return None;
+        }
+        self.positions = rest;
+        let field = self.fields.next();
+        Some(field.expect("a row has a field for each column of its set"))
     }
 }
 
-/// Names every record that wrote to a key that no row has.
-fn missing_rows(target: &Target, keys: &[&[u8]]) -> Vec<Refusal> {
-    let mut refusals: Vec<Refusal> = Vec::new();
-    for row in &target.rows.rows {
-        let is_known = refusals.iter().any(|refusal| refusal.record == row.record);
-        if !is_known && keys.contains(&target.rows.key(row)) {
-            let cause = Cause::new(format!(
-                "table `{}` has no row with this key to update",
-                target.table.name
-            ))
-            .with_help(
-                "missing_row = \"ignore\" lets such records pass, mode = \"upsert\" inserts them",
-            );
-            refusals.push(Refusal {
-                record: row.record,
-                cause,
-            });
-        }
+/// The head of an array of one dimension.
+fn begin_array(out: &mut Vec<u8>, element_oid: u32, count: usize) -> Result<(), sqlx::Error> {
+    let count = i32::try_from(count).map_err(|error| sqlx::Error::Encode(error.into()))?;
+    out.clear();
+    for word in [1, 1, element_oid.cast_signed(), count, 1] {
+        out.extend_from_slice(&word.to_be_bytes());
     }
-    refusals
+    Ok(())
+}
+
+fn add(arguments: &mut PgArguments, bytes: &[u8], array_oid: u32) -> Result<(), sqlx::Error> {
+    let array = EncodedArray { bytes, array_oid };
+    arguments.add(array).map_err(sqlx::Error::Encode)
+}
+
+/// From a number of the server, from 1, to an index.
+fn index_of_number(number: i64) -> usize {
+    let number = usize::try_from(number).expect("the server counts from 1");
+    number.checked_sub(1).expect("the server counts from 1")
 }

@@ -21,7 +21,7 @@ fn findings() {
         "url = \"postgres://h/x\"\n[[tables]]\ntable = \"{}\"",
         "t".repeat(64)
     );
-    let cases: [(&str, &[&str]); 18] = [
+    let cases: [(&str, &[&str]); 24] = [
         ("url = \"postgres://h/x\"\n[[tables]]\ntable = \"t\"", &[]),
         ("[[tables]]\ntable = \"t\"", &["postgres.connection "]),
         (
@@ -91,6 +91,33 @@ fn findings() {
         (
             "url = \"postgres://h/x\"\n[[tables]]\ntable = \"t\"\n[[tables]]\ntable = \"t\"",
             &[],
+        ),
+        (
+            "url = \"postgres://h/x\"\n[[tables]]\ntable = \"t\"\n[[tables]]\ntable = '\"t\"'\nmode = \"delete\"\nkey = [\"id\"]",
+            &["postgres.conflicting-tables /tables/1/table"],
+        ),
+        (
+            "url = \"postgres://h/x\"\n[[tables]]\ntable = \"public.t\"\n[[tables]]\ntable = \"t\"\nmode = \"delete\"\nkey = [\"id\"]",
+            &["postgres.conflicting-tables /tables/1/table"],
+        ),
+        (
+            "url = \"postgres://h/x\"\n[[tables]]\ntable = \"s.t\"\n[[tables]]\ntable = \"public.t\"\nmode = \"delete\"\nkey = [\"id\"]",
+            &[],
+        ),
+        (
+            "url = \"postgres://h/x\"\n[[tables]]\ntable = \"t\"\non_conflict = \"nothing\"\n[[tables]]\ntable = \"t\"",
+            &["postgres.conflicting-tables /tables/1/table"],
+        ),
+        (
+            "url = \"postgres://h/x\"\n[[tables]]\ntable = \"t\"\nmode = \"upsert\"\nkey = [\"id\"]\non_conflict = \"nothing\"",
+            &["postgres.key /tables/0/on_conflict"],
+        ),
+        (
+            "url = \"postgres://h/x\"\n[[tables]]\ntable = \"t\"\nmode = \"upsert\"\nkey = [\"id\", \"ID\"]\ncolumns = { ID = \"$.a\", id = \"$.b\" }",
+            &[
+                "postgres.key /tables/0/key/1",
+                "postgres.columns /tables/0/columns/id",
+            ],
         ),
     ];
     for (toml, expected) in cases {

@@ -2,10 +2,12 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
 mod conformance;
+mod entries;
 mod failures;
 mod frozen;
 mod names;
 mod progress;
+mod rows;
 mod support;
 mod tls;
 mod types;

@@ -1,0 +1,142 @@
+//! Which columns of the table an entry of the file means: by its `columns` and `key`, or by the names of fields.
+
+use connect_api::{Cause, Failure, FieldPath, Reference};
+
+use crate::catalog::Table;
+use crate::config::{ColumnSource, Mode, TableConfig, TimeUnit};
+use crate::identifier::quote;
+
+/// A column of the table and where its value comes from, before the target's order is known.
+pub(super) struct Mapped {
+    /// Index into the table's columns.
+    pub(super) index: usize,
+    pub(super) source: ColumnSource,
+    pub(super) by_name: Option<String>,
+}
+
+pub(super) fn map_columns(entry: &TableConfig, table: &Table) -> Result<Vec<Mapped>, Failure> {
+    let Some(columns) = &entry.columns else {
+        return Ok(map_by_name(entry, table));
+    };
+    let mut mapped: Vec<Mapped> = Vec::new();
+    for (name, source) in columns {
+        let index = table
+            .column(name)
+            .ok_or_else(|| missing_column(table, name))?;
+        let column = table.columns.get(index).expect("the table has this column");
+        if column.is_generated {
+            let message = format!("column `{name}` of table `{}` is generated", table.name);
+            let cause =
+                Cause::new(message).with_help("PostgreSQL computes it: take it out of `columns`");
+            return Err(Failure::Fatal(cause));
+        }
+        if mapped.iter().any(|earlier| earlier.index == index) {
+            let message = format!(
+                "column `{}` of table `{}` is mapped twice in `columns`",
+                column.name, table.name
+            );
+            let cause = Cause::new(message).with_help("keep one of the two lines");
+            return Err(Failure::Fatal(cause));
+        }
+        mapped.push(Mapped {
+            index,
+            source: source.clone(),
+            by_name: None,
+        });
+    }
+    Ok(mapped)
+}
+
+/// Every column that can be written, from the field of the same name.
+fn map_by_name(entry: &TableConfig, table: &Table) -> Vec<Mapped> {
+    let start = if entry.each.is_some() { "@" } else { "$" };
+    let writable = table
+        .columns
+        .iter()
+        .enumerate()
+        .filter(|(_, column)| !column.is_generated);
+    writable
+        .map(|(index, column)| Mapped {
+            index,
+            source: ColumnSource {
+                path: member_of(start, &column.name),
+                unit: TimeUnit::default(),
+                is_table: false,
+            },
+            by_name: Some(column.name.clone()),
+        })
+        .collect()
+}
+
+/// `$.name` or `@.name`, whatever characters the name has.
+fn member_of(start: &str, name: &str) -> Reference {
+    let of_value = FieldPath::of_member(name);
+    if start == "$" {
+        return Reference::Path(of_value);
+    }
+    let text = format!("@{}", of_value.to_string().trim_start_matches('$'));
+    Reference::Path(FieldPath::parse(&text).unwrap_or(of_value))
+}
+
+fn missing_column(table: &Table, name: &str) -> Failure {
+    let known: Vec<_> = table
+        .columns
+        .iter()
+        .map(|column| column.name.as_str())
+        .collect();
+    let cause = Cause::new(format!("table `{}` has no column `{name}`", table.name))
+        .with_code("42703")
+        .with_help(format!("its columns are {}", known.join(", ")));
+    Failure::Fatal(cause)
+}
+
+/// The key's columns in the table; none for inserts.
+pub(super) fn key_indexes(entry: &TableConfig, table: &Table) -> Result<Vec<usize>, Failure> {
+    if entry.mode == Mode::Insert {
+        return Ok(Vec::new());
+    }
+    let places = entry
+        .key
+        .iter()
+        .map(|name| {
+            table
+                .column(name)
+                .ok_or_else(|| missing_column(table, name))
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    if places.is_empty() {
+        let message = format!("table `{}` needs a `key` for this mode", table.name);
+        return Err(Failure::Fatal(Cause::new(message)));
+    }
+    for (index, place) in places.iter().enumerate() {
+        if places.iter().take(index).any(|earlier| earlier == place) {
+            let message = format!("`key` of table `{}` names a column twice", table.name);
+            return Err(Failure::Fatal(Cause::new(message)));
+        }
+    }
+    let names: Vec<String> = places
+        .iter()
+        .filter_map(|place| table.columns.get(*place))
+        .map(|column| column.name.clone())
+        .collect();
+    if entry.mode == Mode::Upsert && !table.has_unique_key(&names) {
+        let quoted: Vec<_> = names.iter().map(|name| quote(name)).collect();
+        let cause = Cause::new(format!(
+            "table `{}` has no unique index over ({}), which upsert needs",
+            table.name,
+            names.join(", ")
+        ))
+        .with_code("42P10")
+        .with_help(if table.is_view {
+            "a view has no indexes: name the table below it".to_owned()
+        } else {
+            format!(
+                "CREATE UNIQUE INDEX ON {} ({})",
+                table.name.quoted(),
+                quoted.join(", ")
+            )
+        });
+        return Err(Failure::Fatal(cause));
+    }
+    Ok(places)
+}
