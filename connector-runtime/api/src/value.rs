@@ -26,7 +26,7 @@ use bytestring::ByteString;
 use binary::Binary;
 pub use builder::ValueBuilder;
 pub use cursor::{Elements, Kind, Members, Number, ValueRef};
-pub use edit::EditError;
+pub use edit::{EditError, Rename};
 pub use json::JsonError;
 pub use limits::ValueLimits;
 use node::{Node, Span};

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use bytes::Bytes;
-use connect_api::{FieldPath, JsonLimits, Value};
+use connect_api::{FieldPath, JsonLimits, Rename, Value};
 
 fn value(text: &str) -> Value {
     Value::parse_json(
@@ -175,34 +175,87 @@ fn remove_takes_a_member_or_an_element_and_nothing_else() {
 }
 
 #[test]
-fn rename_keeps_the_place() {
-    for (start, place, name, expected) in [
-        (r#"{"a":1,"b":2}"#, "$.a", "z", Some(r#"{"z":1,"b":2}"#)),
+fn renames_happen_at_once_and_keep_positions() {
+    for (start, renames, expected) in [
+        (
+            r#"{"a":1,"b":2}"#,
+            vec![("$.a", "z")],
+            Ok(r#"{"z":1,"b":2}"#),
+        ),
         (
             r#"{"a":{"b":[1]},"c":2}"#,
-            "$.a.b",
-            "ü \"",
-            Some(r#"{"a":{"ü \"":[1]},"c":2}"#),
+            vec![("$.a.b", "ü \"")],
+            Ok(r#"{"a":{"ü \"":[1]},"c":2}"#),
         ),
         (
             r#"{"a":{"x":1},"b":2}"#,
-            "$.a",
-            "",
-            Some(r#"{"":{"x":1},"b":2}"#),
+            vec![("$.a", "")],
+            Ok(r#"{"":{"x":1},"b":2}"#),
         ),
-        (r#"[{"a":1}]"#, "$[0].a", "b", Some(r#"[{"b":1}]"#)),
-        (r#"{"a":1,"b":2}"#, "$.a", "b", None),
-        (r#"{"a":1}"#, "$.b", "c", None),
-        ("[1]", "$[0]", "c", None),
-        (r#"{"a":1}"#, "$", "c", None),
+        (r#"[{"a":1}]"#, vec![("$[0].a", "b")], Ok(r#"[{"b":1}]"#)),
+        (
+            r#"{"a":1,"b":2}"#,
+            vec![("$.a", "b"), ("$.b", "a")],
+            Ok(r#"{"b":1,"a":2}"#),
+        ),
+        (
+            r#"{"a":{"x":1},"b":2}"#,
+            vec![("$.a", "b"), ("$.a.x", "y"), ("$.b", "c")],
+            Ok(r#"{"b":{"y":1},"c":2}"#),
+        ),
+        (r#"{"a":1}"#, vec![("$.a", "a")], Ok(r#"{"a":1}"#)),
+        // What is missing is passed over, and everything has no name.
+        (r#"{"a":1}"#, vec![("$.b", "c")], Ok(r#"{"a":1}"#)),
+        (r#"{"a":1}"#, vec![("$.a.b", "c")], Ok(r#"{"a":1}"#)),
+        (r#"{"a":1}"#, vec![("$", "c")], Ok(r#"{"a":1}"#)),
+        // Nothing is renamed if one cannot be.
+        (
+            r#"{"a":1,"b":2}"#,
+            vec![("$.a", "b")],
+            Err("$.a cannot be renamed to `b`: there is such a field already"),
+        ),
+        (
+            r#"{"a":1,"b":2,"c":3}"#,
+            vec![("$.c", "d"), ("$.a", "b"), ("$.b", "c"), ("$.d", "e")],
+            Ok(r#"{"b":1,"c":2,"d":3}"#),
+        ),
+        (
+            r#"{"a":1,"b":2,"c":3}"#,
+            vec![("$.b", "x"), ("$.a", "c")],
+            Err("$.a cannot be renamed to `c`: there is such a field already"),
+        ),
+        (
+            r#"{"a":1,"b":2}"#,
+            vec![("$.a", "c"), ("$.b", "c")],
+            Err("$.b cannot be renamed to `c`: $.a gets this name too"),
+        ),
+        (
+            r#"[{"a":1}]"#,
+            vec![("$[0].a", "b"), ("$[-1].a", "c")],
+            Err("$[-1].a cannot be renamed to `c`: $[0].a is the same field"),
+        ),
+        (
+            "[1]",
+            vec![("$[0]", "c")],
+            Err("$[0] cannot be renamed to `c`: it is an element of an array"),
+        ),
     ] {
+        let renames: Vec<Rename> = renames
+            .into_iter()
+            .map(|(text, name)| Rename {
+                path: path(text),
+                name: name.to_owned(),
+            })
+            .collect();
         let mut edited = value(start);
-        assert_eq!(
-            edited.rename(&path(place), name),
-            expected.is_some(),
-            "{start} {place}"
-        );
-        check(&edited, expected.unwrap_or(start));
+        match (edited.rename(&renames), expected) {
+            (Ok(()), Ok(expected)) => check(&edited, expected),
+            (Err(error), Err(expected)) => {
+                assert_eq!(error.message, expected, "{start}");
+                check(&edited, start);
+            }
+            (outcome, _) => panic!("{start} {renames:?}: {outcome:?}"),
+        }
     }
 }
 

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use connect_api::{
-    Cause, Explanation, Field, Finding, Record, Step, Transform, TransformPlugin, Value,
+    Cause, Explanation, Field, Finding, PathStep, Record, Rename, Step, Transform, TransformPlugin,
+    Value, pointer,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -23,8 +24,9 @@ pub struct Config {
     /// These fields are dropped.
     #[serde(default)]
     exclude: Vec<Field>,
-    /// New names by field: `{ ts = "timestamp", "$.store.nr" = "id" }`. A field keeps its place; one that is missing
-    /// is passed over.
+    /// New names by field, given all at once: `{ ts = "timestamp", "$.store.nr" = "id" }`, and `{ a = "b", b = "a" }`
+    /// exchanges two. A field keeps its position; one that is missing is passed over. A record in which another field
+    /// has the new name and keeps it is rejected.
     #[serde(default)]
     rename: BTreeMap<String, String>,
     /// Whether the fields are those of the value or of the key.
@@ -36,7 +38,7 @@ pub struct Config {
 pub struct Replace {
     include: Vec<Field>,
     exclude: Vec<Field>,
-    rename: Vec<(Field, String)>,
+    rename: Vec<Rename>,
     on: Part,
 }
 
@@ -48,15 +50,12 @@ type    = "replace_field"
 exclude = ["internal_note"]
 rename  = { ts = "timestamp" }
 "#;
-    const EXPLANATIONS: &'static [Explanation] = &[part::CONTENT, part::FIELD];
+    const EXPLANATIONS: &'static [Explanation] = &[part::CONTENT, part::FIELD, RENAME];
     type Config = Config;
     type Transform = Replace;
 
     fn build(config: &Config) -> Result<Replace, Finding> {
-        let mut rename = Vec::new();
-        for (field, name) in &config.rename {
-            rename.push((part::parse_key("/rename", field)?, name.clone()));
-        }
+        let rename = renames(&config.rename)?;
         if config.include.is_empty() && config.exclude.is_empty() && rename.is_empty() {
             return Err(Finding::error(
                 "transform.content",
@@ -83,6 +82,54 @@ rename  = { ts = "timestamp" }
     }
 }
 
+const RENAME: Explanation = Explanation {
+    code: "transform.rename",
+    why: "Names are given all at once, so two fields of one object cannot both get the same; an element of an array has an index and no name.",
+    example: "rename = { first = \"name\", last = \"name\" }",
+    fix: "rename = { first = \"first_name\", last = \"last_name\" }",
+};
+
+/// The renames as they are written, free of what can never work.
+fn renames(config: &BTreeMap<String, String>) -> Result<Vec<Rename>, Finding> {
+    let mut renames: Vec<Rename> = Vec::new();
+    for (key, name) in config {
+        let at = pointer::member("/rename", key);
+        let refused = |message: String| Finding::error(RENAME.code, at.clone(), message);
+        let field = part::parse_key("/rename", key)?;
+        let (parent, last) = match field.path().steps().split_last() {
+            None => return Err(whole_part(at)),
+            Some((PathStep::Index(_), _)) => {
+                return Err(refused(format!(
+                    "{field} is an element of an array, which has no name"
+                )));
+            }
+            Some((last, parent)) => (parent, last),
+        };
+        for other in &renames {
+            let Some((other_last, other_parent)) = other.path.steps().split_last() else {
+                continue;
+            };
+            if other_parent != parent {
+                continue;
+            }
+            if other_last == last {
+                return Err(refused(format!("{field} is written twice")));
+            }
+            if other.name == *name {
+                return Err(
+                    refused(format!("{} and {field} both become `{name}`", other.path))
+                        .with_help("if no record has both, write a transform for each"),
+                );
+            }
+        }
+        renames.push(Rename {
+            path: field.path().clone(),
+            name: name.clone(),
+        });
+    }
+    Ok(renames)
+}
+
 fn whole_part(pointer: String) -> Finding {
     Finding::error(
         "transform.field",
@@ -104,14 +151,8 @@ impl Transform for Replace {
             for field in &self.exclude {
                 part.remove(field.path());
             }
-            for (field, name) in &self.rename {
-                if field.get(part).is_some() && !part.rename(field.path(), name) {
-                    return Err(Cause::new(format!(
-                        "{field} cannot be renamed to `{name}`: there is such a field already, or {field} is no field of an object"
-                    )));
-                }
-            }
-            Ok(())
+            part.rename(&self.rename)
+                .map_err(|error| Cause::new(error.message))
         })
     }
 
@@ -206,8 +247,81 @@ mod tests {
             (
                 "rename = { a = 'b' }",
                 r#"{"a":1,"b":2}"#,
-                "!$.a cannot be renamed to `b`",
+                "!$.a cannot be renamed to `b`: there is such a field already",
             ),
+            // All at once: a name that is handed on is free.
+            ("rename = { a = 'b', b = 'c' }", r#"{"a":1}"#, r#"{"b":1}"#),
+            (
+                "rename = { a = 'b', b = 'c' }",
+                r#"{"a":1,"b":2}"#,
+                r#"{"b":1,"c":2}"#,
+            ),
+            ("rename = { a = 'b', b = 'c' }", r#"{"b":2}"#, r#"{"c":2}"#),
+            (
+                "rename = { a = 'b', b = 'c' }",
+                r#"{"b":2,"c":3}"#,
+                "!$.b cannot be renamed to `c`: there is such a field already",
+            ),
+            (
+                "rename = { b = 'a', c = 'b' }",
+                r#"{"b":1,"c":2}"#,
+                r#"{"a":1,"b":2}"#,
+            ),
+            (
+                "rename = { a = 'b', b = 'a' }",
+                r#"{"a":1,"x":0,"b":2}"#,
+                r#"{"b":1,"x":0,"a":2}"#,
+            ),
+            ("rename = { a = 'b', b = 'a' }", r#"{"a":1}"#, r#"{"b":1}"#),
+            (
+                "rename = { a = 'b', b = 'c', c = 'a' }",
+                r#"{"a":1,"b":2,"c":3}"#,
+                r#"{"b":1,"c":2,"a":3}"#,
+            ),
+            ("rename = { a = 'a' }", r#"{"a":1}"#, r#"{"a":1}"#),
+            // Paths lead through the names as they came.
+            (
+                "rename = { s = 't', '$.s.id' = 'nr' }",
+                r#"{"s":{"id":1}}"#,
+                r#"{"t":{"nr":1}}"#,
+            ),
+            (
+                "rename = { s = 't', t = 's', '$.s.a' = 'b' }",
+                r#"{"s":{"a":1},"t":{"a":2}}"#,
+                r#"{"t":{"b":1},"s":{"a":2}}"#,
+            ),
+            (
+                "rename = { '$.s.a' = 'b', '$.s.b' = 'a', '$.t.a' = 'b' }",
+                r#"{"s":{"a":1,"b":2},"t":{"a":3}}"#,
+                r#"{"s":{"b":1,"a":2},"t":{"b":3}}"#,
+            ),
+            (
+                "rename = { '$.l[0].a' = 'b', '$.l[0].b' = 'a' }",
+                r#"{"l":[{"a":1,"b":2}]}"#,
+                r#"{"l":[{"b":1,"a":2}]}"#,
+            ),
+            // Which field it is may depend on the record.
+            (
+                "rename = { '$.l[0].a' = 'b', '$.l[-1].a' = 'c' }",
+                r#"{"l":[{"a":1},{"a":2}]}"#,
+                r#"{"l":[{"b":1},{"c":2}]}"#,
+            ),
+            (
+                "rename = { '$.l[0].a' = 'b', '$.l[-1].a' = 'c' }",
+                r#"{"l":[{"a":1}]}"#,
+                "! is the same field",
+            ),
+            (
+                "rename = { '$.l[0].a' = 'c', '$.l[-1].b' = 'c' }",
+                r#"{"l":[{"a":1,"b":2}]}"#,
+                "! gets this name too",
+            ),
+            (
+                "rename = { a = 'b', b = 'a' }\non = 'key'",
+                r#"{"a":1,"b":2} => {"a":1,"b":2}"#,
+                r#"{"b":1,"a":2} => {"a":1,"b":2}"#,
+            ),
+            ("rename = { a = 'b' }", "-", "-"),
             (
                 "exclude = ['b']\nrename = { a = 'b' }",
                 r#"{"a":1,"b":2}"#,
@@ -244,6 +358,37 @@ mod tests {
             "rename = { 'a/b.c' = 'x' }",
             "/rename/a~1b.c",
             "starts with `$`",
+        );
+        for (config, pointer, message) in [
+            ("rename = { '$' = 'x' }", "/rename/$", "everything"),
+            (
+                "rename = { '$.l[0]' = 'x' }",
+                "/rename/$.l[0]",
+                "element of an array",
+            ),
+            (
+                "rename = { a = 'x', '$.a' = 'y' }",
+                "/rename/a",
+                "$.a is written twice",
+            ),
+            (
+                "rename = { a = 'c', b = 'c' }",
+                "/rename/b",
+                "$.a and $.b both become `c`",
+            ),
+            (
+                "rename = { '$.s.a' = 'c', '$.s.b' = 'c' }",
+                "/rename/$.s.b",
+                "both become `c`",
+            ),
+        ] {
+            check_refused::<ReplaceField>(config, pointer, message);
+        }
+        // The same name in two objects is no conflict.
+        check::<ReplaceField>(
+            "rename = { '$.s.a' = 'c', '$.t.a' = 'c' }",
+            r#"{"s":{"a":1},"t":{"a":2}}"#,
+            r#"{"s":{"c":1},"t":{"c":2}}"#,
         );
     }
 }

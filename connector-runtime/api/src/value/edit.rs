@@ -18,6 +18,21 @@ impl std::fmt::Display for EditError {
 
 impl std::error::Error for EditError {}
 
+/// A new name for the member at a path.
+#[derive(Clone, Debug)]
+pub struct Rename {
+    pub path: FieldPath,
+    pub name: String,
+}
+
+/// A member that is found, and the object that it is a member of.
+struct Renamed<'r> {
+    object: usize,
+    /// Where the member's name is on the tape.
+    name_node: usize,
+    rename: &'r Rename,
+}
+
 /// How far a path leads into the value.
 struct Walk<'p> {
     /// The containers passed, outermost first; without the place reached.
@@ -84,21 +99,67 @@ impl Value {
         true
     }
 
-    /// Gives the member at `path` another name, in its place; `false` if there is none or the name is taken.
-    pub fn rename(&mut self, path: &FieldPath, name: &str) -> bool {
-        let walk = self.walk(path.steps());
-        let Some(container) = walk.ancestors.last().copied() else {
-            return false;
-        };
-        let is_member = matches!(self.node(container), Node::Object { .. });
-        if !walk.rest.is_empty() || !is_member || self.root_at(container).get(name).is_some() {
-            return false;
+    /// Gives members other names, all at once: every path leads through the names before the first of them changes, so
+    /// names can be exchanged and handed on. A member keeps its position; one that is missing is passed over. If two
+    /// members of an object would get one name, nothing is renamed.
+    pub fn rename(&mut self, renames: &[Rename]) -> Result<(), EditError> {
+        let mut renamed: Vec<Renamed<'_>> = Vec::with_capacity(renames.len());
+        for rename in renames {
+            let walk = self.walk(rename.path.steps());
+            let (Some(object), []) = (walk.ancestors.last().copied(), walk.rest) else {
+                continue;
+            };
+            if !matches!(self.node(object), Node::Object { .. }) {
+                return Err(not_renamed(rename, "it is an element of an array"));
+            }
+            renamed.push(Renamed {
+                object,
+                name_node: walk.reached - 1,
+                rename,
+            });
         }
-        let span = Span::append(&mut self.text, name);
-        if let Some(node) = self.nodes.get_mut(walk.reached - 1) {
-            *node = Node::String(span);
+        for (index, one) in renamed.iter().enumerate() {
+            self.check_free(one, renamed.get(..index).unwrap_or_default(), &renamed)?;
         }
-        true
+        for one in renamed {
+            let span = Span::append(&mut self.text, &one.rename.name);
+            *self
+                .nodes
+                .get_mut(one.name_node)
+                .expect("a member's name is on the tape before its value") = Node::String(span);
+        }
+        Ok(())
+    }
+
+    /// Whether no other member of the object has the name at the end: neither one that is `before` this one among those
+    /// that get names, nor one that keeps its own.
+    fn check_free(
+        &self,
+        one: &Renamed<'_>,
+        before: &[Renamed<'_>],
+        renamed: &[Renamed<'_>],
+    ) -> Result<(), EditError> {
+        let Renamed { object, rename, .. } = one;
+        if let Some(other) = before.iter().find(|other| other.name_node == one.name_node) {
+            let why = format!("{} is the same field", other.rename.path);
+            return Err(not_renamed(rename, &why));
+        }
+        let mut of_this_object = before.iter().filter(|other| other.object == *object);
+        if let Some(other) = of_this_object.find(|other| other.rename.name == rename.name) {
+            let why = format!("{} gets this name too", other.rename.path);
+            return Err(not_renamed(rename, &why));
+        }
+        let kept = self
+            .root_at(*object)
+            .get(&rename.name)
+            .is_some_and(|holder| {
+                let holder = holder.index() - 1;
+                !renamed.iter().any(|other| other.name_node == holder)
+            });
+        if kept {
+            return Err(not_renamed(rename, "there is such a field already"));
+        }
+        Ok(())
     }
 
     fn root_at(&self, index: usize) -> super::ValueRef<'_> {
@@ -195,6 +256,13 @@ impl Value {
         {
             *members = members.saturating_add_signed(change);
         }
+    }
+}
+
+fn not_renamed(rename: &Rename, why: &str) -> EditError {
+    let Rename { path, name } = rename;
+    EditError {
+        message: format!("{path} cannot be renamed to `{name}`: {why}"),
     }
 }
 
