@@ -2,7 +2,7 @@
 //!
 //! | variable | what it is |
 //! |---|---|
-//! | `value` | the decoded value; `null` for a tombstone |
+//! | `value` | the decoded value; `null` for a tombstone, of which nothing can be read: `value == null \|\| value.total > 0` |
 //! | `key` | the decoded key; `null` where there is none |
 //! | `headers` | text by name (bytes where it is not UTF-8); of equal headers the last |
 //! | `topic`, `partition`, `offset` | where the record stands in Kafka |
@@ -12,6 +12,10 @@
 //! compare with each other by their amount (`value.total > 100` holds for `100.5` and `101` alike), but they do not
 //! add up without a conversion (`double(value.total) * 1.19`). A double holds about 16 digits.
 //!
+//! `timestamp('2026-11-20T20:35:19Z')` and `duration('1h30m')` make instants and lengths of time (units d h m s ms us ns),
+//! which compare with their like, and add and subtract as in CEL. A number is an instant too: `timestamp(value.at, 'ms')`,
+//! with the unit `s`, `ms`, `us` or `ns`, and seconds where none is written, as CEL has it.
+//!
 //! A field that is missing is an error, which makes the record a reject; `has(value.total)` asks first. A member whose
 //! name is no identifier is read as `value['odd name']`.
 //!
@@ -19,17 +23,21 @@
 
 mod compile;
 mod functions;
+mod language;
+mod static_types;
+mod times;
+mod tombstone;
 mod values;
 
 use std::sync::{Arc, LazyLock};
 
 use cel::common::types::{CelBool, CelInt, CelNull, CelString, DYN_TYPE, STRING_TYPE};
-use cel::common::value::CowVal;
+use cel::common::value::{CowVal, Val};
 use cel::context::VariableResolver;
 use cel::{Context, Env, ExecutionError};
 
 use self::compile::Compiled;
-use self::functions::{PATTERN_TYPE, PatternVal};
+use self::functions::PATTERN_TYPE;
 use self::values::MapVal;
 use crate::leaf::leaf_type;
 use crate::record::{Key, Record};
@@ -42,7 +50,7 @@ pub struct Predicate {
     compiled: Arc<Compiled>,
 }
 
-/// The standard functions, and the two that `compile` writes into expressions.
+/// The standard functions, those of times, and the two that `compile` writes into expressions.
 static ENVIRONMENT: LazyLock<Arc<Env>> = LazyLock::new(|| {
     let mut environment = Env::stdlib();
     let plain = environment.add_overload(compile::PLAIN, "plain", vec![DYN_TYPE], functions::plain);
@@ -52,7 +60,11 @@ static ENVIRONMENT: LazyLock<Arc<Env>> = LazyLock::new(|| {
         vec![STRING_TYPE, PATTERN_TYPE],
         functions::matches,
     );
-    debug_assert!(plain.is_ok() && matches.is_ok());
+    let times = times::register(&mut environment);
+    [plain, matches, times]
+        .into_iter()
+        .collect::<Result<(), _>>()
+        .expect("no two overloads have the same name and types");
     Arc::new(environment)
 });
 
@@ -78,6 +90,12 @@ impl Predicate {
         self.compiled.uses_key
     }
 
+    /// What the condition reads of a tombstone, as in `value.total`, if that makes it fail, or may: a tombstone has no
+    /// value. `None` where the condition asks first, or reads nothing of the value.
+    pub fn read_of_tombstone(&self) -> Option<&str> {
+        self.compiled.read_of_tombstone.as_deref()
+    }
+
     /// Whether the record meets the condition. `Err` (a missing field, say) is the record's fault; it contains nothing
     /// of the record.
     pub fn matches(&self, record: &Record) -> Result<bool, String> {
@@ -86,7 +104,7 @@ impl Predicate {
         }
         let resolver = RecordVariables {
             record,
-            patterns: &self.compiled.patterns,
+            constants: &self.compiled.constants,
         };
         let mut context = Context::with_env(ENVIRONMENT.clone());
         context.set_variable_resolver(&resolver);
@@ -99,13 +117,21 @@ impl Predicate {
                     result.get_type().name()
                 )),
             },
-            Err(error) => Err(format!("`{}`: {}", self.text, self.explain(&error))),
+            Err(error) => Err(format!("`{}`: {}", self.text, self.explain(&error, record))),
         }
     }
 
     /// CEL's own messages print values, ours do not.
-    fn explain(&self, error: &ExecutionError) -> String {
+    fn explain(&self, error: &ExecutionError, record: &Record) -> String {
         match error {
+            ExecutionError::NoSuchOverload(_) | ExecutionError::UnexpectedType { .. }
+                if record.value.is_none() && self.read_of_tombstone().is_some() =>
+            {
+                let read = self.read_of_tombstone().unwrap_or("value");
+                format!(
+                    "the record is a tombstone (no value), the condition reads `{read}`; write `value == null || …` (or `value != null && …`)"
+                )
+            }
             // A key may be computed from the record, unless it stands in the condition itself.
             ExecutionError::NoSuchKey(name) if self.text.contains(name.as_str()) => {
                 format!("`{name}` is missing; `has()` asks whether a field is there")
@@ -116,8 +142,24 @@ impl Predicate {
             }
             ExecutionError::NoSuchOverload(call) => {
                 let operator = call.function().trim_matches(['_', '@']);
-                let types = call.argument_types().join(", ");
-                format!("`{operator}` does not work on ({types})")
+                let types = call.argument_types();
+                let help = match (operator, types.first().map(String::as_str)) {
+                    ("." | "[]", Some("null_type")) => {
+                        "; null has no members, `… != null &&` asks first"
+                    }
+                    (times::TIMESTAMP, _) => {
+                        "; it takes text (RFC 3339), or an integer with a unit: `timestamp(value.at, 'ms')`"
+                    }
+                    (times::DURATION, _) => "; it takes text such as '1h30m'",
+                    _ => "",
+                };
+                format!("`{operator}` does not work on ({}){help}", types.join(", "))
+            }
+            // Its messages are ours, and show nothing of the record.
+            ExecutionError::FunctionError { function, message }
+                if [times::TIMESTAMP, times::DURATION].contains(&function.as_str()) =>
+            {
+                format!("`{function}`: {message}")
             }
             ExecutionError::UnexpectedType { got, want } => {
                 format!("{got} found where {want} was expected")
@@ -140,7 +182,7 @@ impl Predicate {
 /// Gives CEL the variables of one record, as places and never as copies.
 struct RecordVariables<'a> {
     record: &'a Record,
-    patterns: &'a [PatternVal],
+    constants: &'a [Box<dyn Val>],
 }
 
 impl VariableResolver for RecordVariables<'_> {
@@ -164,7 +206,7 @@ impl VariableResolver for RecordVariables<'_> {
                 Some(milliseconds) => CowVal::owned(CelInt::from(milliseconds)),
                 None => CowVal::owned(CelNull),
             },
-            _ => CowVal::Borrowed(compile::pattern(self.patterns, variable)?),
+            _ => CowVal::Borrowed(compile::constant(self.constants, variable)?),
         })
     }
 }
@@ -178,6 +220,6 @@ impl std::fmt::Debug for Predicate {
 leaf_type!(
     Predicate,
     "predicate",
-    "A condition in CEL over `value key headers topic partition offset timestamp`, such as `value.total > 100 && value.store.country == 'DE'`; `has(value.total)` asks whether a field is there.",
+    "A condition in CEL over `value key headers topic partition offset timestamp`, such as `value.total > 100 && value.store.country == 'DE'`; `has(value.total)` asks whether a field is there, `value == null || …` whether the record is a tombstone, and `timestamp(value.at) > timestamp('2026-01-01T00:00:00Z')` compares times.",
     Predicate::parse
 );

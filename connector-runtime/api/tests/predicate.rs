@@ -19,6 +19,8 @@ const SALE: &str = r#"{
     "id": "9f1c", "total": 100.5, "count": 100, "big": 18446744073709551615, "huge": 1e400, "none": null, "paid": true,
     "store": {"id": 7, "country": "DE", "tags": ["a", "b"]}, "odd name": 1, "empty": {}, "text": "12",
     "items": [{"sku": "x", "quantity": 1}, {"sku": "y", "quantity": 5, "parts": [{"n": 1}, {"n": 2}]}],
+    "at": "2026-11-20T20:35:19.042Z", "seconds": 1795206919, "milliseconds": 1795206919042, "ttl": "1h30m",
+    "until": "9999-12-31T23:59:59.999999999Z", "times": ["2026-01-01T00:00:00Z", "2026-01-02T00:00:00+14:00"],
     "numbers": [1, 2, 3.0], "nested": [[1], [2, {"k": "v"}]], "copy": [[1], [2, {"k": "v"}]], "-": {"a.b": 3}
 }"#;
 
@@ -151,7 +153,41 @@ fn conditions_that_hold() {
         "size(headers) == 2",
         "type(headers.raw) == bytes",
         "headers.all(name, name in ['trace', 'raw'])",
+        // Times.
+        "timestamp(value.at) > timestamp('2026-01-01T00:00:00Z')",
+        "timestamp(value.at) == timestamp('2026-11-20T20:35:19.042Z')",
+        "timestamp(value.at) == timestamp('2026-11-20T21:35:19.042+01:00')",
+        "timestamp(value.at) != timestamp('2026-11-20T20:35:19Z')",
+        "timestamp('2026-11-20t20:35:19.042-00:00') <= timestamp(value.at)",
+        "timestamp(value.seconds) == timestamp('2026-11-20T20:35:19Z')",
+        "timestamp(value.seconds, 's') == timestamp('2026-11-20T20:35:19Z')",
+        "timestamp(value.milliseconds, 'ms') == timestamp(value.at)",
+        "timestamp(value.milliseconds * 1000, 'us') == timestamp(value.at)",
+        "timestamp(value.milliseconds * 1000000, 'ns') == timestamp(value.at)",
+        "timestamp(timestamp) == timestamp('2023-11-14T22:13:20Z')",
+        "timestamp(-1) < timestamp(0)",
+        "timestamp(value.until) > timestamp(value.at)",
+        "timestamp(value.until) == timestamp('9999-12-31T23:59:59.999999999Z')",
+        "timestamp('0001-01-01T00:00:00Z') == timestamp(-62135596800)",
+        "timestamp(value.at) - timestamp(value.seconds) == duration('42ms')",
+        "timestamp(value.at) - duration('1d') > timestamp('2026-11-19T00:00:00Z')",
+        "timestamp(value.at) + duration(value.ttl) < timestamp(value.until)",
+        "duration(value.ttl) + timestamp(value.at) == timestamp('2026-11-20T22:05:19.042Z')",
+        "timestamp(value.seconds) - timestamp(timestamp) > duration('26280h')",
+        "duration(value.ttl) == duration('90m') && duration('90m') == duration('5400s')",
+        "duration('1.5h') == duration('1h30m') && duration('1d') == duration('24h')",
+        "duration('-1h') < duration('0') && duration('0s') == duration('0')",
+        "duration('1h') + duration('30m') - duration('1m') == duration('89m')",
+        "duration('1ms') == duration('1000us') && duration('1us') == duration('1000ns')",
+        "duration('+1s') == duration('1s')",
+        "[timestamp(0)][0] < timestamp(1) && {'a': timestamp(0)}.a < timestamp(1)",
+        "value.times.all(t, timestamp(t) > timestamp(0))",
+        "value.times.map(t, timestamp(t)).exists(t, t == timestamp('2026-01-01T00:00:00Z'))",
+        "timestamp(value.at) in value.times.map(t, timestamp(t)) || true",
+        "type(timestamp(0)) != type(duration('0'))",
+        "has(value.at) ? timestamp(value.at) > timestamp(0) : false",
         // A macro's variable hides what has its name.
+        "value.seconds == 1795206919 && [1795206919].all(timestamp, timestamp(timestamp) == timestamp('2026-11-20T20:35:19Z'))",
         "value.numbers.all(key, key > 0)",
         "true",
     ] {
@@ -208,6 +244,43 @@ fn a_condition_that_cannot_be_evaluated_says_why_and_nothing_of_the_record() {
             "value.id.matches('(' + value.id)",
             "`matches` does not take this text",
         ),
+        (
+            "timestamp(value.id) > timestamp(0)",
+            "`timestamp`: the text is not a time with its offset from UTC, such as 2026-11-20T20:35:19Z",
+        ),
+        (
+            "timestamp(value.milliseconds) > timestamp(0)",
+            "outside the years 0001 to 9999; a number counts seconds, unless a unit is written, as in timestamp(value.at, 'ms')",
+        ),
+        (
+            "timestamp(value.milliseconds, value.id) > timestamp(0)",
+            "the unit is not one of 's', 'ms', 'us' and 'ns'",
+        ),
+        (
+            "timestamp(value.total) > timestamp(0)",
+            "`timestamp` does not work on (double); it takes text (RFC 3339), or an integer",
+        ),
+        ("timestamp(value.none) > timestamp(0)", "(null_type)"),
+        (
+            "timestamp(value.until) + duration('1ns') > timestamp(0)",
+            "outside the years 0001 to 9999",
+        ),
+        (
+            "duration(value.id) > duration('0')",
+            "`duration`: the text is not a duration, such as 90s, 1h30m or 7d",
+        ),
+        (
+            "duration(value.count) > duration('0')",
+            "`duration` does not work on (int); it takes text",
+        ),
+        (
+            "value.numbers.all(n, n < timestamp(0))",
+            "`<` does not work on (double, timestamp)",
+        ),
+        (
+            "value.none.deeper == 1",
+            "null has no members, `… != null &&` asks first",
+        ),
         ("!value.count", "does not work on"),
         ("value.count && true", "does not work on"),
     ] {
@@ -254,6 +327,46 @@ fn what_can_never_work_is_refused_beforehand() {
         ("Sale{id: 1} == value", "`Sale` cannot be made here"),
         ("value.id.matches('(')", "is not a regular expression"),
         ("value.id.matches('(?=x)')", "is not a regular expression"),
+        (
+            "value.at > timestamp('2026-01-01T00:00:00Z')",
+            "`>` compares a timestamp with something else; write `timestamp(…)` on both sides",
+        ),
+        ("value.at == timestamp(0)", "`==` compares a timestamp"),
+        ("timestamp(0) != '2026-01-01'", "`!=` compares a timestamp"),
+        ("timestamp > timestamp(0)", "`>` compares a timestamp"),
+        (
+            "value['at'] <= timestamp(0) - duration('1h')",
+            "`<=` compares",
+        ),
+        (
+            "timestamp(0) - timestamp(1) > 5",
+            "`>` compares a duration with something else; write `duration(…)`",
+        ),
+        ("duration('1s') < timestamp(0)", "compares a timestamp"),
+        ("value.ttl == duration('1h')", "compares a duration"),
+        ("timestamp('2026-01-01') < timestamp(0)", "offset from UTC"),
+        (
+            "timestamp('2026-01-01T00:00:00') < timestamp(0)",
+            "offset from UTC",
+        ),
+        (
+            "timestamp('2026-02-30T00:00:00Z') < timestamp(0)",
+            "offset from UTC",
+        ),
+        (
+            "timestamp('2026-01-01T00:00:00+01:00[Europe/Berlin]') < timestamp(0)",
+            "offset from UTC",
+        ),
+        ("duration('1') < duration('0')", "is not a duration"),
+        ("duration('') < duration('0')", "is not a duration"),
+        ("duration('1h 30m') < duration('0')", "is not a duration"),
+        ("duration('1x') < duration('0')", "is not a duration"),
+        ("duration('1.h') < duration('0')", "is not a duration"),
+        (
+            "duration('99999999d') < duration('0')",
+            "longer than 9999 years",
+        ),
+        ("timestamp(value.at)", "neither true nor false"),
         ("value.count + 1", "neither true nor false"),
         ("size(value.items)", "neither true nor false"),
         ("'text'", "neither true nor false"),
@@ -350,12 +463,104 @@ fn tombstones_and_records_without_key_or_time_are_null() {
     ] {
         assert_eq!(evaluate(text, &record), Ok(true), "{text}");
     }
-    assert!(evaluate("value.total > 1", &record).is_err());
-    assert!(evaluate("has(value.total)", &record).is_err());
-    assert_eq!(
-        evaluate("value != null && has(value.total)", &record),
-        Ok(false)
+    let message = |read: &str| {
+        format!(
+            "the record is a tombstone (no value), the condition reads `{read}`; write `value == null || …` (or `value != null && …`)"
+        )
+    };
+    for (text, read) in [
+        ("value.total > 1", "value.total"),
+        ("has(value.total)", "value.total"),
+        ("value['odd name'] == 1", "value['odd name']"),
+        ("value.store.country == 'DE'", "value.store"),
+        ("'total' in value", "value"),
+        ("value > 1", "value"),
+        ("value.items.all(item, item.quantity > 0)", "value.items"),
+        ("offset == 42 && value.total > 1", "value.total"),
+        ("value.total > 1 || offset == 1", "value.total"),
+        ("offset == 42 ? value.total > 1 : true", "value.total"),
+        (
+            "[42].exists(n, n == offset && value.total > n)",
+            "value.total",
+        ),
+        ("size(value) > 0", "value"),
+        ("timestamp(value.at) > timestamp(0)", "value.at"),
+    ] {
+        let error = evaluate(text, &record).unwrap_err();
+        assert_eq!(error, format!("`{text}`: {}", message(read)));
+        let predicate = Predicate::parse(text).unwrap();
+        assert_eq!(predicate.read_of_tombstone(), Some(read), "{text}");
+    }
+    // What is asked first, on either side, is enough; and so is what does not read the value.
+    for (text, expected) in [
+        ("value == null || value.total > 1", true),
+        ("value.total > 1 || value == null", true),
+        ("null == value || value.total > 1", true),
+        ("value != null && has(value.total)", false),
+        ("value.total > 1 && value != null", false),
+        ("!(value == null) && value.total > 1", false),
+        ("value == null ? true : value.total > 1", true),
+        ("value != null ? value.total > 1 : offset == 42", true),
+        ("type(value) == null_type || value.total > 1", true),
+        ("offset == 42", true),
+        ("value in [1, null]", true),
+        ("[1].all(value, value > 0)", true),
+        ("value != {}", true),
+    ] {
+        assert_eq!(evaluate(text, &record), Ok(expected), "{text}");
+        let read = Predicate::parse(text)
+            .unwrap()
+            .read_of_tombstone()
+            .map(str::to_owned);
+        // Of `type` only its result is known when the record comes.
+        let expected = text.starts_with("type").then(|| "value.total".to_owned());
+        assert_eq!(read, expected, "{text}");
+    }
+    // Another fault is not blamed on the tombstone.
+    let error = evaluate(
+        "headers.gone == 'x' && (value == null || value.total > 1)",
+        &record,
     );
+    assert!(error.unwrap_err().contains("`gone` is missing"));
+    let error = evaluate("key.id == 1 && (value == null || value.total > 1)", &record);
+    assert!(error.unwrap_err().contains("null has no members"));
+}
+
+/// What is read in vain is found beforehand wherever the evaluation of a tombstone would fail, and nowhere else.
+#[test]
+fn what_a_tombstone_does_is_known_beforehand() {
+    let mut tombstone = record();
+    tombstone.value = None;
+    let atoms = [
+        "true",
+        "false",
+        "value == null",
+        "value != null",
+        "value.a == 1",
+        "has(value.a)",
+        "value.a in [1]",
+    ];
+    let mut conditions: Vec<String> = atoms.map(str::to_owned).to_vec();
+    for left in atoms {
+        conditions.push(format!("!({left})"));
+        for right in atoms {
+            conditions.push(format!("{left} && {right}"));
+            conditions.push(format!("{left} || {right}"));
+            conditions.push(format!("!({left} || {right}) && {left}"));
+            conditions.push(format!("({left}) ? ({right}) : ({left})"));
+            conditions.push(format!("({left}) == ({right})"));
+        }
+    }
+    for condition in conditions {
+        let predicate = Predicate::parse(&condition).unwrap();
+        let evaluated = predicate.matches(&tombstone);
+        let read = predicate.read_of_tombstone();
+        assert_eq!(
+            evaluated.is_err(),
+            read.is_some(),
+            "{condition}: {evaluated:?}"
+        );
+    }
 }
 
 #[test]

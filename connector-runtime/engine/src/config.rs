@@ -6,6 +6,7 @@
 
 mod checks;
 mod code;
+mod conditions;
 mod connector;
 mod draw;
 mod files;

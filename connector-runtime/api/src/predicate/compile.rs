@@ -1,79 +1,35 @@
 //! From text to an expression that is known to make sense: everything is found here that does not depend on a record.
 
 use cel::common::ast::{CallExpr, EntryExpr, Expr, IdedExpr, LiteralValue, operators};
+use cel::common::types::CelString;
+use cel::common::value::Val;
 use cel::parser::{ParseErrors, Parser};
 
 use super::functions::PatternVal;
+use super::language::{COMPARISONS, FUNCTIONS, OPERATORS, TYPES, VARIABLES};
+use super::static_types::{self, StaticTypes};
+use super::times::{self, DurationVal, TimestampVal};
+use super::tombstone;
 use crate::units::Pattern;
 
 /// What a [`super::Predicate`] runs.
 #[derive(Debug)]
 pub(super) struct Compiled {
     pub(super) expression: IdedExpr,
-    pub(super) patterns: Vec<PatternVal>,
+    /// What is the same for every record, and is made once.
+    pub(super) constants: Vec<Box<dyn Val>>,
     pub(super) uses_key: bool,
+    /// What the condition reads of a tombstone in vain.
+    pub(super) read_of_tombstone: Option<String>,
 }
 
 /// Written around an operand of `==`, `!=` or `in` that may be a place in the record (see `functions::plain`).
 pub(super) const PLAIN: &str = "@plain";
 /// `text.matches('…')` with the pattern compiled once, as a variable: CEL's own compiles it for every record.
 pub(super) const MATCHES: &str = "@matches";
-/// The variables of compiled patterns: `@pattern0`, `@pattern1`, …
-const PATTERN_PREFIX: &str = "@pattern";
+/// The variables of constants: `@constant0`, `@constant1`, …
+const CONSTANT_PREFIX: &str = "@constant";
 
-const VARIABLES: [&str; 7] = [
-    "value",
-    "key",
-    "headers",
-    "topic",
-    "partition",
-    "offset",
-    "timestamp",
-];
-const FUNCTIONS: [&str; 12] = [
-    "size",
-    "contains",
-    "startsWith",
-    "endsWith",
-    "matches",
-    "type",
-    "bool",
-    "bytes",
-    "double",
-    "int",
-    "string",
-    "uint",
-];
-const TYPES: [&str; 10] = [
-    "bool",
-    "bytes",
-    "double",
-    "int",
-    "list",
-    "map",
-    "null_type",
-    "string",
-    "type",
-    "uint",
-];
-const OPERATORS: [&str; 16] = [
-    operators::CONDITIONAL,
-    operators::LOGICAL_AND,
-    operators::LOGICAL_OR,
-    operators::LOGICAL_NOT,
-    operators::SUBSTRACT,
-    operators::ADD,
-    operators::MULTIPLY,
-    operators::DIVIDE,
-    operators::MODULO,
-    operators::EQUALS,
-    operators::NOT_EQUALS,
-    operators::GREATER_EQUALS,
-    operators::LESS_EQUALS,
-    operators::GREATER,
-    operators::LESS,
-    operators::INDEX,
-];
 /// CEL's parser calls itself, with large frames; these keep it from the end of its stack.
 const COMPILER_STACK_BYTES: usize = 32 << 20;
 const LONGEST_TEXT: usize = 4_000;
@@ -111,12 +67,13 @@ fn compile_here(text: &str) -> Result<Compiled, String> {
         .map_err(|errors| syntax_error(text, &errors))?;
     let mut compiler = Compiler::default();
     compiler.visit(&mut expression)?;
-    if !may_be_boolean(&expression.expr) {
+    if !static_types::may_be_boolean(&expression.expr) {
         return Err("its result is neither true nor false; compare it, as in `… > 0`".into());
     }
     Ok(Compiled {
+        read_of_tombstone: tombstone::read_in_vain(&expression),
         expression,
-        patterns: compiler.patterns,
+        constants: compiler.constants,
         uses_key: compiler.uses_key,
     })
 }
@@ -135,10 +92,10 @@ fn bracket_depth(text: &str) -> usize {
     deepest
 }
 
-/// The compiled pattern that goes by this variable name.
-pub(super) fn pattern<'a>(patterns: &'a [PatternVal], variable: &str) -> Option<&'a PatternVal> {
-    let place: usize = variable.strip_prefix(PATTERN_PREFIX)?.parse().ok()?;
-    patterns.get(place)
+/// The constant that goes by this variable name.
+pub(super) fn constant<'a>(constants: &'a [Box<dyn Val>], variable: &str) -> Option<&'a dyn Val> {
+    let index: usize = variable.strip_prefix(CONSTANT_PREFIX)?.parse().ok()?;
+    constants.get(index).map(|constant| &**constant)
 }
 
 fn syntax_error(text: &str, errors: &ParseErrors) -> String {
@@ -169,7 +126,7 @@ struct Compiler {
     scopes: Vec<String>,
     macro_depth: usize,
     depth: usize,
-    patterns: Vec<PatternVal>,
+    constants: Vec<Box<dyn Val>>,
     uses_key: bool,
 }
 
@@ -207,7 +164,7 @@ impl Compiler {
                 "`{}` cannot be made here: a condition has objects, arrays and plain values",
                 made.type_name
             )),
-            Expr::Call(call) => self.call(call),
+            Expr::Call(_) => self.call(node),
             Expr::Comprehension(_) => self.comprehension(node),
         }
     }
@@ -227,7 +184,10 @@ impl Compiler {
         Ok(())
     }
 
-    fn call(&mut self, call: &mut CallExpr) -> Result<(), String> {
+    fn call(&mut self, node: &mut IdedExpr) -> Result<(), String> {
+        let Expr::Call(call) = &mut node.expr else {
+            return Ok(());
+        };
         let name = call.func_name.as_str();
         let known = OPERATORS.contains(&name)
             || [operators::NEGATE, operators::IN].contains(&name)
@@ -241,6 +201,15 @@ impl Compiler {
         }
         for operand in call.target.as_deref_mut().into_iter().chain(&mut call.args) {
             self.visit(operand)?;
+        }
+        if let (name, [left, right]) = (call.func_name.as_str(), call.args.as_slice())
+            && COMPARISONS.contains(&name)
+        {
+            let types = StaticTypes {
+                constants: &self.constants,
+                scopes: &self.scopes,
+            };
+            types.check_comparison(name, left, right)?;
         }
         match (call.func_name.as_str(), call.args.as_mut_slice()) {
             (operators::EQUALS | operators::NOT_EQUALS, [left, right])
@@ -256,8 +225,40 @@ impl Compiler {
                 Ok(())
             }
             ("matches", _) => self.compile_pattern(call),
+            (times::TIMESTAMP | times::DURATION, [_] | [_, _]) => self.compile_time(node),
             _ => Ok(()),
         }
+    }
+
+    /// A time that is written in the condition is read once, and `timestamp(timestamp)` gets the unit of that variable.
+    fn compile_time(&mut self, node: &mut IdedExpr) -> Result<(), String> {
+        let Expr::Call(call) = &mut node.expr else {
+            return Ok(());
+        };
+        let constant: Box<dyn Val> = match (call.func_name.as_str(), call.args.as_slice()) {
+            (times::TIMESTAMP, [argument]) if self.is_variable(argument, "timestamp") => {
+                call.args.push(literal("ms"));
+                return Ok(());
+            }
+            (times::TIMESTAMP, [argument]) => match text_of(argument) {
+                Some(text) => Box::new(TimestampVal::parse(text)?),
+                None => return Ok(()),
+            },
+            (times::DURATION, [argument]) => match text_of(argument) {
+                Some(text) => Box::new(DurationVal::parse(text)?),
+                None => return Ok(()),
+            },
+            _ => return Ok(()),
+        };
+        node.expr = Expr::Ident(format!("{CONSTANT_PREFIX}{}", self.constants.len()));
+        self.constants.push(constant);
+        Ok(())
+    }
+
+    /// Whether this is the record's variable of that name, and not a macro's.
+    fn is_variable(&self, node: &IdedExpr, name: &str) -> bool {
+        matches!(&node.expr, Expr::Ident(found) if found == name)
+            && !self.scopes.iter().any(|scope| scope == name)
     }
 
     /// `matches` with a literal pattern becomes `@matches(text, @patternN)`.
@@ -268,9 +269,10 @@ impl Compiler {
         let Expr::Literal(LiteralValue::String(text)) = &last.expr else {
             return Ok(());
         };
+        let name = format!("{CONSTANT_PREFIX}{}", self.constants.len());
         let pattern = Pattern::parse(text.inner())?;
-        last.expr = Expr::Ident(format!("{PATTERN_PREFIX}{}", self.patterns.len()));
-        self.patterns.push(PatternVal(pattern));
+        self.constants.push(Box::new(PatternVal(pattern)));
+        last.expr = Expr::Ident(name);
         call.func_name = MATCHES.into();
         if let Some(target) = call.target.take() {
             call.args.insert(0, *target);
@@ -307,6 +309,21 @@ impl Compiler {
     }
 }
 
+/// The text of a literal.
+fn text_of(node: &IdedExpr) -> Option<&str> {
+    match &node.expr {
+        Expr::Literal(LiteralValue::String(text)) => Some(text.inner()),
+        _ => None,
+    }
+}
+
+fn literal(text: &'static str) -> IdedExpr {
+    IdedExpr {
+        id: 0,
+        expr: Expr::Literal(LiteralValue::String(CelString::from(text))),
+    }
+}
+
 fn is_scalar(node: &IdedExpr) -> bool {
     matches!(node.expr, Expr::Literal(_))
 }
@@ -325,28 +342,4 @@ fn make_plain(node: &mut IdedExpr) {
             args: vec![inner],
         }),
     };
-}
-
-/// `false` where the result is surely something else, whatever the record is.
-fn may_be_boolean(expression: &Expr) -> bool {
-    match expression {
-        Expr::Literal(literal) => matches!(literal, LiteralValue::Boolean(_)),
-        Expr::List(_) | Expr::Map(_) | Expr::Struct(_) => false,
-        Expr::Ident(name) => name == "value" || name == "key" || name.starts_with('@'),
-        Expr::Call(call) => match call.func_name.as_str() {
-            operators::CONDITIONAL => call
-                .args
-                .iter()
-                .skip(1)
-                .all(|branch| may_be_boolean(&branch.expr)),
-            operators::ADD
-            | operators::SUBSTRACT
-            | operators::MULTIPLY
-            | operators::DIVIDE
-            | operators::MODULO
-            | operators::NEGATE => false,
-            name => !["size", "type", "bytes", "double", "int", "string", "uint"].contains(&name),
-        },
-        _ => true,
-    }
 }

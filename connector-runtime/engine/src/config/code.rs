@@ -229,6 +229,11 @@ codes! {
         example: "[registry]\npassword = \"${env:REGISTRY_PASSWORD}\"",
         fix: "[registry]\nusername = \"connect\"\npassword = \"${env:REGISTRY_PASSWORD}\""
     }
+    CONDITION_OF_TOMBSTONE = "condition.tombstone" {
+        why: "A tombstone has no value, so that a condition that reads a field of it cannot be evaluated and the tombstone is rejected: what it should delete stays.",
+        example: "[value]\ntombstone = \"delete\"\n[[transforms]]\ntype = \"filter\"\nwhen = \"value.total <= 0\"",
+        fix: "when = \"value != null && value.total <= 0\""
+    }
     BAD_CONTRACT = "contract.invalid" {
         why: "The file that should be the contract cannot be read or is not a JSON Schema, so no record could be checked against it.",
         example: "[value]\nschema = \"../schemas/orders/schema.json\"   # a file with {\"type\": \"objekt\"}",

@@ -12,6 +12,7 @@ use serde_json::Value as Json;
 
 use super::checks;
 use super::code;
+use super::conditions;
 use super::files;
 use super::interpolate::Interpolation;
 use super::leaves;
@@ -136,16 +137,16 @@ fn check(
         };
         validate(&unit, &places, syntax, report);
     }
-    leaves::check_files(loading, &root, &schema, "", &places, report);
+    let keep_tombstones = conditions::keep_tombstones(&root);
+    let mut check_leaf = |leaf: &leaves::Leaf<'_>| {
+        leaves::check_file(loading, leaf, &places, report);
+        if keep_tombstones {
+            conditions::check_tombstones(leaf, &places, report);
+        }
+    };
+    leaves::each(&root, &schema, "", &mut check_leaf);
     for table in &tables {
-        leaves::check_files(
-            loading,
-            &table.value,
-            &table.schema,
-            &table.pointer,
-            &places,
-            report,
-        );
+        leaves::each(&table.value, &table.schema, &table.pointer, &mut check_leaf);
     }
     checks::connector(&root, direction, name, loading, &places, report);
     if syntax != Syntax::Whole {

@@ -1,4 +1,5 @@
-//! Files that leaves name: schema files compile, other files and folders exist.
+//! The leaves of a connector file that have a format, and the files that some of them name: schema files compile, other
+//! files and folders exist.
 
 use std::path::Path;
 
@@ -12,55 +13,61 @@ use super::parse::Places;
 use super::report::{Draft, Report};
 use super::schema;
 
-/// Looks at every file that `value`, which stands at `pointer`, names.
-pub(super) fn check_files(
-    loading: &mut Loading<'_>,
-    value: &Json,
-    node: &Json,
-    pointer: &str,
-    places: &Places,
-    report: &mut Report,
-) {
+/// A string of the file that a configuration type reads in a format of its own, such as a condition.
+pub(super) struct Leaf<'a> {
+    pub(super) format: &'a str,
+    pub(super) text: &'a str,
+    /// From the root of the file.
+    pub(super) pointer: &'a str,
+}
+
+/// Visits every leaf of `value`, which is at `pointer` and has `node` as its schema.
+pub(super) fn each(value: &Json, node: &Json, pointer: &str, visit: &mut dyn FnMut(&Leaf<'_>)) {
     let node = schema::branch(node, value);
     match value {
         Json::Object(members) => {
             for (name, member) in members {
-                let mut pointer = pointer.to_owned();
-                pointer::push(&mut pointer, name);
-                check_files(
-                    loading,
-                    member,
-                    schema::child(node, name),
-                    &pointer,
-                    places,
-                    report,
-                );
+                let pointer = pointer::member(pointer, name);
+                each(member, schema::child(node, name), &pointer, visit);
             }
         }
         Json::Array(elements) => {
             for (index, element) in elements.iter().enumerate() {
                 let pointer = format!("{pointer}/{index}");
-                check_files(
-                    loading,
-                    element,
-                    schema::child(node, "items"),
-                    &pointer,
-                    places,
-                    report,
-                );
+                each(element, schema::child(node, "items"), &pointer, visit);
             }
         }
-        Json::String(path) if !report.is_unknown(pointer) => {
-            let draft = match node.get("format").and_then(Json::as_str) {
-                Some(SCHEMA_FILE_FORMAT) => schema_file(loading, Path::new(path), pointer, places),
-                Some(FILE_FORMAT) => file(loading, Path::new(path), pointer, places, report),
-                _ => None,
-            };
-            if let Some(draft) = draft {
-                report.add(draft);
+        Json::String(text) => {
+            if let Some(format) = node.get("format").and_then(Json::as_str) {
+                visit(&Leaf {
+                    format,
+                    text,
+                    pointer,
+                });
             }
         }
         _ => {}
+    }
+}
+
+/// Looks for the file that the leaf names, if it names one.
+pub(super) fn check_file(
+    loading: &mut Loading<'_>,
+    leaf: &Leaf<'_>,
+    places: &Places,
+    report: &mut Report,
+) {
+    if report.is_unknown(leaf.pointer) {
+        return;
+    }
+    let path = Path::new(leaf.text);
+    let draft = match leaf.format {
+        SCHEMA_FILE_FORMAT => schema_file(loading, path, leaf.pointer, places),
+        FILE_FORMAT => file(loading, path, leaf.pointer, places, report),
+        _ => None,
+    };
+    if let Some(draft) = draft {
+        report.add(draft);
     }
 }
 

@@ -430,6 +430,10 @@ fn plugins() {
             "topics = [\"a\"]\n[[transforms]]\ntype = \"set\"\nfield = \"$.a\"\nfrom = \"#now\"\nvalue = 1\n[[transforms]]\ntype = \"set\"\nfield = \"$.a\"\n[[sinks]]\ntype = \"print\"\n",
         ),
         (
+            "condition-of-tombstone",
+            "topics = [\"a\"]\n[value]\ntombstone = \"delete\"\n[[transforms]]\ntype = \"set\"\nfield = \"$.a\"\nvalue = 1\nwhen = \"value.total <= 0\"\n[[transforms]]\ntype = \"set\"\nfield = \"$.b\"\nvalue = 1\nwhen = \"value != null && value.total <= 0\"\n[[sinks]]\ntype = \"print\"\nwhen = \"offset > 5 || value['odd name'].x == 1\"\n",
+        ),
+        (
             "plugin-path-to-many",
             "topics = [\"a\"]\n[[transforms]]\ntype = \"set\"\nfield = \"$.a[*]\"\nvalue = 1\n[[sinks]]\ntype = \"print\"\n",
         ),
