@@ -4,10 +4,10 @@ use std::fs::File;
 use std::io::Write as _;
 
 use connect_api::{
-    Batch, Cause, Failure, Origin, Result, Sink, SinkContext, SinkPlugin, async_trait,
+    Batch, Cause, Failure, Origin, Result, Sink, SinkContext, SinkPlugin, Written, async_trait,
 };
 use connect_tests::checker::{Digest, Entry, Place};
-use connect_tests::written::Written;
+use connect_tests::written;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -57,7 +57,7 @@ fn header_bytes(origin: &Origin) -> usize {
 
 #[async_trait]
 impl Sink for FaultySink {
-    async fn write(&mut self, batch: &Batch<'_>) -> Result<()> {
+    async fn write(&mut self, batch: &Batch<'_>) -> Result<Written> {
         let keys = batch.records.iter();
         let keys: Vec<&[u8]> = keys
             .filter_map(|record| record.origin.key.as_deref())
@@ -70,7 +70,7 @@ impl Sink for FaultySink {
             .map(|record| {
                 let origin = &record.origin;
                 let value = origin.value.as_deref().unwrap_or_default();
-                let written = Written {
+                let written = written::Written {
                     write: self.writes,
                     bytes: (value.len() + header_bytes(origin)) as u64,
                     entry: Entry::new(
@@ -83,7 +83,8 @@ impl Sink for FaultySink {
             })
             .collect();
         let written = self.file.write_all(lines.as_bytes());
-        written.map_err(|error| Failure::Retry(Cause::new(error.to_string())))
+        written.map_err(|error| Failure::Retry(Cause::new(error.to_string())))?;
+        Ok(Written::Durable)
     }
 
     async fn close(&mut self) -> Result<()> {

@@ -6,7 +6,7 @@ use std::io::Write as _;
 use std::time::Instant;
 
 use connect_api::{
-    Batch, Cause, Duration, Failure, Result, Sink, SinkContext, SinkPlugin, async_trait,
+    Batch, Cause, Duration, Failure, Result, Sink, SinkContext, SinkPlugin, Written, async_trait,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -50,7 +50,7 @@ impl SinkPlugin for Slow {
 
 #[async_trait]
 impl Sink for SlowSink {
-    async fn write(&mut self, batch: &Batch<'_>) -> Result<()> {
+    async fn write(&mut self, batch: &Batch<'_>) -> Result<Written> {
         tokio::time::sleep(self.takes).await;
         // Milliseconds, records, then partition:first-next of each partition.
         let mut line = format!(
@@ -66,7 +66,8 @@ impl Sink for SlowSink {
             );
             write!(line, " {partition}:{first}-{next}").map_err(|error| retry(&error))?;
         }
-        writeln!(self.file, "{line}").map_err(|error| retry(&error))
+        writeln!(self.file, "{line}").map_err(|error| retry(&error))?;
+        Ok(Written::Durable)
     }
 }
 

@@ -11,6 +11,7 @@ pub mod leaf;
 mod path;
 pub mod pointer;
 mod predicate;
+mod progress;
 mod record;
 mod reference;
 mod registry;
@@ -28,14 +29,15 @@ pub use field::Field;
 pub use finding::{Explanation, Finding, Severity};
 pub use path::{ElementsPath, FieldPath, PathRoot, PathStep};
 pub use predicate::Predicate;
-pub use record::{
-    Batch, Header, Key, Origin, OtherProgress, Progress, Record, Resume, TopicPartition,
+pub use progress::{
+    CommitToken, OtherProgress, Position, Progress, ProgressHome, ProgressStore, TopicPartition,
 };
+pub use record::{Batch, Header, Key, Origin, Record};
 pub use reference::{Element, Metadata, Reference, Resolved};
 pub use registry::{PluginEntry, Plugins, SinkFactory, SourceFactory, TransformFactory, schema_of};
 pub use sink::{
     ContractCheck, ContractCompiler, Counter, Guarantee, Outgoing, Publisher, PublisherFactory,
-    Sink, SinkContext, SinkPlugin,
+    Sink, SinkContext, SinkPlugin, Written,
 };
 pub use source::{Polled, Positions, Source, SourceContext, SourcePlugin, SourceRecord};
 pub use transform::{Step, Transform, TransformPlugin};

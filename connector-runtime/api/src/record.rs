@@ -1,9 +1,10 @@
-//! Records, batches and positions.
+//! Records and batches.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 
+use crate::progress::{CommitToken, Progress, TopicPartition};
 use crate::value::{Value, ValueRef};
 
 /// A header as Kafka carries it; names may repeat.
@@ -62,38 +63,6 @@ impl Record {
     }
 }
 
-/// One partition of one topic.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct TopicPartition {
-    pub topic: Arc<str>,
-    pub partition: i32,
-}
-
-impl std::fmt::Display for TopicPartition {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "{} partition {}", self.topic, self.partition)
-    }
-}
-
-/// How far a batch moves one partition: from the offset that is expected to be stored to the next one to read,
-/// rejected and filtered records included.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Progress {
-    pub partition: TopicPartition,
-    pub expected: i64,
-    pub next: i64,
-    /// Milliseconds since 1970 of the last record, for lag in seconds.
-    pub last_timestamp_ms: Option<i64>,
-}
-
-/// Progress of one partition that is stored under the name of another connector.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OtherProgress {
-    pub connector: Arc<str>,
-    pub partition: TopicPartition,
-    pub next: i64,
-}
-
 /// What one `write` gets: records in arrival order, which keeps the order within each partition, and the progress that
 /// must become durable together with them. There may be progress without any record left.
 #[derive(Clone, Debug)]
@@ -101,15 +70,17 @@ pub struct Batch<'a> {
     pub records: Vec<&'a Record>,
     /// In order of topic and partition, each once.
     pub progress: Vec<Progress>,
+    /// For a publisher that moves the progress together with its messages.
+    pub commit: CommitToken,
 }
 
-/// Where a partition is to be read from, in the words of a sink that stores progress itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Resume {
-    /// This offset is stored beside the rows.
-    At(i64),
-    /// This sink stores progress, and has none for the partition yet.
-    NoProgress,
-    /// This sink stores no progress: the consumer group does.
-    UseGroup,
+impl<'a> Batch<'a> {
+    /// A batch without a token: only the engine has any.
+    pub fn new(records: Vec<&'a Record>, progress: Vec<Progress>) -> Batch<'a> {
+        Batch {
+            records,
+            progress,
+            commit: CommitToken::default(),
+        }
+    }
 }

@@ -8,7 +8,8 @@ use schemars::Schema;
 use crate::check::CheckContext;
 use crate::failure::Result;
 use crate::finding::{Explanation, Finding};
-use crate::sink::{Guarantee, Sink, SinkContext, SinkPlugin};
+use crate::progress::ProgressHome;
+use crate::sink::{Sink, SinkContext, SinkPlugin};
 use crate::source::{Source, SourceContext, SourcePlugin};
 use crate::transform::{Transform, TransformPlugin};
 
@@ -104,7 +105,7 @@ fn parse<T: serde::de::DeserializeOwned>(table: serde_json::Value) -> Result<T, 
 #[async_trait]
 pub trait SinkFactory: Send + Sync {
     fn writes_to_terminal(&self) -> bool;
-    fn guarantee(&self) -> Guarantee;
+    fn progress_home(&self) -> ProgressHome;
     fn target_topics(&self) -> Vec<String>;
     fn check(&self, context: &CheckContext<'_>) -> Vec<Finding>;
     async fn open(&self, context: SinkContext) -> Result<Box<dyn Sink>>;
@@ -118,8 +119,8 @@ impl<P: SinkPlugin> SinkFactory for ConfiguredSink<P> {
         P::WRITES_TO_TERMINAL
     }
 
-    fn guarantee(&self) -> Guarantee {
-        P::guarantee(&self.0)
+    fn progress_home(&self) -> ProgressHome {
+        P::progress_home(&self.0)
     }
 
     fn target_topics(&self) -> Vec<String> {

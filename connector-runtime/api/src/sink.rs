@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -11,7 +12,8 @@ use serde::de::DeserializeOwned;
 use crate::check::CheckContext;
 use crate::failure::{Cause, Result};
 use crate::finding::{Explanation, Finding};
-use crate::record::{Batch, Header, OtherProgress, Progress, Resume, TopicPartition};
+use crate::progress::{Position, ProgressHome, ProgressStore, TopicPartition};
+use crate::record::{Batch, Header};
 use crate::units::SchemaFile;
 use crate::value::ValueRef;
 
@@ -32,9 +34,9 @@ pub trait SinkPlugin: 'static {
     type Config: DeserializeOwned + JsonSchema + Send + Sync + 'static;
     type Sink: Sink + 'static;
 
-    /// What this sink promises as it is configured.
-    fn guarantee(_config: &Self::Config) -> Guarantee {
-        Guarantee::AtLeastOnce
+    /// Who remembers how far a connector with this sink has come.
+    fn progress_home(_config: &Self::Config) -> ProgressHome {
+        ProgressHome::Group
     }
 
     /// The Kafka topics that this sink writes to: a connector that reads one of them would never end.
@@ -54,40 +56,44 @@ pub trait SinkPlugin: 'static {
 /// An open sink. One task owns it: no locks are needed inside.
 #[async_trait]
 pub trait Sink: Send {
-    /// Partitions came to this task. A sink that stores progress beside its rows says where each resumes, in the
-    /// order asked.
-    async fn resume(&mut self, partitions: &[TopicPartition]) -> Result<Vec<Resume>> {
-        Ok(vec![Resume::UseGroup; partitions.len()])
-    }
+    /// All or nothing. After an error nothing of the batch counts; what was accepted before is still held.
+    async fn write(&mut self, batch: &Batch<'_>) -> Result<Written>;
 
-    /// All or nothing: `Ok` means that every record and the batch's progress survive a crash from here on.
-    /// After any failure nothing of this batch counts.
-    async fn write(&mut self, batch: &Batch<'_>) -> Result<()>;
-
-    /// For `connect offsets NAME show`: what is stored for these partitions, without taking them over. `None` where the
-    /// sink stores no progress at all.
-    async fn stored_progress(
-        &mut self,
-        _partitions: &[TopicPartition],
-    ) -> Result<Option<Vec<Option<i64>>>> {
-        Ok(None)
-    }
-
-    /// What is stored about these topics for connectors of other names, as far as nothing is stored for this one: a
-    /// connector that got another name begins anew, and its user is told. Nothing where the sink stores no progress.
-    async fn progress_of_others(&mut self, _topics: &[Arc<str>]) -> Result<Vec<OtherProgress>> {
+    /// Makes everything durable that was accepted so far, and answers the position of every partition of which something
+    /// was accepted. Called when `flush_by` passes, before a stop, before partitions are given up, and when too many
+    /// bytes are in flight. After an error nothing that was accepted counts: [`Sink::forget`] is called, and the records
+    /// come again.
+    async fn flush(&mut self) -> Result<Vec<Position>> {
         Ok(Vec::new())
     }
 
-    /// For `connect offsets NAME set`: the connector continues at these offsets. Only called while nothing else runs.
-    async fn store_progress(&mut self, _positions: &[(TopicPartition, i64)]) -> Result<()> {
-        Ok(())
+    /// These partitions are no longer this task's, or are read again from their last durable position: drops what was
+    /// accepted of them and is not durable.
+    async fn forget(&mut self, _partitions: &[TopicPartition]) {}
+
+    /// The progress that this sink stores itself: `Some` exactly where the plugin declares [`ProgressHome::Sink`].
+    fn progress_store(&mut self) -> Option<&mut dyn ProgressStore> {
+        None
     }
 
     /// Lets go of connections. Called once; dropping without it must be harmless too.
     async fn close(&mut self) -> Result<()> {
         Ok(())
     }
+}
+
+/// How durable a batch is after `write`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Written {
+    /// Every record of the batch survives a crash from here on, and every record that was accepted before.
+    Durable,
+    /// The sink holds the records; their positions are stored once they are durable.
+    Accepted {
+        /// These positions became durable meanwhile. They may lie inside the batch.
+        durable: Vec<Position>,
+        /// When the engine calls [`Sink::flush`] at the latest, for all that is accepted; `None`: when it must.
+        flush_by: Option<Instant>,
+    },
 }
 
 /// What a connector promises, as `run` prints it.
@@ -105,7 +111,8 @@ impl std::fmt::Display for Guarantee {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.pad(match self {
             Guarantee::AtLeastOnce => "at least once",
-            Guarantee::ExactlyOnceReadCommitted | Guarantee::ExactlyOnce => "exactly once",
+            Guarantee::ExactlyOnceReadCommitted => "exactly once (read_committed)",
+            Guarantee::ExactlyOnce => "exactly once",
             Guarantee::OnceFromPoll => "once from poll",
         })
     }
@@ -164,9 +171,10 @@ pub trait PublisherFactory: Send + Sync {
 /// Writes to Kafka on behalf of a sink. The engine owns the client, its transactions and the consumer group.
 #[async_trait]
 pub trait Publisher: Send {
-    /// All of `messages` and the batch's progress in one transaction. `Refused` names messages by their index.
-    /// Once a sink uses a publisher, only this moves the connector's progress.
-    async fn publish(&mut self, messages: Vec<Outgoing>, progress: &[Progress]) -> Result<()>;
+    /// Publishes all of `messages` or none. Where the sink declares [`ProgressHome::KafkaTransaction`], the progress of
+    /// `batch`, which the messages stem from, moves in the same transaction, and nothing else moves it. `Refused` names
+    /// messages by their index.
+    async fn publish(&mut self, messages: Vec<Outgoing>, batch: &Batch<'_>) -> Result<()>;
 }
 
 /// Compiles JSON Schema files into checks.

@@ -4,7 +4,7 @@
 
 use connect_api::{
     Batch, Cause, Failure, Plugins, Positions, Refusal, Result, Sink, SinkContext, SinkPlugin,
-    async_trait,
+    Written, async_trait,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -157,8 +157,8 @@ impl SinkPlugin for Null {
 
 #[async_trait]
 impl Sink for Nowhere {
-    async fn write(&mut self, _batch: &Batch<'_>) -> Result<()> {
-        Ok(())
+    async fn write(&mut self, _batch: &Batch<'_>) -> Result<Written> {
+        Ok(Written::Durable)
     }
 }
 

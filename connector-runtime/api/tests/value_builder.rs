@@ -167,7 +167,10 @@ fn bytes_stay_bytes_and_json_has_them_in_base64() {
     assert_eq!(part.type_name(), "bytes");
     assert_eq!(part.as_str(), None);
     // A part of the payload is not copied.
-    assert_eq!(part.as_bytes().unwrap().as_ptr(), payload.slice(4..).as_ptr());
+    assert_eq!(
+        part.as_bytes().unwrap().as_ptr(),
+        payload.slice(4..).as_ptr()
+    );
     assert_ne!(part.to_value(), Value::string("/9g="));
     assert_eq!(
         part.to_value(),

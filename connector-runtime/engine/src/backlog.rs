@@ -8,8 +8,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use connect_api::TopicPartition;
-use connect_kafka::Generation;
+use connect_api::Position;
+use connect_kafka::OwnedPosition;
 use tokio::sync::Notify;
 
 /// Bytes that a topic's slowest reader may be behind.
@@ -106,14 +106,18 @@ pub(crate) struct ReaderBacklog {
 }
 
 impl ReaderBacklog {
-    pub(crate) fn reached(&self, positions: &[(TopicPartition, i64, Generation)]) {
+    pub(crate) fn reached(&self, positions: &[OwnedPosition]) {
         let mut topics = self
             .backlog
             .0
             .topics
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        for (partition, next, _) in positions {
+        for OwnedPosition {
+            position: Position { partition, next },
+            ..
+        } in positions
+        {
             let topic = topics.entry(partition.topic.clone()).or_default();
             let reader = topic.readers.entry(self.connector.clone()).or_default();
             reader.insert(partition.partition, *next);

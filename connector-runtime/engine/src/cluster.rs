@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use connect_api::{Cause, Failure, Result};
+use connect_api::{Cause, Failure, ProgressHome, Result};
 use connect_kafka::{Admin, ClientSettings, Embedded, NewTopics, Producer, TransactionalProducer};
 
 use crate::backlog::Backlog;
@@ -40,6 +40,14 @@ pub(crate) struct InProcess {
 }
 
 impl Cluster {
+    /// Where progress really is kept: the in-process broker drops the offsets of transactions.
+    pub(crate) fn progress_home(&self, declared: ProgressHome) -> ProgressHome {
+        match declared {
+            ProgressHome::KafkaTransaction if self.in_process.is_some() => ProgressHome::Group,
+            kept => kept,
+        }
+    }
+
     /// Part of the identity of stored progress: another cluster's offsets mean something else.
     pub(crate) async fn id(&self) -> Result<Arc<str>> {
         if let Some(in_process) = &self.in_process {

@@ -6,6 +6,7 @@ mod cluster;
 pub mod config;
 mod control;
 pub mod offsets;
+mod open_sink;
 mod pipeline;
 mod policy;
 mod publisher;

@@ -5,13 +5,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use connect_api::{Cause, Failure, Positions, Sink, SinkContext, TopicPartition};
+use connect_api::{Cause, Failure, Position, Positions, Sink, TopicPartition};
 use connect_contracts::Contracts;
 use connect_kafka::{Admin, ClientSettings, GroupOffsets, StartOffset};
 
 use crate::cluster::Cluster;
 use crate::config::{Connector, ConnectorKind, ProcessConfig, SinkConnector, Topics};
-use crate::publisher::{GroupSlot, TaskPublishers};
+use crate::open_sink::SinkOpener;
 use crate::source;
 
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
@@ -105,24 +105,19 @@ pub async fn set(
         MoveTo::Start(start) => desk.places_of_start(&partitions, *start).await?,
         MoveTo::Connector(name) => desk.places_of_connector(name, sink, &partitions).await?,
     };
-    for (partition, offset) in &positions {
+    for Position { partition, next } in &positions {
         let (low, high) = desk.group.watermarks(partition).await?;
-        if !(low..=high).contains(offset) {
+        if !(low..=high).contains(next) {
             return Err(Cause::new(format!(
-                "{partition} has offsets {low} to {high}; {offset} is not among them"
+                "{partition} has offsets {low} to {high}; {next} is not among them"
             )));
         }
     }
     // The group first: it refuses while a member is active, and then nothing at all was changed.
     desk.group.set(&positions).await?;
     let mut open = desk.open_sink(sink, &connector.name).await?;
-    let stores = open
-        .stored_progress(&partitions)
-        .await
-        .map_err(cause)?
-        .is_some();
-    if stores {
-        open.store_progress(&positions).await.map_err(cause)?;
+    if let Some(store) = open.progress_store() {
+        store.store(&positions).await.map_err(cause)?;
     }
     open.close().await.map_err(cause)?;
     desk.sink_offsets(sink).await
@@ -187,11 +182,10 @@ impl<'a> Desk<'a> {
         let partitions = self.partitions(sink).await?;
         let group = self.group.committed(&partitions).await?;
         let mut open = self.open_sink(sink, &self.connector.name).await?;
-        let stored = open
-            .stored_progress(&partitions)
-            .await
-            .map_err(cause)?
-            .unwrap_or_default();
+        let stored = match open.progress_store() {
+            Some(store) => store.stored(&partitions).await.map_err(cause)?,
+            None => Vec::new(),
+        };
         open.close().await.map_err(cause)?;
         let stored: HashMap<&TopicPartition, Option<i64>> = partitions.iter().zip(stored).collect();
         let mut rows = Vec::with_capacity(partitions.len());
@@ -212,7 +206,7 @@ impl<'a> Desk<'a> {
         &self,
         partitions: &[TopicPartition],
         start: StartOffset,
-    ) -> Result<Vec<(TopicPartition, i64)>, Cause> {
+    ) -> Result<Vec<Position>, Cause> {
         let targets = self.group.resolve(partitions, start).await?;
         Ok(known(partitions, |partition| {
             targets.get(partition).copied()
@@ -225,9 +219,12 @@ impl<'a> Desk<'a> {
         name: &str,
         sink: &SinkConnector,
         partitions: &[TopicPartition],
-    ) -> Result<Vec<(TopicPartition, i64)>, Cause> {
+    ) -> Result<Vec<Position>, Cause> {
         let mut open = self.open_sink(sink, &Arc::from(name)).await?;
-        let stored = open.stored_progress(partitions).await.map_err(cause)?;
+        let stored = match open.progress_store() {
+            Some(store) => Some(store.stored(partitions).await.map_err(cause)?),
+            None => None,
+        };
         open.close().await.map_err(cause)?;
         let offsets: HashMap<TopicPartition, Option<i64>> = match stored {
             Some(stored) => partitions.iter().cloned().zip(stored).collect(),
@@ -253,22 +250,16 @@ impl<'a> Desk<'a> {
         sink: &SinkConnector,
         name: &Arc<str>,
     ) -> Result<Box<dyn Sink>, Cause> {
-        let context = SinkContext {
-            connector: name.clone(),
-            sink: sink.sink.name.clone(),
+        let opener = SinkOpener {
+            connector: name,
             task: 0,
-            cluster_id: self.cluster.id().await.map_err(cause)?,
+            cluster: &self.cluster,
+            create_topics: None,
+            transactional_id: format!("connect-{name}-offsets"),
             rows_written: connect_api::Counter::default(),
-            publishers: Arc::new(TaskPublishers {
-                cluster: self.cluster.clone(),
-                transactional_id: format!("connect-{name}-offsets"),
-                create_topics: None,
-                group: GroupSlot::default(),
-                used: Arc::default(),
-            }),
             contracts: Arc::new(self.contracts.clone()),
         };
-        sink.sink.factory.open(context).await.map_err(cause)
+        opener.open(&sink.sink).await.map_err(cause)
     }
 }
 
@@ -280,10 +271,15 @@ fn group_of(connector: &str) -> String {
 fn known(
     partitions: &[TopicPartition],
     offset: impl Fn(&TopicPartition) -> Option<i64>,
-) -> Vec<(TopicPartition, i64)> {
+) -> Vec<Position> {
     partitions
         .iter()
-        .filter_map(|partition| Some((partition.clone(), offset(partition)?)))
+        .filter_map(|partition| {
+            Some(Position {
+                partition: partition.clone(),
+                next: offset(partition)?,
+            })
+        })
         .collect()
 }
 

@@ -6,6 +6,7 @@
 //! of what was rejected, then the write (isolating refused records), then the report. While one batch is written the
 //! next is read and prepared; backpressure is that the reader's channel holds one batch.
 
+pub(crate) mod accepted;
 pub(crate) mod breaker;
 pub(crate) mod dead_letter;
 pub(crate) mod isolate;
@@ -21,11 +22,12 @@ pub(crate) mod writer;
 
 use std::collections::HashMap;
 use std::ops::Range;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use connect_api::{Origin, Progress, Record, Resume, TopicPartition};
-use connect_kafka::{Generation, GroupMetadata};
+use connect_api::{Origin, Position, Progress, Record, TopicPartition};
+use connect_kafka::{Generation, GroupMetadata, OwnedPosition};
+use tokio::sync::Notify;
 
 use reject::Rejection;
 
@@ -71,12 +73,32 @@ pub(crate) struct OwnedProgress {
     pub(crate) generation: Generation,
 }
 
+impl OwnedProgress {
+    /// Where the partition is once the progress is durable.
+    pub(crate) fn reached(self) -> OwnedPosition {
+        OwnedPosition {
+            position: Position {
+                partition: self.progress.partition,
+                next: self.progress.next,
+            },
+            generation: self.generation,
+        }
+    }
+}
+
+/// A partition under one assignment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Assigned {
+    pub(crate) partition: TopicPartition,
+    pub(crate) generation: Generation,
+}
+
 /// From the reader to the writer.
 pub(crate) enum Work {
     Batch(Box<Prepared>),
     /// Ask the sink where these partitions resume.
     Resume {
-        partitions: Vec<(TopicPartition, Generation)>,
+        partitions: Vec<Assigned>,
         /// The group moved them here; `false`: progress was superseded.
         after_rebalance: bool,
     },
@@ -84,34 +106,72 @@ pub(crate) enum Work {
 
 /// From the writer to the reader.
 pub(crate) enum Report {
-    /// Everything below `next` is durable.
-    Durable(Vec<(TopicPartition, i64, Generation)>),
-    Resumed(Vec<(TopicPartition, Generation, Resume)>),
-    /// The sink's progress is not what was expected, or an outcome is unclear: ask again where every partition resumes.
+    /// Everything below these positions is durable.
+    Durable(Vec<OwnedPosition>),
+    Resumed(Vec<Resumed>),
+    /// The sink's progress is not what was expected, or an outcome is unclear, or what was accepted did not become
+    /// durable: ask again where every partition resumes.
     Superseded,
+}
+
+/// What the sink says about a partition that was assigned.
+pub(crate) struct Resumed {
+    pub(crate) assigned: Assigned,
+    pub(crate) stored: Stored,
+}
+
+/// Where progress is stored, and what the sink has of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stored {
+    /// The consumer group has it.
+    InGroup,
+    /// The sink stores it: the next offset, if it has one yet.
+    InSink(Option<i64>),
 }
 
 /// Which assignment of each partition is current. The reader writes it, the writer asks before each write.
 #[derive(Clone, Default)]
-pub(crate) struct Generations(Arc<Mutex<HashMap<TopicPartition, Generation>>>);
+pub(crate) struct Generations(Arc<Current>);
+
+#[derive(Default)]
+struct Current {
+    generations: Mutex<HashMap<TopicPartition, Generation>>,
+    forgotten: Notify,
+}
 
 impl Generations {
     pub(crate) fn set(&self, partition: TopicPartition, generation: Generation) {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(partition, generation);
+        self.lock().insert(partition, generation);
     }
 
     pub(crate) fn forget(&self, partition: &TopicPartition) {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(partition);
+        self.lock().remove(partition);
+        self.0.forgotten.notify_one();
     }
 
     pub(crate) fn is_current(&self, partition: &TopicPartition, generation: Generation) -> bool {
-        let current = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        current.get(partition) == Some(&generation)
+        self.lock().get(partition) == Some(&generation)
     }
+
+    /// Returns after a partition was forgotten. One task at a time may wait.
+    pub(crate) async fn forgotten(&self) {
+        self.0.forgotten.notified().await;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<TopicPartition, Generation>> {
+        self.0
+            .generations
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a record takes in memory. Headers count as much as key and value: they are in flight with them.
+pub(crate) fn bytes_of(origin: &Origin) -> u64 {
+    let bytes = |bytes: &Option<bytes::Bytes>| bytes.as_ref().map_or(0, bytes::Bytes::len);
+    let headers = origin.headers.iter();
+    let headers: usize = headers
+        .map(|header| header.name.len() + bytes(&header.value))
+        .sum();
+    (bytes(&origin.key) + bytes(&origin.value) + headers) as u64
 }

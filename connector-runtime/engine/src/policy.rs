@@ -26,6 +26,8 @@ pub(crate) enum Stage {
     Prepare,
     /// The sink writes a batch.
     Write,
+    /// The sink makes durable what it accepted.
+    Flush,
     /// Dead letters are delivered.
     DeadLetters,
     /// A source is polled.
@@ -88,10 +90,12 @@ pub(crate) fn decide(
         (Stage::Write, TooMuch(_)) if attempts.records > 1 => Directive::Halve,
         (_, TooMuch(_)) => Directive::RetryIn(attempts.next_delay),
 
-        (Stage::Write, Superseded(cause)) if attempts.superseded_lately + 1 >= MOST_SUPERSEDED => {
+        (Stage::Write | Stage::Flush, Superseded(cause))
+            if attempts.superseded_lately + 1 >= MOST_SUPERSEDED =>
+        {
             Directive::Fail(shared_progress(cause))
         }
-        (Stage::Write | Stage::Publish, Superseded(_)) => Directive::GiveBack,
+        (Stage::Write | Stage::Flush | Stage::Publish, Superseded(_)) => Directive::GiveBack,
         // Nothing was taken yet that could be given back.
         (_, Superseded(_)) => Directive::RetryIn(attempts.next_delay),
 
@@ -100,6 +104,7 @@ pub(crate) fn decide(
             Stage::Open
             | Stage::Resume
             | Stage::FetchSchema
+            | Stage::Flush
             | Stage::DeadLetters
             | Stage::Poll
             | Stage::Publish,

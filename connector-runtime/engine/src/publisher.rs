@@ -1,41 +1,24 @@
 //! Kafka for sinks: the engine owns client, transactions and group; a sink hands over messages.
 //!
-//! On a real cluster each batch is one transaction: the messages and the group's offsets. The in-process broker of
-//! `--embedded` throws transactional offsets away, so there the messages are only acknowledged and the group commits
-//! as for any other sink (at least once).
+//! Where the sink's progress moves in the Kafka transaction, each batch is one: the messages and the group's offsets. The
+//! in-process broker of `--embedded` drops the offsets of transactions, so there the messages are only acknowledged and
+//! the group commits as for any other sink (at least once).
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use connect_api::{
-    Cause, Failure, Outgoing, Progress, Publisher, PublisherFactory, Refusal, Result,
-    TopicPartition,
+    Batch, Cause, Failure, Outgoing, Position, ProgressHome, Publisher, PublisherFactory, Refusal,
+    Result,
 };
-use connect_kafka::{GroupMetadata, Outcome, Producer, TransactionError, TransactionalProducer};
+use connect_kafka::{
+    GroupCommit, GroupMetadata, Outcome, Producer, TransactionError, TransactionalProducer,
+};
 
 use crate::backlog::Backlog;
 use crate::cluster::Cluster;
 use crate::config::CreateTopics;
-
-/// The group metadata of the batch that is being written: taken when its first record was read, so that a commit for
-/// partitions lost since then is refused by the group.
-#[derive(Clone, Default)]
-pub(crate) struct GroupSlot(Arc<Mutex<Option<GroupMetadata>>>);
-
-impl GroupSlot {
-    pub(crate) fn set(&self, group: Option<GroupMetadata>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = group;
-    }
-
-    fn get(&self) -> Option<GroupMetadata> {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
-    }
-}
 
 /// Makes the publishers of one task.
 pub(crate) struct TaskPublishers {
@@ -43,9 +26,8 @@ pub(crate) struct TaskPublishers {
     /// `connect-<name>-<process>-<task>`: fencing is by group metadata, so the id only has to be this task's own.
     pub(crate) transactional_id: String,
     pub(crate) create_topics: Option<CreateTopics>,
-    pub(crate) group: GroupSlot,
-    /// A publisher was handed out.
-    pub(crate) used: Arc<AtomicBool>,
+    /// Where the connector's progress is kept.
+    pub(crate) home: ProgressHome,
 }
 
 #[async_trait]
@@ -54,19 +36,16 @@ impl PublisherFactory for TaskPublishers {
         self.cluster
             .ensure_topics(topics, self.create_topics.as_ref())
             .await?;
-        self.used.store(true, Ordering::Release);
-        if let Some(backlog) = self.cluster.backlog() {
-            let producer = self.cluster.producer(&self.transactional_id)?;
-            return Ok(Box::new(GroupPublisher {
-                producer,
-                backlog: backlog.clone(),
+        if self.home == ProgressHome::KafkaTransaction {
+            return Ok(Box::new(TransactionPublisher {
+                cluster: self.cluster.clone(),
+                transactional_id: self.transactional_id.clone(),
+                producer: None,
             }));
         }
-        Ok(Box::new(TransactionPublisher {
-            cluster: self.cluster.clone(),
-            transactional_id: self.transactional_id.clone(),
-            group: self.group.clone(),
-            producer: None,
+        Ok(Box::new(PlainPublisher {
+            producer: self.cluster.producer(&self.transactional_id)?,
+            backlog: self.cluster.backlog().cloned(),
         }))
     }
 }
@@ -78,21 +57,24 @@ const CLOSE_WITHIN: Duration = Duration::from_secs(5);
 struct TransactionPublisher {
     cluster: Cluster,
     transactional_id: String,
-    group: GroupSlot,
     /// `None` before the first batch and after any unclear answer.
     producer: Option<TransactionalProducer>,
 }
 
 #[async_trait]
 impl Publisher for TransactionPublisher {
-    async fn publish(&mut self, messages: Vec<Outgoing>, progress: &[Progress]) -> Result<()> {
-        let offsets: Vec<(TopicPartition, i64)> = progress
-            .iter()
-            .map(|one| (one.partition.clone(), one.next))
-            .collect();
-        let Some(group) = self.group.get() else {
-            // Progress without a record: only transaction markers were passed. The next batch covers it.
-            return Ok(());
+    async fn publish(&mut self, messages: Vec<Outgoing>, batch: &Batch<'_>) -> Result<()> {
+        let group = batch
+            .commit
+            .get::<GroupMetadata>()
+            .expect("the engine gives a batch whose progress moves in a transaction its group");
+        let positions = batch.progress.iter().map(|progress| Position {
+            partition: progress.partition.clone(),
+            next: progress.next,
+        });
+        let commit = GroupCommit {
+            positions: positions.collect(),
+            group: group.clone(),
         };
         let mut producer = match self.producer.take() {
             Some(producer) => producer,
@@ -102,7 +84,7 @@ impl Publisher for TransactionPublisher {
                     .await?
             }
         };
-        let Err(error) = producer.run(messages, Some((offsets, group))).await else {
+        let Err(error) = producer.run(messages, Some(commit)).await else {
             self.producer = Some(producer);
             return Ok(());
         };
@@ -133,15 +115,19 @@ pub(crate) fn failure_of(error: TransactionError) -> Failure {
 }
 
 /// Messages are acknowledged; the group commits afterwards.
-struct GroupPublisher {
+struct PlainPublisher {
     producer: Producer,
-    backlog: Backlog,
+    /// On the in-process broker.
+    backlog: Option<Backlog>,
 }
 
 #[async_trait]
-impl Publisher for GroupPublisher {
-    async fn publish(&mut self, messages: Vec<Outgoing>, _progress: &[Progress]) -> Result<()> {
-        let refused = send_with_room(&mut self.producer, &self.backlog, messages).await?;
+impl Publisher for PlainPublisher {
+    async fn publish(&mut self, messages: Vec<Outgoing>, _batch: &Batch<'_>) -> Result<()> {
+        let refused = match &self.backlog {
+            Some(backlog) => send_with_room(&mut self.producer, backlog, messages).await?,
+            None => refused(deliver(&mut self.producer, messages).await?)?,
+        };
         if refused.is_empty() {
             Ok(())
         } else {
@@ -164,14 +150,26 @@ pub(crate) async fn send_with_room(
         let piece: Vec<Outgoing> = messages.by_ref().take(PIECE).collect();
         let count = piece.len();
         make_room(backlog, &piece).await;
-        for (index, outcome) in deliver(producer, piece).await?.into_iter().enumerate() {
-            match outcome {
-                Outcome::Delivered { .. } => {}
-                Outcome::Refused(cause) => refused.push((sent + index, cause)),
-                Outcome::Failed(cause) => return Err(Failure::Retry(cause)),
-            }
-        }
+        let of_piece = self::refused(deliver(producer, piece).await?)?;
+        refused.extend(
+            of_piece
+                .into_iter()
+                .map(|(index, cause)| (sent + index, cause)),
+        );
         sent += count;
+    }
+    Ok(refused)
+}
+
+/// The messages that will never be taken, by index. `Retry`: some were not taken and may be later.
+fn refused(outcomes: Vec<Outcome>) -> Result<Vec<(usize, Cause)>> {
+    let mut refused = Vec::new();
+    for (index, outcome) in outcomes.into_iter().enumerate() {
+        match outcome {
+            Outcome::Delivered { .. } => {}
+            Outcome::Refused(cause) => refused.push((index, cause)),
+            Outcome::Failed(cause) => return Err(Failure::Retry(cause)),
+        }
     }
     Ok(refused)
 }

@@ -144,6 +144,19 @@ pub(crate) struct BatchEnd {
     pub(crate) given_back: u64,
 }
 
+impl BatchEnd {
+    pub(crate) fn records(self) -> u64 {
+        self.delivered + self.dead_lettered + self.filtered + self.given_back
+    }
+
+    pub(crate) fn add(&mut self, more: BatchEnd) {
+        self.delivered += more.delivered;
+        self.dead_lettered += more.dead_lettered;
+        self.filtered += more.filtered;
+        self.given_back += more.given_back;
+    }
+}
+
 impl Meters {
     pub(crate) fn new(
         name: Arc<str>,
@@ -253,8 +266,7 @@ impl Meters {
         counters.dead_lettered += end.dead_lettered;
         counters.filtered += end.filtered;
         counters.given_back += end.given_back;
-        let sum = end.delivered + end.dead_lettered + end.filtered + end.given_back;
-        counters.in_flight = counters.in_flight.saturating_sub(sum);
+        counters.in_flight = counters.in_flight.saturating_sub(end.records());
     }
 
     /// A batch is durable, `seconds` after its first record was read; its last record's own time is given.

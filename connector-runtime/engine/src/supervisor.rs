@@ -109,7 +109,7 @@ impl Engine {
         };
         let meters: Vec<Meters> = connectors
             .iter()
-            .map(|connector| tasks::meters(connector, options.embedded.is_some()))
+            .map(|connector| tasks::meters(connector, &shared.cluster))
             .collect();
         let stop = Stop::default();
         let (tell, finished) = watch::channel(None);

@@ -11,7 +11,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use connect_api::TopicPartition;
+use connect_api::{Position, TopicPartition};
 
 /// One assignment of one partition. Later assignments have greater ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -23,6 +23,13 @@ impl Generation {
     pub fn for_tests(number: u64) -> Generation {
         Generation(number)
     }
+}
+
+/// A position, and under which assignment of its partition it was reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnedPosition {
+    pub position: Position,
+    pub generation: Generation,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -11,13 +11,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use connect_api::{Cause, Header, Origin, TopicPartition};
+use connect_api::{Cause, Header, Origin, Position, TopicPartition};
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Headers, Message};
 use rdkafka::{Offset, TopicPartitionList};
 
-use crate::assignment::Generation;
+use crate::assignment::{Generation, OwnedPosition};
 use crate::blocking::with_deadline;
 use crate::consumer_context::{Pending, Shared, SinkConsumerContext, list_of};
 use crate::error::{cause, code_cause, is_rebalance};
@@ -149,12 +149,16 @@ impl SinkConsumer {
 
     /// Stores positions as durable; `commit` sends them. Of several of one partition the furthest counts; one of an older
     /// generation, or not beyond what is stored, is left out.
-    pub fn store(&mut self, positions: &[(TopicPartition, i64, Generation)]) {
+    pub fn store(&mut self, positions: &[OwnedPosition]) {
         // librdkafka's list takes a partition once: a second entry would be stored as "no offset".
         let mut furthest = BTreeMap::new();
         {
             let state = self.shared.lock();
-            for (partition, next, generation) in positions {
+            for OwnedPosition {
+                position: Position { partition, next },
+                generation,
+            } in positions
+            {
                 if state.assignment.may_store(partition, *next, *generation) {
                     let known = furthest.entry(partition).or_insert(*next);
                     *known = (*known).max(*next);

@@ -24,7 +24,7 @@ mod transaction;
 mod trouble;
 
 pub use admin::{Admin, NewTopics};
-pub use assignment::Generation;
+pub use assignment::{Generation, OwnedPosition};
 pub use consumer::SinkConsumer;
 pub use delivery::Outcome;
 pub use error::keep_every_record;
@@ -35,7 +35,7 @@ pub use ownership::{Ownership, PartitionOwner};
 pub use producer::Producer;
 pub use settings::{ClientSettings, check_setting, is_setting, of_java, usual_settings};
 pub use topic_reader::{KeyAndValue, read_topic_to_end};
-pub use transaction::{TransactionError, TransactionOffsets, TransactionalProducer};
+pub use transaction::{GroupCommit, TransactionError, TransactionalProducer};
 
 #[cfg(test)]
 mod tests;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use connect_api::{Cause, TopicPartition};
+use connect_api::{Cause, Position, TopicPartition};
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::types::RDKafkaRespErr;
@@ -228,15 +228,11 @@ impl GroupOffsets {
     }
 
     /// Writes the group's offsets. Refused by Kafka while the group has members, which would not notice.
-    pub async fn set(&self, offsets: &[(TopicPartition, i64)]) -> Result<(), Cause> {
+    pub async fn set(&self, positions: &[Position]) -> Result<(), Cause> {
         let mut list = TopicPartitionList::new();
-        for (partition, offset) in offsets {
-            list.add_partition_offset(
-                &partition.topic,
-                partition.partition,
-                Offset::Offset(*offset),
-            )
-            .map_err(|error| cause("writing the group's offsets", &error))?;
+        for Position { partition, next } in positions {
+            list.add_partition_offset(&partition.topic, partition.partition, Offset::Offset(*next))
+                .map_err(|error| cause("writing the group's offsets", &error))?;
         }
         if let Some(state) = self.state().await?
             && !state.members.is_empty()

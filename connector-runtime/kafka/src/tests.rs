@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use connect_api::{Origin, Outgoing, TopicPartition};
+use connect_api::{Origin, Outgoing, Position, TopicPartition};
 
 use crate::*;
 
@@ -22,6 +22,17 @@ fn partition(topic: &str, number: i32) -> TopicPartition {
     TopicPartition {
         topic: topic.into(),
         partition: number,
+    }
+}
+
+fn at(partition: TopicPartition, next: i64) -> Position {
+    Position { partition, next }
+}
+
+fn owned(partition: TopicPartition, next: i64, generation: Generation) -> OwnedPosition {
+    OwnedPosition {
+        position: at(partition, next),
+        generation,
     }
 }
 

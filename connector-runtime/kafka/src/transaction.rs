@@ -3,7 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use connect_api::{Cause, Outgoing, TopicPartition};
+use connect_api::{Cause, Outgoing, Position};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseProducer, Producer};
 use rdkafka::{Offset, TopicPartitionList};
@@ -71,8 +71,12 @@ impl TransactionError {
     }
 }
 
-/// Offsets for a transaction, and who commits them.
-pub type TransactionOffsets = (Vec<(TopicPartition, i64)>, GroupMetadata);
+/// Positions for a transaction, and the group member that commits them.
+#[derive(Clone, Debug)]
+pub struct GroupCommit {
+    pub positions: Vec<Position>,
+    pub group: GroupMetadata,
+}
 
 /// A producer with a transactional id. Opening it fences and aborts whoever had the id before.
 pub struct TransactionalProducer {
@@ -134,10 +138,10 @@ impl TransactionalProducer {
     pub async fn run(
         &mut self,
         messages: Vec<Outgoing>,
-        offsets: Option<TransactionOffsets>,
+        commit: Option<GroupCommit>,
     ) -> Result<(), TransactionError> {
         self.inner
-            .call(move |inner| inner.run(messages, offsets))
+            .call(move |inner| inner.run(messages, commit))
             .await
             .map_err(TransactionError::Unclear)?
     }
@@ -153,7 +157,7 @@ impl Inner {
     fn run(
         &self,
         messages: Vec<Outgoing>,
-        offsets: Option<TransactionOffsets>,
+        commit: Option<GroupCommit>,
     ) -> Result<(), TransactionError> {
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let begun = Instant::now();
@@ -165,8 +169,8 @@ impl Inner {
             });
         }
         self.deliver(messages, begun + DELIVER_WITHIN)?;
-        if let Some((positions, group)) = offsets {
-            self.send_offsets(&positions, &group)?;
+        if let Some(commit) = commit {
+            self.send_offsets(&commit)?;
         }
         self.commit()
     }
@@ -183,18 +187,14 @@ impl Inner {
         }
     }
 
-    fn send_offsets(
-        &self,
-        positions: &[(TopicPartition, i64)],
-        group: &GroupMetadata,
-    ) -> Result<(), TransactionError> {
+    fn send_offsets(&self, commit: &GroupCommit) -> Result<(), TransactionError> {
         let doing = "adding offsets to the transaction";
         let mut list = TopicPartitionList::new();
-        for (partition, offset) in positions {
+        for Position { partition, next } in &commit.positions {
             if let Err(error) = list.add_partition_offset(
                 &partition.topic,
                 partition.partition,
-                Offset::Offset(*offset),
+                Offset::Offset(*next),
             ) {
                 let fatal = TransactionError::Fatal(cause(doing, &error));
                 return Err(self.abort_because(fatal));
@@ -203,7 +203,7 @@ impl Inner {
         let deadline = Instant::now() + CALL_WITHIN;
         let sent = retried(&self.client, deadline, |left| {
             self.client
-                .send_offsets_to_transaction(&list, group.native(), left)
+                .send_offsets_to_transaction(&list, commit.group.native(), left)
         });
         let Err(error) = sent else { return Ok(()) };
         Err(match judge(doing, &error) {

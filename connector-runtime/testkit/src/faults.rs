@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use connect_api::{
-    Batch, Cause, Failure, OtherProgress, Refusal, Result, Resume, Sink, TopicPartition,
+    Batch, Cause, Failure, Position, ProgressStore, Refusal, Result, Sink, TopicPartition, Written,
 };
 
 /// What one `write` does instead of writing.
@@ -74,11 +74,7 @@ impl<S: Sink> Faulty<S> {
 
 #[async_trait]
 impl<S: Sink> Sink for Faulty<S> {
-    async fn resume(&mut self, partitions: &[TopicPartition]) -> Result<Vec<Resume>> {
-        self.inner.resume(partitions).await
-    }
-
-    async fn write(&mut self, batch: &Batch<'_>) -> Result<()> {
+    async fn write(&mut self, batch: &Batch<'_>) -> Result<Written> {
         match self.faults.next() {
             None => self.inner.write(batch).await,
             Some(Fault::Before(failure)) => Err(failure),
@@ -106,19 +102,16 @@ impl<S: Sink> Sink for Faulty<S> {
         }
     }
 
-    async fn stored_progress(
-        &mut self,
-        partitions: &[TopicPartition],
-    ) -> Result<Option<Vec<Option<i64>>>> {
-        self.inner.stored_progress(partitions).await
+    async fn flush(&mut self) -> Result<Vec<Position>> {
+        self.inner.flush().await
     }
 
-    async fn progress_of_others(&mut self, topics: &[Arc<str>]) -> Result<Vec<OtherProgress>> {
-        self.inner.progress_of_others(topics).await
+    async fn forget(&mut self, partitions: &[TopicPartition]) {
+        self.inner.forget(partitions).await;
     }
 
-    async fn store_progress(&mut self, positions: &[(TopicPartition, i64)]) -> Result<()> {
-        self.inner.store_progress(positions).await
+    fn progress_store(&mut self) -> Option<&mut dyn ProgressStore> {
+        self.inner.progress_store()
     }
 
     async fn close(&mut self) -> Result<()> {

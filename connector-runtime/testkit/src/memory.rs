@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use connect_api::{
-    Batch, Cause, CheckContext, Failure, Finding, Guarantee, Refusal, Result, Resume, Sink,
-    SinkContext, SinkFactory, TopicPartition, Value,
+    Batch, Cause, CheckContext, Failure, Finding, OtherProgress, Position, ProgressHome,
+    ProgressStore, Refusal, Result, Sink, SinkContext, SinkFactory, TopicPartition, Value, Written,
 };
 
 use crate::faults::{Faults, Faulty};
@@ -58,15 +58,7 @@ pub struct MemorySink(Memory);
 
 #[async_trait]
 impl Sink for MemorySink {
-    async fn resume(&mut self, partitions: &[TopicPartition]) -> Result<Vec<Resume>> {
-        let resume = |partition| match self.0.progress(partition) {
-            Some(next) => Resume::At(next),
-            None => Resume::NoProgress,
-        };
-        Ok(partitions.iter().map(resume).collect())
-    }
-
-    async fn write(&mut self, batch: &Batch<'_>) -> Result<()> {
+    async fn write(&mut self, batch: &Batch<'_>) -> Result<Written> {
         tokio::task::yield_now().await;
         let refusals: Vec<Refusal> = batch
             .records
@@ -108,21 +100,36 @@ impl Sink for MemorySink {
             );
             durable.rows.push(row);
         }
-        Ok(())
+        Ok(Written::Durable)
     }
 
-    async fn stored_progress(
-        &mut self,
-        partitions: &[TopicPartition],
-    ) -> Result<Option<Vec<Option<i64>>>> {
-        let stored = partitions.iter().map(|one| self.0.progress(one));
-        Ok(Some(stored.collect()))
+    fn progress_store(&mut self) -> Option<&mut dyn ProgressStore> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl ProgressStore for MemorySink {
+    async fn resume(&mut self, partitions: &[TopicPartition]) -> Result<Vec<Option<i64>>> {
+        self.stored(partitions).await
     }
 
-    async fn store_progress(&mut self, positions: &[(TopicPartition, i64)]) -> Result<()> {
+    async fn stored(&mut self, partitions: &[TopicPartition]) -> Result<Vec<Option<i64>>> {
+        Ok(partitions.iter().map(|one| self.0.progress(one)).collect())
+    }
+
+    async fn store(&mut self, positions: &[Position]) -> Result<()> {
+        let positions = positions.iter().cloned();
         let mut durable = self.0.0.lock().unwrap();
-        durable.progress.extend(positions.iter().cloned());
+        durable
+            .progress
+            .extend(positions.map(|position| (position.partition, position.next)));
         Ok(())
+    }
+
+    /// One connector owns a memory.
+    async fn of_other_connectors(&mut self, _topics: &[Arc<str>]) -> Result<Vec<OtherProgress>> {
+        Ok(Vec::new())
     }
 }
 
@@ -137,8 +144,8 @@ impl SinkFactory for MemoryFactory {
         false
     }
 
-    fn guarantee(&self) -> Guarantee {
-        Guarantee::ExactlyOnce
+    fn progress_home(&self) -> ProgressHome {
+        ProgressHome::Sink
     }
 
     fn target_topics(&self) -> Vec<String> {

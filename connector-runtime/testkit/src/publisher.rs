@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use connect_api::{Failure, Outgoing, Progress, Publisher, PublisherFactory, Result};
+use connect_api::{Batch, Failure, Outgoing, Progress, Publisher, PublisherFactory, Result};
 
 /// One committed transaction.
 #[derive(Clone, Debug)]
@@ -57,7 +57,7 @@ impl PublisherFactory for Publishers {
 
 #[async_trait]
 impl Publisher for Publishers {
-    async fn publish(&mut self, messages: Vec<Outgoing>, progress: &[Progress]) -> Result<()> {
+    async fn publish(&mut self, messages: Vec<Outgoing>, batch: &Batch<'_>) -> Result<()> {
         // As a real one, it takes a while: whoever drops the future here has published nothing.
         tokio::task::yield_now().await;
         let mut state = self.0.lock().unwrap();
@@ -66,7 +66,7 @@ impl Publisher for Publishers {
         }
         state.committed.push(Transaction {
             messages,
-            progress: progress.to_vec(),
+            progress: batch.progress.clone(),
         });
         Ok(())
     }

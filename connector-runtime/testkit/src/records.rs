@@ -68,24 +68,19 @@ pub fn batch(records: &[Record]) -> Batch<'_> {
         progress.next = progress.next.max(offset + 1);
         progress.last_timestamp_ms = record.origin.timestamp_ms;
     }
-    Batch {
-        records: records.iter().collect(),
-        progress: partitions.into_values().collect(),
-    }
+    Batch::new(records.iter().collect(), partitions.into_values().collect())
 }
 
 /// A batch of partition 0 all of whose records were filtered or dead-lettered.
 pub fn progress_only(expected: i64, next: i64) -> Batch<'static> {
-    Batch {
-        records: Vec::new(),
-        progress: vec![Progress {
-            partition: TopicPartition {
-                topic: TOPIC.into(),
-                partition: 0,
-            },
-            expected,
-            next,
-            last_timestamp_ms: None,
-        }],
-    }
+    let progress = Progress {
+        partition: TopicPartition {
+            topic: TOPIC.into(),
+            partition: 0,
+        },
+        expected,
+        next,
+        last_timestamp_ms: None,
+    };
+    Batch::new(Vec::new(), vec![progress])
 }

@@ -3,7 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use connect_api::{
-    Batch, Cause, Failure, Positions, Record, Result, Resume, Sink, Source, async_trait,
+    Batch, Cause, Failure, OtherProgress, Position, Positions, ProgressStore, Record, Result, Sink,
+    Source, TopicPartition, Written, async_trait,
 };
 use connect_testkit::conformance::{SinkUnderTest, SourceUnderTest, check_sink, check_source};
 use connect_testkit::{CountingSource, Fault, Faults, Faulty, Memory, batch, record};
@@ -51,15 +52,7 @@ struct Breaking {
 
 #[async_trait]
 impl Sink for Breaking {
-    async fn resume(&mut self, partitions: &[connect_api::TopicPartition]) -> Result<Vec<Resume>> {
-        let mut resume = self.memory.sink().resume(partitions).await?;
-        if self.breaks == Break::AnswersTooFewPartitions {
-            resume.pop();
-        }
-        Ok(resume)
-    }
-
-    async fn write(&mut self, batch: &Batch<'_>) -> Result<()> {
+    async fn write(&mut self, batch: &Batch<'_>) -> Result<Written> {
         let mut batch = batch.clone();
         let records = batch.records.clone();
         let is_bad = |record: &&Record| {
@@ -69,9 +62,11 @@ impl Sink for Breaking {
         };
         match self.breaks {
             Break::Nothing | Break::AnswersTooFewPartitions => {}
-            Break::AnswersBeforeWriting => return Ok(()),
+            Break::AnswersBeforeWriting => return Ok(Written::Durable),
             Break::KeepsRecordsUntilClose => batch.records.clear(),
-            Break::ForgetsProgressOfEmptyBatches if records.is_empty() => return Ok(()),
+            Break::ForgetsProgressOfEmptyBatches if records.is_empty() => {
+                return Ok(Written::Durable);
+            }
             Break::ForgetsProgressOfEmptyBatches => {}
             Break::WritesBeforeRefusing if records.iter().any(is_bad) => {
                 batch.progress.clear();
@@ -95,6 +90,36 @@ impl Sink for Breaking {
             }
             answer => answer,
         }
+    }
+
+    fn progress_store(&mut self) -> Option<&mut dyn ProgressStore> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl ProgressStore for Breaking {
+    async fn resume(&mut self, partitions: &[TopicPartition]) -> Result<Vec<Option<i64>>> {
+        let mut resume = self.memory.sink().resume(partitions).await?;
+        if self.breaks == Break::AnswersTooFewPartitions {
+            resume.pop();
+        }
+        Ok(resume)
+    }
+
+    async fn stored(&mut self, partitions: &[TopicPartition]) -> Result<Vec<Option<i64>>> {
+        self.memory.sink().stored(partitions).await
+    }
+
+    async fn store(&mut self, positions: &[Position]) -> Result<()> {
+        self.memory.sink().store(positions).await
+    }
+
+    async fn of_other_connectors(
+        &mut self,
+        topics: &[std::sync::Arc<str>],
+    ) -> Result<Vec<OtherProgress>> {
+        self.memory.sink().of_other_connectors(topics).await
     }
 }
 
@@ -234,7 +259,7 @@ async fn faults_come_in_turn() {
         Err(Failure::Retry(_))
     ));
     assert_eq!(memory.offsets(), Vec::<i64>::new());
-    assert_eq!(sink.write(&batch(&records)).await, Ok(()));
+    assert_eq!(sink.write(&batch(&records)).await, Ok(Written::Durable));
     assert_eq!(memory.offsets(), [0, 1]);
     let more = [record(2, "{}"), record(3, "{}")];
     match sink.write(&batch(&more)).await {

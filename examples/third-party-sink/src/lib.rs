@@ -6,7 +6,8 @@
 use std::path::{Path, PathBuf};
 
 use connect_api::{
-    Batch, Cause, Counter, Failure, FilePath, Result, Sink, SinkContext, SinkPlugin, async_trait,
+    Batch, Cause, Counter, Failure, FilePath, Result, Sink, SinkContext, SinkPlugin, Written,
+    async_trait,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -79,7 +80,7 @@ impl Lines {
 
 #[async_trait]
 impl Sink for Lines {
-    async fn write(&mut self, batch: &Batch<'_>) -> Result<()> {
+    async fn write(&mut self, batch: &Batch<'_>) -> Result<Written> {
         let mut lines = Vec::new();
         for record in &batch.records {
             match record.root() {
@@ -93,7 +94,7 @@ impl Sink for Lines {
         appended.map_err(|error| outage(&self.path, &error))?;
         self.length += lines.len() as u64;
         self.rows_written.add(batch.records.len() as u64);
-        Ok(())
+        Ok(Written::Durable)
     }
 }
 

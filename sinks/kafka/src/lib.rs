@@ -11,9 +11,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use connect_api::{
-    Batch, Cause, CheckContext, ContractCheck, Counter, Explanation, Failure, Finding, Guarantee,
-    JsonLimits, Key, Kind, Metadata, Outgoing, Publisher, Record, Reference, Refusal, Resolved,
-    Result, Sink, SinkContext, SinkPlugin, Value, async_trait, time,
+    Batch, Cause, CheckContext, ContractCheck, Counter, Explanation, Failure, Finding, JsonLimits,
+    Key, Kind, Metadata, Outgoing, ProgressHome, Publisher, Record, Reference, Refusal, Resolved,
+    Result, Sink, SinkContext, SinkPlugin, Value, Written, async_trait, time,
 };
 
 pub use config::{Config, TopicFrom};
@@ -34,8 +34,8 @@ key   = "#key"
     type Config = Config;
     type Sink = KafkaSink;
 
-    fn guarantee(_config: &Config) -> Guarantee {
-        Guarantee::ExactlyOnceReadCommitted
+    fn progress_home(_config: &Config) -> ProgressHome {
+        ProgressHome::KafkaTransaction
     }
 
     fn target_topics(config: &Config) -> Vec<String> {
@@ -83,9 +83,9 @@ pub struct KafkaSink {
 
 #[async_trait]
 impl Sink for KafkaSink {
-    async fn write(&mut self, batch: &Batch<'_>) -> Result<()> {
+    async fn write(&mut self, batch: &Batch<'_>) -> Result<Written> {
         if batch.records.is_empty() && batch.progress.is_empty() {
-            return Ok(());
+            return Ok(Written::Durable);
         }
         let now_ms = time::now_ms();
         let mut messages = Vec::with_capacity(batch.records.len());
@@ -103,9 +103,9 @@ impl Sink for KafkaSink {
             return Err(Failure::Refused(refusals));
         }
         // One message a record: a refusal of the publisher names the record.
-        self.publisher.publish(messages, &batch.progress).await?;
+        self.publisher.publish(messages, batch).await?;
         self.rows_written.add(batch.records.len() as u64);
-        Ok(())
+        Ok(Written::Durable)
     }
 }
 

@@ -31,7 +31,7 @@ mod unnest;
 mod verdict;
 
 use connect_api::{
-    CheckContext, Explanation, Failure, Finding, Guarantee, SinkContext, SinkPlugin, async_trait,
+    CheckContext, Explanation, Failure, Finding, ProgressHome, SinkContext, SinkPlugin, async_trait,
 };
 
 pub use config::{
@@ -63,10 +63,10 @@ columns = { sale_id = "$.id", sold_at = "$.timestamp", total = "$.total" }
     type Config = Config;
     type Sink = PostgresSink;
 
-    fn guarantee(config: &Config) -> Guarantee {
+    fn progress_home(config: &Config) -> ProgressHome {
         match config.delivery {
-            Delivery::ExactlyOnce => Guarantee::ExactlyOnce,
-            Delivery::AtLeastOnce => Guarantee::AtLeastOnce,
+            Delivery::ExactlyOnce => ProgressHome::Sink,
+            Delivery::AtLeastOnce => ProgressHome::Group,
         }
     }
 

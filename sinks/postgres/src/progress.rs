@@ -13,7 +13,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use connect_api::{Cause, Failure, OtherProgress, Progress, Resume, TopicPartition};
+use connect_api::{Cause, Failure, OtherProgress, Position, Progress, TopicPartition};
 use sqlx::postgres::{PgArguments, PgConnection, PgRow, Postgres};
 use sqlx::query::Query;
 use sqlx::{Executor, Row, query};
@@ -125,7 +125,7 @@ impl ProgressTable {
         &mut self,
         connection: &mut PgConnection,
         partitions: &[TopicPartition],
-    ) -> Result<Vec<Resume>, WriteError> {
+    ) -> Result<Vec<Option<i64>>, WriteError> {
         wait_briefly(connection).await?;
         let rows = self
             .about(&self.statements.take_over, partitions.iter())
@@ -135,12 +135,7 @@ impl ProgressTable {
         self.owned.extend(owned(&rows)?);
         Ok(partitions
             .iter()
-            .map(
-                |partition| match self.owned.get(partition).and_then(|owned| owned.next) {
-                    Some(next) => Resume::At(next),
-                    None => Resume::NoProgress,
-                },
-            )
+            .map(|partition| self.owned.get(partition).and_then(|owned| owned.next))
             .collect())
     }
 
@@ -355,12 +350,12 @@ impl ProgressTable {
     pub(crate) async fn store(
         &self,
         connection: &mut PgConnection,
-        positions: &[(TopicPartition, i64)],
+        positions: &[Position],
     ) -> Result<(), WriteError> {
-        let offsets: Vec<i64> = positions.iter().map(|(_, offset)| *offset).collect();
+        let offsets: Vec<i64> = positions.iter().map(|position| position.next).collect();
         self.about(
             &self.statements.store,
-            positions.iter().map(|(partition, _)| partition),
+            positions.iter().map(|position| &position.partition),
         )
         .persistent(false)
         .bind(offsets)

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use connect_api::{
-    Batch, Cause, Failure, OtherProgress, Progress, Resume, SinkContext, TopicPartition,
-    async_trait,
+    Batch, Cause, Failure, OtherProgress, Position, Progress, ProgressStore, SinkContext,
+    TopicPartition, Written, async_trait,
 };
 use sqlx::Connection;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
@@ -280,7 +280,7 @@ async fn take_over(
     limits: &Limits,
     progress: &mut ProgressTable,
     partitions: &[TopicPartition],
-) -> Result<Vec<Resume>, WriteError> {
+) -> Result<Vec<Option<i64>>, WriteError> {
     limits.begin(connection).await?;
     let table = progress.table().to_string();
     let taking = progress.take_over(connection, partitions);
@@ -309,35 +309,7 @@ async fn end_frozen(
 
 #[async_trait]
 impl connect_api::Sink for PostgresSink {
-    async fn resume(&mut self, partitions: &[TopicPartition]) -> Result<Vec<Resume>, Failure> {
-        if self.progress.is_none() || partitions.is_empty() {
-            return Ok(vec![Resume::UseGroup; partitions.len()]);
-        }
-        let mut connection = self.connected().await.map_err(|error| self.decide(error))?;
-        // The engine goes on from what it is told here, and does not send the batch in doubt again.
-        self.doubt = self.doubt.take().filter(|doubt| {
-            let mut moved = doubt.progress.iter().map(|moved| &moved.partition);
-            !moved.any(|partition| partitions.contains(partition))
-        });
-        loop {
-            let Some(progress) = &mut self.progress else {
-                return Ok(Vec::new());
-            };
-            let resumed = take_over(&mut connection, &self.limits, progress, partitions).await;
-            self.release(connection, &resumed).await;
-            match resumed {
-                Err(error)
-                    if error.is_lock_timeout() && self.has_ended_frozen(partitions).await =>
-                {
-                    let again = self.connected().await;
-                    connection = again.map_err(|error| self.decide(error))?;
-                }
-                resumed => return resumed.map_err(|error| self.decide(error)),
-            }
-        }
-    }
-
-    async fn write(&mut self, batch: &Batch<'_>) -> Result<(), Failure> {
+    async fn write(&mut self, batch: &Batch<'_>) -> Result<Written, Failure> {
         let mut catalog_is_fresh = false;
         self.cuts = Cuts::Needed;
         loop {
@@ -346,7 +318,7 @@ impl connect_api::Sink for PostgresSink {
                 Ok(rows) => {
                     self.context.rows_written.add(rows);
                     self.patience.written();
-                    return Ok(());
+                    return Ok(Written::Durable);
                 }
                 Err(error) => error,
             };
@@ -368,46 +340,8 @@ impl connect_api::Sink for PostgresSink {
         }
     }
 
-    async fn stored_progress(
-        &mut self,
-        partitions: &[TopicPartition],
-    ) -> Result<Option<Vec<Option<i64>>>, Failure> {
-        let mut connection = self.connected().await.map_err(WriteError::into_failure)?;
-        let Some(progress) = &self.progress else {
-            self.connection = Some(connection);
-            return Ok(None);
-        };
-        let reading = progress.read(&mut connection, partitions);
-        let stored = within("read progress", self.limits.short, reading).await;
-        self.release(connection, &stored).await;
-        stored.map(Some).map_err(WriteError::into_failure)
-    }
-
-    async fn progress_of_others(
-        &mut self,
-        topics: &[Arc<str>],
-    ) -> Result<Vec<OtherProgress>, Failure> {
-        let mut connection = self.connected().await.map_err(WriteError::into_failure)?;
-        let Some(progress) = &self.progress else {
-            self.connection = Some(connection);
-            return Ok(Vec::new());
-        };
-        let reading = progress.of_others(&mut connection, topics);
-        let others = within("read progress", self.limits.short, reading).await;
-        self.release(connection, &others).await;
-        others.map_err(WriteError::into_failure)
-    }
-
-    async fn store_progress(&mut self, positions: &[(TopicPartition, i64)]) -> Result<(), Failure> {
-        let mut connection = self.connected().await.map_err(WriteError::into_failure)?;
-        let Some(progress) = &self.progress else {
-            self.connection = Some(connection);
-            return Ok(());
-        };
-        let storing = progress.store(&mut connection, positions);
-        let stored = within("store progress", self.limits.short, storing).await;
-        self.release(connection, &stored).await;
-        stored.map_err(WriteError::into_failure)
+    fn progress_store(&mut self) -> Option<&mut dyn ProgressStore> {
+        self.progress.is_some().then_some(self as _)
     }
 
     async fn close(&mut self) -> Result<(), Failure> {
@@ -417,5 +351,66 @@ impl connect_api::Sink for PostgresSink {
             let _ = tokio::time::timeout(GOODBYE, connection.close()).await;
         }
         Ok(())
+    }
+}
+
+const HAS_PROGRESS: &str = "the sink is a progress store only where it has a progress table";
+
+#[async_trait]
+impl ProgressStore for PostgresSink {
+    async fn resume(&mut self, partitions: &[TopicPartition]) -> Result<Vec<Option<i64>>, Failure> {
+        if partitions.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut connection = self.connected().await.map_err(|error| self.decide(error))?;
+        // The engine goes on from what it is told here, and does not send the batch in doubt again.
+        self.doubt = self.doubt.take().filter(|doubt| {
+            let mut moved = doubt.progress.iter().map(|moved| &moved.partition);
+            !moved.any(|partition| partitions.contains(partition))
+        });
+        loop {
+            let progress = self.progress.as_mut().expect(HAS_PROGRESS);
+            let resumed = take_over(&mut connection, &self.limits, progress, partitions).await;
+            self.release(connection, &resumed).await;
+            match resumed {
+                Err(error)
+                    if error.is_lock_timeout() && self.has_ended_frozen(partitions).await =>
+                {
+                    let again = self.connected().await;
+                    connection = again.map_err(|error| self.decide(error))?;
+                }
+                resumed => return resumed.map_err(|error| self.decide(error)),
+            }
+        }
+    }
+
+    async fn stored(&mut self, partitions: &[TopicPartition]) -> Result<Vec<Option<i64>>, Failure> {
+        let mut connection = self.connected().await.map_err(WriteError::into_failure)?;
+        let progress = self.progress.as_ref().expect(HAS_PROGRESS);
+        let reading = progress.read(&mut connection, partitions);
+        let stored = within("read progress", self.limits.short, reading).await;
+        self.release(connection, &stored).await;
+        stored.map_err(WriteError::into_failure)
+    }
+
+    async fn store(&mut self, positions: &[Position]) -> Result<(), Failure> {
+        let mut connection = self.connected().await.map_err(WriteError::into_failure)?;
+        let progress = self.progress.as_ref().expect(HAS_PROGRESS);
+        let storing = progress.store(&mut connection, positions);
+        let stored = within("store progress", self.limits.short, storing).await;
+        self.release(connection, &stored).await;
+        stored.map_err(WriteError::into_failure)
+    }
+
+    async fn of_other_connectors(
+        &mut self,
+        topics: &[Arc<str>],
+    ) -> Result<Vec<OtherProgress>, Failure> {
+        let mut connection = self.connected().await.map_err(WriteError::into_failure)?;
+        let progress = self.progress.as_ref().expect(HAS_PROGRESS);
+        let reading = progress.of_others(&mut connection, topics);
+        let others = within("read progress", self.limits.short, reading).await;
+        self.release(connection, &others).await;
+        others.map_err(WriteError::into_failure)
     }
 }

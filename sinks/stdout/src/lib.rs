@@ -1,6 +1,8 @@
 //! Sink `stdout`: one line of JSON a record. The model for authors: all that a sink needs is in here.
 
-use connect_api::{Batch, Cause, Failure, Result, Sink, SinkContext, SinkPlugin, ValueRef};
+use connect_api::{
+    Batch, Cause, Failure, Result, Sink, SinkContext, SinkPlugin, ValueRef, Written,
+};
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 
 /// The kind of sink, as `main` registers it.
@@ -33,7 +35,7 @@ pub struct Printer<Out>(Out, Config, SinkContext);
 
 #[connect_api::async_trait]
 impl<Out: AsyncWrite + Send + Unpin> Sink for Printer<Out> {
-    async fn write(&mut self, batch: &Batch<'_>) -> Result<()> {
+    async fn write(&mut self, batch: &Batch<'_>) -> Result<Written> {
         let Printer(out, config, context) = self;
         let mut lines = String::new();
         for record in &batch.records {
@@ -49,10 +51,10 @@ impl<Out: AsyncWrite + Send + Unpin> Sink for Printer<Out> {
         }
         let outage = |error| Failure::Retry(Cause::new(format!("stdout: {error}")));
         out.write_all(lines.as_bytes()).await.map_err(outage)?;
-        // Ok promises that the lines are out, not that they are in some buffer.
+        // Durable promises that the lines are out, not that they are in some buffer.
         out.flush().await.map_err(outage)?;
         context.rows_written.add(batch.records.len() as u64);
-        Ok(())
+        Ok(Written::Durable)
     }
 }
 

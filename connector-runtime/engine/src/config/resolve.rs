@@ -175,6 +175,13 @@ impl BatchConfig {
     /// three batches, because one is read while one waits and one is written.
     pub const LARGEST_BATCHES_IN_FLIGHT: u64 = 6;
 
+    /// How many bytes a sink may have accepted, with those that are being written: of the three batches, the one that is
+    /// read and the one that waits are there too.
+    pub fn may_be_accepted(&self) -> u64 {
+        let batches = self.in_flight.bytes() / 2;
+        batches.saturating_sub(2 * self.max_bytes.bytes())
+    }
+
     /// Whether `max_bytes` is small enough for `in_flight`. The reader relies on it and cuts at `max_bytes` alone.
     pub fn fits_in_flight(&self) -> bool {
         self.max_bytes

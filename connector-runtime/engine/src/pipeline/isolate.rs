@@ -8,14 +8,16 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
 
-use connect_api::{Batch, Progress, Record, TopicPartition};
+use connect_api::{Batch, CommitToken, Progress, Record, TopicPartition};
 
-use super::{Generations, Outcome, OwnedProgress, Prepared, Source};
+use super::accepted::Part;
+use super::{Generations, Outcome, OwnedProgress, Prepared, Source, bytes_of};
 use crate::status::BatchEnd;
 
 /// What is still to be written of one prepared batch.
 pub(crate) struct Isolation<'a> {
     prepared: &'a Prepared,
+    commit: CommitToken,
     /// Ranges of `prepared.sources`, in order.
     ranges: VecDeque<Range<usize>>,
     /// What becomes of each source record.
@@ -59,8 +61,8 @@ impl Write<'_> {
     }
 }
 
-/// A write that is durable.
-pub(crate) struct Written {
+/// A write that succeeded.
+pub(crate) struct Finished {
     pub(crate) progress: Vec<OwnedProgress>,
     pub(crate) end: BatchEnd,
     /// Milliseconds since 1970 of the last record.
@@ -81,8 +83,10 @@ impl<'a> Isolation<'a> {
             };
             (owned.progress.partition.clone(), partition)
         };
+        let commit = prepared.group.clone();
         Isolation {
             prepared,
+            commit: commit.map_or_else(CommitToken::default, CommitToken::new),
             ranges: std::iter::once(0..prepared.sources.len()).collect(),
             fates: prepared.sources.iter().map(fate).collect(),
             partitions: prepared.progress.iter().map(partition).collect(),
@@ -131,7 +135,11 @@ impl<'a> Isolation<'a> {
             let progress = self.progress_of(&range);
             if !records.is_empty() || !progress.is_empty() {
                 return Some(Write {
-                    batch: Batch { records, progress },
+                    batch: Batch {
+                        records,
+                        progress,
+                        commit: self.commit.clone(),
+                    },
                     source_of,
                     range,
                 });
@@ -177,7 +185,7 @@ impl<'a> Isolation<'a> {
     }
 
     /// The write succeeded: its range is done.
-    pub(crate) fn written(&mut self, write: &Write<'_>) -> Written {
+    pub(crate) fn written(&mut self, write: &Write<'_>) -> Finished {
         self.ranges.pop_front();
         let mut progress = Vec::with_capacity(write.batch.progress.len());
         for reached in &write.batch.progress {
@@ -194,14 +202,7 @@ impl<'a> Isolation<'a> {
         }
         let mut end = BatchEnd::default();
         for index in write.range.clone() {
-            match self.fate(index) {
-                Fate::Written => end.delivered += 1,
-                Fate::Filtered => end.filtered += 1,
-                Fate::Settled | Fate::NotOurs => {}
-                Fate::Rejected => unreachable!(
-                    "progress never passes a rejected record before something became of it"
-                ),
-            }
+            count(&mut end, self.fate(index));
         }
         let last = write
             .range
@@ -209,11 +210,55 @@ impl<'a> Isolation<'a> {
             .checked_sub(1)
             .and_then(|last| self.prepared.sources.get(last));
         let last_timestamp_ms = last.and_then(|source| source.origin.timestamp_ms);
-        Written {
+        Finished {
             progress,
             end,
             last_timestamp_ms,
         }
+    }
+
+    /// What the sink accepted with this write, by partition. To be asked before [`Self::written`].
+    pub(crate) fn parts(&self, write: &Write<'_>) -> Vec<Part> {
+        let mut parts: BTreeMap<&TopicPartition, Part> = BTreeMap::new();
+        for progress in &write.batch.progress {
+            let partition = self.partitions.get(&progress.partition);
+            let partition = partition.expect("a write has progress of its own partitions only");
+            let reached = OwnedProgress {
+                progress: progress.clone(),
+                generation: partition.owned.generation,
+            };
+            let part = Part {
+                reached: reached.reached(),
+                end: BatchEnd::default(),
+                bytes: 0,
+                first_read: self.prepared.first_read,
+                last_timestamp_ms: progress.last_timestamp_ms,
+            };
+            parts.insert(&progress.partition, part);
+        }
+        for index in write.range.clone() {
+            let fate = self.fate(index);
+            if matches!(fate, Fate::Settled | Fate::NotOurs) {
+                continue;
+            }
+            let source = self.source(index);
+            let part = parts.get_mut(&partition_of(source));
+            let part = part.expect("a write moves the progress of every record in its range");
+            count(&mut part.end, fate);
+            if fate == Fate::Written {
+                part.bytes += bytes_of(&source.origin);
+            }
+        }
+        parts.into_values().collect()
+    }
+
+    /// The bytes of the records of a write, as Kafka held them.
+    pub(crate) fn bytes_of(&self, write: &Write<'_>) -> u64 {
+        let written = write.range.clone();
+        written
+            .filter(|index| self.fate(*index) == Fate::Written)
+            .map(|index| bytes_of(&self.source(index).origin))
+            .sum()
     }
 
     /// Something became of this rejected source record, and it is counted: it goes into no further write.
@@ -296,6 +341,17 @@ impl<'a> Isolation<'a> {
         };
         let records = self.prepared.records.get(made.clone());
         records.expect("what a source record became lies within the batch's records")
+    }
+}
+
+fn count(end: &mut BatchEnd, fate: Fate) {
+    match fate {
+        Fate::Written => end.delivered += 1,
+        Fate::Filtered => end.filtered += 1,
+        Fate::Settled | Fate::NotOurs => {}
+        Fate::Rejected => {
+            unreachable!("progress never passes a rejected record before something became of it")
+        }
     }
 }
 

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
-use connect_api::{OtherProgress, Resume, Sink, TopicPartition};
+use connect_api::{OtherProgress, ProgressStore, TopicPartition};
 use tokio::sync::Mutex;
 
 /// Shared by the tasks of a connector.
@@ -29,11 +29,11 @@ impl OtherNames {
     pub(crate) async fn point_out(
         &self,
         connector: &str,
-        sink: &mut dyn Sink,
+        store: &mut dyn ProgressStore,
         partitions: &[TopicPartition],
-        resumes: &[Resume],
+        stored: &[Option<i64>],
     ) {
-        let unknown = without_progress(partitions, resumes);
+        let unknown = without_progress(partitions, stored);
         if unknown.is_empty() {
             return;
         }
@@ -45,7 +45,7 @@ impl OtherNames {
         if topics.is_empty() {
             return;
         }
-        match sink.progress_of_others(&topics).await {
+        match store.of_other_connectors(&topics).await {
             Ok(others) => self.tell(connector, others),
             // It is a note: what is wrong with the sink is said by whatever must succeed.
             Err(failure) => {
@@ -72,17 +72,17 @@ impl OtherNames {
     }
 }
 
-/// Topics of which the sink stores progress, and has none for any of these partitions.
-fn without_progress(partitions: &[TopicPartition], resumes: &[Resume]) -> HashSet<Arc<str>> {
-    let topics = |wanted: fn(&Resume) -> bool| {
-        let found = partitions.iter().zip(resumes);
+/// Topics in which the sink has progress of none of these partitions.
+fn without_progress(partitions: &[TopicPartition], stored: &[Option<i64>]) -> HashSet<Arc<str>> {
+    let topics = |is_stored: bool| {
+        let found = partitions.iter().zip(stored);
         found
-            .filter(move |(_, resume)| wanted(resume))
+            .filter(move |(_, next)| next.is_some() == is_stored)
             .map(|(partition, _)| partition.topic.clone())
             .collect::<HashSet<_>>()
     };
-    let known = topics(|resume| matches!(resume, Resume::At(_)));
-    let mut unknown = topics(|resume| matches!(resume, Resume::NoProgress));
+    let known = topics(true);
+    let mut unknown = topics(false);
     unknown.retain(|topic| !known.contains(topic));
     unknown
 }
@@ -119,22 +119,21 @@ mod tests {
 
     #[test]
     fn only_topics_without_any_progress_are_asked_about() {
-        let check = |known: &[(&str, Resume)], expected: &[&str]| {
+        let check = |known: &[(&str, Option<i64>)], expected: &[&str]| {
             let partitions: Vec<_> = known.iter().map(|(topic, _)| partition(topic, 0)).collect();
-            let resumes: Vec<_> = known.iter().map(|(_, resume)| *resume).collect();
+            let stored: Vec<_> = known.iter().map(|(_, next)| *next).collect();
             let expected = expected.iter().map(|topic| Arc::from(*topic)).collect();
             assert_eq!(
-                without_progress(&partitions, &resumes),
+                without_progress(&partitions, &stored),
                 expected,
                 "{known:?}"
             );
         };
         check(&[], &[]);
-        check(&[("t", Resume::NoProgress)], &["t"]);
-        check(&[("t", Resume::UseGroup)], &[]);
-        check(&[("t", Resume::At(0))], &[]);
-        check(&[("t", Resume::NoProgress), ("t", Resume::At(7))], &[]);
-        check(&[("t", Resume::NoProgress), ("u", Resume::At(7))], &["t"]);
+        check(&[("t", None)], &["t"]);
+        check(&[("t", Some(0))], &[]);
+        check(&[("t", None), ("t", Some(7))], &[]);
+        check(&[("t", None), ("u", Some(7))], &["t"]);
     }
 
     #[test]

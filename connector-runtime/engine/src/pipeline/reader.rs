@@ -13,21 +13,21 @@ mod assignment;
 mod collect;
 mod send;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use connect_api::{Origin, Resume, TopicPartition};
-use connect_kafka::{Generation, GroupMetadata, SinkConsumer};
+use connect_api::{Origin, ProgressHome, TopicPartition};
+use connect_kafka::{Generation, GroupMetadata, OwnedPosition, SinkConsumer};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
 use super::prepare::Preparer;
 use super::start::FirstSights;
-use super::{Generations, Report, Work};
+use super::{Assigned, Generations, Report, Resumed, Work};
 use crate::backlog::ReaderBacklog;
 use crate::backoff::Backoff;
 use crate::config::{BatchConfig, Start};
@@ -49,8 +49,8 @@ pub(crate) struct ReaderParts {
     pub(crate) preparer: Preparer,
     pub(crate) batch: BatchConfig,
     pub(crate) start: Option<Start>,
-    /// Progress moves in the sink's own Kafka transaction: the reader stores nothing.
-    pub(crate) progress_in_transaction: bool,
+    /// Where progress is kept. If in the sink's own Kafka transaction, the reader stores nothing.
+    pub(crate) home: ProgressHome,
     pub(crate) generations: Generations,
     pub(crate) first_sights: FirstSights,
     pub(crate) backlog: Option<ReaderBacklog>,
@@ -65,13 +65,15 @@ pub(crate) struct Reader {
     parts: ReaderParts,
     /// The next offset of each partition that was begun with; what the sink is expected to hold after the last batch. By
     /// generation, which names one assignment of one partition: every record is looked up here.
-    positions: BTreeMap<Generation, Position>,
+    positions: BTreeMap<Generation, Reading>,
     /// Assigned, the sink is not asked yet.
-    to_ask: Vec<(TopicPartition, Generation)>,
+    to_ask: Vec<Assigned>,
     /// `to_ask` comes from the writer's [`Report::Superseded`], not from the group.
     superseded: bool,
     /// The sink has answered, not sought yet.
-    to_begin: Vec<ToBegin>,
+    to_begin: Vec<Resumed>,
+    /// The last durable position of each partition that is assigned. The group may not have it yet.
+    durable: HashMap<TopicPartition, i64>,
     next_begin: Instant,
     begin_backoff: Backoff,
     collected: Collected,
@@ -84,7 +86,8 @@ pub(crate) struct Reader {
     last_lag: Instant,
 }
 
-struct Position {
+/// How far a partition is read.
+struct Reading {
     partition: TopicPartition,
     /// What the sink holds once everything sent so far is durable.
     sent: i64,
@@ -92,12 +95,6 @@ struct Position {
     /// A first start: the position itself is stored although no record moved it.
     store_start: bool,
     last_timestamp_ms: Option<i64>,
-}
-
-struct ToBegin {
-    partition: TopicPartition,
-    generation: Generation,
-    resume: Resume,
 }
 
 #[derive(Default)]
@@ -116,6 +113,7 @@ impl Reader {
             to_ask: Vec::new(),
             superseded: false,
             to_begin: Vec::new(),
+            durable: HashMap::new(),
             next_begin: Instant::now(),
             begin_backoff: Backoff::new(),
             collected: Collected::default(),
@@ -213,26 +211,34 @@ impl Reader {
                 if let Some(backlog) = &self.parts.backlog {
                     backlog.reached(&positions);
                 }
-                if !self.parts.progress_in_transaction {
+                self.remember_durable(&positions);
+                if self.parts.home != ProgressHome::KafkaTransaction {
                     self.parts.consumer.store(&positions);
                     self.uncommitted = true;
                 }
             }
             Report::Resumed(partitions) => {
                 self.next_begin = Instant::now();
-                self.to_begin.extend(partitions.into_iter().map(
-                    |(partition, generation, resume)| ToBegin {
-                        partition,
-                        generation,
-                        resume,
-                    },
-                ));
+                self.to_begin.extend(partitions);
             }
             Report::Superseded => {
                 let partitions = self.parts.consumer.start_over();
                 self.forget(&partitions);
                 self.assigned(partitions);
                 self.superseded = true;
+            }
+        }
+    }
+
+    fn remember_durable(&mut self, positions: &[OwnedPosition]) {
+        for OwnedPosition {
+            position,
+            generation,
+        } in positions
+        {
+            if self.parts.consumer.generation(&position.partition) == Some(*generation) {
+                let known = self.durable.entry(position.partition.clone()).or_default();
+                *known = position.next.max(*known);
             }
         }
     }

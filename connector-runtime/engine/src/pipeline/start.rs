@@ -3,16 +3,17 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use connect_api::{Cause, Resume, TopicPartition};
+use connect_api::{Cause, TopicPartition};
 
+use super::Stored;
 use crate::config::Start;
 
 /// What is known about a partition when it is assigned.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Known {
-    /// What the sink says.
-    pub(crate) resume: Resume,
-    /// What the consumer group has.
+    /// Where progress is stored, and what the sink has.
+    pub(crate) stored: Stored,
+    /// What the consumer group has, or will have once it has heard of everything durable.
     pub(crate) committed: Option<i64>,
     /// What the connector's file says, if it does.
     pub(crate) start: Option<Start>,
@@ -47,7 +48,7 @@ pub(crate) enum Decision {
 
 /// A stored position always wins. Without one, `start` decides; a group's offset that nobody mentioned is a question.
 pub(crate) fn decide(connector: &str, known: Known) -> Decision {
-    let stored = |at| Decision::Begin {
+    let go_on = |at| Decision::Begin {
         at: Begin::At(at),
         store: false,
         group_differs: None,
@@ -57,15 +58,15 @@ pub(crate) fn decide(connector: &str, known: Known) -> Decision {
         store: true,
         group_differs: None,
     };
-    match (known.resume, known.committed, known.start) {
-        (Resume::At(offset), committed, _) => Decision::Begin {
+    match (known.stored, known.committed, known.start) {
+        (Stored::InSink(Some(offset)), committed, _) => Decision::Begin {
             at: Begin::At(offset),
             store: false,
             group_differs: committed.filter(|group| *group != offset),
         },
-        (Resume::UseGroup, Some(offset), _) => stored(offset),
-        (Resume::NoProgress, Some(offset), Some(Start::Group)) => first(Begin::At(offset)),
-        (Resume::NoProgress, Some(offset), None) => Decision::Ask(format!(
+        (Stored::InGroup, Some(offset), _) => go_on(offset),
+        (Stored::InSink(None), Some(offset), Some(Start::Group)) => first(Begin::At(offset)),
+        (Stored::InSink(None), Some(offset), None) => Decision::Ask(format!(
             "the sink has no progress, but the consumer group connect-{connector} is at offset {offset}: a new database, or a group taken over from another tool? Write start = \"group\" to go on from the group's offset, or start = \"earliest\" to begin with the oldest record"
         )),
         (_, None, Some(Start::Group)) if !known.later => Decision::Ask(format!(
@@ -137,14 +138,14 @@ mod tests {
     }
 
     fn check(
-        resume: Resume,
+        stored: Stored,
         committed: Option<i64>,
         start: Option<Start>,
         later: bool,
         expected: Decision,
     ) {
         let known = Known {
-            resume,
+            stored,
             committed,
             start,
             later,
@@ -161,15 +162,21 @@ mod tests {
             Some(Start::Earliest),
         ] {
             check(
-                Resume::At(7),
+                Stored::InSink(Some(7)),
                 Some(7),
                 start,
                 false,
                 begin(Begin::At(7), false),
             );
-            check(Resume::At(7), None, start, true, begin(Begin::At(7), false));
             check(
-                Resume::UseGroup,
+                Stored::InSink(Some(7)),
+                None,
+                start,
+                true,
+                begin(Begin::At(7), false),
+            );
+            check(
+                Stored::InGroup,
                 Some(9),
                 start,
                 false,
@@ -181,22 +188,22 @@ mod tests {
             store: false,
             group_differs: Some(3),
         };
-        check(Resume::At(7), Some(3), None, false, differs);
+        check(Stored::InSink(Some(7)), Some(3), None, false, differs);
     }
 
     #[test]
     fn without_a_position_start_decides_and_is_stored() {
-        for resume in [Resume::NoProgress, Resume::UseGroup] {
-            check(resume, None, None, false, begin(Begin::Earliest, true));
+        for stored in [Stored::InSink(None), Stored::InGroup] {
+            check(stored, None, None, false, begin(Begin::Earliest, true));
             check(
-                resume,
+                stored,
                 None,
                 Some(Start::Latest),
                 false,
                 begin(Begin::Latest, true),
             );
             check(
-                resume,
+                stored,
                 None,
                 Some(Start::At(5)),
                 false,
@@ -204,14 +211,14 @@ mod tests {
             );
         }
         check(
-            Resume::NoProgress,
+            Stored::InSink(None),
             Some(4),
             Some(Start::Group),
             false,
             begin(Begin::At(4), true),
         );
         check(
-            Resume::NoProgress,
+            Stored::InSink(None),
             Some(4),
             Some(Start::Latest),
             false,
@@ -228,7 +235,7 @@ mod tests {
             Some(Start::Group),
         ] {
             check(
-                Resume::UseGroup,
+                Stored::InGroup,
                 None,
                 start,
                 true,
@@ -239,16 +246,16 @@ mod tests {
 
     #[test]
     fn a_question_is_asked_rather_than_guessed() {
-        let asks = |resume, committed, start| {
+        let asks = |stored, committed, start| {
             let known = Known {
-                resume,
+                stored,
                 committed,
                 start,
                 later: false,
             };
             matches!(decide("orders", known), Decision::Ask(_))
         };
-        assert!(asks(Resume::NoProgress, Some(4), None));
-        assert!(asks(Resume::UseGroup, None, Some(Start::Group)));
+        assert!(asks(Stored::InSink(None), Some(4), None));
+        assert!(asks(Stored::InGroup, None, Some(Start::Group)));
     }
 }

@@ -1,10 +1,9 @@
 //! One task of a sink connector: opens everything, joins its two halves, and closes everything.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use connect_api::{Cause, Failure, Sink, SinkContext};
+use connect_api::{Cause, Failure, Sink};
 use connect_contracts::Contracts;
 use connect_kafka::{ConsumerOptions, SinkConsumer, Subscription};
 use tokio::runtime::Handle;
@@ -17,13 +16,13 @@ use super::other_names::OtherNames;
 use super::prepare::Preparer;
 use super::reader::{Reader, ReaderParts};
 use super::start::FirstSights;
-use super::writer::Writer;
+use super::writer::{Accepting, Writer};
 use crate::backoff::Supersessions;
 use crate::cluster::Cluster;
 use crate::config::{SinkConnector, Tolerance, Topics};
 use crate::control::{Stop, TaskEnd, panic_cause};
+use crate::open_sink::SinkOpener;
 use crate::policy::Stage;
-use crate::publisher::{GroupSlot, TaskPublishers};
 use crate::status::Meters;
 use crate::waiting::Waiting;
 
@@ -49,8 +48,6 @@ pub(crate) struct SinkTask {
 struct Opened {
     sink: Box<dyn Sink>,
     dead_letters: Option<DeadLetters>,
-    group: GroupSlot,
-    progress_in_transaction: bool,
 }
 
 impl SinkTask {
@@ -73,44 +70,23 @@ impl SinkTask {
     /// Opens clients and sink; whatever cannot be reached is waited for.
     async fn open(&self) -> Result<Opened, Cause> {
         let waiting = self.waiting();
-        let cluster_id = waiting.insist(Stage::Open, || self.cluster.id()).await?;
         waiting.insist(Stage::Open, || self.make_topics()).await?;
         let dead_letters = waiting
             .insist(Stage::Open, || self.open_dead_letters())
             .await?;
-        let group = GroupSlot::default();
-        let used = Arc::new(AtomicBool::new(false));
-        let context = SinkContext {
-            connector: self.name.clone(),
-            sink: self.connector.sink.name.clone(),
+        let opener = SinkOpener {
+            connector: &self.name,
             task: self.task,
-            cluster_id,
+            cluster: &self.cluster,
+            create_topics: self.connector.create_topics.as_ref(),
+            transactional_id: format!("connect-{}-{}-{}", self.name, self.process_id, self.task),
             rows_written: self.meters.rows.clone(),
-            publishers: Arc::new(TaskPublishers {
-                cluster: self.cluster.clone(),
-                transactional_id: format!(
-                    "connect-{}-{}-{}",
-                    self.name, self.process_id, self.task
-                ),
-                create_topics: self.connector.create_topics.clone(),
-                group: group.clone(),
-                used: used.clone(),
-            }),
             contracts: Arc::new(self.contracts.clone()),
         };
         let sink = waiting
-            .insist(Stage::Open, || {
-                self.connector.sink.factory.open(context.clone())
-            })
+            .insist(Stage::Open, || opener.open(&self.connector.sink))
             .await?;
-        let progress_in_transaction =
-            used.load(Ordering::Acquire) && self.cluster.in_process.is_none();
-        Ok(Opened {
-            sink,
-            dead_letters,
-            group,
-            progress_in_transaction,
-        })
+        Ok(Opened { sink, dead_letters })
     }
 
     fn waiting(&self) -> Waiting {
@@ -164,6 +140,8 @@ impl SinkTask {
         let (work, work_to_do) = mpsc::channel(1);
         let (reports, reported) = mpsc::channel(64);
         let generations = Generations::default();
+        let declared = self.connector.sink.factory.progress_home();
+        let home = self.cluster.progress_home(declared);
         let writer = Writer {
             sink_kind: self.connector.sink.kind,
             errors: self.connector.errors.clone(),
@@ -171,7 +149,8 @@ impl SinkTask {
             breaker: self.connector.errors.stop_after.map(Breaker::new),
             generations: generations.clone(),
             meters: self.meters.clone(),
-            group: opened.group,
+            home,
+            accepting: Accepting::up_to(self.connector.batch.may_be_accepted()),
             reports,
             waiting: self.waiting(),
             other_names: self.other_names.clone(),
@@ -192,7 +171,7 @@ impl SinkTask {
             preparer,
             batch: self.connector.batch,
             start: self.connector.start,
-            progress_in_transaction: opened.progress_in_transaction,
+            home,
             generations,
             first_sights: self.first_sights.clone(),
             backlog,

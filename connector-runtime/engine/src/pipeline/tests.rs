@@ -3,14 +3,16 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
+mod accepting;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use async_trait::async_trait;
 use connect_api::{
-    Batch, Cause, Failure, Guarantee, Key, Origin, Progress, Record, Refusal, Result, Sink,
-    TopicPartition,
+    Batch, Cause, Failure, Guarantee, Key, Origin, Progress, ProgressHome, Record, Refusal, Result,
+    Sink, TopicPartition, Written,
 };
 use connect_kafka::Generation;
 use tokio::sync::mpsc;
@@ -19,12 +21,11 @@ use super::breaker::Breaker;
 use super::dead_letter::DeadLetters;
 use super::other_names::OtherNames;
 use super::reject::{Rejection, Stage};
-use super::writer::Writer;
+use super::writer::{Accepting, Writer};
 use super::{Generations, Outcome, OwnedProgress, Prepared, Report, Source, Work};
 use crate::backoff::Supersessions;
 use crate::config::{Discard, ErrorsConfig, StopAfter, Tolerance};
 use crate::control::{Stop, TaskEnd};
-use crate::publisher::GroupSlot;
 use crate::status::{Counters, Meters};
 use crate::waiting::Waiting;
 
@@ -67,7 +68,7 @@ struct FakeSink {
 
 #[async_trait]
 impl Sink for FakeSink {
-    async fn write(&mut self, batch: &Batch<'_>) -> Result<()> {
+    async fn write(&mut self, batch: &Batch<'_>) -> Result<Written> {
         let mut database = self.database.lock().unwrap();
         database.writes += 1;
         if self.outages > 0 {
@@ -112,7 +113,7 @@ impl Sink for FakeSink {
         }
         let places: Vec<(i32, i64)> = batch.records.iter().map(|record| place(record)).collect();
         database.rows.extend(places);
-        Ok(())
+        Ok(Written::Durable)
     }
 }
 
@@ -257,7 +258,8 @@ async fn run_with(case: Case, letters: Option<LetterTopic>) -> Ran {
         breaker: case.stop_after.map(Breaker::new),
         generations,
         meters: meters.clone(),
-        group: GroupSlot::default(),
+        home: ProgressHome::Sink,
+        accepting: Accepting::up_to(u64::MAX),
         reports,
         waiting: Waiting {
             connector: Arc::from("test"),
@@ -279,11 +281,10 @@ async fn run_with(case: Case, letters: Option<LetterTopic>) -> Ran {
     while let Some(report) = reported.recv().await {
         match report {
             Report::Durable(positions) => {
-                next.extend(
-                    positions
-                        .into_iter()
-                        .map(|(name, next, _)| (name.partition, next)),
-                );
+                next.extend(positions.into_iter().map(|owned| {
+                    let position = owned.position;
+                    (position.partition.partition, position.next)
+                }));
             }
             Report::Superseded => superseded = true,
             Report::Resumed(_) => panic!("nobody asked"),

@@ -5,27 +5,28 @@
 //! durable write report the positions. So whenever progress passes a record, the record is durable, dead-lettered, or
 //! left out on purpose (P1). Nothing but a stop ends the wait for an outage, and no outage ever makes a dead letter (P4).
 
+mod accepting;
 mod rejecting;
 
 use std::fmt::Display;
 use std::time::{Duration, Instant};
 
-use connect_api::{Failure, Sink, TopicPartition};
-use connect_kafka::Generation;
+use connect_api::{Cause, Failure, ProgressHome, Sink, TopicPartition};
 use tokio::sync::mpsc;
 
 use super::breaker::Breaker;
 use super::dead_letter::DeadLetters;
-use super::isolate::{Isolation, Write, Written};
+use super::isolate::{Isolation, Write};
 use super::other_names::OtherNames;
-use super::{Generations, Prepared, Report, Work};
+use super::{Assigned, Generations, Prepared, Report, Resumed, Stored, Work};
 use crate::backoff::{Backoff, Supersessions};
 use crate::config::ErrorsConfig;
 use crate::control::TaskEnd;
 use crate::policy::{Attempts, Directive, Stage, decide};
-use crate::publisher::GroupSlot;
 use crate::status::{BatchEnd, Meters};
 use crate::waiting::Waiting;
+
+pub(crate) use accepting::Accepting;
 
 /// Everything that the writing half needs beside the sink.
 pub(crate) struct Writer {
@@ -37,7 +38,9 @@ pub(crate) struct Writer {
     pub(crate) breaker: Option<Breaker>,
     pub(crate) generations: Generations,
     pub(crate) meters: Meters,
-    pub(crate) group: GroupSlot,
+    /// Where progress is kept.
+    pub(crate) home: ProgressHome,
+    pub(crate) accepting: Accepting,
     pub(crate) reports: mpsc::Sender<Report>,
     pub(crate) waiting: Waiting,
     pub(crate) other_names: OtherNames,
@@ -48,13 +51,13 @@ pub(crate) struct Writer {
 
 /// Partitions whose place in the sink is asked for (again) at a time.
 pub(crate) struct ToResume {
-    partitions: Vec<(TopicPartition, Generation)>,
+    partitions: Vec<Assigned>,
     at: tokio::time::Instant,
     backoff: Backoff,
 }
 
 impl ToResume {
-    fn now(partitions: Vec<(TopicPartition, Generation)>) -> ToResume {
+    fn now(partitions: Vec<Assigned>) -> ToResume {
         ToResume {
             partitions,
             at: tokio::time::Instant::now(),
@@ -91,33 +94,63 @@ impl Writer {
         sink: &mut dyn Sink,
         mut work: mpsc::Receiver<Work>,
     ) -> TaskEnd {
-        loop {
-            let asked_again = next_due(&self.to_resume);
-            let next = tokio::select! {
-                next = work.recv() => next,
-                () = asked_again => {
-                    let due = self.to_resume.remove(0);
-                    match self.resume(sink, due).await {
-                        Ok(()) => continue,
-                        Err(end) => return end,
-                    }
+        let end = loop {
+            if let Err(end) = self.turn(sink, &mut work).await {
+                break end;
+            }
+        };
+        if matches!(end, TaskEnd::Stopped) {
+            self.flush_at_the_end(sink).await;
+        }
+        end
+    }
+
+    /// Does what is due next. `Err`: how the task ends.
+    async fn turn(
+        &mut self,
+        sink: &mut dyn Sink,
+        work: &mut mpsc::Receiver<Work>,
+    ) -> Result<(), TaskEnd> {
+        enum Next {
+            Work(Option<Work>),
+            AskAgain,
+            Flush,
+            Forget,
+        }
+        let holds_records = !self.accepting.accepted.is_empty();
+        let next = tokio::select! {
+            next = work.recv() => Next::Work(next),
+            () = next_due(&self.to_resume) => Next::AskAgain,
+            () = self.accepting.flush_due() => Next::Flush,
+            () = self.generations.forgotten(), if holds_records => Next::Forget,
+        };
+        match next {
+            Next::Work(None) => Err(TaskEnd::Stopped),
+            Next::Work(Some(Work::Batch(prepared))) => self.batch(sink, &prepared).await,
+            Next::Work(Some(Work::Resume {
+                partitions,
+                after_rebalance,
+            })) => {
+                if after_rebalance {
+                    self.supersessions = Supersessions::default();
                 }
-            };
-            let ended = match next {
-                None => return TaskEnd::Stopped,
-                Some(Work::Resume {
-                    partitions,
-                    after_rebalance,
-                }) => {
-                    if after_rebalance {
-                        self.supersessions = Supersessions::default();
-                    }
-                    self.resume(sink, ToResume::now(partitions)).await
+                self.resume(sink, ToResume::now(partitions)).await
+            }
+            Next::AskAgain => {
+                let due = self.to_resume.remove(0);
+                self.resume(sink, due).await
+            }
+            Next::Flush => match self.flush(sink).await {
+                Ok(()) => Ok(()),
+                Err(Ended::Superseded) => {
+                    self.start_over(sink).await;
+                    Ok(())
                 }
-                Some(Work::Batch(prepared)) => self.batch(sink, &prepared).await,
-            };
-            if let Err(end) = ended {
-                return end;
+                Err(Ended::Task(end)) => Err(end),
+            },
+            Next::Forget => {
+                self.forget_stale(sink).await;
+                Ok(())
             }
         }
     }
@@ -125,28 +158,19 @@ impl Writer {
     /// Asks the sink where partitions resume. What it cannot say now is asked again later: a predecessor that still
     /// holds these partitions must not hold up the others.
     async fn resume(&mut self, sink: &mut dyn Sink, mut asked: ToResume) -> Result<(), TaskEnd> {
-        asked
-            .partitions
-            .retain(|(name, generation)| self.generations.is_current(name, *generation));
-        let names: Vec<TopicPartition> = asked
-            .partitions
-            .iter()
-            .map(|(name, _)| name.clone())
-            .collect();
-        if names.is_empty() {
+        asked.partitions.retain(|asked| {
+            self.generations
+                .is_current(&asked.partition, asked.generation)
+        });
+        if asked.partitions.is_empty() {
             return Ok(());
         }
-        match sink.resume(&names).await {
-            Ok(resumes) => {
+        self.forget_stale(sink).await;
+        match self.stored(sink, &asked.partitions).await {
+            Ok(stored) => {
                 self.waiting.over();
-                self.other_names
-                    .point_out(&self.waiting.connector, sink, &names, &resumes)
-                    .await;
-                let resumed = asked
-                    .partitions
-                    .into_iter()
-                    .zip(resumes)
-                    .map(|((name, generation), resume)| (name, generation, resume));
+                let resumed = asked.partitions.into_iter().zip(stored);
+                let resumed = resumed.map(|(assigned, stored)| Resumed { assigned, stored });
                 let _ = self.reports.send(Report::Resumed(resumed.collect())).await;
                 Ok(())
             }
@@ -171,20 +195,47 @@ impl Writer {
         }
     }
 
+    async fn stored(
+        &mut self,
+        sink: &mut dyn Sink,
+        partitions: &[Assigned],
+    ) -> Result<Vec<Stored>, Failure> {
+        let Some(store) = sink.progress_store() else {
+            return Ok(vec![Stored::InGroup; partitions.len()]);
+        };
+        let names: Vec<TopicPartition> =
+            partitions.iter().map(|one| one.partition.clone()).collect();
+        let resumed = store.resume(&names).await?;
+        if resumed.len() != names.len() {
+            return Err(Failure::Fatal(Cause::new(format!(
+                "the sink `{}` was asked where {} partitions resume and answered {}: this is a bug of the plugin",
+                self.sink_kind,
+                names.len(),
+                resumed.len()
+            ))));
+        }
+        self.other_names
+            .point_out(&self.waiting.connector, store, &names, &resumed)
+            .await;
+        Ok(resumed.into_iter().map(Stored::InSink).collect())
+    }
+
     async fn batch(&mut self, sink: &mut dyn Sink, prepared: &Prepared) -> Result<(), TaskEnd> {
-        self.group.set(prepared.group.clone());
+        self.forget_stale(sink).await;
         let mut isolation = Isolation::new(prepared);
         let dropped = isolation.drop_stale(&self.generations);
         self.give_back(dropped);
         let written = self.write_all(sink, prepared, &mut isolation).await;
-        self.group.set(None);
         self.give_back(isolation.remaining());
         match written {
             Ok(None) => Ok(()),
-            Ok(Some(bad_record)) => Err(TaskEnd::Failed(bad_record)),
+            Ok(Some(bad_record)) => {
+                self.flush_at_the_end(sink).await;
+                Err(TaskEnd::Failed(bad_record))
+            }
             Err(Ended::Task(end)) => Err(end),
             Err(Ended::Superseded) => {
-                let _ = self.reports.send(Report::Superseded).await;
+                self.start_over(sink).await;
                 Ok(())
             }
         }
@@ -201,10 +252,11 @@ impl Writer {
         let mut bad_record = self.settle_rejected(prepared, isolation).await?;
         let mut backoff = Backoff::new();
         while let Some(write) = isolation.next_write() {
+            self.make_room(sink, isolation.bytes_of(&write)).await?;
             match sink.write(&write.batch).await {
-                Ok(()) => {
+                Ok(written) => {
                     backoff = Backoff::new();
-                    self.durable(prepared, isolation.written(&write)).await;
+                    self.written(prepared, isolation, &write, written).await?;
                 }
                 Err(failure) => {
                     let stops_at = self
@@ -245,38 +297,27 @@ impl Writer {
             Directive::DeadLetter => self.dead_letter(isolation, rejected).await?,
             Directive::Discard => self.discard(isolation, &rejected),
             Directive::StopBefore => return Ok(self.stop_before(isolation, rejected.first())),
-            Directive::GiveBack => {
-                self.supersessions.add(Instant::now());
-                tracing::warn!(
-                    event = "progress_superseded",
-                    connector = %self.waiting.connector,
-                    task = self.waiting.task,
-                    cause = %failure,
-                );
-                return Err(Ended::Superseded);
-            }
+            Directive::GiveBack => return Err(self.superseded(failure)),
             Directive::Fail(cause) => return Err(TaskEnd::Failed(cause.to_string()).into()),
         }
         Ok(None)
     }
 
-    async fn durable(&mut self, prepared: &Prepared, written: Written) {
-        self.waiting.over();
-        self.meters.ended(written.end);
-        let seconds = prepared.first_read.elapsed().as_secs_f64();
-        self.meters
-            .batch_durable(seconds, written.last_timestamp_ms);
-        let positions = written.progress.into_iter().map(|owned| {
-            (
-                owned.progress.partition,
-                owned.progress.next,
-                owned.generation,
-            )
-        });
-        let _ = self
-            .reports
-            .send(Report::Durable(positions.collect()))
-            .await;
+    fn superseded(&mut self, failure: &Failure) -> Ended {
+        self.supersessions.add(Instant::now());
+        tracing::warn!(
+            event = "progress_superseded",
+            connector = %self.waiting.connector,
+            task = self.waiting.task,
+            cause = %failure,
+        );
+        Ended::Superseded
+    }
+
+    /// Every partition is read again from where its progress is stored.
+    async fn start_over(&mut self, sink: &mut dyn Sink) {
+        self.forget_accepted(sink).await;
+        let _ = self.reports.send(Report::Superseded).await;
     }
 
     /// Waits before the batch is tried again; a stop ends the wait, and with it the task.

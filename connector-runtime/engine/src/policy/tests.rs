@@ -7,12 +7,13 @@ use crate::config::Discard;
 
 const DELAY: Duration = Duration::from_millis(100);
 
-const STAGES: [Stage; 8] = [
+const STAGES: [Stage; 9] = [
     Stage::Open,
     Stage::Resume,
     Stage::FetchSchema,
     Stage::Prepare,
     Stage::Write,
+    Stage::Flush,
     Stage::DeadLetters,
     Stage::Poll,
     Stage::Publish,
@@ -83,7 +84,7 @@ fn expected(stage: Stage, failure: &str, records: usize) -> &'static str {
             1 => ["retry", "reject", "reject", "retry", "give back", "fail"],
             _ => ["retry", "reject", "halve", "halve", "give back", "fail"],
         },
-        Stage::Publish => ["retry", "fail", "fail", "retry", "give back", "fail"],
+        Stage::Flush | Stage::Publish => ["retry", "fail", "fail", "retry", "give back", "fail"],
     };
     let columns = [
         "retry",
@@ -126,7 +127,7 @@ fn every_failure_at_every_stage_under_every_setting() {
             }
         }
     }
-    assert_eq!(checked, 3 * 8 * 6 * 4);
+    assert_eq!(checked, 3 * 9 * 6 * 4);
 }
 
 /// P4: no outage ends in a dead letter, a discarded record or a stop, however often it comes.

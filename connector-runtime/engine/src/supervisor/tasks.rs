@@ -9,6 +9,7 @@ use tokio::task::JoinSet;
 use super::shutdown;
 use super::state::{Next, next, worst};
 use super::workers::Workers;
+use crate::cluster::Cluster;
 use crate::config::{Connector, ConnectorKind};
 use crate::control::{Stop, TaskEnd, panic_cause};
 use crate::pipeline::other_names::OtherNames;
@@ -22,14 +23,12 @@ use crate::supervisor::Shared;
 const HEALTHY: Duration = Duration::from_secs(60);
 
 /// The meters of a connector as it is configured.
-pub(crate) fn meters(connector: &Connector, embedded: bool) -> Meters {
+pub(crate) fn meters(connector: &Connector, cluster: &Cluster) -> Meters {
     let name = connector.name.clone();
     match &connector.kind {
         ConnectorKind::Sink(sink) => {
-            let guarantee = match sink.sink.factory.guarantee() {
-                Guarantee::ExactlyOnceReadCommitted if embedded => Guarantee::AtLeastOnce,
-                other => other,
-            };
+            let home = cluster.progress_home(sink.sink.factory.progress_home());
+            let guarantee = home.guarantee();
             Meters::new(name, "sink", sink.sink.kind, guarantee, sink.tasks)
         }
         ConnectorKind::Source(source) => Meters::new(

@@ -105,11 +105,11 @@ async fn stored_positions_are_committed_and_stale_ones_are_not() {
         begin_all(&mut first, StartOffset::At(3));
         let stale = records(&mut first, 2)[0].1;
         // Beyond what was delivered: refused. Then the real one.
-        first.store(&[(only.clone(), 9, stale)]);
+        first.store(&[owned(only.clone(), 9, stale)]);
         first.commit_and_wait().unwrap();
         assert_eq!(committed(&first), None);
         // Several of one partition: the furthest.
-        let all = [4, 5, 3].map(|next| (only.clone(), next, stale));
+        let all = [4, 5, 3].map(|next| owned(only.clone(), next, stale));
         first.store(&all);
         first.commit_and_wait().unwrap();
         assert_eq!(committed(&first), Some(5));
@@ -120,7 +120,7 @@ async fn stored_positions_are_committed_and_stale_ones_are_not() {
         begin_all(&mut second, StartOffset::At(5));
         records(&mut second, 3);
         // A generation of another life of this partition.
-        second.store(&[(only.clone(), 8, Generation::for_tests(99))]);
+        second.store(&[owned(only.clone(), 8, Generation::for_tests(99))]);
         second.commit_and_wait().unwrap();
         assert_eq!(committed(&second), Some(5));
         assert_eq!(second.position(&only), Some(8));
@@ -146,7 +146,7 @@ async fn a_revoked_partition_is_committed_as_stored_and_its_positions_are_refuse
         }
         // Half of each partition is durable; the rest is still being written when the other member comes.
         for (number, (next, generation)) in &latest {
-            first.store(&[(partition("t", *number), next / 2, *generation)]);
+            first.store(&[owned(partition("t", *number), next / 2, *generation)]);
         }
         let mut second = SinkConsumer::open(&settings, &options("g", &["t"])).unwrap();
         let mut revoked = Vec::new();
@@ -172,7 +172,7 @@ async fn a_revoked_partition_is_committed_as_stored_and_its_positions_are_refuse
             Some(next / 2)
         );
         // The write ends, too late.
-        first.store(&[(moved.clone(), next, generation)]);
+        first.store(&[owned(moved.clone(), next, generation)]);
         first.commit_and_wait().unwrap();
         assert_eq!(
             second.committed(std::slice::from_ref(moved)).unwrap()[moved],
@@ -247,7 +247,7 @@ async fn after_starting_over_nothing_comes_before_a_new_begin() {
         begin_all(&mut consumer, StartOffset::At(10));
         let before = records(&mut consumer, 20)[0].1;
         assert_eq!(consumer.start_over(), std::slice::from_ref(&only));
-        consumer.store(&[(only.clone(), 20, before)]);
+        consumer.store(&[owned(only.clone(), 20, before)]);
         for _ in 0..20 {
             if let Some(Event::Record { origin, .. }) = consumer.poll(Duration::from_millis(20)) {
                 panic!("{origin:?} was not begun anew");

@@ -138,7 +138,7 @@ async fn the_cluster_answers_questions() {
     assert_eq!(admin.topics(SOON).await.unwrap(), ["a"]);
     let offsets = GroupOffsets::open(&settings, "g").unwrap();
     let asked = [partition("a", 0), partition("a", 1)];
-    offsets.set(&[(asked[0].clone(), 7)]).await.unwrap();
+    offsets.set(&[at(asked[0].clone(), 7)]).await.unwrap();
     let committed = offsets.committed(&asked).await.unwrap();
     assert_eq!(
         (committed[&asked[0]], committed[&asked[1]]),

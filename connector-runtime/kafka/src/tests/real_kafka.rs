@@ -373,7 +373,7 @@ async fn a_groups_offsets_are_set_only_while_nobody_reads() {
     let group = unique("g");
     let only = partition(&name, 0);
     let offsets = GroupOffsets::open(&settings, &group).unwrap();
-    offsets.set(&[(only.clone(), 3)]).await.unwrap();
+    offsets.set(&[at(only.clone(), 3)]).await.unwrap();
     assert_eq!(group_offset(&settings, &group, &name).await, Some(3));
     let (member_settings, member_group, member_topic) =
         (settings.clone(), group.clone(), name.clone());
@@ -386,13 +386,13 @@ async fn a_groups_offsets_are_set_only_while_nobody_reads() {
     .await;
     let state = offsets.state().await.unwrap().unwrap();
     assert_eq!(state.members.len(), 1, "{state:?}");
-    let cause = offsets.set(&[(only.clone(), 5)]).await.unwrap_err();
+    let cause = offsets.set(&[at(only.clone(), 5)]).await.unwrap_err();
     assert_eq!(cause.code.as_deref(), Some("NonEmptyGroup"));
     assert!(cause.message.contains(&group), "{cause}");
     assert!(cause.help.is_some());
     assert_eq!(group_offset(&settings, &group, &name).await, Some(3));
     blocking(move || assert!(member.close(SOON))).await;
-    offsets.set(&[(only, 5)]).await.unwrap();
+    offsets.set(&[at(only, 5)]).await.unwrap();
     assert_eq!(group_offset(&settings, &group, &name).await, Some(5));
 }
 
@@ -412,7 +412,7 @@ async fn a_partition_moves_with_its_stored_position() {
         for (origin, generation) in records(&mut first, 400) {
             let partition = partition(&origin.topic, origin.partition);
             if origin.offset < 50 {
-                first.store(&[(partition.clone(), origin.offset + 1, generation)]);
+                first.store(&[owned(partition.clone(), origin.offset + 1, generation)]);
                 stored.insert(partition, origin.offset + 1);
             }
         }

@@ -64,7 +64,7 @@ async fn aborted_records_never_come_and_markers_are_passed() {
         position.replace(next);
         assert_eq!(next, high, "the end lies behind the last marker");
         assert_eq!(last, Some(high - 2), "one marker after the last record");
-        consumer.store(&[(only.clone(), next, generation)]);
+        consumer.store(&[owned(only.clone(), next, generation)]);
         consumer.commit_and_wait().unwrap();
         assert_eq!(
             consumer.committed(std::slice::from_ref(&only)).unwrap()[&only],
@@ -117,7 +117,12 @@ async fn offsets_move_with_the_transaction_or_not_at_all() {
     .await;
     let only = partition(&source, 0);
     let mut producer = transactional(&settings, &unique("id")).await;
-    let offsets = |next: i64| Some((vec![(only.clone(), next)], metadata.clone()));
+    let offsets = |next: i64| {
+        Some(GroupCommit {
+            positions: vec![at(only.clone(), next)],
+            group: metadata.clone(),
+        })
+    };
     producer
         .run(numbered(&target, 0..4), offsets(4))
         .await

@@ -1,7 +1,7 @@
 //! The promises of [`Sink`].
 
 use async_trait::async_trait;
-use connect_api::{Batch, Failure, Record, Result, Resume, Sink, TopicPartition};
+use connect_api::{Batch, Failure, Record, Result, Sink, TopicPartition, Written};
 
 use super::cancelled;
 use crate::records::{TOPIC, batch, progress_only, record};
@@ -26,7 +26,7 @@ pub trait SinkUnderTest: Send {
         None
     }
 
-    /// Whether a batch that is written again changes nothing. Sinks that answer `resume` with a position are not asked.
+    /// Whether a batch that is written again changes nothing. Sinks with a progress store are not asked.
     fn is_idempotent(&self) -> bool {
         false
     }
@@ -98,10 +98,10 @@ impl<S: SinkUnderTest> Suite<'_, S> {
     /// What the sink stored itself must be where the engine is; a sink that leaves it to the group says so.
     async fn expect_progress(&mut self, promise: &str, sink: &mut Box<dyn Sink>) {
         match resume(sink).await {
-            Resume::UseGroup => {}
-            Resume::At(next) => assert_eq!(next, self.next, "{promise}: the stored position"),
-            Resume::NoProgress => {
-                panic!("{promise}: the sink stores progress (`NoProgress`), and stored none");
+            Resumed::UseGroup => {}
+            Resumed::At(next) => assert_eq!(next, self.next, "{promise}: the stored position"),
+            Resumed::NoProgress => {
+                panic!("{promise}: the sink has a progress store, and stored none")
             }
         }
     }
@@ -110,18 +110,17 @@ impl<S: SinkUnderTest> Suite<'_, S> {
         const PROMISE: &str = "an empty batch is Ok and changes nothing";
         let mut sink = self.open().await;
         let before = self.under_test.delivered().await;
-        let empty = Batch {
-            records: Vec::new(),
-            progress: Vec::new(),
-        };
-        expect_ok(PROMISE, sink.write(&empty).await);
+        let empty = Batch::new(Vec::new(), Vec::new());
+        expect_durable(PROMISE, sink.write(&empty).await);
         self.expect_unchanged(PROMISE, before).await;
-        let none = sink.resume(&[]).await;
-        assert_eq!(
-            none,
-            Ok(Vec::new()),
-            "`resume` answers what it is asked, here nothing"
-        );
+        if let Some(store) = sink.progress_store() {
+            let none = store.resume(&[]).await;
+            assert_eq!(
+                none,
+                Ok(Vec::new()),
+                "`resume` answers what it is asked, here nothing"
+            );
+        }
     }
 
     async fn what_is_answered_with_ok_is_durable(&mut self) {
@@ -129,7 +128,7 @@ impl<S: SinkUnderTest> Suite<'_, S> {
         let mut sink = self.open().await;
         for size in [1, 3, 100] {
             let records = self.records(size);
-            expect_ok(PROMISE, sink.write(&batch(&records)).await);
+            expect_durable(PROMISE, sink.write(&batch(&records)).await);
             self.expect_once(PROMISE, &records).await;
             self.expect_progress(PROMISE, &mut sink).await;
         }
@@ -145,7 +144,7 @@ impl<S: SinkUnderTest> Suite<'_, S> {
         let before = self.under_test.delivered().await;
         let expected = self.next;
         self.next += 5;
-        expect_ok(
+        expect_durable(
             PROMISE,
             sink.write(&progress_only(expected, self.next)).await,
         );
@@ -184,7 +183,7 @@ impl<S: SinkUnderTest> Suite<'_, S> {
         // As the engine goes on: the rest, with the progress of all.
         let mut rest = batch(&records);
         rest.records.remove(1);
-        expect_ok(
+        expect_durable(
             "the rest is written after a refusal",
             sink.write(&rest).await,
         );
@@ -201,12 +200,12 @@ impl<S: SinkUnderTest> Suite<'_, S> {
         const PROMISE: &str = "a batch that is written again after a crash does no harm";
         let mut sink = self.open().await;
         let records = self.records(3);
-        expect_ok(PROMISE, sink.write(&batch(&records)).await);
+        expect_durable(PROMISE, sink.write(&batch(&records)).await);
         let before = self.under_test.delivered().await;
         drop(sink);
         let mut sink = self.open().await;
-        if resume(&mut sink).await == Resume::UseGroup {
-            expect_ok(PROMISE, sink.write(&batch(&records)).await);
+        if resume(&mut sink).await == Resumed::UseGroup {
+            expect_durable(PROMISE, sink.write(&batch(&records)).await);
             if self.under_test.is_idempotent() {
                 self.expect_unchanged(PROMISE, before).await;
             }
@@ -230,17 +229,17 @@ impl<S: SinkUnderTest> Suite<'_, S> {
         let mut sink = self.open().await;
         let resumed = resume(&mut sink).await;
         let is_written = match resumed {
-            Resume::At(next) => next == self.next,
-            Resume::NoProgress | Resume::UseGroup => answer.is_some(),
+            Resumed::At(next) => next == self.next,
+            Resumed::NoProgress | Resumed::UseGroup => answer.is_some(),
         };
         if !is_written {
-            expect_ok(PROMISE, sink.write(&batch(&records)).await);
+            expect_durable(PROMISE, sink.write(&batch(&records)).await);
         }
         let delivered = self.under_test.delivered().await;
         for record in &records {
             assert!(delivered.contains(&record.origin.offset), "{PROMISE}");
         }
-        if resumed != Resume::UseGroup {
+        if resumed != Resumed::UseGroup {
             self.expect_once(PROMISE, &records).await;
         }
     }
@@ -249,7 +248,7 @@ impl<S: SinkUnderTest> Suite<'_, S> {
         const PROMISE: &str = "closing keeps everything, and dropping afterwards is harmless";
         let mut sink = self.open().await;
         let records = self.records(2);
-        expect_ok(PROMISE, sink.write(&batch(&records)).await);
+        expect_durable(PROMISE, sink.write(&batch(&records)).await);
         let before = self.under_test.delivered().await;
         expect_ok(PROMISE, sink.close().await);
         drop(sink);
@@ -266,13 +265,33 @@ fn expect_ok(promise: &str, answer: Result<()>) {
     }
 }
 
-async fn resume(sink: &mut Box<dyn Sink>) -> Resume {
+fn expect_durable(promise: &str, answer: Result<Written>) {
+    match answer {
+        Ok(Written::Durable) => {}
+        other => panic!("{promise}: got {other:?}"),
+    }
+}
+
+/// What a sink answers for partition 0.
+#[derive(Clone, Copy, PartialEq)]
+enum Resumed {
+    /// The sink has no progress store.
+    UseGroup,
+    NoProgress,
+    At(i64),
+}
+
+async fn resume(sink: &mut Box<dyn Sink>) -> Resumed {
+    let Some(store) = sink.progress_store() else {
+        return Resumed::UseGroup;
+    };
     let partition = TopicPartition {
         topic: TOPIC.into(),
         partition: 0,
     };
-    match sink.resume(&[partition]).await.as_deref() {
-        Ok([resume]) => *resume,
+    match store.resume(&[partition]).await.as_deref() {
+        Ok([Some(next)]) => Resumed::At(*next),
+        Ok([None]) => Resumed::NoProgress,
         other => panic!("`resume` answers what it is asked, here one partition: got {other:?}"),
     }
 }

@@ -5,9 +5,9 @@ use connect_api::{Failure, Sink};
 use crate::support::*;
 
 /// What a write ended with: the records refused, or none.
-fn refused(result: Result<(), Failure>) -> Vec<usize> {
+fn refused<T>(result: Result<T, Failure>) -> Vec<usize> {
     match result {
-        Ok(()) => Vec::new(),
+        Ok(_) => Vec::new(),
         Err(Failure::Refused(refusals)) => refusals.iter().map(|refusal| refusal.record).collect(),
         Err(other) => panic!("{other}"),
     }
@@ -114,12 +114,7 @@ async fn conditions_decide_about_tombstones_too() {
         );
         let mut sink = open(&database.url(), &toml).await;
         sink.resume(&[partition(0)]).await.unwrap();
-        let at = sink
-            .stored_progress(&[partition(0)])
-            .await
-            .unwrap()
-            .unwrap()[0]
-            .unwrap_or(0);
+        let at = sink.stored(&[partition(0)]).await.unwrap()[0].unwrap_or(0);
         let list = [record(0, Some("1"), None)];
         let result = sink.write(&batch(&list, at)).await;
         assert_eq!(

@@ -329,8 +329,8 @@ async fn bisect(
     loop {
         let progress = batch_of(Vec::new(), 0, first, last).progress;
         let records = list.clone();
-        match sink.write(&Batch { records, progress }).await {
-            Ok(()) => return,
+        match sink.write(&Batch::new(records, progress)).await {
+            Ok(_) => return,
             Err(Failure::Refused(refusals)) => {
                 for refusal in refusals.iter().rev() {
                     refused.push(list.remove(refusal.record).origin.offset);

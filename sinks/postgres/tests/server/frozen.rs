@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use connect_api::{Failure, Resume, Sink};
+use connect_api::{Failure, Sink};
 use connect_sink_postgres::PostgresSink;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgCopyIn};
 use sqlx::{ConnectOptions, Executor};
@@ -45,7 +45,7 @@ async fn begun() -> Database {
 }
 
 /// Asks again and again, as the engine does, until the partition is taken over or that has lasted for too long.
-async fn insist(sink: &mut PostgresSink, limit: Duration) -> Option<Resume> {
+async fn insist(sink: &mut PostgresSink, limit: Duration) -> Option<Option<i64>> {
     let began = Instant::now();
     while began.elapsed() < limit {
         match sink.resume(&[partition(0)]).await {
@@ -76,7 +76,7 @@ async fn a_predecessor_frozen_in_a_copy_is_ended() {
     let mut sink = open(&url, INSERT).await;
     let began = Instant::now();
     let resumed = insist(&mut sink, Duration::from_secs(60)).await;
-    assert_eq!(resumed, Some(Resume::At(2)));
+    assert_eq!(resumed, Some(Some(2)));
     let lasted = began.elapsed();
     assert!(
         (Duration::from_secs(10)..Duration::from_secs(20)).contains(&lasted),
@@ -100,7 +100,7 @@ async fn a_predecessor_frozen_in_a_copy_is_ended() {
 async fn a_connection_that_was_cut_off_in_a_copy_is_ended() {
     let mut database = begun().await;
     let mut sink = open(&database.url(), INSERT).await;
-    assert_eq!(sink.resume(&[partition(0)]).await.unwrap(), [Resume::At(2)]);
+    assert_eq!(sink.resume(&[partition(0)]).await.unwrap(), [Some(2)]);
     // The client notices that its connection is gone, the server does not.
     database
         .run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'connect/test' AND datname = current_database()")
@@ -142,7 +142,7 @@ async fn a_predecessor_that_is_only_slow() {
     session.execute("COMMIT").await.unwrap();
     assert_eq!(
         insist(&mut sink, LONG).await,
-        Some(Resume::At(999)),
+        Some(Some(999)),
         "its COMMIT counts"
     );
     database.drop().await;
@@ -158,7 +158,7 @@ async fn a_predecessor_that_works_within_a_statement() {
     });
     let mut sink = open(&database.url(), INSERT).await;
     let resumed = insist(&mut sink, 2 * LONG).await;
-    assert_eq!(resumed, Some(Resume::At(999)));
+    assert_eq!(resumed, Some(Some(999)));
     working.await.unwrap();
     database.drop().await;
 }
@@ -171,6 +171,6 @@ async fn a_session_of_another_connector() {
     assert_eq!(insist(&mut sink, LONG).await, None);
     others.finish().await.unwrap();
     session.execute("COMMIT").await.unwrap();
-    assert_eq!(insist(&mut sink, LONG).await, Some(Resume::At(999)));
+    assert_eq!(insist(&mut sink, LONG).await, Some(Some(999)));
     database.drop().await;
 }

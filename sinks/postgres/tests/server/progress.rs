@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use connect_api::{Failure, OtherProgress, Resume, Sink, SinkContext, SinkPlugin, TopicPartition};
+use connect_api::{
+    Failure, OtherProgress, Position, Sink, SinkContext, SinkPlugin, TopicPartition,
+};
 use connect_sink_postgres::Postgres;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -22,13 +24,13 @@ async fn a_zombie_stops_before_it_writes() {
     old.resume(&[partition(0)]).await.unwrap();
     old.write(&batch(&list, 0)).await.unwrap();
     let mut new = open(&database.url(), INSERT).await;
-    assert_eq!(new.resume(&[partition(0)]).await.unwrap(), [Resume::At(1)]);
+    assert_eq!(new.resume(&[partition(0)]).await.unwrap(), [Some(1)]);
     let failure = old.write(&batch(&list, 1)).await.unwrap_err();
     assert!(matches!(failure, Failure::Superseded(_)), "{failure}");
     new.write(&batch(&list, 1)).await.unwrap();
     assert_eq!(database.text(COUNT).await, "(2,2)");
     // Asked to resume, the old one may take it back.
-    assert_eq!(old.resume(&[partition(0)]).await.unwrap(), [Resume::At(2)]);
+    assert_eq!(old.resume(&[partition(0)]).await.unwrap(), [Some(2)]);
     old.write(&batch(&list, 2)).await.unwrap();
     let failure = new.write(&batch(&list, 2)).await.unwrap_err();
     assert!(matches!(failure, Failure::Superseded(_)), "{failure}");
@@ -42,14 +44,8 @@ async fn two_that_both_begin_write_once() {
     let list = records(&[r#"{"id":1}"#]);
     let mut one = open(&database.url(), INSERT).await;
     let mut two = open(&database.url(), INSERT).await;
-    assert_eq!(
-        one.resume(&[partition(0)]).await.unwrap(),
-        [Resume::NoProgress]
-    );
-    assert_eq!(
-        two.resume(&[partition(0)]).await.unwrap(),
-        [Resume::NoProgress]
-    );
+    assert_eq!(one.resume(&[partition(0)]).await.unwrap(), [None]);
+    assert_eq!(two.resume(&[partition(0)]).await.unwrap(), [None]);
     let failure = one.write(&batch(&list, 0)).await.unwrap_err();
     assert!(matches!(failure, Failure::Superseded(_)), "{failure}");
     two.write(&batch(&list, 0)).await.unwrap();
@@ -100,6 +96,10 @@ async fn a_batch_that_does_not_begin_where_progress_stands_is_superseded() {
     database.drop().await;
 }
 
+fn at(partition: TopicPartition, next: i64) -> Position {
+    Position { partition, next }
+}
+
 #[tokio::test]
 async fn progress_can_be_shown_and_set() {
     let mut database = Database::new(TABLE).await;
@@ -107,37 +107,24 @@ async fn progress_can_be_shown_and_set() {
     running.resume(&[partition(0)]).await.unwrap();
     let mut shown = open(&database.url(), INSERT).await;
     let partitions = [partition(0), partition(1)];
-    assert_eq!(
-        shown.stored_progress(&partitions).await.unwrap(),
-        Some(vec![None, None])
-    );
+    assert_eq!(shown.stored(&partitions).await.unwrap(), [None, None]);
     let list = records(&[r#"{"id":1}"#]);
     running.write(&batch(&list, 0)).await.unwrap();
-    assert_eq!(
-        shown.stored_progress(&partitions).await.unwrap(),
-        Some(vec![Some(1), None])
-    );
+    assert_eq!(shown.stored(&partitions).await.unwrap(), [Some(1), None]);
     shown
-        .store_progress(&[(partition(0), 7), (partition(1), 9)])
+        .store(&[at(partition(0), 7), at(partition(1), 9)])
         .await
         .unwrap();
-    assert_eq!(
-        shown.stored_progress(&partitions).await.unwrap(),
-        Some(vec![Some(7), Some(9)])
-    );
+    assert_eq!(shown.stored(&partitions).await.unwrap(), [Some(7), Some(9)]);
     let failure = running.write(&batch(&list, 1)).await.unwrap_err();
     assert!(matches!(failure, Failure::Superseded(_)), "{failure}");
     assert_eq!(
         running.resume(&partitions).await.unwrap(),
-        [Resume::At(7), Resume::At(9)]
+        [Some(7), Some(9)]
     );
     let toml = format!("delivery = \"at_least_once\"\n{INSERT}");
     let mut other = open(&database.url(), &toml).await;
-    assert_eq!(other.stored_progress(&partitions).await.unwrap(), None);
-    assert_eq!(
-        other.resume(&partitions).await.unwrap(),
-        [Resume::UseGroup, Resume::UseGroup]
-    );
+    assert!(other.progress_store().is_none());
     other.write(&batch(&list, 0)).await.unwrap();
     other.write(&batch(&list, 0)).await.unwrap();
     assert_eq!(database.text(COUNT).await, "(3,9)");
@@ -162,16 +149,16 @@ async fn progress_under_other_names_is_found_where_there_is_none_of_its_own() {
     };
     let topics: [Arc<str>; 2] = ["sales".into(), "visits".into()];
     let mut old = as_connector("old").await;
-    old.store_progress(&[
-        (partition(1), 480),
-        (partition(0), 500),
-        (of("visits", 0), 7),
-        (of("elsewhere", 0), 1),
+    old.store(&[
+        at(partition(1), 480),
+        at(partition(0), 500),
+        at(of("visits", 0), 7),
+        at(of("elsewhere", 0), 1),
     ])
     .await
     .unwrap();
     let mut older = as_connector("older").await;
-    older.store_progress(&[(partition(0), 3)]).await.unwrap();
+    older.store(&[at(partition(0), 3)]).await.unwrap();
     // Taken over and never written: no progress.
     older.resume(&[of("visits", 0)]).await.unwrap();
     let mut new = as_connector("new").await;
@@ -182,12 +169,12 @@ async fn progress_under_other_names_is_found_where_there_is_none_of_its_own() {
         other("old", of("visits", 0), 7),
         other("older", partition(0), 3),
     ];
-    assert_eq!(new.progress_of_others(&topics).await.unwrap(), all);
-    assert_eq!(new.progress_of_others(&[]).await.unwrap(), []);
+    assert_eq!(new.of_other_connectors(&topics).await.unwrap(), all);
+    assert_eq!(new.of_other_connectors(&[]).await.unwrap(), []);
     // Once it has begun with a topic, nobody asks about that one any more.
-    new.store_progress(&[(partition(2), 0)]).await.unwrap();
+    new.store(&[at(partition(2), 0)]).await.unwrap();
     let rest = [other("old", of("visits", 0), 7)];
-    assert_eq!(new.progress_of_others(&topics).await.unwrap(), rest);
+    assert_eq!(new.of_other_connectors(&topics).await.unwrap(), rest);
     // Another cluster's offsets mean something else.
     let elsewhere = SinkContext {
         cluster_id: "another".into(),
@@ -195,10 +182,7 @@ async fn progress_under_other_names_is_found_where_there_is_none_of_its_own() {
     };
     let opened = Postgres::open(&config(&database.url(), INSERT), elsewhere).await;
     let mut elsewhere = opened.unwrap();
-    assert_eq!(elsewhere.progress_of_others(&topics).await.unwrap(), []);
-    let toml = format!("delivery = \"at_least_once\"\n{INSERT}");
-    let mut without = open(&database.url(), &toml).await;
-    assert_eq!(without.progress_of_others(&topics).await.unwrap(), []);
+    assert_eq!(elsewhere.of_other_connectors(&topics).await.unwrap(), []);
     database.drop().await;
 }
 
@@ -272,7 +256,7 @@ async fn a_lost_answer_to_commit_is_looked_up() {
             let expected = if commit_passes { 4 } else { 2 };
             assert_eq!(
                 sink.resume(&[partition(0)]).await.unwrap(),
-                [Resume::At(expected)]
+                [Some(expected)]
             );
         }
         // The same batch again: written if it was lost, and Ok without a second row if it was not. Who was told to go on

@@ -77,12 +77,7 @@ async fn the_last_record_of_a_key_wins_whatever_its_type_and_columns() {
         "#;
         let mut sink = open(&database.url(), toml).await;
         sink.resume(&[partition(0)]).await.unwrap();
-        let mut at = sink
-            .stored_progress(&[partition(0)])
-            .await
-            .unwrap()
-            .unwrap()[0]
-            .unwrap_or(0);
+        let mut at = sink.stored(&[partition(0)]).await.unwrap()[0].unwrap_or(0);
         for (fields, expected) in histories {
             database.run("TRUNCATE t").await;
             write(

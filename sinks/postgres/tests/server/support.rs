@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+pub(crate) use connect_api::ProgressStore;
 use connect_api::{
     Batch, Cause, ContractCheck, ContractCompiler, Counter, Failure, JsonLimits, Key, Origin,
-    Progress, Publisher, PublisherFactory, Record, Resume, SchemaFile, Sink, SinkContext,
-    SinkPlugin, TopicPartition, Value, async_trait,
+    Progress, Publisher, PublisherFactory, Record, SchemaFile, Sink, SinkContext, SinkPlugin,
+    TopicPartition, Value, async_trait,
 };
 use connect_sink_postgres::{Config, Postgres, PostgresSink};
 use sqlx::postgres::PgConnectOptions;
@@ -229,22 +230,20 @@ pub(crate) fn batch(records: &[Record], expected: i64) -> Batch<'_> {
 }
 
 pub(crate) fn batch_of(records: Vec<&Record>, number: i32, expected: i64, next: i64) -> Batch<'_> {
-    Batch {
-        records,
-        progress: vec![Progress {
-            partition: partition(number),
-            expected,
-            next,
-            last_timestamp_ms: Some(1_763_670_919_042),
-        }],
-    }
+    let progress = Progress {
+        partition: partition(number),
+        expected,
+        next,
+        last_timestamp_ms: Some(1_763_670_919_042),
+    };
+    Batch::new(records, vec![progress])
 }
 
 /// Opens, resumes partition 0, writes the values as one batch and closes.
 pub(crate) async fn write_all(url: &str, toml: &str, values: &[&str]) -> Result<(), Failure> {
     let mut sink = try_open(url, toml).await?;
     let expected = match sink.resume(&[partition(0)]).await?.as_slice() {
-        [Resume::At(offset)] => *offset,
+        [Some(offset)] => *offset,
         _ => 0,
     };
     let records = records(values);

@@ -1,6 +1,6 @@
 //! Modes, keys, defaults, missing fields.
 
-use connect_api::{Failure, Resume, Sink};
+use connect_api::{Failure, Sink};
 
 use crate::support::*;
 
@@ -16,10 +16,7 @@ async fn insert_keeps_every_row_and_progress() {
         columns = { id = "$.id", total = "$.total" }
     "#;
     let mut sink = open(&database.url(), toml).await;
-    assert_eq!(
-        sink.resume(&[partition(0)]).await.unwrap(),
-        [Resume::NoProgress]
-    );
+    assert_eq!(sink.resume(&[partition(0)]).await.unwrap(), [None]);
     let list = records(&[
         r#"{"id":1,"total":1.50}"#,
         r#"{"id":1,"total":12345678901234567.89}"#,
@@ -43,7 +40,7 @@ async fn insert_keeps_every_row_and_progress() {
         "(cluster,test,postgres,sales,0,4,1)"
     );
     let mut sink = open(&database.url(), toml).await;
-    assert_eq!(sink.resume(&[partition(0)]).await.unwrap(), [Resume::At(4)]);
+    assert_eq!(sink.resume(&[partition(0)]).await.unwrap(), [Some(4)]);
     sink.close().await.unwrap();
     database.drop().await;
 }

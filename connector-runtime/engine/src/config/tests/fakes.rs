@@ -28,7 +28,7 @@ struct Nothing;
 
 #[async_trait]
 impl Sink for Nothing {
-    async fn write(&mut self, _: &Batch<'_>) -> Result<(), Failure> {
+    async fn write(&mut self, _: &Batch<'_>) -> Result<connect_api::Written, Failure> {
         closed()
     }
 }

@@ -3,15 +3,15 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use connect_api::{Cause, Resume, TopicPartition};
-use connect_kafka::StartOffset;
+use connect_api::{Cause, Position, TopicPartition};
+use connect_kafka::{OwnedPosition, StartOffset};
 
-use super::{Position, Reader, ToBegin, partition_of};
+use super::{Reader, Reading, partition_of};
 use crate::backoff::Backoff;
 use crate::config::Start;
 use crate::control::TaskEnd;
-use crate::pipeline::Work;
 use crate::pipeline::start::{Begin, Decision, Known, decide};
+use crate::pipeline::{Assigned, Resumed, Stored, Work};
 
 impl Reader {
     pub(super) fn assigned(&mut self, partitions: Vec<TopicPartition>) {
@@ -20,7 +20,10 @@ impl Reader {
                 continue;
             };
             self.parts.generations.set(partition.clone(), generation);
-            self.to_ask.push((partition, generation));
+            self.to_ask.push(Assigned {
+                partition,
+                generation,
+            });
         }
     }
 
@@ -31,8 +34,9 @@ impl Reader {
         let gone = |partition: &TopicPartition| partitions.contains(partition);
         self.positions
             .retain(|_, position| !gone(&position.partition));
-        self.to_ask.retain(|(partition, _)| !gone(partition));
-        self.to_begin.retain(|waiting| !gone(&waiting.partition));
+        self.to_ask.retain(|asked| !gone(&asked.partition));
+        self.to_begin
+            .retain(|waiting| !gone(&waiting.assigned.partition));
         self.collected
             .origins
             .retain(|(origin, _)| !gone(&partition_of(origin)));
@@ -47,7 +51,7 @@ impl Reader {
             event = "partitions_assigned",
             connector = %self.parts.connector,
             task = self.parts.task,
-            partitions = %partitions.iter().map(|(name, _)| name.to_string()).collect::<Vec<_>>().join(", "),
+            partitions = %partitions.iter().map(|asked| asked.partition.to_string()).collect::<Vec<_>>().join(", "),
         );
         let after_rebalance = !std::mem::take(&mut self.superseded);
         self.send(Work::Resume {
@@ -62,9 +66,11 @@ impl Reader {
             return;
         }
         let waiting = std::mem::take(&mut self.to_begin);
-        let waiting: Vec<ToBegin> = waiting
+        let is_current =
+            |one: &Assigned| self.parts.consumer.generation(&one.partition) == Some(one.generation);
+        let waiting: Vec<Resumed> = waiting
             .into_iter()
-            .filter(|one| self.parts.consumer.generation(&one.partition) == Some(one.generation))
+            .filter(|one| is_current(&one.assigned))
             .collect();
         if let Err((cause, left)) = self.begin_with(waiting) {
             // A question to Kafka that was not answered: no record takes part, so it is asked until it is.
@@ -82,9 +88,10 @@ impl Reader {
     /// `Err`: why, and what must be tried again.
     pub(super) fn begin_with(
         &mut self,
-        waiting: Vec<ToBegin>,
-    ) -> Result<(), (Cause, Vec<ToBegin>)> {
-        let names: Vec<TopicPartition> = waiting.iter().map(|one| one.partition.clone()).collect();
+        waiting: Vec<Resumed>,
+    ) -> Result<(), (Cause, Vec<Resumed>)> {
+        let names = waiting.iter().map(|one| one.assigned.partition.clone());
+        let names: Vec<TopicPartition> = names.collect();
         let committed = match self.parts.consumer.committed(&names) {
             Ok(committed) => committed,
             Err(cause) => return Err((cause, waiting)),
@@ -93,20 +100,21 @@ impl Reader {
         let mut to_store = HashMap::new();
         let mut waiting = waiting.into_iter();
         while let Some(one) = waiting.next() {
-            let committed = committed.get(&one.partition).copied().flatten();
-            let later = match self.is_later(&one.partition) {
+            let partition = &one.assigned.partition;
+            let committed = committed.get(partition).copied().flatten();
+            let later = match self.is_later(partition) {
                 Ok(later) => later,
                 Err(cause) => return Err((cause, std::iter::once(one).chain(waiting).collect())),
             };
             let known = Known {
-                resume: one.resume,
-                committed,
+                stored: one.stored,
+                committed: committed.max(self.durable.get(partition).copied()),
                 start: self.parts.start,
                 later,
             };
             match decide(&self.parts.connector, known) {
                 Decision::Ask(question) => {
-                    self.fail(TaskEnd::Failed(format!("{}: {question}", one.partition)));
+                    self.fail(TaskEnd::Failed(format!("{partition}: {question}")));
                     return Ok(());
                 }
                 Decision::Begin {
@@ -114,9 +122,9 @@ impl Reader {
                     store,
                     group_differs,
                 } => {
-                    self.note_difference(&one.partition, at, group_differs);
-                    targets.push((one.partition.clone(), start_offset(at)));
-                    to_store.insert(one.partition.clone(), (one, store));
+                    self.note_difference(partition, at, group_differs);
+                    targets.push((partition.clone(), start_offset(at)));
+                    to_store.insert(partition.clone(), (one, store));
                 }
             }
         }
@@ -189,30 +197,34 @@ impl Reader {
         );
     }
 
-    pub(super) fn begun(&mut self, one: ToBegin, offset: i64, store: bool) {
-        let ToBegin {
+    pub(super) fn begun(&mut self, one: Resumed, offset: i64, store: bool) {
+        let Assigned {
             partition,
             generation,
-            resume,
-        } = one;
+        } = one.assigned;
+        let begun = [OwnedPosition {
+            position: Position {
+                partition: partition.clone(),
+                next: offset,
+            },
+            generation,
+        }];
         if let Some(backlog) = &self.parts.backlog {
-            backlog.reached(&[(partition.clone(), offset, generation)]);
+            backlog.reached(&begun);
         }
-        let in_group = resume == Resume::UseGroup;
+        let in_group = one.stored == Stored::InGroup;
         if store && in_group {
-            self.parts
-                .consumer
-                .store(&[(partition.clone(), offset, generation)]);
+            self.parts.consumer.store(&begun);
             self.uncommitted = true;
         }
-        let position = Position {
+        let reading = Reading {
             partition,
             sent: offset,
             next: offset,
             store_start: store && !in_group,
             last_timestamp_ms: None,
         };
-        self.positions.insert(generation, position);
+        self.positions.insert(generation, reading);
     }
 }
 

@@ -8,6 +8,7 @@ use connect_kafka::{Event, Generation};
 
 use super::{POLL, Reader};
 use crate::control::TaskEnd;
+use crate::pipeline::bytes_of;
 
 impl Reader {
     pub(super) fn collect(&mut self) {
@@ -49,12 +50,19 @@ impl Reader {
             Event::EndOfPartition {
                 next, generation, ..
             } => {
-                if let Some(position) = self.positions.get_mut(&generation) {
-                    position.next = position.next.max(next);
+                if let Some(position) = self.positions.get_mut(&generation)
+                    && position.next < next
+                {
+                    position.next = next;
+                    self.remember_group();
                 }
             }
             Event::Assigned(partitions) => self.assigned(partitions),
-            Event::Revoked(partitions) | Event::Lost(partitions) => self.forget(&partitions),
+            Event::Revoked(partitions) | Event::Lost(partitions) => {
+                self.forget(&partitions);
+                self.durable
+                    .retain(|partition, _| !partitions.contains(partition));
+            }
             Event::TopicMissing { topic } => {
                 let text =
                     format!("topic {topic} does not exist yet; it is read as soon as it does");
@@ -97,12 +105,20 @@ impl Reader {
         position.last_timestamp_ms = origin.timestamp_ms.or(position.last_timestamp_ms);
         if self.collected.first_read.is_none() {
             self.collected.first_read = Some(Instant::now());
-            self.collected.group = self.parts.consumer.group_metadata();
+            self.remember_group();
             self.parts.meters.not_waiting(self.parts.task);
             self.waited_for = None;
         }
         self.collected.bytes += bytes_of(&origin);
         self.collected.origins.push((origin, generation));
+    }
+
+    /// Who this member of the group is when a batch first moves a position: a transaction that carries it is refused once
+    /// the group has moved on.
+    fn remember_group(&mut self) {
+        if self.collected.group.is_none() {
+            self.collected.group = self.parts.consumer.group_metadata();
+        }
     }
 
     /// `check` makes sure that `max_bytes` fits into `in_flight`. One larger record passes alone.
@@ -120,16 +136,6 @@ impl Reader {
                 .any(|known| known.store_start || known.next != known.sent),
         }
     }
-}
-
-/// Headers count as much as key and value: they are in flight with them.
-fn bytes_of(origin: &Origin) -> u64 {
-    let bytes = |bytes: &Option<bytes::Bytes>| bytes.as_ref().map_or(0, bytes::Bytes::len);
-    let headers = origin.headers.iter();
-    let headers: usize = headers
-        .map(|header| header.name.len() + bytes(&header.value))
-        .sum();
-    (bytes(&origin.key) + bytes(&origin.value) + headers) as u64
 }
 
 fn out_of_range(

@@ -1,0 +1,115 @@
+//! Progress: how far a connector has come in each partition, and who remembers it.
+//!
+//! A position names the next offset to read. It is stored only after every record below it is durable, so a connector
+//! that starts again reads nothing twice that its sink keeps, and skips nothing.
+
+use std::any::Any;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use crate::failure::Result;
+use crate::sink::Guarantee;
+
+/// One partition of one topic.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TopicPartition {
+    pub topic: Arc<str>,
+    pub partition: i32,
+}
+
+impl std::fmt::Display for TopicPartition {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{} partition {}", self.topic, self.partition)
+    }
+}
+
+/// The next offset to read of one partition: every record below it is done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Position {
+    pub partition: TopicPartition,
+    pub next: i64,
+}
+
+/// How far a batch moves one partition: from the offset that is expected to be stored to the next one to read,
+/// rejected and filtered records included.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Progress {
+    pub partition: TopicPartition,
+    pub expected: i64,
+    pub next: i64,
+    /// Milliseconds since 1970 of the last record, for lag in seconds.
+    pub last_timestamp_ms: Option<i64>,
+}
+
+/// Progress of one partition that is stored under the name of another connector.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OtherProgress {
+    pub connector: Arc<str>,
+    pub partition: TopicPartition,
+    pub next: i64,
+}
+
+/// Who remembers how far a connector has come. The guarantee follows from it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProgressHome {
+    /// The consumer group, after the write: at least once.
+    Group,
+    /// The sink, in the same transaction as the rows: exactly once. The open sink has a [`ProgressStore`].
+    Sink,
+    /// The Kafka transaction that carries the records: exactly once for read_committed readers. The sink writes through
+    /// a publisher of its context.
+    KafkaTransaction,
+}
+
+impl ProgressHome {
+    pub fn guarantee(self) -> Guarantee {
+        match self {
+            ProgressHome::Group => Guarantee::AtLeastOnce,
+            ProgressHome::Sink => Guarantee::ExactlyOnce,
+            ProgressHome::KafkaTransaction => Guarantee::ExactlyOnceReadCommitted,
+        }
+    }
+}
+
+/// The progress that a sink stores itself. No method has a default: a sink that stores progress must be able to show it
+/// and to set it.
+#[async_trait]
+pub trait ProgressStore: Send {
+    /// These partitions came to this task: takes each over from its previous owner, which can store nothing more, and
+    /// answers the next offset, in the order asked. `None`: nothing is stored for the partition yet.
+    async fn resume(&mut self, partitions: &[TopicPartition]) -> Result<Vec<Option<i64>>>;
+
+    /// As [`ProgressStore::resume`], but takes nothing over: for `connect offsets NAME show`.
+    async fn stored(&mut self, partitions: &[TopicPartition]) -> Result<Vec<Option<i64>>>;
+
+    /// The connector continues at these positions: for `connect offsets NAME set`. An owner that still runs is
+    /// superseded.
+    async fn store(&mut self, positions: &[Position]) -> Result<()>;
+
+    /// What connectors of other names have stored about these topics, as far as nothing is stored for this one: a
+    /// connector that was renamed begins again, and its user is told how to continue.
+    async fn of_other_connectors(&mut self, topics: &[Arc<str>]) -> Result<Vec<OtherProgress>>;
+}
+
+/// What a publisher of the engine needs to move the connector's progress in its own transaction. Opaque to plugins: a
+/// sink hands the batch on, and the token with it.
+#[derive(Clone, Default)]
+pub struct CommitToken(Option<Arc<dyn Any + Send + Sync>>);
+
+impl CommitToken {
+    pub fn new<T: Any + Send + Sync>(content: T) -> CommitToken {
+        CommitToken(Some(Arc::new(content)))
+    }
+
+    /// The content, if the token was made with this type.
+    pub fn get<T: Any + Send + Sync>(&self) -> Option<&T> {
+        self.0.as_ref()?.downcast_ref()
+    }
+}
+
+impl std::fmt::Debug for CommitToken {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("CommitToken")
+    }
+}
