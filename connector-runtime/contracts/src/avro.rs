@@ -1,15 +1,20 @@
 //! Avro's binary encoding, by the schema that wrote it.
 //!
-//! `apache-avro` parses the schemas. The bytes are walked here: its own reader goes as deep as the bytes say, so that one
-//! message of a recursive type could overflow the stack and take the process down, and it builds a tree that we would
-//! only take apart again.
+//! Schemas and bytes are both read here. `apache-avro` refuses schemas whose bytes can be read ([`parse`]), and its reader
+//! goes as deep as the bytes say, so that one message of a recursive type could overflow the stack and end the process.
 
 mod decode;
+mod default;
 mod encode;
+mod leaf;
 mod logical;
+mod parse;
 mod plan;
 #[cfg(test)]
 mod tests;
+mod time;
+mod union;
+mod wire;
 
 use bytes::Bytes;
 use connect_api::{JsonLimits, Value, ValueRef};
@@ -18,14 +23,14 @@ use crate::place::{push_index, push_member};
 use plan::Plans;
 
 /// Records, arrays, maps and unions inside each other.
-const DEEPEST: usize = 100;
+const MAX_DEPTH: usize = 100;
 
 /// A compiled Avro schema.
 pub(crate) struct AvroSchema {
     plans: Plans,
 }
 
-/// A value that the schema has no place for.
+/// Why a value has no encoding: where in the value, what was found, what its type can hold.
 #[derive(Debug)]
 pub(crate) struct Misfit {
     pub(crate) at: String,
@@ -59,10 +64,8 @@ impl Trail {
 impl AvroSchema {
     /// `referenced` are the schemas whose names `text` uses, in any order.
     pub(crate) fn parse(text: &str, referenced: &[String]) -> Result<AvroSchema, String> {
-        let (root, others) = apache_avro::Schema::parse_str_with_list(text, referenced)
-            .map_err(|error| error.to_string())?;
         Ok(AvroSchema {
-            plans: Plans::of(&root, &others)?,
+            plans: parse::parse(text, referenced)?,
         })
     }
 

@@ -6,6 +6,7 @@
 mod avro;
 mod config;
 mod contracts;
+mod decimal;
 mod decode;
 mod encode;
 mod looks_like;

@@ -3,12 +3,21 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::logical::{self, TimeUnit};
 use super::plan::{Plan, PlanId, Plans};
-use super::{DEEPEST, Trail, TrailStep};
+use super::time::{self, TimeUnit};
+use super::{MAX_DEPTH, Trail, TrailStep, logical};
 
-/// Elements that need no bytes (of type null, or records of such): a count of billions costs the writer ten bytes.
-const MOST_EMPTY: usize = 100_000;
+/// Values and names that any payload may become, however small it is.
+const FREE_NODES: usize = 1 << 16;
+/// Values and names for each byte of the payload. An absent optional field is written in one byte and becomes two; twice
+/// that leaves room for what is written in no byte at all: nulls, and records of such. A count of billions of them costs a
+/// writer ten bytes.
+const NODES_PER_BYTE: usize = 4;
+/// 384 MiB of nodes. A payload of usual size meets the relative bound long before.
+const MAX_NODES: usize = 1 << 25;
+/// The same for text: names of absent optional fields are the most that a byte usually becomes.
+const FREE_TEXT: usize = 1 << 20;
+const TEXT_PER_BYTE: usize = 64;
 
 pub(super) fn to_json(plans: &Plans, bytes: &[u8]) -> Result<Vec<u8>, String> {
     let mut reader = Reader {
@@ -16,7 +25,15 @@ pub(super) fn to_json(plans: &Plans, bytes: &[u8]) -> Result<Vec<u8>, String> {
         rest: bytes,
         out: Vec::with_capacity(bytes.len() * 2 + 64),
         depth: 0,
-        empty: 0,
+        nodes: 0,
+        max_nodes: (bytes.len().saturating_mul(NODES_PER_BYTE))
+            .saturating_add(FREE_NODES)
+            .min(MAX_NODES),
+        max_text: bytes
+            .len()
+            .saturating_mul(TEXT_PER_BYTE)
+            .saturating_add(FREE_TEXT),
+        size: bytes.len(),
     };
     match reader.value(plans.root()) {
         Ok(()) if reader.rest.is_empty() => Ok(reader.out),
@@ -59,11 +76,16 @@ struct Reader<'a> {
     rest: &'a [u8],
     out: Vec<u8>,
     depth: usize,
-    empty: usize,
+    nodes: usize,
+    max_nodes: usize,
+    max_text: usize,
+    /// Bytes of the whole payload.
+    size: usize,
 }
 
 impl<'a> Reader<'a> {
     fn value(&mut self, id: PlanId) -> Result<(), Misread> {
+        self.count_node()?;
         let plans = self.plans;
         match plans.get(id) {
             Plan::Null => self.write(b"null"),
@@ -128,7 +150,7 @@ impl<'a> Reader<'a> {
                     Some(size) => self.take(*size)?,
                     None => self.sized()?,
                 };
-                self.decimal(bytes, *scale)
+                self.decimal(bytes, i64::from(*scale))
             }
             Plan::BigDecimal => {
                 let mut outer = self.sized()?;
@@ -136,10 +158,7 @@ impl<'a> Reader<'a> {
                 let inner = self.sized().and_then(|digits| Ok((digits, self.long()?)));
                 std::mem::swap(&mut self.rest, &mut outer);
                 let (digits, scale) = inner?;
-                match u32::try_from(scale) {
-                    Ok(scale) => self.decimal(digits, scale),
-                    Err(_) => misread("a decimal whose scale is out of range"),
-                }
+                self.decimal(digits, scale)
             }
             Plan::UuidText => {
                 let text = self.text()?;
@@ -152,34 +171,36 @@ impl<'a> Reader<'a> {
                 } else {
                     self.take(16)?
                 };
-                let Ok(uuid) = uuid::Uuid::from_slice(bytes) else {
-                    return misread(format!("a UUID of {} bytes", bytes.len()));
-                };
-                self.string(
-                    uuid.hyphenated()
-                        .encode_lower(&mut uuid::Uuid::encode_buffer()),
-                );
+                match bytes.try_into() {
+                    Ok(bytes) => {
+                        self.string(&logical::uuid_text(bytes));
+                        Ok(())
+                    }
+                    Err(_) => misread(format!("a UUID of {} bytes", bytes.len())),
+                }
+            }
+            Plan::Date => {
+                let days = self.int()?;
+                self.string(&time::date_text(days));
                 Ok(())
             }
-            Plan::Date => self
-                .int()
-                .map(logical::date_text)
-                .and_then(|text| self.time(text)),
             Plan::TimeMillis => {
                 let count = self.int()?;
-                self.time(logical::time_text(count.into(), TimeUnit::Milliseconds))
+                self.time_of_day(count.into(), TimeUnit::Milliseconds)
             }
             Plan::TimeMicros => {
                 let count = self.long()?;
-                self.time(logical::time_text(count, TimeUnit::Microseconds))
+                self.time_of_day(count, TimeUnit::Microseconds)
             }
             Plan::Timestamp(unit) => {
                 let count = self.long()?;
-                self.time(logical::timestamp_text(count, *unit))
+                self.string(&time::timestamp_text(count, *unit));
+                Ok(())
             }
             Plan::LocalTimestamp(unit) => {
                 let count = self.long()?;
-                self.time(logical::local_timestamp_text(count, *unit))
+                self.string(&time::local_timestamp_text(count, *unit));
+                Ok(())
             }
             Plan::Duration => {
                 let [months, days, milliseconds] = [self.array()?, self.array()?, self.array()?];
@@ -199,8 +220,8 @@ impl<'a> Reader<'a> {
     /// What holds other values. The depth is bounded: a recursive type nests as deep as the bytes say.
     fn nested(&mut self, id: PlanId) -> Result<(), Misread> {
         self.depth += 1;
-        if self.depth > DEEPEST {
-            return misread(format!("values nested more than {DEEPEST} deep"));
+        if self.depth > MAX_DEPTH {
+            return misread(format!("values nested more than {MAX_DEPTH} deep"));
         }
         let plans = self.plans;
         match plans.get(id) {
@@ -216,6 +237,7 @@ impl<'a> Reader<'a> {
             Plan::Map(value) => {
                 self.write(b"{");
                 self.blocks(|reader, _| {
+                    reader.count_node()?;
                     let key = reader.text()?;
                     reader.string(key);
                     reader.write(b":");
@@ -242,6 +264,7 @@ impl<'a> Reader<'a> {
                     if place > 0 {
                         self.write(b",");
                     }
+                    self.count_node()?;
                     self.string(&field.name);
                     self.write(b":");
                     let member = || TrailStep::Member(field.name.to_string());
@@ -253,6 +276,24 @@ impl<'a> Reader<'a> {
             _ => {}
         }
         self.depth -= 1;
+        Ok(())
+    }
+
+    /// What a message becomes in memory is bounded by its size: that size is what counts as bytes in flight.
+    fn count_node(&mut self) -> Result<(), Misread> {
+        self.nodes += 1;
+        if self.nodes > self.max_nodes {
+            return misread(format!(
+                "{} bytes become more than {} values and names",
+                self.size, self.max_nodes
+            ));
+        }
+        if self.out.len() > self.max_text {
+            return misread(format!(
+                "{} bytes become more than {} bytes of JSON",
+                self.size, self.max_text
+            ));
+        }
         Ok(())
     }
 
@@ -275,13 +316,8 @@ impl<'a> Reader<'a> {
                 if place > 0 {
                     self.write(b",");
                 }
-                let before = self.rest.len();
                 element(self, place)?;
                 place += 1;
-                self.empty += usize::from(before == self.rest.len());
-                if self.empty > MOST_EMPTY {
-                    return misread(format!("more than {MOST_EMPTY} elements without bytes"));
-                }
             }
         }
     }
@@ -371,23 +407,29 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn decimal(&mut self, bytes: &[u8], scale: u32) -> Result<(), Misread> {
+    fn decimal(&mut self, bytes: &[u8], scale: i64) -> Result<(), Misread> {
         match logical::decimal_text(bytes, scale) {
             Some(digits) => {
                 self.write(digits.as_bytes());
                 Ok(())
             }
-            None => misread(format!("a decimal of {} bytes", bytes.len())),
+            None => misread(format!(
+                "a decimal of {} bytes with the scale {scale}",
+                bytes.len()
+            )),
         }
     }
 
-    fn time(&mut self, text: Option<String>) -> Result<(), Misread> {
-        match text {
+    fn time_of_day(&mut self, count: i64, unit: TimeUnit) -> Result<(), Misread> {
+        match time::time_text(count, unit) {
             Some(text) => {
                 self.string(&text);
                 Ok(())
             }
-            None => misread("a time that is out of range"),
+            None => misread(format!(
+                "a time of day of {count} {}, which is not within a day",
+                unit.name()
+            )),
         }
     }
 }

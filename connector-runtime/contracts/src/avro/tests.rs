@@ -1,5 +1,11 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
+mod golden;
+mod logical;
+mod schemas;
+mod size;
+mod writing;
+
 use apache_avro::types::Value as Avro;
 use apache_avro::{Decimal, Schema};
 use connect_api::{JsonLimits, Value};
@@ -306,16 +312,6 @@ fn hostile_bytes_neither_crash_nor_fill_the_memory() {
         decode(list, &vec![2; 5_000_000])
             .unwrap_err()
             .contains("nested more than 100 deep")
-    );
-    let nulls = r#"{"type":"array","items":"null"}"#;
-    // A count of 2^62 in ten bytes.
-    let bomb = [
-        0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x01, 0,
-    ];
-    assert!(
-        decode(nulls, &bomb)
-            .unwrap_err()
-            .contains("elements without bytes")
     );
     let decimal = r#"{"type":"bytes","logicalType":"decimal","precision":4,"scale":2}"#;
     let mut huge = vec![0x80, 0x89, 0x7a];

@@ -1,0 +1,196 @@
+//! What a value without inner values is written as, if that keeps it.
+
+use std::fmt::LowerExp;
+use std::str::FromStr;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use connect_api::ValueRef;
+use num_bigint::{BigInt, Sign};
+
+use super::logical;
+use super::plan::Plan;
+use super::time::{self, TimeUnit};
+use super::wire::{write_long, write_sized};
+use crate::decimal::{Decimal, MAX_DIGITS};
+
+/// The encoding of a leaf.
+pub(super) enum Leaf {
+    Nothing,
+    Byte(u8),
+    /// Zigzag.
+    Number(i64),
+    /// Behind their length.
+    Sized(Vec<u8>),
+    /// As they are.
+    Bare(Vec<u8>),
+}
+
+impl Leaf {
+    pub(super) fn write(self, out: &mut Vec<u8>) {
+        match self {
+            Leaf::Nothing => {}
+            Leaf::Byte(byte) => out.push(byte),
+            Leaf::Number(number) => write_long(out, number),
+            Leaf::Sized(bytes) => write_sized(out, &bytes),
+            Leaf::Bare(bytes) => out.extend_from_slice(&bytes),
+        }
+    }
+
+    /// `None` where the type cannot hold exactly this value, and for types with inner values.
+    pub(super) fn of(plan: &Plan, value: ValueRef<'_>) -> Option<Leaf> {
+        let text = value.as_str();
+        Some(match plan {
+            Plan::Null => {
+                if !value.is_null() {
+                    return None;
+                }
+                Leaf::Nothing
+            }
+            Plan::Boolean => Leaf::Byte(value.as_bool()?.into()),
+            Plan::Int => Leaf::Number(i32::try_from(whole(value)?).ok()?.into()),
+            Plan::Long => Leaf::Number(whole(value)?),
+            Plan::Float => Leaf::Bare(float::<f32>(value)?.to_le_bytes().to_vec()),
+            Plan::Double => Leaf::Bare(float::<f64>(value)?.to_le_bytes().to_vec()),
+            Plan::String => Leaf::Sized(text?.as_bytes().to_vec()),
+            Plan::Bytes => Leaf::Sized(STANDARD.decode(text?).ok()?),
+            Plan::Fixed(size) => {
+                let bytes = STANDARD.decode(text?).ok();
+                Leaf::Bare(bytes.filter(|bytes| bytes.len() == *size)?)
+            }
+            Plan::Enum(symbols) => {
+                let text = text?;
+                let index = symbols.iter().position(|symbol| symbol == text)?;
+                Leaf::Number(index as i64)
+            }
+            Plan::Decimal {
+                precision,
+                scale,
+                fixed,
+            } => decimal(value, *precision, *scale, *fixed)?,
+            Plan::BigDecimal => Leaf::Sized(big_decimal(value)?),
+            Plan::UuidText => {
+                logical::uuid_of(text?)?;
+                Leaf::Sized(text?.as_bytes().to_vec())
+            }
+            Plan::UuidBytes { sized: true } => Leaf::Sized(logical::uuid_of(text?)?.to_vec()),
+            Plan::UuidBytes { sized: false } => Leaf::Bare(logical::uuid_of(text?)?.to_vec()),
+            Plan::Date => Leaf::Number(time::date_of(text?)?.into()),
+            Plan::TimeMillis => Leaf::Number(time::time_of(text?, TimeUnit::Milliseconds)?),
+            Plan::TimeMicros => Leaf::Number(time::time_of(text?, TimeUnit::Microseconds)?),
+            Plan::Timestamp(unit) => Leaf::Number(match text {
+                Some(text) => time::timestamp_of(text, *unit)?,
+                None => time::timestamp_of_milliseconds(whole(value)?, *unit)?,
+            }),
+            Plan::LocalTimestamp(unit) => Leaf::Number(time::local_timestamp_of(text?, *unit)?),
+            Plan::Array(_) | Plan::Map(_) | Plan::Union(_) | Plan::Record(_) | Plan::Duration => {
+                return None;
+            }
+        })
+    }
+}
+
+/// A whole number, however it is written: `1.0` and `1e3` are.
+fn whole(value: ValueRef<'_>) -> Option<i64> {
+    let number = value.as_number()?;
+    if let Some(integer) = number.as_i64() {
+        return Some(integer);
+    }
+    i64::try_from(Decimal::parse(number.as_str())?.unscaled(0)?).ok()
+}
+
+/// A float and the words for what is no number in JSON.
+trait Float: FromStr + LowerExp + Copy {
+    const NAN: Self;
+    const INFINITY: Self;
+    const NEG_INFINITY: Self;
+}
+
+impl Float for f32 {
+    const NAN: f32 = f32::NAN;
+    const INFINITY: f32 = f32::INFINITY;
+    const NEG_INFINITY: f32 = f32::NEG_INFINITY;
+}
+
+impl Float for f64 {
+    const NAN: f64 = f64::NAN;
+    const INFINITY: f64 = f64::INFINITY;
+    const NEG_INFINITY: f64 = f64::NEG_INFINITY;
+}
+
+fn float<F: Float>(value: ValueRef<'_>) -> Option<F> {
+    match value.as_str() {
+        Some("NaN") => Some(F::NAN),
+        Some("Infinity") => Some(F::INFINITY),
+        Some("-Infinity") => Some(F::NEG_INFINITY),
+        Some(_) => None,
+        None => keeping_float(value.as_number()?.as_str()),
+    }
+}
+
+/// The nearest float, if it is the number again when it is written with as many digits. So 0.1 and what `printf` makes of a
+/// float are kept, and what lies between two floats, above all of them or too near to zero is refused.
+fn keeping_float<F: Float>(number: &str) -> Option<F> {
+    let exact = Decimal::parse(number)?;
+    let nearest: F = number.parse().ok()?;
+    let decimals = exact.significant_digits().saturating_sub(1);
+    let written = Decimal::parse(&format!("{nearest:.decimals$e}"));
+    (written? == exact).then_some(nearest)
+}
+
+/// Whether a float is the very number that a double would be, not only the same digits.
+pub(super) fn is_exact_float(value: ValueRef<'_>) -> bool {
+    let (Some(narrow), Some(wide)) = (float::<f32>(value), float::<f64>(value)) else {
+        return false;
+    };
+    f64::from(narrow) == wide || wide.is_nan()
+}
+
+/// A number, or text of one: JSON from elsewhere writes long decimals as text.
+fn digits(value: ValueRef<'_>) -> Option<Decimal> {
+    let digits = match value.as_number() {
+        Some(number) => number.as_str(),
+        None => value.as_str()?,
+    };
+    Decimal::parse(digits)
+}
+
+fn decimal(
+    value: ValueRef<'_>,
+    precision: usize,
+    scale: u32,
+    fixed: Option<usize>,
+) -> Option<Leaf> {
+    let number = digits(value)?.unscaled(scale)?;
+    if number.magnitude().to_string().len() > precision {
+        return None;
+    }
+    let bytes = number.to_signed_bytes_be();
+    match fixed {
+        None => Some(Leaf::Sized(bytes)),
+        Some(size) => Some(Leaf::Bare(padded(&number, bytes, size)?)),
+    }
+}
+
+fn padded(number: &BigInt, bytes: Vec<u8>, size: usize) -> Option<Vec<u8>> {
+    let missing = size.checked_sub(bytes.len())?;
+    let sign = if number.sign() == Sign::Minus {
+        0xff
+    } else {
+        0
+    };
+    let mut padded = vec![sign; missing];
+    padded.extend(bytes);
+    Some(padded)
+}
+
+/// The number and its own scale, as one run of bytes.
+fn big_decimal(value: ValueRef<'_>) -> Option<Vec<u8>> {
+    let number = digits(value)?;
+    let scale = u32::try_from(number.fraction_digits()).ok();
+    let scale = scale.filter(|scale| *scale as usize <= MAX_DIGITS)?;
+    let mut inner = Vec::new();
+    write_sized(&mut inner, &number.unscaled(scale)?.to_signed_bytes_be());
+    write_long(&mut inner, scale.into());
+    Some(inner)
+}

@@ -1,0 +1,217 @@
+//! Dates and times as Avro counts them, and as text. Every count of an Avro `int` or `long` has a text, and the text is read
+//! back as that count.
+
+use connect_api::calendar::CivilDate;
+
+const SECONDS_PER_DAY: i64 = 86_400;
+const NANOSECONDS_PER_SECOND: i128 = 1_000_000_000;
+
+/// What a time counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum TimeUnit {
+    Milliseconds,
+    Microseconds,
+    Nanoseconds,
+}
+
+impl TimeUnit {
+    fn per_second(self) -> i64 {
+        match self {
+            TimeUnit::Milliseconds => 1_000,
+            TimeUnit::Microseconds => 1_000_000,
+            TimeUnit::Nanoseconds => 1_000_000_000,
+        }
+    }
+
+    /// Digits of the fraction of a second.
+    fn digits(self) -> usize {
+        match self {
+            TimeUnit::Milliseconds => 3,
+            TimeUnit::Microseconds => 6,
+            TimeUnit::Nanoseconds => 9,
+        }
+    }
+
+    /// `nanoseconds` in this unit, if nothing is lost.
+    fn exactly(self, nanoseconds: i128) -> Option<i64> {
+        let nanoseconds_per_unit = NANOSECONDS_PER_SECOND / i128::from(self.per_second());
+        if nanoseconds % nanoseconds_per_unit != 0 {
+            return None;
+        }
+        i64::try_from(nanoseconds / nanoseconds_per_unit).ok()
+    }
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            TimeUnit::Milliseconds => "milliseconds",
+            TimeUnit::Microseconds => "microseconds",
+            TimeUnit::Nanoseconds => "nanoseconds",
+        }
+    }
+}
+
+/// An instant as RFC 3339 in UTC; a year beyond four digits has a sign, as in ISO 8601.
+pub(super) fn timestamp_text(count: i64, unit: TimeUnit) -> String {
+    local_timestamp_text(count, unit) + "Z"
+}
+
+/// A time on no particular clock, without an offset.
+pub(super) fn local_timestamp_text(count: i64, unit: TimeUnit) -> String {
+    let seconds = count.div_euclid(unit.per_second());
+    let date = CivilDate::from_epoch_days(seconds.div_euclid(SECONDS_PER_DAY));
+    let clock = clock_text(seconds.rem_euclid(SECONDS_PER_DAY), count, unit);
+    format!("{date}T{clock}")
+}
+
+/// Days since 1970 as `2026-11-20`.
+pub(super) fn date_text(days: i32) -> String {
+    CivilDate::from_epoch_days(days.into()).to_string()
+}
+
+/// A time of day as `20:15:00.000`; `None` before midnight or after the day.
+pub(super) fn time_text(count: i64, unit: TimeUnit) -> Option<String> {
+    let second = count.div_euclid(unit.per_second());
+    (0..SECONDS_PER_DAY)
+        .contains(&second)
+        .then(|| clock_text(second, count, unit))
+}
+
+/// `second` is of the day; of `count` only the fraction of a second is used.
+fn clock_text(second: i64, count: i64, unit: TimeUnit) -> String {
+    let fraction = count.rem_euclid(unit.per_second());
+    let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
+    format!(
+        "{hour:02}:{minute:02}:{second:02}.{fraction:0digits$}",
+        digits = unit.digits()
+    )
+}
+
+/// RFC 3339 with an offset, if it is a whole number of units.
+pub(super) fn timestamp_of(text: &str, unit: TimeUnit) -> Option<i64> {
+    let mut rest = Scanner(text);
+    let days = rest.date()?;
+    rest.one_of(&['T', 't', ' '])?;
+    let clock = rest.clock()?;
+    let offset = rest.offset()?;
+    let seconds = i128::from(days * SECONDS_PER_DAY - offset);
+    let nanoseconds = seconds * NANOSECONDS_PER_SECOND + i128::from(clock);
+    unit.exactly(nanoseconds).filter(|_| rest.0.is_empty())
+}
+
+/// Milliseconds since 1970 in another unit: numbers in records are milliseconds.
+pub(super) fn timestamp_of_milliseconds(milliseconds: i64, unit: TimeUnit) -> Option<i64> {
+    unit.exactly(i128::from(milliseconds) * 1_000_000)
+}
+
+/// A date and time without an offset, or a date alone, which is its midnight.
+pub(super) fn local_timestamp_of(text: &str, unit: TimeUnit) -> Option<i64> {
+    let mut rest = Scanner(text);
+    let days = rest.date()?;
+    let clock = match rest.one_of(&['T', 't', ' ']) {
+        Some(_) => rest.clock()?,
+        None => 0,
+    };
+    let seconds = i128::from(days * SECONDS_PER_DAY);
+    let nanoseconds = seconds * NANOSECONDS_PER_SECOND + i128::from(clock);
+    unit.exactly(nanoseconds).filter(|_| rest.0.is_empty())
+}
+
+pub(super) fn date_of(text: &str) -> Option<i32> {
+    let mut rest = Scanner(text);
+    let days = rest.date()?;
+    i32::try_from(days).ok().filter(|_| rest.0.is_empty())
+}
+
+pub(super) fn time_of(text: &str, unit: TimeUnit) -> Option<i64> {
+    let mut rest = Scanner(text);
+    let clock = rest.clock()?;
+    unit.exactly(clock.into()).filter(|_| rest.0.is_empty())
+}
+
+/// What is left to read.
+struct Scanner<'a>(&'a str);
+
+impl<'a> Scanner<'a> {
+    fn one_of(&mut self, accepted: &[char]) -> Option<char> {
+        let first = self.0.chars().next()?;
+        self.0 = self.0.strip_prefix(accepted)?;
+        Some(first)
+    }
+
+    /// All digits that come next.
+    fn digits(&mut self) -> &'a str {
+        let rest = self.0.trim_start_matches(|c: char| c.is_ascii_digit());
+        let (digits, rest) = self.0.split_at(self.0.len() - rest.len());
+        self.0 = rest;
+        digits
+    }
+
+    /// Two digits of at most `largest`.
+    fn pair(&mut self, largest: u8) -> Option<u8> {
+        let (digits, rest) = self.0.split_at_checked(2)?;
+        let is_number = digits.bytes().all(|byte| byte.is_ascii_digit());
+        let number = digits.parse().ok().filter(|number| *number <= largest);
+        self.0 = rest;
+        number.filter(|_| is_number)
+    }
+
+    /// A year of four digits, or of four to nine with a sign; days since 1970.
+    fn date(&mut self) -> Option<i64> {
+        let sign = self.one_of(&['+', '-']);
+        let digits = self.digits();
+        let fits = match sign {
+            Some(_) => (4..=9).contains(&digits.len()),
+            None => digits.len() == 4,
+        };
+        let year: i64 = digits.parse().ok().filter(|_| fits)?;
+        let year = if sign == Some('-') { -year } else { year };
+        self.one_of(&['-'])?;
+        let month = self.pair(12)?;
+        self.one_of(&['-'])?;
+        let day = self.pair(31)?;
+        CivilDate::new(year, month, day).map(CivilDate::epoch_days)
+    }
+
+    /// Nanoseconds since midnight. A second 60 has no count of its own in Avro, so it is refused.
+    fn clock(&mut self) -> Option<i64> {
+        let hour = self.pair(23)?;
+        self.one_of(&[':'])?;
+        let minute = self.pair(59)?;
+        let mut second = 0;
+        let mut nanoseconds = 0;
+        if self.one_of(&[':']).is_some() {
+            second = self.pair(59)?;
+            if self.one_of(&['.', ',']).is_some() {
+                nanoseconds = nanoseconds_of_fraction(self.digits())?;
+            }
+        }
+        let seconds = i64::from(hour) * 3_600 + i64::from(minute) * 60 + i64::from(second);
+        Some(seconds * 1_000_000_000 + nanoseconds)
+    }
+
+    /// Seconds east of UTC.
+    fn offset(&mut self) -> Option<i64> {
+        let sign = match self.one_of(&['Z', 'z', '+', '-'])? {
+            'Z' | 'z' => return Some(0),
+            '-' => -1,
+            _ => 1,
+        };
+        let hour = self.pair(23)?;
+        let minute = if self.0.is_empty() {
+            0
+        } else {
+            self.one_of(&[':']);
+            self.pair(59)?
+        };
+        Some(sign * (i64::from(hour) * 3_600 + i64::from(minute) * 60))
+    }
+}
+
+/// `None` for no digits at all, and for digits other than zero beyond nanoseconds.
+fn nanoseconds_of_fraction(digits: &str) -> Option<i64> {
+    let significant = digits.trim_end_matches('0');
+    if digits.is_empty() || significant.len() > 9 {
+        return None;
+    }
+    format!("{significant:0<9}").parse().ok()
+}

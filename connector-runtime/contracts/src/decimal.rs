@@ -1,0 +1,223 @@
+//! Exact decimal numbers.
+//!
+//! A float holds 15 digits for certain. Records and schemas have more, so whatever decides about a number (a bound, an
+//! equality, whether an encoding keeps it) decides with its digits.
+
+use std::cmp::Ordering;
+
+use num_bigint::{BigInt, BigUint, Sign};
+
+/// The digits that arithmetic materializes at most; what a `Value` takes.
+pub(crate) const MAX_DIGITS: usize = 1_000;
+
+/// A number by its value: `digits` times ten to the power of `exponent`. `1.0`, `1` and `10e-1` are equal.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Decimal {
+    negative: bool,
+    /// Without zeros at either end; empty for zero.
+    digits: String,
+    exponent: i64,
+}
+
+impl Decimal {
+    /// `None` for text that is not a number. Exponents saturate beyond 62 bits.
+    pub(crate) fn parse(text: &str) -> Option<Decimal> {
+        let (mantissa, exponent) = match text.split_once(['e', 'E']) {
+            Some((mantissa, exponent)) => (mantissa, saturating_exponent(exponent)?),
+            None => (text, 0),
+        };
+        let (negative, mantissa) = match mantissa.strip_prefix('-') {
+            Some(mantissa) => (true, mantissa),
+            None => (false, mantissa),
+        };
+        let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+        let all_digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+        if whole.is_empty() || !all_digits(whole) || !all_digits(fraction) {
+            return None;
+        }
+        let written = format!("{whole}{fraction}");
+        let significant = written.trim_end_matches('0');
+        let zeros = written.len() - significant.len();
+        let digits = significant.trim_start_matches('0');
+        if digits.is_empty() {
+            return Some(Decimal {
+                negative: false,
+                digits: String::new(),
+                exponent: 0,
+            });
+        }
+        Some(Decimal {
+            negative,
+            digits: digits.to_owned(),
+            exponent: exponent - fraction.len() as i64 + zeros as i64,
+        })
+    }
+
+    pub(crate) fn is_zero(&self) -> bool {
+        self.digits.is_empty()
+    }
+
+    /// Digits that count: 3 of `0.00120e5` are written, 2 count.
+    pub(crate) fn significant_digits(&self) -> usize {
+        self.digits.len()
+    }
+
+    /// Digits behind the point.
+    pub(crate) fn fraction_digits(&self) -> u64 {
+        self.exponent.min(0).unsigned_abs()
+    }
+
+    /// The number times ten to the power of `scale`, if that is a whole number of at most [`MAX_DIGITS`] digits.
+    pub(crate) fn unscaled(&self, scale: u32) -> Option<BigInt> {
+        if self.is_zero() {
+            return Some(BigInt::ZERO);
+        }
+        // The digits do not end in a zero, so a negative shift always leaves a fraction.
+        let zeros = usize::try_from(self.exponent + i64::from(scale)).ok()?;
+        if zeros.saturating_add(self.digits.len()) > MAX_DIGITS {
+            return None;
+        }
+        let sign = if self.negative {
+            Sign::Minus
+        } else {
+            Sign::Plus
+        };
+        let magnitude = magnitude(&self.digits) * BigUint::from(10_u8).pow(zeros as u32);
+        Some(BigInt::from_biguint(sign, magnitude))
+    }
+
+    /// -1, 0 or 1.
+    fn sign(&self) -> i8 {
+        if self.is_zero() {
+            0
+        } else if self.negative {
+            -1
+        } else {
+            1
+        }
+    }
+
+    /// The position of the first digit orders magnitudes; at the same position the digits do.
+    fn compare_magnitudes(&self, other: &Decimal) -> Ordering {
+        let position = |number: &Decimal| number.digits.len() as i64 + number.exponent;
+        position(self)
+            .cmp(&position(other))
+            .then_with(|| self.digits.cmp(&other.digits))
+    }
+}
+
+impl Ord for Decimal {
+    fn cmp(&self, other: &Decimal) -> Ordering {
+        self.sign().cmp(&other.sign()).then_with(|| {
+            let magnitudes = self.compare_magnitudes(other);
+            if self.negative {
+                magnitudes.reverse()
+            } else {
+                magnitudes
+            }
+        })
+    }
+}
+
+impl PartialOrd for Decimal {
+    fn partial_cmp(&self, other: &Decimal) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+fn magnitude(digits: &str) -> BigUint {
+    BigUint::parse_bytes(digits.as_bytes(), 10).expect("a decimal's digits are digits")
+}
+
+/// Far beyond every exponent that a number's digits could bring back, and far from overflow.
+const MAX_EXPONENT: i64 = 1 << 61;
+
+fn saturating_exponent(text: &str) -> Option<i64> {
+    let (negative, digits) = match text.strip_prefix(['-', '+']) {
+        Some(digits) => (text.starts_with('-'), digits),
+        None => (false, text),
+    };
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let exponent = digits.parse().unwrap_or(MAX_EXPONENT).min(MAX_EXPONENT);
+    Some(if negative { -exponent } else { exponent })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::Decimal;
+
+    fn decimal(text: &str) -> Decimal {
+        Decimal::parse(text).unwrap()
+    }
+
+    #[test]
+    fn numbers_compare_by_every_digit() {
+        let ascending = [
+            "-1e400",
+            "-100.00000000000000001",
+            "-100",
+            "-1e-400",
+            "0",
+            "1e-99999999999999999999",
+            "1e-400",
+            "0.1",
+            "0.10000000000000000000001",
+            "99.9",
+            "100",
+            "100.00000000000000001",
+            "9999999999999999.99",
+            "10000000000000000.00",
+            "18446744073709551616",
+            "18446744073709551617",
+            "1e309",
+            "1e99999999999999999999",
+        ];
+        for (index, left) in ascending.iter().enumerate() {
+            for (other, right) in ascending.iter().enumerate() {
+                let compared = decimal(left).cmp(&decimal(right));
+                assert_eq!(compared, index.cmp(&other), "{left} and {right}");
+            }
+        }
+    }
+
+    #[test]
+    fn one_value_has_one_form() {
+        for (left, right) in [
+            ("1", "1.0"),
+            ("10e-1", "1"),
+            ("-0", "0.000e7"),
+            ("0.10", "1E-1"),
+            (
+                "123456789012345678901234567890",
+                "12345678901234567890123456789e1",
+            ),
+        ] {
+            assert_eq!(decimal(left), decimal(right), "{left} and {right}");
+        }
+        for text in [
+            "", "-", "+1", ".5", "1e", "1e+", "x", "NaN", "1.2.3", "0x1", " 1",
+        ] {
+            assert_eq!(Decimal::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn unscaled_keeps_the_number_or_is_none() {
+        for (number, scale, expected) in [
+            ("1.2e1", 2, Some("1200")),
+            ("-0.05", 2, Some("-5")),
+            ("0.005", 2, None),
+            ("0e99999999999999999999", 2, Some("0")),
+            ("1e1000", 0, None),
+            ("1e-99999999999999999999", 2, None),
+        ] {
+            let found = decimal(number)
+                .unscaled(scale)
+                .map(|found| found.to_string());
+            assert_eq!(found.as_deref(), expected, "{number}");
+        }
+    }
+}
