@@ -1,8 +1,12 @@
 //! The `[key]`, `[value]` and `[registry]` tables.
 
-use connect_api::{Duration, FilePath, Finding, SchemaFile, Secret};
+mod format;
+
+use connect_api::{Cause, Duration, FilePath, Finding, SchemaFile, Secret};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+pub use format::Format;
 
 /// What the bytes of a record's key or value are, and the contract that they must keep.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
@@ -14,35 +18,19 @@ pub struct FormatConfig {
     pub schema: Option<SchemaFile>,
     /// The contract is in the schema registry: each message names its schema by an id in its first five bytes.
     pub registry: Option<RegistrySubject>,
+    /// Where messages are written: the file of the schema to write with, in the format's own language (an Avro schema, a
+    /// JSON Schema for the registry, the `schema` of an envelope). Without it the registry's version is taken, and an
+    /// envelope's schema follows from each value.
+    pub write_schema: Option<FilePath>,
     /// What a record without a value (a tombstone) means.
     pub tombstone: TombstonePolicy,
 }
 
-/// What the bytes of a key or value are.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Format {
-    /// One JSON document (RFC 8259).
-    #[default]
-    Json,
-    /// UTF-8 text, as it stands.
-    String,
-    /// Any bytes, as they are. Where JSON is written, they are base64 text.
-    Bytes,
-    /// Avro's binary encoding, with its schema in the registry.
-    Avro,
-}
-
-impl Format {
-    /// The word in `format = "…"`.
-    pub fn word(self) -> &'static str {
-        match self {
-            Format::Json => "json",
-            Format::String => "string",
-            Format::Bytes => "bytes",
-            Format::Avro => "avro",
-        }
-    }
+/// Whether messages of a format are read or written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Usage {
+    Read,
+    Write,
 }
 
 /// What a record without a value means.
@@ -62,11 +50,48 @@ pub enum TombstonePolicy {
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RegistrySubject {
-    /// The subject. Default: `<topic>-value`, or `<topic>-key` for a key.
+    /// The subject. Default: what `subject_strategy` makes of topic and record.
     pub subject: Option<String>,
+    /// How the subject follows from topic and record, where messages are written.
+    pub subject_strategy: SubjectStrategy,
     /// The subject's version to write with (default: the latest). Where JSON is read, each value must also be valid against
     /// this version, beside the one that the message names; looked up once.
     pub version: Option<RegistryVersion>,
+    /// Whether `write_schema` is registered under the subject. Otherwise the subject must have it.
+    pub auto_register: bool,
+}
+
+/// How a subject follows from the topic and the full name of the record that the schema describes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SubjectStrategy {
+    /// `<topic>-value`, or `<topic>-key` for a key.
+    #[default]
+    TopicName,
+    /// `<record>`: one schema wherever the record is written.
+    RecordName,
+    /// `<topic>-<record>`: several kinds of record in one topic.
+    TopicRecordName,
+}
+
+impl RegistrySubject {
+    pub(crate) fn needs_record_name(&self) -> bool {
+        self.subject.is_none() && self.subject_strategy != SubjectStrategy::TopicName
+    }
+
+    /// `record` is the name of the record, where [`RegistrySubject::needs_record_name`].
+    pub(crate) fn subject_of(&self, side: Side, topic: &str, record: Option<&str>) -> String {
+        match (&self.subject, self.subject_strategy, record) {
+            (Some(_), _, _) | (None, SubjectStrategy::TopicName, _) => {
+                side.subject(&self.subject, topic)
+            }
+            (None, SubjectStrategy::RecordName, Some(record)) => record.to_owned(),
+            (None, SubjectStrategy::TopicRecordName, Some(record)) => format!("{topic}-{record}"),
+            (None, _, None) => {
+                unreachable!("`check` demands a schema file where its name is needed")
+            }
+        }
+    }
 }
 
 /// A version of a subject: `"latest"` or its number.
@@ -177,47 +202,199 @@ impl FormatConfig {
     /// What a connector without a `[key]` table has: keys are text.
     pub fn text() -> FormatConfig {
         FormatConfig {
-            format: Format::String,
+            format: Format::named("string").expect("text is a format"),
             ..FormatConfig::default()
         }
     }
 
     /// What JSON Schema cannot say about the table. The findings' pointers start at the table itself.
-    pub fn check(&self) -> Vec<Finding> {
+    pub fn check(&self, usage: Usage) -> Vec<Finding> {
+        let entry = self.format.entry();
+        let name = entry.name;
         let mut findings = Vec::new();
-        if self.format == Format::Avro && self.registry.is_none() {
+        if entry.plain.is_none() && self.registry.is_none() {
             findings.push(
                 Finding::error(
-                    "contract.avro-needs-registry",
+                    "contract.needs-registry",
                     "/format",
-                    "Avro is decoded with the schema that wrote it, and no registry is named",
+                    format!("the bytes of `{name}` are read with the schema that wrote them, and no registry is named"),
                 )
-                .with_help("add `registry = {}` here and `[registry] url = \"…\"` to connect.toml"),
+                .with_help("add `registry = {}` here and `[registry] url = \"https://…\"` to connect.toml"),
             );
         }
-        if let (Some(_), Format::String | Format::Bytes) = (&self.registry, self.format) {
+        if self.registry.is_some() && entry.registered.is_none() {
+            let others = Format::all().filter(|other| other.entry().registered.is_some());
+            let others: Vec<String> = others
+                .map(|other| format!("`format = \"{}\"`", other.name()))
+                .collect();
             findings.push(
                 Finding::error(
                     "contract.registry-unused",
                     "/registry",
-                    "text and bytes have no schema in a registry",
+                    format!("`{name}` has no schema in a registry"),
                 )
-                .with_help(
-                    "write `format = \"json\"` or `format = \"avro\"`, or leave out `registry`",
-                ),
+                .with_help(format!(
+                    "write {}, or leave out `registry`",
+                    others.join(" or ")
+                )),
             );
         }
-        if let (Some(_), Format::Bytes) = (&self.schema, self.format) {
+        if self.schema.is_some() && !entry.has_fields {
             findings.push(
                 Finding::error(
                     "contract.schema-unused",
                     "/schema",
-                    "bytes have no fields that a JSON Schema could describe",
+                    format!("`{name}` has no fields that a JSON Schema could describe"),
                 )
                 .with_help("write `format = \"json\"`, or leave out `schema`"),
             );
         }
+        match usage {
+            Usage::Read => findings.extend(self.check_reading()),
+            Usage::Write => findings.extend(self.check_writing()),
+        }
         findings
+    }
+
+    fn check_reading(&self) -> Vec<Finding> {
+        let registry = self.registry.clone().unwrap_or_default();
+        let unused = |pointer: &'static str, key: &str| {
+            Finding::error(
+                "contract.write-only",
+                pointer,
+                format!("`{key}` says how messages are written, and here they are read"),
+            )
+            .with_help(format!("leave out `{key}`"))
+        };
+        let mut findings = Vec::new();
+        if self.write_schema.is_some() {
+            findings.push(unused("/write_schema", "write_schema"));
+        }
+        if registry.auto_register {
+            findings.push(unused("/registry/auto_register", "auto_register"));
+        }
+        if registry.subject_strategy != SubjectStrategy::TopicName {
+            findings.push(unused("/registry/subject_strategy", "subject_strategy"));
+        }
+        let validates = self
+            .format
+            .entry()
+            .registered
+            .as_ref()
+            .is_none_or(|registered| registered.validates);
+        if registry.version.is_some() && !validates {
+            findings.push(
+                Finding::error(
+                    "contract.version-unused",
+                    "/registry/version",
+                    format!(
+                        "`version` means nothing where `{}` is read: each message names its own schema",
+                        self.format.name()
+                    ),
+                )
+                .with_help("leave out `version`"),
+            );
+        }
+        findings
+    }
+
+    fn check_writing(&self) -> Vec<Finding> {
+        let entry = self.format.entry();
+        let registry = self.registry.clone().unwrap_or_default();
+        let has_file = self.write_schema.is_some();
+        let takes_file = match (&self.registry, &entry.plain) {
+            (Some(_), _) => entry.registered.is_some(),
+            (None, plain) => plain.as_ref().is_some_and(|plain| plain.takes_write_schema),
+        };
+        let mut findings = Vec::new();
+        if has_file && !takes_file {
+            findings.push(
+                Finding::error(
+                    "contract.write-schema",
+                    "/write_schema",
+                    format!("`{}` is written without a schema", entry.name),
+                )
+                .with_help("leave out `write_schema`, or add `registry = {}` if the format has schemas there"),
+            );
+        }
+        if registry.auto_register && !has_file {
+            findings.push(
+                Finding::error(
+                    "contract.write-schema",
+                    "/registry/auto_register",
+                    "there is no schema to register",
+                )
+                .with_help("name its file: `write_schema = \"schemas/…\"`"),
+            );
+        }
+        if registry.needs_record_name() && !has_file {
+            findings.push(
+                Finding::error(
+                    "contract.write-schema",
+                    "/registry/subject_strategy",
+                    "the subject follows from the name of the record, which only a schema file says",
+                )
+                .with_help("name the file: `write_schema = \"schemas/…\"`, or name the `subject`"),
+            );
+        }
+        if registry.version.is_some() && has_file {
+            findings.push(
+                Finding::error(
+                    "contract.version-unused",
+                    "/registry/version",
+                    "`write_schema` is written with, so no version is chosen",
+                )
+                .with_help("leave out `version` or `write_schema`"),
+            );
+        }
+        if findings.is_empty() {
+            findings.extend(self.check_write_schema());
+        }
+        findings
+    }
+
+    /// Whether the file compiles. One that cannot be read here is somebody else's finding: CI may not have it.
+    fn check_write_schema(&self) -> Option<Finding> {
+        let text = self.write_schema_text().ok()??;
+        let registry = self.registry.clone().unwrap_or_default();
+        let name = self.write_schema_name();
+        let compiled = match &self.registry {
+            Some(_) => self.format.codec_of_file(&name, &text),
+            None => self.format.plain_codec(Some(&text)),
+        };
+        let named = if registry.needs_record_name() {
+            self.format.record_name(&text).map(drop)
+        } else {
+            Ok(())
+        };
+        let cause = compiled.map(drop).and(named).err()?;
+        let finding = Finding::error("contract.write-schema", "/write_schema", cause.message);
+        Some(match cause.help {
+            Some(help) => finding.with_help(help),
+            None => finding,
+        })
+    }
+
+    /// The text of `write_schema`.
+    pub(crate) fn write_schema_text(&self) -> Result<Option<String>, Cause> {
+        let Some(file) = &self.write_schema else {
+            return Ok(None);
+        };
+        std::fs::read_to_string(file.as_path())
+            .map(Some)
+            .map_err(|error| {
+                Cause::new(format!(
+                    "`write_schema` {} cannot be read: {error}",
+                    file.as_path().display()
+                ))
+            })
+    }
+
+    /// How messages call the schema that is written with.
+    pub(crate) fn write_schema_name(&self) -> String {
+        let file = self.write_schema.as_ref();
+        file.map(|file| file.as_path().display().to_string())
+            .unwrap_or_default()
     }
 }
 

@@ -2,13 +2,13 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use connect_api::{Cause, ContractCheck, ContractCompiler, Finding, SchemaFile};
 
-use crate::config::{Format, FormatConfig, RegistryConfig, RegistryVersion, Side};
+use crate::config::{FormatConfig, RegistryConfig, Side, Usage};
 use crate::decode::Decoder;
-use crate::encode::{self, Encoder};
+use crate::encode::Encoder;
 use crate::registry::Registry;
 use crate::schema::{CompiledSchema, SchemaProblem};
 
@@ -53,18 +53,8 @@ impl Contracts {
 
     /// A decoder for the keys or the values of a connector. Asks nothing of the network.
     pub fn decoder(&self, side: Side, config: &FormatConfig) -> Result<Decoder, Cause> {
-        let named = config
-            .registry
-            .as_ref()
-            .and_then(|registry| registry.version);
-        if let (Format::Avro, Some(_)) = (config.format, named) {
-            return Err(Cause::new(
-                "`version` means nothing where Avro is read: each message names its own schema",
-            )
-            .with_help("leave out `version`"));
-        }
-        let Parts { schema, registry } = self.parts(config)?;
-        Ok(Decoder::new(side, config, schema, registry))
+        let Parts { schema, registry } = self.parts(config, Usage::Read)?;
+        Decoder::new(side, config, schema, registry)
     }
 
     /// An encoder for the keys or the values of one topic. Asks nothing of the network.
@@ -74,22 +64,12 @@ impl Contracts {
         config: &FormatConfig,
         topic: &str,
     ) -> Result<Encoder, Cause> {
-        let Parts { schema, registry } = self.parts(config)?;
-        let named = config.registry.clone().unwrap_or_default();
-        Ok(Encoder {
-            format: config.format,
-            schema,
-            registered: registry.map(|registry| encode::Registered {
-                registry,
-                subject: side.subject(&named.subject, topic),
-                version: named.version.unwrap_or(RegistryVersion::Latest),
-                contract: Arc::new(OnceLock::new()),
-            }),
-        })
+        let Parts { schema, registry } = self.parts(config, Usage::Write)?;
+        Encoder::new(side, config, topic, schema, registry)
     }
 
-    fn parts(&self, config: &FormatConfig) -> Result<Parts, Cause> {
-        if let Some(finding) = config.check().into_iter().next() {
+    fn parts(&self, config: &FormatConfig, usage: Usage) -> Result<Parts, Cause> {
+        if let Some(finding) = config.check(usage).into_iter().next() {
             return Err(cause_of(finding));
         }
         let schema = match &config.schema {

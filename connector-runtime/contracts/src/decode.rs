@@ -3,12 +3,11 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use bytestring::ByteString;
-use connect_api::{Failure, JsonLimits, Value};
+use connect_api::{Cause, Failure, Value};
 
 use crate::config::{Format, FormatConfig, RegistryVersion, Side};
-use crate::looks_like::instead_of_json;
-use crate::registry::{Kind, Lookup, RegisteredContract, Registry, SchemaNeeded, Wanted, unframe};
+use crate::formats::Codec;
+use crate::registry::{Lookup, RegisteredContract, Registry, SchemaNeeded, Wanted, unframe};
 use crate::rejection::{DecodeError, Rejection};
 use crate::schema::CompiledSchema;
 
@@ -19,10 +18,17 @@ pub struct Decoder {
     format: Format,
     /// The local contract.
     schema: Option<Arc<CompiledSchema>>,
-    registered: Option<Registered>,
+    codecs: Codecs,
 }
 
-/// How the registry takes part.
+#[derive(Clone)]
+enum Codecs {
+    /// One for every message.
+    Plain(Arc<dyn Codec>),
+    /// Each message names its own.
+    Registered(Registered),
+}
+
 #[derive(Clone)]
 struct Registered {
     registry: Arc<Registry>,
@@ -37,31 +43,32 @@ impl Decoder {
         config: &FormatConfig,
         schema: Option<Arc<CompiledSchema>>,
         registry: Option<Arc<Registry>>,
-    ) -> Decoder {
-        let named = config.registry.clone().unwrap_or_default();
-        Decoder {
+    ) -> Result<Decoder, Cause> {
+        let codecs = match registry {
+            Some(registry) => {
+                let named = config.registry.clone().unwrap_or_default();
+                Codecs::Registered(Registered {
+                    registry,
+                    subject: named.subject,
+                    version: named.version,
+                })
+            }
+            None => Codecs::Plain(config.format.plain_codec(None)?),
+        };
+        Ok(Decoder {
             side,
             format: config.format,
             schema,
-            registered: registry.map(|registry| Registered {
-                registry,
-                subject: named.subject,
-                version: named.version,
-            }),
-        }
+            codecs,
+        })
     }
 
     /// Decodes and checks one payload. No I/O and no waiting: a schema that is not in the cache is asked for by
     /// [`DecodeError::SchemaNeeded`].
     pub fn decode(&self, topic: &str, payload: &Bytes) -> Result<Value, DecodeError> {
-        let value = match (&self.registered, self.format) {
-            (Some(registered), _) => self.decode_registered(registered, topic, payload)?,
-            (None, Format::Json) => parse_json(payload.clone())?,
-            (None, Format::String) => parse_text(payload)?,
-            (None, Format::Bytes) => Value::bytes(payload.clone()),
-            (None, Format::Avro) => {
-                return Err(Rejection::decode("Avro needs a schema registry").into());
-            }
+        let value = match &self.codecs {
+            Codecs::Plain(codec) => codec.decode(payload)?,
+            Codecs::Registered(registered) => self.decode_registered(registered, topic, payload)?,
         };
         if let Some(schema) = &self.schema {
             schema.validate(value.root())?;
@@ -73,9 +80,9 @@ impl Decoder {
     /// An id that the registry does not know, or whose schema does not compile here, is remembered: the next decode
     /// refuses the message, for its producer chose the id. `Fatal` concerns what the configuration names.
     pub async fn fetch(&self, needed: &SchemaNeeded) -> Result<(), Failure> {
-        match &self.registered {
-            Some(registered) => registered.registry.fetch(&needed.0).await,
-            None => Ok(()),
+        match &self.codecs {
+            Codecs::Registered(registered) => registered.registry.fetch(&needed.0).await,
+            Codecs::Plain(_) => Ok(()),
         }
     }
 
@@ -97,93 +104,49 @@ impl Decoder {
                 .into());
             }
         };
-        let value = self.decode_by(&contract, body)?;
+        let codec = contract
+            .codec(self.format.entry())
+            .ok_or_else(|| self.other_format(&contract))?;
+        let value = codec.decode(&body)?;
         if let Some(version) = registered.version {
-            check_version(
-                registered,
-                self.side.subject(&registered.subject, topic),
-                version,
-                &value,
-            )?;
+            self.check_version(registered, topic, version, &value)?;
         }
         Ok(value)
     }
 
-    fn decode_by(&self, contract: &RegisteredContract, body: Bytes) -> Result<Value, Rejection> {
-        match (&contract.kind, self.format) {
-            (Kind::Json(schema), Format::Json) => {
-                let value = parse_json(body)?;
-                schema.validate(value.root())?;
-                Ok(value)
-            }
-            (Kind::Avro(schema), Format::Avro) => {
-                schema.decode(&body).map_err(|reason| Rejection {
-                    contract: Some(contract.name.clone()),
-                    ..Rejection::decode(format!(
-                        "the bytes do not fit {} (Avro): {reason}",
-                        contract.name
-                    ))
-                })
-            }
-            _ => Err(Rejection {
-                contract: Some(contract.name.clone()),
-                ..Rejection::decode(format!(
-                    "the message was written with {}, a schema of type {}, and `format = \"{}\"` is set",
-                    contract.name,
-                    contract.kind_name(),
-                    self.format.word(),
-                ))
-            }),
+    /// Checks against the version that the configuration names, in addition to the one that the message names.
+    fn check_version(
+        &self,
+        registered: &Registered,
+        topic: &str,
+        version: RegistryVersion,
+        value: &Value,
+    ) -> Result<(), DecodeError> {
+        let subject = self.side.subject(&registered.subject, topic);
+        let Some(contract) = registered.registry.by_version(&subject, version) else {
+            return Err(DecodeError::SchemaNeeded(SchemaNeeded(Wanted::Version {
+                subject,
+                version,
+                format: self.format,
+            })));
+        };
+        let codec = contract
+            .codec(self.format.entry())
+            .ok_or_else(|| self.other_format(&contract))?;
+        Ok(codec.validate(value.root())?)
+    }
+
+    fn other_format(&self, contract: &RegisteredContract) -> Rejection {
+        Rejection {
+            contract: Some(contract.name.clone()),
+            ..Rejection::decode(format!(
+                "the message was written with {}, a schema of type {}, and `format = \"{}\"` is set",
+                contract.name,
+                contract.type_name(),
+                self.format.name(),
+            ))
         }
     }
-}
-
-/// Checks against the version that the configuration names, beside the one that the message names.
-fn check_version(
-    registered: &Registered,
-    subject: String,
-    version: RegistryVersion,
-    value: &Value,
-) -> Result<(), DecodeError> {
-    match registered.registry.by_version(&subject, version) {
-        None => Err(DecodeError::SchemaNeeded(SchemaNeeded(Wanted::Version {
-            subject,
-            version,
-        }))),
-        Some(contract) => match &contract.kind {
-            Kind::Json(schema) => Ok(schema.validate(value.root())?),
-            Kind::Avro(_) | Kind::Other(_) => Err(Rejection::decode(format!(
-                "{} is a schema of type {}, and JSON is read",
-                contract.name,
-                contract.kind_name(),
-            ))
-            .into()),
-        },
-    }
-}
-
-fn parse_json(payload: Bytes) -> Result<Value, Rejection> {
-    Value::parse_json(payload.clone(), JsonLimits::default()).map_err(|error| {
-        let reason = crate::rejection::shown(&error.to_string(), 200);
-        Rejection::decode(match instead_of_json(&payload) {
-            Some(appearance) => format!("not JSON: {appearance}"),
-            None => format!("not JSON: {reason}"),
-        })
-    })
-}
-
-fn parse_text(payload: &Bytes) -> Result<Value, Rejection> {
-    ByteString::try_from(payload.clone())
-        .map(Value::string_in)
-        .map_err(|_| {
-            let offset = std::str::from_utf8(payload)
-                .err()
-                .map_or(0, |error| error.valid_up_to());
-            Rejection::decode(format!(
-                "not UTF-8 at byte {offset}: {}; `format = \"bytes\"` takes any bytes",
-                crate::looks_like::looks_like(payload)
-            ))
-        })
 }
 
 #[cfg(test)]

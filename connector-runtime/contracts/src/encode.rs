@@ -2,63 +2,78 @@
 
 use std::sync::{Arc, OnceLock};
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use connect_api::{Failure, Kind, ValueRef};
+use connect_api::{Cause, Failure, ValueRef};
 
-use crate::config::{Format, RegistryVersion};
-use crate::registry::{Kind as RegistryKind, RegisteredContract, Registry, frame};
-use crate::rejection::{Rejection, Stage};
+use crate::config::{Format, FormatConfig, RegistryVersion, Side};
+use crate::formats::Codec;
+use crate::registry::{Posted, RegisteredContract, Registry, fits, frame};
+use crate::rejection::Rejection;
 use crate::schema::CompiledSchema;
 
 /// Checks and encodes the keys or the values of one topic. Cheap to clone.
 #[derive(Clone)]
 pub struct Encoder {
-    pub(crate) format: Format,
-    pub(crate) schema: Option<Arc<CompiledSchema>>,
-    pub(crate) registered: Option<Registered>,
+    schema: Option<Arc<CompiledSchema>>,
+    codec: CodecChoice,
+}
+
+#[derive(Clone)]
+enum CodecChoice {
+    Plain(Arc<dyn Codec>),
+    Registered(Arc<Registered>),
 }
 
 /// The schema of the registry to write with.
-#[derive(Clone)]
-pub(crate) struct Registered {
-    pub(crate) registry: Arc<Registry>,
-    pub(crate) subject: String,
-    pub(crate) version: RegistryVersion,
+struct Registered {
+    registry: Arc<Registry>,
+    format: Format,
+    subject: String,
+    schema: WriteSchema,
     /// Filled by `prepare`, then read for every record.
-    pub(crate) contract: Arc<OnceLock<Arc<RegisteredContract>>>,
+    contract: OnceLock<Arc<RegisteredContract>>,
+}
+
+enum WriteSchema {
+    /// What the subject has.
+    Version(RegistryVersion),
+    /// The schema of a file.
+    File {
+        name: String,
+        text: String,
+        codec: Arc<dyn Codec>,
+        register: bool,
+    },
 }
 
 impl Encoder {
-    /// Looks up the schema to write with; nothing is registered. Await it once before the first `encode`.
+    pub(crate) fn new(
+        side: Side,
+        config: &FormatConfig,
+        topic: &str,
+        schema: Option<Arc<CompiledSchema>>,
+        registry: Option<Arc<Registry>>,
+    ) -> Result<Encoder, Cause> {
+        let codec = match registry {
+            Some(registry) => {
+                let registered = Registered::new(side, config, topic, registry)?;
+                CodecChoice::Registered(Arc::new(registered))
+            }
+            None => {
+                let text = config.write_schema_text()?;
+                CodecChoice::Plain(config.format.plain_codec(text.as_deref())?)
+            }
+        };
+        Ok(Encoder { schema, codec })
+    }
+
+    /// Looks up the schema to write with, or registers it where the configuration says so. Await it once before the first
+    /// `encode`.
     pub async fn prepare(&self) -> Result<(), Failure> {
-        let Some(registered) = &self.registered else {
-            return Ok(());
-        };
-        if registered.contract.get().is_some() {
-            return Ok(());
+        match &self.codec {
+            CodecChoice::Plain(_) => Ok(()),
+            CodecChoice::Registered(registered) => registered.prepare().await,
         }
-        let found = registered
-            .registry
-            .fetch_version(&registered.subject, registered.version)
-            .await?;
-        let fits = match &found.kind {
-            RegistryKind::Json(_) => self.format == Format::Json,
-            RegistryKind::Avro(_) => self.format == Format::Avro,
-            RegistryKind::Other(_) => false,
-        };
-        if !fits {
-            return Err(Failure::Fatal(connect_api::Cause::new(format!(
-                "{} is a schema of type {}, and `format = \"{}\"` is set",
-                found.name,
-                found.kind_name(),
-                self.format.word(),
-            ))));
-        }
-        // Another task may have been faster, with the same answer.
-        let _ = registered.contract.set(found);
-        Ok(())
     }
 
     /// Checks the value against the contract and writes it.
@@ -66,78 +81,98 @@ impl Encoder {
         if let Some(schema) = &self.schema {
             schema.validate(value)?;
         }
-        match (&self.registered, self.format) {
-            (Some(registered), _) => encode_registered(registered, value),
-            (None, Format::String) => match value.as_str() {
-                Some(text) => Ok(Bytes::copy_from_slice(text.as_bytes())),
-                None => Err(unencodable(value, "text")),
-            },
-            (None, Format::Bytes) => match value.kind() {
-                Kind::Bytes(content) => Ok(Bytes::copy_from_slice(content)),
-                Kind::String(text) => match STANDARD.decode(text) {
-                    Ok(content) => Ok(content.into()),
-                    Err(_) => Err(unencodable(value, "bytes or base64 text")),
-                },
-                _ => Err(unencodable(value, "bytes or base64 text")),
-            },
-            (None, Format::Json | Format::Avro) => {
+        match &self.codec {
+            CodecChoice::Plain(codec) => {
                 let mut out = Vec::with_capacity(256);
-                value.write_json(&mut out);
+                codec.encode(value, &mut out)?;
                 Ok(out.into())
             }
+            CodecChoice::Registered(registered) => registered.encode(value),
         }
     }
 }
 
-fn encode_registered(registered: &Registered, value: ValueRef<'_>) -> Result<Bytes, Rejection> {
-    let Some(contract) = registered.contract.get() else {
-        return Err(Rejection::decode(format!(
-            "the schema of {} has not been looked up yet",
-            registered.subject
-        )));
-    };
-    match &contract.kind {
-        RegistryKind::Json(schema) => {
-            schema.validate(value)?;
-            frame(contract.id, |out| {
-                value.write_json(out);
-                Ok(())
-            })
-        }
-        RegistryKind::Avro(schema) => {
-            frame(contract.id, |out| schema.encode(value, out)).map_err(|misfit| {
-                let message = format!(
-                    "at {} found {}, expected {}",
-                    misfit.at, misfit.found, misfit.expected
-                );
-                Rejection {
-                    stage: Stage::Contract,
-                    message: crate::rejection::shown(&message, 400),
-                    at: Some(misfit.at),
-                    found: Some(misfit.found),
-                    expected: Some(misfit.expected),
-                    contract: Some(contract.name.clone()),
+impl Registered {
+    fn new(
+        side: Side,
+        config: &FormatConfig,
+        topic: &str,
+        registry: Arc<Registry>,
+    ) -> Result<Registered, Cause> {
+        let named = config.registry.clone().unwrap_or_default();
+        let text = config.write_schema_text()?;
+        let record = match &text {
+            Some(text) if named.needs_record_name() => Some(config.format.record_name(text)?),
+            _ => None,
+        };
+        let schema = match text {
+            None => WriteSchema::Version(named.version.unwrap_or(RegistryVersion::Latest)),
+            Some(text) => {
+                let name = config.write_schema_name();
+                WriteSchema::File {
+                    codec: config.format.codec_of_file(&name, &text)?,
+                    name,
+                    text,
+                    register: named.auto_register,
                 }
-            })
-        }
-        RegistryKind::Other(_) => Err(Rejection::decode(format!(
-            "{} is a schema of type {}",
-            contract.name,
-            contract.kind_name()
-        ))),
+            }
+        };
+        Ok(Registered {
+            registry,
+            format: config.format,
+            subject: named.subject_of(side, topic, record.as_deref()),
+            schema,
+            contract: OnceLock::new(),
+        })
     }
-}
 
-fn unencodable(value: ValueRef<'_>, expected: &str) -> Rejection {
-    Rejection {
-        stage: Stage::Contract,
-        message: format!(
-            "at $ found a value of type {}, expected {expected}",
-            value.type_name()
-        ),
-        at: Some("$".to_owned()),
-        found: Some(value.type_name().to_owned()),
-        expected: Some(expected.to_owned()),
-        contract: None,
+    async fn prepare(&self) -> Result<(), Failure> {
+        if self.contract.get().is_some() {
+            return Ok(());
+        }
+        let contract = match &self.schema {
+            WriteSchema::Version(version) => {
+                let found = self.registry.fetch_version(&self.subject, *version).await?;
+                fits(&found, self.format)?;
+                found
+            }
+            WriteSchema::File {
+                name,
+                text,
+                codec,
+                register,
+            } => {
+                let posted = Posted {
+                    schema: text,
+                    schema_type: self.format.schema_type(),
+                };
+                let id = self
+                    .registry
+                    .id_of(&self.subject, &posted, *register)
+                    .await?;
+                let name = format!("{name} (schema id {id})");
+                let codec = Arc::clone(codec);
+                Arc::new(RegisteredContract::new(
+                    id,
+                    name,
+                    self.format.entry(),
+                    codec,
+                ))
+            }
+        };
+        // Another task may have been faster, with the same answer.
+        let _ = self.contract.set(contract);
+        Ok(())
+    }
+
+    fn encode(&self, value: ValueRef<'_>) -> Result<Bytes, Rejection> {
+        let contract = self
+            .contract
+            .get()
+            .expect("an encoder is prepared before it encodes");
+        let codec = contract
+            .codec(self.format.entry())
+            .expect("preparing chose a schema of the format");
+        frame(contract.id, |out| codec.encode(value, out))
     }
 }

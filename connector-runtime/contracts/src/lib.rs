@@ -9,6 +9,7 @@ mod contracts;
 mod decimal;
 mod decode;
 mod encode;
+mod formats;
 mod looks_like;
 mod place;
 mod registry;
@@ -16,7 +17,8 @@ mod rejection;
 mod schema;
 
 pub use config::{
-    Format, FormatConfig, RegistryConfig, RegistrySubject, RegistryVersion, Side, TombstonePolicy,
+    Format, FormatConfig, RegistryConfig, RegistrySubject, RegistryVersion, Side, SubjectStrategy,
+    TombstonePolicy, Usage,
 };
 pub use contracts::Contracts;
 pub use decode::Decoder;

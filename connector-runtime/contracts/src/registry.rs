@@ -3,15 +3,18 @@
 mod cache;
 mod client;
 mod contract;
+mod source;
 #[cfg(test)]
 mod tests;
 mod wire;
 
-pub(crate) use cache::{Lookup, Registry};
-pub(crate) use contract::{Kind, RegisteredContract};
+pub(crate) use cache::{Lookup, Registry, fits};
+pub(crate) use client::Posted;
+pub(crate) use contract::RegisteredContract;
+pub(crate) use source::SchemaSource;
 pub(crate) use wire::{frame, unframe};
 
-use crate::config::RegistryVersion;
+use crate::config::{Format, RegistryVersion};
 
 /// A schema that is not in the cache yet. Hand it to `Decoder::fetch`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -23,6 +26,8 @@ pub(crate) enum Wanted {
     Version {
         subject: String,
         version: RegistryVersion,
+        /// The format whose schema it must be.
+        format: Format,
     },
 }
 
@@ -30,7 +35,9 @@ impl std::fmt::Display for SchemaNeeded {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match &self.0 {
             Wanted::Id(id) => write!(formatter, "schema id {id}"),
-            Wanted::Version { subject, version } => {
+            Wanted::Version {
+                subject, version, ..
+            } => {
                 write!(formatter, "subject {subject} version {version}")
             }
         }

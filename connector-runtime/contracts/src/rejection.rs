@@ -51,6 +51,21 @@ impl Rejection {
     }
 }
 
+impl Rejection {
+    /// A value that breaks its contract, or that its format cannot hold.
+    pub(crate) fn contract(at: String, found: String, expected: String) -> Rejection {
+        let message = format!("at {at} found {found}, expected {expected}");
+        Rejection {
+            stage: Stage::Contract,
+            message: shown(&message, 400),
+            at: Some(at),
+            found: Some(found),
+            expected: Some(expected),
+            contract: None,
+        }
+    }
+}
+
 impl std::fmt::Display for Rejection {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str(&self.message)

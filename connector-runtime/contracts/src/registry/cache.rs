@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 
 use connect_api::{Cause, Failure};
 
-use super::client::{Client, LookupError};
+use super::client::{Client, LookupError, Posted};
 use super::contract::LoadError;
-use super::{Kind, RegisteredContract, Wanted};
-use crate::config::{RegistryConfig, RegistryVersion};
+use super::{RegisteredContract, Wanted};
+use crate::config::{Format, RegistryConfig, RegistryVersion};
 
 /// How long an unusable id is refused without asking again: it, or what it refers to, may be registered meanwhile.
 const UNUSABLE_FOR: Duration = Duration::from_secs(60);
@@ -82,16 +82,13 @@ impl Registry {
     pub(crate) async fn fetch(&self, wanted: &Wanted) -> Result<(), Failure> {
         match wanted {
             Wanted::Id(id) => self.fetch_id(*id).await,
-            Wanted::Version { subject, version } => {
+            Wanted::Version {
+                subject,
+                version,
+                format,
+            } => {
                 let found = self.fetch_version(subject, *version).await?;
-                match found.kind {
-                    Kind::Json(_) => Ok(()),
-                    Kind::Avro(_) | Kind::Other(_) => Err(Failure::Fatal(Cause::new(format!(
-                        "{} is a schema of type {}, and JSON is to be checked against it",
-                        found.name,
-                        found.kind_name(),
-                    )))),
-                }
+                fits(&found, *format)
             }
         }
     }
@@ -165,4 +162,46 @@ impl Registry {
         known.insert((subject.to_owned(), version), Arc::clone(&contract));
         Ok(contract)
     }
+
+    /// The id of a schema of our own under its subject. It is registered there if `register`, otherwise it must be there.
+    pub(crate) async fn id_of(
+        &self,
+        subject: &str,
+        schema: &Posted<'_>,
+        register: bool,
+    ) -> Result<u32, Failure> {
+        let answer = if register {
+            self.client.register(subject, schema).await
+        } else {
+            self.client.find(subject, schema).await
+        };
+        answer.map_err(|error| match error {
+            LookupError::Outage(cause) => Failure::Retry(cause),
+            LookupError::Unknown(reason) if register => Failure::Fatal(
+                Cause::new(format!(
+                    "the schema registry does not take the schema as a version of {subject}: {reason}"
+                ))
+                .with_help("change `write_schema` so that it is compatible, or name another `subject`"),
+            ),
+            LookupError::Unknown(reason) => Failure::Fatal(
+                Cause::new(format!(
+                    "the schema registry does not have the schema under {subject}: {reason}"
+                ))
+                .with_help("register it, or write `auto_register = true` in `registry`"),
+            ),
+        })
+    }
+}
+
+/// Whether the configuration names a schema of its own format.
+pub(crate) fn fits(contract: &RegisteredContract, format: Format) -> Result<(), Failure> {
+    if contract.codec(format.entry()).is_some() {
+        return Ok(());
+    }
+    Err(Failure::Fatal(Cause::new(format!(
+        "{} is a schema of type {}, and `format = \"{}\"` is set",
+        contract.name,
+        contract.type_name(),
+        format.name(),
+    ))))
 }

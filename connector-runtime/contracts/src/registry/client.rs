@@ -1,17 +1,18 @@
 //! The one place that talks to the registry.
 //!
-//! `schema_registry_converter` does the calls. Of its API only the plain lookups are used: its encoders and decoders
+//! `schema_registry_converter` does the calls. Of its API only the plain lookups are used, and our own schemas are posted here: its encoders and decoders
 //! keep failed calls in a cache (429, 500, 504 and an expired 401 as if they were final) and tell an outage from an
 //! unknown schema by the HTTP status alone. Here every failed call is asked again, and what a failure means is decided
 //! by one function, [`meaning`].
 
-use connect_api::Cause;
+use connect_api::{Cause, Secret};
 use percent_encoding::utf8_percent_encode;
 use schema_registry_converter::async_impl::schema_registry::{
     SrSettings, get_schema_by_id, get_schema_by_subject_and_version,
 };
 use schema_registry_converter::error::SRCError;
 use schema_registry_converter::schema_registry_common::{RawError, RegisteredSchema};
+use serde::{Deserialize, Serialize};
 
 use crate::config::{RegistryConfig, RegistryVersion};
 use crate::schema::UNRESERVED;
@@ -30,29 +31,70 @@ pub(crate) enum LookupError {
 
 pub(crate) struct Client {
     settings: SrSettings,
+    /// For what the library cannot ask.
+    http: reqwest::Client,
+    basic: Option<(String, Option<Secret>)>,
     url: String,
 }
+
+/// A schema of our own, as it is sent to the registry.
+#[derive(Serialize)]
+pub(crate) struct Posted<'s> {
+    pub(crate) schema: &'s str,
+    #[serde(rename = "schemaType")]
+    pub(crate) schema_type: &'s str,
+}
+
+/// What the registry answers to it.
+#[derive(Deserialize)]
+struct Found {
+    id: u32,
+}
+
+/// How the registry says that something is wrong.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Problem {
+    error_code: u32,
+    message: String,
+}
+
+/// The registry answered that a schema is incompatible or invalid.
+const REFUSED: [u16; 2] = [409, 422];
 
 impl Client {
     pub(crate) fn new(config: &RegistryConfig) -> Result<Client, Cause> {
         let url = config.url.trim_end_matches('/').to_owned();
-        let mut http = reqwest::Client::builder();
-        if let Some(file) = &config.ca_file {
-            http = http.tls_certs_merge(certificates(file.as_path())?);
-        }
+        let authorities = match &config.ca_file {
+            Some(file) => certificates(file.as_path())?,
+            None => Vec::new(),
+        };
+        let http = || reqwest::Client::builder().tls_certs_merge(authorities.clone());
         let mut builder = SrSettings::new_builder(url.clone());
         builder.set_timeout(config.timeout.get());
         if let Some(username) = &config.username {
             let password = config.password.as_ref().map(connect_api::Secret::expose);
             builder.set_basic_authorization(username, password);
         }
-        let settings = builder.build_with(http).map_err(|error| {
+        let unusable = |reason: String| {
             Cause::new(format!(
-                "the client of the schema registry cannot be set up: {}",
-                error.error
+                "the client of the schema registry cannot be set up: {reason}"
             ))
-        })?;
-        Ok(Client { settings, url })
+        };
+        let settings = builder
+            .build_with(http())
+            .map_err(|error| unusable(error.error))?;
+        let own = http()
+            .timeout(config.timeout.get())
+            .build()
+            .map_err(|error| unusable(innermost(&error)))?;
+        let username = config.username.clone();
+        Ok(Client {
+            settings,
+            http: own,
+            basic: username.map(|username| (username, config.password.clone())),
+            url,
+        })
     }
 
     pub(crate) async fn by_id(&self, id: u32) -> Result<RegisteredSchema, LookupError> {
@@ -77,6 +119,70 @@ impl Client {
             .map_err(|error| self.meaning(&error))
     }
 
+    /// The id of a schema that the subject has.
+    pub(crate) async fn find(
+        &self,
+        subject: &str,
+        schema: &Posted<'_>,
+    ) -> Result<u32, LookupError> {
+        let segment = utf8_percent_encode(subject, &UNRESERVED);
+        self.post(&format!("/subjects/{segment}"), schema).await
+    }
+
+    /// Registers a schema under the subject, which answers with the same id if it has the schema already.
+    pub(crate) async fn register(
+        &self,
+        subject: &str,
+        schema: &Posted<'_>,
+    ) -> Result<u32, LookupError> {
+        let segment = utf8_percent_encode(subject, &UNRESERVED);
+        let path = format!("/subjects/{segment}/versions");
+        self.post(&path, schema).await
+    }
+
+    async fn post(&self, path: &str, schema: &Posted<'_>) -> Result<u32, LookupError> {
+        let mut request = self
+            .http
+            .post(format!("{}{path}", self.url))
+            .header("content-type", "application/vnd.schemaregistry.v1+json")
+            .body(serde_json::to_vec(schema).expect("strings serialize"));
+        if let Some((username, password)) = &self.basic {
+            request = request.basic_auth(username, password.as_ref().map(Secret::expose));
+        }
+        let sent = async {
+            let response = request.send().await?;
+            let status = response.status();
+            Ok((status, response.bytes().await?))
+        };
+        let (status, body) = sent
+            .await
+            .map_err(|error: reqwest::Error| self.outage(&innermost(&error)))?;
+        if status.is_success() {
+            return serde_json::from_slice(&body)
+                .map(|found: Found| found.id)
+                .map_err(|error| self.outage(&format!("its answer cannot be read: {error}")));
+        }
+        let problem: Problem = serde_json::from_slice(&body).unwrap_or_default();
+        let words = format!("{} ({})", problem.message, problem.error_code);
+        if UNKNOWN.contains(&problem.error_code) || REFUSED.contains(&status.as_u16()) {
+            return Err(LookupError::Unknown(crate::rejection::shown(&words, 300)));
+        }
+        Err(self.outage(&format!("it answered {status}: {words}")))
+    }
+
+    fn outage(&self, words: &str) -> LookupError {
+        let message = format!(
+            "the schema registry at {} cannot be asked: {words}",
+            self.url
+        );
+        let cause = Cause::new(crate::rejection::shown(&message, 300));
+        LookupError::Outage(if words.contains("401") || words.contains("403") {
+            cause.with_help("check `username` and `password` under [registry]")
+        } else {
+            cause
+        })
+    }
+
     /// The one decision: only the registry's own codes for "unknown" are an answer; everything else is an outage.
     fn meaning(&self, error: &SRCError) -> LookupError {
         let source = std::error::Error::source(error);
@@ -97,19 +203,7 @@ impl Client {
             (None, Some(source)) => format!(": {}", innermost(source)),
             (None, None) => String::new(),
         };
-        let message = crate::rejection::shown(
-            &format!(
-                "the schema registry at {} cannot be asked: {words}{detail}",
-                self.url
-            ),
-            300,
-        );
-        let cause = Cause::new(message);
-        LookupError::Outage(if words.contains("401") || words.contains("403") {
-            cause.with_help("check `username` and `password` under [registry]")
-        } else {
-            cause
-        })
+        self.outage(&format!("{words}{detail}"))
     }
 }
 

@@ -1,15 +1,17 @@
 //! A schema of the registry, compiled with everything that it refers to.
 
-use std::collections::HashMap;
+use std::sync::Arc;
 
 use connect_api::Cause;
-use schema_registry_converter::schema_registry_common::{RegisteredSchema, SchemaType};
+use schema_registry_converter::schema_registry_common::{
+    RegisteredReference, RegisteredSchema, SchemaType,
+};
 
 use super::cache::Unusable;
 use super::client::{Client, LookupError};
-use crate::avro::AvroSchema;
+use super::source::{ReferencedSchema, SchemaReference, SchemaSource};
 use crate::config::RegistryVersion;
-use crate::schema::{CompiledSchema, Document, Documents, id_of, resolve};
+use crate::formats::{self, Codec, Entry};
 
 /// More schemas than this do not belong together.
 const MOST_REFERENCES: usize = 1_000;
@@ -19,7 +21,16 @@ pub(crate) struct RegisteredContract {
     pub(crate) id: u32,
     /// How messages call it, such as `sales-value version 3 (schema id 7)`.
     pub(crate) name: String,
-    pub(crate) kind: Kind,
+    schema: Schema,
+}
+
+enum Schema {
+    Compiled {
+        format: &'static Entry,
+        codec: Arc<dyn Codec>,
+    },
+    /// Of a type that no format here has. The registry's word for it.
+    Foreign(String),
 }
 
 /// Why a schema that the registry has cannot be used.
@@ -30,14 +41,20 @@ pub(crate) enum LoadError {
     Unusable(Unusable),
 }
 
-pub(crate) enum Kind {
-    Json(CompiledSchema),
-    Avro(AvroSchema),
-    /// A type that we do not read, such as Protobuf.
-    Other(String),
-}
-
 impl RegisteredContract {
+    pub(crate) fn new(
+        id: u32,
+        name: String,
+        format: &'static Entry,
+        codec: Arc<dyn Codec>,
+    ) -> RegisteredContract {
+        RegisteredContract {
+            id,
+            name,
+            schema: Schema::Compiled { format, codec },
+        }
+    }
+
     /// Fetches what `schema` refers to and compiles all of it.
     pub(crate) async fn load(
         client: &Client,
@@ -50,116 +67,116 @@ impl RegisteredContract {
             }
             _ => format!("schema id {id}"),
         };
-        let kind = match schema.schema_type.clone() {
-            SchemaType::Json => {
-                let uri = format!("registry:/ids/{id}");
-                let documents = json_documents(client, &uri, schema, &name).await?;
-                let compiled = CompiledSchema::of_documents(name.clone(), uri, documents)
-                    .map_err(|problem| unusable(&name, &Cause::from(problem).to_string()))?;
-                Kind::Json(compiled)
-            }
-            SchemaType::Avro => {
-                let referenced = avro_references(client, &schema, &name).await?;
-                let compiled = AvroSchema::parse(&schema.schema, &referenced)
-                    .map_err(|reason| unusable(&name, &reason))?;
-                Kind::Avro(compiled)
-            }
-            SchemaType::Protobuf => Kind::Other("PROTOBUF".to_owned()),
-            other => Kind::Other(format!("{other:?}")),
+        let word = type_word(&schema.schema_type);
+        let format = formats::of_schema_type(&word);
+        let Some((format, registered)) =
+            format.and_then(|format| Some((format, format.registered.as_ref()?)))
+        else {
+            return Ok(RegisteredContract {
+                id,
+                name,
+                schema: Schema::Foreign(word),
+            });
         };
-        Ok(RegisteredContract { id, name, kind })
+        let source = source_of(client, schema, &name).await?;
+        match (registered.compile)(&source) {
+            Ok(codec) => Ok(RegisteredContract::new(id, name, format, codec)),
+            Err(reason) => Err(unusable(&name, &reason)),
+        }
     }
 
-    /// How messages call the kind.
-    pub(crate) fn kind_name(&self) -> &str {
-        match &self.kind {
-            Kind::Json(_) => "JSON Schema",
-            Kind::Avro(_) => "Avro",
-            Kind::Other(name) => name,
+    /// The codec, if the schema is one of `format`.
+    pub(crate) fn codec(&self, format: &'static Entry) -> Option<&Arc<dyn Codec>> {
+        match &self.schema {
+            Schema::Compiled {
+                format: found,
+                codec,
+            } if found.name == format.name => Some(codec),
+            Schema::Compiled { .. } | Schema::Foreign(_) => None,
+        }
+    }
+
+    /// How messages call the type of schema.
+    pub(crate) fn type_name(&self) -> &str {
+        match &self.schema {
+            Schema::Compiled { format, .. } => format
+                .registered
+                .as_ref()
+                .map_or(format.name, |registered| registered.schema_name),
+            Schema::Foreign(word) => word,
         }
     }
 }
 
-/// The schema and all that it refers to, each under the URI to which its `$ref` resolves.
-async fn json_documents(
+/// The registry's word for a type of schema.
+fn type_word(schema_type: &SchemaType) -> String {
+    match schema_type {
+        SchemaType::Avro => "AVRO".to_owned(),
+        SchemaType::Json => "JSON".to_owned(),
+        SchemaType::Protobuf => "PROTOBUF".to_owned(),
+        SchemaType::Other(word) => word.clone(),
+        other => format!("{other:?}"),
+    }
+}
+
+/// The schema and everything that it refers to.
+async fn source_of(
     client: &Client,
-    uri: &str,
     schema: RegisteredSchema,
-    of: &str,
-) -> Result<Documents, LoadError> {
-    let mut documents = Documents::new();
-    let mut open = vec![(uri.to_owned(), schema, of.to_owned())];
-    while let Some((uri, schema, name)) = open.pop() {
-        let document = Document::parse(name.into(), schema.schema)
-            .map_err(|problem| unusable(of, &Cause::from(problem).to_string()))?;
-        let base = id_of(&uri, &document.value).unwrap_or_else(|| uri.clone());
-        documents.insert(uri, document);
-        if documents.len() > MOST_REFERENCES {
-            return Err(too_many(of));
-        }
-        for reference in &schema.references {
-            // A reference's name is what stands in `$ref`, relative to the schema that says it.
-            let uri = resolve(&base, &reference.name).unwrap_or_else(|| reference.name.clone());
-            if documents.contains_key(&uri) {
-                continue;
-            }
-            let name = format!("{} version {}", reference.subject, reference.version);
-            let found = referenced(client, &reference.subject, reference.version, of).await?;
-            open.push((uri, found, name));
-        }
-    }
-    Ok(documents)
-}
-
-/// The texts of all schemas that `schema` refers to.
-async fn avro_references(
-    client: &Client,
-    schema: &RegisteredSchema,
-    of: &str,
-) -> Result<Vec<String>, LoadError> {
-    let mut texts: HashMap<(String, u32), String> = HashMap::new();
-    let mut open = schema.references.clone();
+    name: &str,
+) -> Result<SchemaSource, LoadError> {
+    let uri = format!("registry:/ids/{}", schema.id);
+    let mut source = SchemaSource::alone(name.to_owned(), uri, schema.schema);
+    source.references = references_of(schema.references);
+    let mut open = source.references.clone();
     while let Some(reference) = open.pop() {
-        let key = (reference.subject.clone(), reference.version);
-        if texts.contains_key(&key) {
+        if source.has(&reference) {
             continue;
         }
-        let found = referenced(client, &reference.subject, reference.version, of).await?;
-        open.extend(found.references);
-        texts.insert(key, found.schema);
-        if texts.len() > MOST_REFERENCES {
-            return Err(too_many(of));
+        if source.referenced_count() == MOST_REFERENCES {
+            let reason = format!("it refers to more than {MOST_REFERENCES} other schemas");
+            return Err(unusable(name, &reason));
         }
+        let found = referenced(client, &reference, name).await?;
+        open.extend(found.references.iter().cloned());
+        source.add(&reference, found);
     }
-    tracing::debug!(schema = of, references = texts.len(), "schema fetched");
-    Ok(texts.into_values().collect())
+    tracing::debug!(
+        schema = name,
+        references = source.referenced_count(),
+        "schema fetched"
+    );
+    Ok(source)
 }
 
 async fn referenced(
     client: &Client,
-    subject: &str,
-    version: u32,
+    reference: &SchemaReference,
     of: &str,
-) -> Result<RegisteredSchema, LoadError> {
-    let found = client
-        .by_version(subject, RegistryVersion::Number(version))
-        .await;
-    found.map_err(|error| match error {
-        LookupError::Outage(cause) => LoadError::Outage(cause),
-        LookupError::Unknown(reason) => unusable(
+) -> Result<ReferencedSchema, LoadError> {
+    let version = RegistryVersion::Number(reference.version);
+    match client.by_version(&reference.subject, version).await {
+        Ok(found) => Ok(ReferencedSchema {
+            text: found.schema,
+            references: references_of(found.references),
+        }),
+        Err(LookupError::Outage(cause)) => Err(LoadError::Outage(cause)),
+        Err(LookupError::Unknown(reason)) => Err(unusable(
             of,
-            &format!(
-                "it refers to {subject} version {version}, which the registry does not have: {reason}"
-            ),
-        ),
-    })
+            &format!("it refers to {reference}, which the registry does not have: {reason}"),
+        )),
+    }
 }
 
-fn too_many(of: &str) -> LoadError {
-    unusable(
-        of,
-        &format!("it refers to more than {MOST_REFERENCES} other schemas"),
-    )
+fn references_of(references: Vec<RegisteredReference>) -> Vec<SchemaReference> {
+    let references = references.into_iter();
+    references
+        .map(|reference| SchemaReference {
+            name: reference.name,
+            subject: reference.subject,
+            version: reference.version,
+        })
+        .collect()
 }
 
 fn unusable(name: &str, reason: &str) -> LoadError {

@@ -5,7 +5,7 @@
 mod errors;
 
 use connect_api::Pattern;
-use connect_contracts::FormatConfig;
+use connect_contracts::{FormatConfig, Usage};
 use serde_json::Value as Json;
 
 use super::code;
@@ -107,7 +107,11 @@ pub(super) fn connector(
     checks.errors(loading, direction);
     for (pointer, key_of_sink) in [("/value", true), ("/key", direction == Direction::Sink)] {
         if key_of_sink {
-            checks.format(pointer, loading);
+            let usage = match direction {
+                Direction::Sink => Usage::Read,
+                Direction::Source => Usage::Write,
+            };
+            checks.format(pointer, usage, loading);
         }
     }
 }
@@ -302,11 +306,11 @@ impl Checks<'_> {
         }
     }
 
-    fn format(&mut self, pointer: &str, loading: &Loading<'_>) {
+    fn format(&mut self, pointer: &str, usage: Usage, loading: &Loading<'_>) {
         let Some(format) = self.parsed::<FormatConfig>(pointer) else {
             return;
         };
-        for finding in format.check() {
+        for finding in format.check(usage) {
             let draft = Draft::of_finding(pointer, finding, self.places);
             self.report.add(draft);
         }

@@ -204,8 +204,8 @@ codes! {
         example: "[value]\nregistry = { subject = \"orders-value\" }   # without [registry] in connect.toml",
         fix: "[registry]\nurl = \"https://registry.example.com\""
     }
-    AVRO_NEEDS_REGISTRY = "contract.avro-needs-registry" {
-        why: "Avro bytes can only be read with the schema that wrote them, and the message holds only its id: a schema registry has to give the schema.",
+    NEEDS_REGISTRY = "contract.needs-registry" {
+        why: "Avro bytes can only be read with the schema that wrote them, and the message holds only its id: a schema registry has to give the schema. So it is with every format whose bytes name no fields.",
         example: "[value]\nformat = \"avro\"",
         fix: "[value]\nformat = \"avro\"\nregistry = {}"
     }
@@ -218,6 +218,21 @@ codes! {
         why: "Bytes have no fields, so a JSON Schema could not say anything about them.",
         example: "[value]\nformat = \"bytes\"\nschema = \"../schemas/orders/schema.json\"",
         fix: "[value]\nformat = \"json\"\nschema = \"../schemas/orders/schema.json\""
+    }
+    WRITE_ONLY = "contract.write-only" {
+        why: "Where messages are read, each names the schema that wrote it. A schema to write with, a subject strategy and registering belong to the table that says how messages are written.",
+        example: "topics = [\"orders\"]\n[value]\nformat = \"avro\"\nregistry = { auto_register = true }",
+        fix: "topics = [\"orders\"]\n[value]\nformat = \"avro\"\nregistry = {}"
+    }
+    WRITE_SCHEMA = "contract.write-schema" {
+        why: "`write_schema` names the file of the schema to write with. Registering it, and a subject that follows from its record's name, need the file; a format that is written without a schema does not take one.",
+        example: "[value]\nformat = \"avro\"\nregistry = { auto_register = true }",
+        fix: "[value]\nformat = \"avro\"\nwrite_schema = \"../schemas/order.avsc\"\nregistry = { auto_register = true }"
+    }
+    VERSION_UNUSED = "contract.version-unused" {
+        why: "`version` chooses a schema of the subject. Where Avro is read each message names its own, and where `write_schema` is set that file is written with.",
+        example: "[value]\nformat = \"avro\"\nregistry = { version = 3 }   # read",
+        fix: "[value]\nformat = \"avro\"\nregistry = {}"
     }
     REGISTRY_URL = "registry.url" {
         why: "The registry is reached by HTTP, and its address is shown in messages: it carries no user and no password.",
@@ -245,7 +260,7 @@ codes! {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use connect_contracts::{FormatConfig, RegistryConfig};
+    use connect_contracts::{FormatConfig, RegistryConfig, Usage};
     use serde_json::json;
 
     use super::ALL;
@@ -272,9 +287,24 @@ mod tests {
     #[test]
     fn what_contracts_find_is_explained() {
         let formats = [
-            json!({ "format": "avro" }),
-            json!({ "format": "string", "registry": {} }),
-            json!({ "format": "bytes", "schema": "a.json" }),
+            (Usage::Read, json!({ "format": "avro" })),
+            (Usage::Read, json!({ "format": "string", "registry": {} })),
+            (
+                Usage::Read,
+                json!({ "format": "bytes", "schema": "a.json" }),
+            ),
+            (
+                Usage::Read,
+                json!({ "format": "avro", "registry": { "version": 3 } }),
+            ),
+            (
+                Usage::Read,
+                json!({ "registry": { "auto_register": true } }),
+            ),
+            (
+                Usage::Write,
+                json!({ "registry": { "auto_register": true } }),
+            ),
         ];
         let registries = [
             json!({ "url": "ftp://a" }),
@@ -282,10 +312,10 @@ mod tests {
             json!({ "url": "a" }),
             json!({ "url": "http://a", "password": "secret" }),
         ];
-        let formats = formats.map(|json| {
+        let formats = formats.map(|(usage, json)| {
             serde_json::from_value::<FormatConfig>(json)
                 .unwrap()
-                .check()
+                .check(usage)
         });
         let registries = registries.map(|json| {
             serde_json::from_value::<RegistryConfig>(json)

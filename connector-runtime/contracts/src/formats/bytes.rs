@@ -1,0 +1,44 @@
+//! `bytes`: any bytes, as they are.
+
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use connect_api::{Kind, Value, ValueRef};
+
+use super::{Codec, Entry, Plain, unencodable};
+use crate::rejection::Rejection;
+
+pub(super) static ENTRY: Entry = Entry {
+    name: "bytes",
+    about: "Any bytes, as they are. Where JSON is written, they are base64 text.",
+    plain: Some(Plain {
+        compile: |_| Ok(Arc::new(Raw)),
+        takes_write_schema: false,
+    }),
+    registered: None,
+    has_fields: false,
+};
+
+struct Raw;
+
+impl Codec for Raw {
+    fn decode(&self, payload: &Bytes) -> Result<Value, Rejection> {
+        Ok(Value::bytes(payload.clone()))
+    }
+
+    /// Values that come from JSON have bytes in base64.
+    fn encode(&self, value: ValueRef<'_>, out: &mut Vec<u8>) -> Result<(), Rejection> {
+        match value.kind() {
+            Kind::Bytes(content) => {
+                out.extend_from_slice(content);
+                Ok(())
+            }
+            Kind::String(text) => STANDARD
+                .decode_vec(text, out)
+                .map_err(|_| unencodable(value, "bytes or base64 text")),
+            _ => Err(unencodable(value, "bytes or base64 text")),
+        }
+    }
+}

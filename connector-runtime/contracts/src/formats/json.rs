@@ -1,0 +1,127 @@
+//! `json`: one JSON document, alone or behind the id of a JSON Schema in the registry.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use connect_api::{Cause, Value, ValueLimits, ValueRef};
+
+use super::{Codec, Compiled, Entry, Plain, Registered};
+use crate::looks_like::instead_of_json;
+use crate::registry::SchemaSource;
+use crate::rejection::{Rejection, shown};
+use crate::schema::{CompiledSchema, Document, Documents, id_of, resolve};
+
+pub(super) static ENTRY: Entry = Entry {
+    name: "json",
+    about: "One JSON document (RFC 8259).",
+    plain: Some(Plain {
+        compile: |_| Ok(Arc::new(Json)),
+        takes_write_schema: false,
+    }),
+    registered: Some(Registered {
+        schema_type: "JSON",
+        schema_name: "JSON Schema",
+        compile,
+        record_name,
+        validates: true,
+    }),
+    has_fields: true,
+};
+
+/// References that are relative to one another could name ever new documents.
+const MOST_DOCUMENTS: usize = 1_000;
+
+/// A document without a schema.
+struct Json;
+
+impl Codec for Json {
+    fn decode(&self, payload: &Bytes) -> Result<Value, Rejection> {
+        parse(payload)
+    }
+
+    fn encode(&self, value: ValueRef<'_>, out: &mut Vec<u8>) -> Result<(), Rejection> {
+        value.write_json(out);
+        Ok(())
+    }
+}
+
+/// A document that is valid against its schema.
+struct ValidJson(CompiledSchema);
+
+impl Codec for ValidJson {
+    fn decode(&self, payload: &Bytes) -> Result<Value, Rejection> {
+        let value = parse(payload)?;
+        self.0.validate(value.root())?;
+        Ok(value)
+    }
+
+    fn encode(&self, value: ValueRef<'_>, out: &mut Vec<u8>) -> Result<(), Rejection> {
+        self.0.validate(value)?;
+        value.write_json(out);
+        Ok(())
+    }
+
+    fn validate(&self, value: ValueRef<'_>) -> Result<(), Rejection> {
+        self.0.validate(value)
+    }
+}
+
+pub(super) fn parse(payload: &Bytes) -> Result<Value, Rejection> {
+    Value::parse_json(payload.clone(), ValueLimits::default()).map_err(|error| {
+        let reason = shown(&error.to_string(), 200);
+        Rejection::decode(match instead_of_json(payload) {
+            Some(appearance) => format!("not JSON: {appearance}"),
+            None => format!("not JSON: {reason}"),
+        })
+    })
+}
+
+fn compile(source: &SchemaSource) -> Compiled {
+    let documents = documents(source)?;
+    CompiledSchema::of_documents(source.name.clone(), source.uri.clone(), documents)
+        .map(|schema| Arc::new(ValidJson(schema)) as Arc<dyn Codec>)
+        .map_err(|problem| Cause::from(problem).to_string())
+}
+
+/// The schema and all that it refers to, each under the URI to which its `$ref` resolves.
+fn documents(source: &SchemaSource) -> Result<Documents, String> {
+    let mut documents = Documents::new();
+    let mut open = vec![(
+        source.uri.clone(),
+        source.name.clone(),
+        source.text.as_str(),
+        source.references.as_slice(),
+    )];
+    while let Some((uri, name, text, references)) = open.pop() {
+        let document = Document::parse(name.into(), text.to_owned())
+            .map_err(|problem| Cause::from(problem).to_string())?;
+        if documents.len() == MOST_DOCUMENTS {
+            return Err(format!(
+                "it consists of more than {MOST_DOCUMENTS} documents"
+            ));
+        }
+        let base = id_of(&uri, &document.value).unwrap_or_else(|| uri.clone());
+        documents.insert(uri, document);
+        for reference in references {
+            // A reference's name is what its `$ref` says, relative to the schema that has the `$ref`.
+            let uri = resolve(&base, &reference.name).unwrap_or_else(|| reference.name.clone());
+            if documents.contains_key(&uri) {
+                continue;
+            }
+            let found = source.referenced(reference);
+            open.push((uri, reference.to_string(), &found.text, &found.references));
+        }
+    }
+    Ok(documents)
+}
+
+/// The `title`: Confluent's serializers take it for the name of a JSON Schema's record.
+fn record_name(schema: &str) -> Result<String, Cause> {
+    let parsed: Option<serde_json::Value> = serde_json::from_str(schema).ok();
+    let title = parsed
+        .as_ref()
+        .and_then(|schema| schema.get("title")?.as_str());
+    title.map(str::to_owned).ok_or_else(|| {
+        Cause::new("the JSON Schema has no `title`, which is the name of its record")
+    })
+}

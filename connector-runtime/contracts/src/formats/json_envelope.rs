@@ -1,0 +1,200 @@
+//! `json_envelope`: `{"schema": …, "payload": …}`, as Kafka Connect's JsonConverter with `schemas.enable=true` has it.
+//!
+//! Reading gives the payload in the form that its schema means: logical types become numbers and ISO 8601 texts, base64
+//! becomes bytes, and a null or missing field takes its default. A member that the schema does not describe is kept.
+//! Numbers outside their type, which JsonConverter truncates, are rejected.
+//!
+//! Writing takes the schema of `write_schema`, in the same language, or infers one from each value: every member is
+//! optional there, whole numbers are `int64` and others `double`. What neither holds exactly is rejected.
+
+mod decimal;
+mod infer;
+mod read;
+mod schema;
+#[cfg(test)]
+mod tests;
+mod time;
+mod write;
+
+use std::sync::{Arc, RwLock};
+
+use bytes::Bytes;
+use connect_api::{Value, ValueBuilder, ValueLimits, ValueRef};
+
+use super::json::parse;
+use super::{Codec, Compiled, Entry, Plain};
+use crate::place::{push_index, push_member};
+use crate::rejection::Rejection;
+use schema::Schema;
+
+pub(super) static ENTRY: Entry = Entry {
+    name: "json_envelope",
+    about: "JSON of the form {\"schema\": …, \"payload\": …}: Kafka Connect's JsonConverter with schemas.enable=true.",
+    plain: Some(Plain {
+        compile,
+        takes_write_schema: true,
+    }),
+    registered: None,
+    has_fields: true,
+};
+
+struct Envelope {
+    /// The schema to write with, and its text; otherwise one is inferred from each value.
+    write: Option<(Schema, String)>,
+    /// The schema of the last message: those of one topic nearly always have the same.
+    last: RwLock<Option<Arc<Remembered>>>,
+}
+
+struct Remembered {
+    text: Value,
+    schema: Schema,
+}
+
+fn compile(write_schema: Option<&str>) -> Compiled {
+    let write = match write_schema {
+        None => None,
+        Some(text) => {
+            let parsed = Value::parse_json(text.to_owned().into(), ValueLimits::default())
+                .map_err(|error| format!("not JSON: {error}"))?;
+            Some((Schema::of(parsed.root())?, parsed.to_json()))
+        }
+    };
+    Ok(Arc::new(Envelope {
+        write,
+        last: RwLock::default(),
+    }))
+}
+
+impl Codec for Envelope {
+    fn decode(&self, payload: &Bytes) -> Result<Value, Rejection> {
+        let envelope = parse(payload)?;
+        let (schema, content) = parts_of(envelope.root())?;
+        let limits = ValueLimits::of_payload(payload.len());
+        let mut builder = ValueBuilder::sharing(&envelope, limits);
+        let built = if schema.is_null() {
+            builder.copy(content).map_err(Problem::from)
+        } else {
+            let remembered = self.remembered(schema)?;
+            read::value(&remembered.schema, Some(content), &mut builder)
+        };
+        built.map_err(Problem::rejection)?;
+        Ok(builder.finish())
+    }
+
+    fn encode(&self, value: ValueRef<'_>, out: &mut Vec<u8>) -> Result<(), Rejection> {
+        out.extend_from_slice(b"{\"schema\":");
+        let written = match &self.write {
+            Some((schema, text)) => {
+                out.extend_from_slice(text.as_bytes());
+                out.extend_from_slice(b",\"payload\":");
+                write::value(schema, Some(value), out)
+            }
+            None => infer::schema_of(value).map(|inferred| {
+                inferred.write(out);
+                out.extend_from_slice(b",\"payload\":");
+                value.write_json(out);
+            }),
+        };
+        written.map_err(Problem::rejection)?;
+        out.push(b'}');
+        Ok(())
+    }
+}
+
+impl Envelope {
+    fn remembered(&self, schema: ValueRef<'_>) -> Result<Arc<Remembered>, Rejection> {
+        let poisoned = "no reader or writer of the last schema panics";
+        if let Some(last) = self.last.read().expect(poisoned).as_ref()
+            && last.text.root() == schema
+        {
+            return Ok(Arc::clone(last));
+        }
+        let remembered = Arc::new(Remembered {
+            schema: Schema::of(schema).map_err(|reason| {
+                Rejection::decode(format!("the envelope's schema cannot be used: {reason}"))
+            })?,
+            text: schema.to_value(),
+        });
+        *self.last.write().expect(poisoned) = Some(Arc::clone(&remembered));
+        Ok(remembered)
+    }
+}
+
+/// Schema and payload of a document that has these two members and no others.
+fn parts_of(envelope: ValueRef<'_>) -> Result<(ValueRef<'_>, ValueRef<'_>), Rejection> {
+    let members = envelope.members();
+    match (
+        members.map(|members| members.len()),
+        envelope.get("schema"),
+        envelope.get("payload"),
+    ) {
+        (Some(2), Some(schema), Some(payload)) => Ok((schema, payload)),
+        _ => Err(Rejection::decode(
+            "not an envelope: an object of the members `schema` and `payload` is expected; \
+             `format = \"json\"` reads plain JSON",
+        )),
+    }
+}
+
+/// Why a value does not fit its schema; the path is noted from the inside out while the walk returns.
+#[derive(Debug)]
+struct Problem {
+    found: String,
+    expected: String,
+    path: Vec<Step>,
+}
+
+#[derive(Debug)]
+enum Step {
+    Member(String),
+    Index(usize),
+}
+
+impl Problem {
+    fn new(found: impl Into<String>, expected: impl Into<String>) -> Problem {
+        Problem {
+            found: found.into(),
+            expected: expected.into(),
+            path: Vec::new(),
+        }
+    }
+
+    /// `found` is a value of a document; `None` where there is none.
+    fn of(found: Option<ValueRef<'_>>, expected: impl Into<String>) -> Problem {
+        let found = match found {
+            None => "nothing".to_owned(),
+            Some(value) => match value.elements().is_some() || value.members().is_some() {
+                true => format!("an {}", value.type_name()),
+                false => crate::rejection::shown(&value.to_json(), 80),
+            },
+        };
+        Problem::new(found, expected)
+    }
+
+    fn in_member(mut self, name: &str) -> Problem {
+        self.path.push(Step::Member(name.to_owned()));
+        self
+    }
+
+    fn in_element(mut self, index: usize) -> Problem {
+        self.path.push(Step::Index(index));
+        self
+    }
+
+    fn rejection(self) -> Rejection {
+        let mut at = String::from("$");
+        for step in self.path.iter().rev() {
+            match step {
+                Step::Member(name) => push_member(&mut at, name),
+                Step::Index(index) => push_index(&mut at, *index),
+            }
+        }
+        Rejection::contract(at, self.found, self.expected)
+    }
+}
+
+impl From<connect_api::BuildError> for Problem {
+    fn from(error: connect_api::BuildError) -> Problem {
+        Problem::new(error.message, "a value within the limits")
+    }
+}

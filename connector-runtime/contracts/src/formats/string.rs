@@ -1,0 +1,46 @@
+//! `string`: UTF-8 text, as it is.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use bytestring::ByteString;
+use connect_api::{Value, ValueRef};
+
+use super::{Codec, Entry, Plain, unencodable};
+use crate::looks_like::looks_like;
+use crate::rejection::Rejection;
+
+pub(super) static ENTRY: Entry = Entry {
+    name: "string",
+    about: "UTF-8 text, as it is.",
+    plain: Some(Plain {
+        compile: |_| Ok(Arc::new(Text)),
+        takes_write_schema: false,
+    }),
+    registered: None,
+    has_fields: true,
+};
+
+struct Text;
+
+impl Codec for Text {
+    fn decode(&self, payload: &Bytes) -> Result<Value, Rejection> {
+        ByteString::try_from(payload.clone())
+            .map(Value::string_in)
+            .map_err(|_| {
+                let offset = std::str::from_utf8(payload)
+                    .err()
+                    .map_or(0, |error| error.valid_up_to());
+                Rejection::decode(format!(
+                    "not UTF-8 at byte {offset}: {}; `format = \"bytes\"` takes any bytes",
+                    looks_like(payload)
+                ))
+            })
+    }
+
+    fn encode(&self, value: ValueRef<'_>, out: &mut Vec<u8>) -> Result<(), Rejection> {
+        let text = value.as_str().ok_or_else(|| unencodable(value, "text"))?;
+        out.extend_from_slice(text.as_bytes());
+        Ok(())
+    }
+}

@@ -1,0 +1,76 @@
+//! The text of a schema with the texts of everything that it refers to: what a format compiles.
+
+use std::collections::HashMap;
+
+/// A schema of the registry, or of a file that is to be written with.
+pub(crate) struct SchemaSource {
+    /// How messages call it, such as `sales-value version 3 (schema id 7)`.
+    pub(crate) name: String,
+    /// What relative references are resolved against.
+    pub(crate) uri: String,
+    pub(crate) text: String,
+    pub(crate) references: Vec<SchemaReference>,
+    referenced: HashMap<SubjectVersion, ReferencedSchema>,
+}
+
+type SubjectVersion = (String, u32);
+
+/// One schema's mention of another.
+#[derive(Clone)]
+pub(crate) struct SchemaReference {
+    /// As the schema that refers writes it: a URI, a type or a file.
+    pub(crate) name: String,
+    pub(crate) subject: String,
+    pub(crate) version: u32,
+}
+
+impl std::fmt::Display for SchemaReference {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{} version {}", self.subject, self.version)
+    }
+}
+
+/// A schema that another refers to.
+pub(crate) struct ReferencedSchema {
+    pub(crate) text: String,
+    pub(crate) references: Vec<SchemaReference>,
+}
+
+impl SchemaSource {
+    /// A schema that refers to no other.
+    pub(crate) fn alone(name: String, uri: String, text: String) -> SchemaSource {
+        SchemaSource {
+            name,
+            uri,
+            text,
+            references: Vec::new(),
+            referenced: HashMap::new(),
+        }
+    }
+
+    pub(crate) fn has(&self, reference: &SchemaReference) -> bool {
+        self.referenced
+            .contains_key(&(reference.subject.clone(), reference.version))
+    }
+
+    pub(crate) fn add(&mut self, reference: &SchemaReference, schema: ReferencedSchema) {
+        let key = (reference.subject.clone(), reference.version);
+        self.referenced.insert(key, schema);
+    }
+
+    pub(crate) fn referenced_count(&self) -> usize {
+        self.referenced.len()
+    }
+
+    /// What `reference`, of this schema or of one that it refers to, leads to.
+    pub(crate) fn referenced(&self, reference: &SchemaReference) -> &ReferencedSchema {
+        self.referenced
+            .get(&(reference.subject.clone(), reference.version))
+            .expect("a source is complete before it is compiled")
+    }
+
+    /// The texts of all schemas that this one refers to, directly or not.
+    pub(crate) fn all_referenced(&self) -> impl Iterator<Item = &String> {
+        self.referenced.values().map(|schema| &schema.text)
+    }
+}
