@@ -6,7 +6,7 @@ use connect_api::Cause;
 use sqlx::postgres::PgConnection;
 use sqlx::{Row, query};
 
-use crate::coerce::{ColumnType, Precision};
+use crate::coerce::{ColumnType, DeclaredType, Server};
 use crate::failure::WriteError;
 use crate::identifier::{TableName, quote};
 use crate::target::{Target, Write};
@@ -60,7 +60,8 @@ pub(crate) struct Column {
     pub(crate) loose_collation: Option<String>,
 }
 
-/// Domains are followed down to their base type; a NOT NULL on the way counts.
+/// Domains are followed down to their base type, those of an array's elements as well; a NOT NULL on the way counts.
+/// Category A alone does not make an array: `int2vector` has it, and is not the array type of its elements.
 const COLUMNS: &str = r"
 WITH RECURSIVE resolved AS (
     SELECT a.attnum, a.atttypid AS type, a.atttypmod AS modifier, a.attnotnull AS not_null, false AS has_default
@@ -70,14 +71,33 @@ WITH RECURSIVE resolved AS (
     SELECT r.attnum, t.typbasetype, t.typtypmod, r.not_null OR t.typnotnull, r.has_default OR t.typdefault IS NOT NULL
     FROM resolved r JOIN pg_catalog.pg_type t ON t.oid = r.type
     WHERE t.typtype = 'd'
+), element AS (
+    SELECT r.attnum, e.oid AS type, r.modifier
+    FROM resolved r
+    JOIN pg_catalog.pg_type t ON t.oid = r.type
+    JOIN pg_catalog.pg_type e ON e.oid = t.typelem AND e.typarray = t.oid
+  UNION ALL
+    SELECT r.attnum, t.typbasetype, t.typtypmod
+    FROM element r JOIN pg_catalog.pg_type t ON t.oid = r.type
+    WHERE t.typtype = 'd'
+), leaf AS (
+    SELECT r.attnum, r.modifier, t.oid, n.nspname, t.typname, t.typtype
+    FROM element r
+    JOIN pg_catalog.pg_type t ON t.oid = r.type
+    JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
+    WHERE t.typtype <> 'd'
 )
 SELECT a.attname::text AS name,
        pg_catalog.format_type(a.atttypid, a.atttypmod) AS type_name,
-       r.type::int8 AS oid, r.modifier, t.typtype::text AS kind, t.typcategory::text AS category,
+       r.type::int8 AS oid, t.typarray::int8 AS array_oid,
        n.nspname::text AS type_schema, t.typname::text AS type,
-       t.typarray::int8 AS array_oid,
-       t.typelem::int8 AS element_oid, e.typname::text AS element, e.typtype::text AS element_kind,
-       en.nspname::text AS element_schema,
+       e.oid IS NOT NULL AS is_array, t.typelem::int8 AS element_oid, t.typdelim::text AS delimiter,
+       coalesce(e.nspname, n.nspname)::text AS leaf_schema, coalesce(e.typname, t.typname)::text AS leaf,
+       coalesce(e.typtype, t.typtype)::text AS leaf_kind, coalesce(e.modifier, r.modifier) AS leaf_modifier,
+       coalesce((SELECT array_agg(l.enumlabel::text ORDER BY l.enumsortorder) FROM pg_catalog.pg_enum l
+                 WHERE l.enumtypid = coalesce(e.oid, t.oid)), '{}') AS labels,
+       coalesce(pg_catalog.scale(0::pg_catalog.numeric::pg_catalog.money::pg_catalog.numeric), 0) AS money_decimals,
+       pg_catalog.current_setting('server_version_num')::int4 >= 140000 AS has_infinite_numeric,
        r.not_null, a.atthasdef OR a.attidentity <> '' OR r.has_default AS has_default,
        a.attgenerated <> '' AS is_generated, a.attidentity::text = 'a' AS is_identity_always,
        CASE WHEN a.attgenerated = '' AND a.attidentity = '' THEN pg_catalog.pg_get_expr(d.adbin, d.adrelid) END AS default_sql,
@@ -85,15 +105,12 @@ SELECT a.attname::text AS name,
              AND t.typname IN ('time', 'timetz', 'timestamp', 'timestamptz', 'interval')
             THEN pg_catalog.format_type(r.type, r.modifier) END AS rounding_cast,
        CASE WHEN NOT c.collisdeterministic
-            THEN pg_catalog.quote_ident(cn.nspname) || '.' || pg_catalog.quote_ident(c.collname) END AS loose_collation,
-       coalesce((SELECT array_agg(l.enumlabel::text ORDER BY l.enumsortorder) FROM pg_catalog.pg_enum l
-                 WHERE l.enumtypid IN (r.type, t.typelem)), '{}') AS labels
+            THEN pg_catalog.quote_ident(cn.nspname) || '.' || pg_catalog.quote_ident(c.collname) END AS loose_collation
 FROM resolved r
 JOIN pg_catalog.pg_attribute a ON a.attrelid = $1::oid AND a.attnum = r.attnum
 JOIN pg_catalog.pg_type t ON t.oid = r.type
 JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
-LEFT JOIN pg_catalog.pg_type e ON e.oid = t.typelem AND t.typcategory = 'A'
-LEFT JOIN pg_catalog.pg_namespace en ON en.oid = e.typnamespace
+LEFT JOIN leaf e ON e.attnum = r.attnum
 LEFT JOIN pg_catalog.pg_collation c ON c.oid = a.attcollation
 LEFT JOIN pg_catalog.pg_namespace cn ON cn.oid = c.collnamespace
 LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
@@ -247,39 +264,22 @@ async fn missing(
 }
 
 fn column(row: &sqlx::postgres::PgRow) -> Result<Column, sqlx::Error> {
-    let modifier: i32 = row.try_get("modifier")?;
     let type_schema: String = row.try_get("type_schema")?;
     let type_name: String = row.try_get("type")?;
-    let kind: String = row.try_get("kind")?;
-    let category: String = row.try_get("category")?;
-    let labels: Vec<String> = row.try_get("labels")?;
-    let column_type = match row.try_get::<Option<String>, _>("element")? {
-        Some(element) if category == "A" => {
-            let element_kind: String = row.try_get("element_kind")?;
-            let element_schema: String = row.try_get("element_schema")?;
-            let element_oid: i64 = row.try_get("element_oid")?;
-            ColumnType::Array {
-                element: Box::new(scalar(
-                    &element_schema,
-                    &element,
-                    &element_kind,
-                    modifier,
-                    labels,
-                )),
-                element_oid: element_oid as u32,
-            }
-        }
-        _ => scalar(&type_schema, &type_name, &kind, modifier, labels),
-    };
+    let column_type = column_type(row)?;
     let array_oid: i64 = row.try_get("array_oid")?;
     let oid: i64 = row.try_get("oid")?;
     let rounding_cast: Option<String> = row.try_get("rounding_cast")?;
     let loose_collation: Option<String> = row.try_get("loose_collation")?;
     let not_null: bool = row.try_get("not_null")?;
+    let own_cast = format!("{}.{}", quote(&type_schema), quote(&type_name));
     Ok(Column {
         name: row.try_get("name")?,
         type_name: row.try_get("type_name")?,
-        cast: format!("{}.{}", quote(&type_schema), quote(&type_name)),
+        cast: match column_type.cast_through() {
+            Some(first) => format!("{first}::{own_cast}"),
+            None => own_cast,
+        },
         oid: oid as u32,
         array_oid: array_oid as u32,
         takes_null: !not_null,
@@ -296,42 +296,34 @@ fn column(row: &sqlx::postgres::PgRow) -> Result<Column, sqlx::Error> {
     })
 }
 
-/// The type of one value. `modifier` is what stands in the parentheses, in the catalog's coding.
-fn scalar(schema: &str, name: &str, kind: &str, modifier: i32, labels: Vec<String>) -> ColumnType {
-    if kind == "e" {
-        return ColumnType::Enum { labels };
+fn column_type(row: &sqlx::postgres::PgRow) -> Result<ColumnType, sqlx::Error> {
+    let money_decimals: i32 = row.try_get("money_decimals")?;
+    let leaf = DeclaredType {
+        schema: row.try_get("leaf_schema")?,
+        name: row.try_get("leaf")?,
+        kind: row.try_get("leaf_kind")?,
+        modifier: row.try_get("leaf_modifier")?,
+        labels: row.try_get("labels")?,
+        server: Server {
+            money_decimals: u8::try_from(money_decimals)
+                .map_err(|error| sqlx::Error::Decode(error.into()))?,
+            has_infinite_numeric: row.try_get("has_infinite_numeric")?,
+        },
     }
-    if schema != "pg_catalog" {
-        return ColumnType::Other;
+    .column_type();
+    if !row.try_get::<bool, _>("is_array")? {
+        return Ok(leaf);
     }
-    // Lengths and precisions are stored with the four bytes of a length word added.
-    let parenthesis = (modifier >= 4).then_some(modifier - 4);
-    let longest = parenthesis.and_then(|length| usize::try_from(length).ok());
-    match name {
-        "bool" => ColumnType::Bool,
-        "int2" => ColumnType::Int2,
-        "int4" => ColumnType::Int4,
-        "int8" => ColumnType::Int8,
-        "float4" => ColumnType::Float4,
-        "float8" => ColumnType::Float8,
-        "numeric" => ColumnType::Numeric(parenthesis.map(|coded| Precision {
-            precision: (coded >> 16) & 0xFFFF,
-            // Eleven bits with a sign.
-            scale: ((coded & 0x7FF) ^ 0x400) - 0x400,
-        })),
-        "text" => ColumnType::Text { longest: None },
-        "varchar" => ColumnType::Text { longest },
-        "bpchar" => ColumnType::Char { longest },
-        "uuid" => ColumnType::Uuid,
-        "date" => ColumnType::Date,
-        "time" => ColumnType::Time,
-        "timestamp" => ColumnType::Timestamp,
-        "timestamptz" => ColumnType::TimestampTz,
-        "json" => ColumnType::Json,
-        "jsonb" => ColumnType::Jsonb,
-        "bytea" => ColumnType::Bytea,
-        _ => ColumnType::Other,
-    }
+    let element_oid: i64 = row.try_get("element_oid")?;
+    let delimiter: String = row.try_get("delimiter")?;
+    Ok(ColumnType::Array {
+        element: Box::new(leaf),
+        element_oid: element_oid as u32,
+        delimiter: delimiter
+            .bytes()
+            .next()
+            .ok_or_else(|| sqlx::Error::Decode("a type without a delimiter".into()))?,
+    })
 }
 
 impl Table {
@@ -395,6 +387,7 @@ pub(crate) mod testing {
         let tags = ColumnType::Array {
             element: Box::new(text.clone()),
             element_oid: 25,
+            delimiter: b',',
         };
         Table {
             name: TableName {
@@ -412,7 +405,7 @@ pub(crate) mod testing {
                 column("id", ColumnType::Int8, "int8"),
                 column("note", text, "text"),
                 column("tags", tags, "_text"),
-                column("address", ColumnType::Other, "inet"),
+                column("address", crate::coerce::testing::named("inet", -1), "inet"),
             ],
         }
     }

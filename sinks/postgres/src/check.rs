@@ -2,6 +2,7 @@
 
 mod contract;
 mod explanations;
+mod options;
 
 use std::path::Path;
 
@@ -28,6 +29,7 @@ pub(crate) fn check(config: &Config, context: &CheckContext<'_>) -> Vec<Finding>
         key(table, &pointer, &mut findings);
         columns(table, &pointer, &mut findings);
         each(table, &pointer, &mut findings);
+        options::check(table, &pointer, context.contract, &mut findings);
         if let Some(contract) = context.contract {
             contract::compare(table, &pointer, contract, &mut findings);
         }

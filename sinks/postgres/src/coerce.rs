@@ -1,63 +1,47 @@
-//! From a place in a record to a column's bytes, driven by the column's type.
+//! From a value in a record to a column's bytes, driven by the column's type.
 //!
 //! Every value is written as its length (four bytes, -1 for NULL) and PostgreSQL's binary form of the type. COPY BINARY
 //! and the arrays of UNNEST both consist of such fields, so one encoding serves both. Types whose binary form is not
 //! written here travel as text and are cast by the statement.
+//!
+//! One rule for all types: what PostgreSQL would cut, round or reinterpret in silence is refused here. The exceptions are
+//! the roundings that a column declares: fractions of seconds, to microseconds or to the `n` of `timestamp(n)`.
 
 mod array;
+mod binary;
 mod calendar;
+mod catalog_type;
+mod column_type;
 mod decimal;
+mod epoch;
+mod interval;
+mod json;
+mod money;
 mod number;
+mod options;
+mod server_read;
 mod text;
 mod time;
+mod unscaled;
 
 use connect_api::{Kind, Resolved, ValueRef};
 
 use crate::config::{NaiveTime, NullCharacter, TimeUnit};
 
-pub(crate) use number::Precision;
-
-/// The type of a column, as far as it decides about bytes. Domains are their base types.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum ColumnType {
-    Bool,
-    Int2,
-    Int4,
-    Int8,
-    Float4,
-    Float8,
-    Numeric(Option<Precision>),
-    /// `text`, and `varchar(n)` with its length in characters.
-    Text {
-        longest: Option<usize>,
-    },
-    /// `char(n)`: blanks at its end do not count.
-    Char {
-        longest: Option<usize>,
-    },
-    Uuid,
-    Date,
-    Time,
-    Timestamp,
-    TimestampTz,
-    Json,
-    Jsonb,
-    Bytea,
-    Enum {
-        labels: Vec<String>,
-    },
-    Array {
-        element: Box<ColumnType>,
-        element_oid: u32,
-    },
-    /// Any other type: its text form, cast by the server.
-    Other,
-}
+#[cfg(test)]
+pub(crate) use catalog_type::testing;
+pub(crate) use catalog_type::{DeclaredType, Server};
+pub(crate) use column_type::ColumnType;
 
 /// How a column wants its values read.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Reading {
-    pub(crate) unit: TimeUnit,
+    /// What an epoch number counts; without it only timestamps take one, in milliseconds.
+    pub(crate) unit: Option<TimeUnit>,
+    /// Strings are unscaled decimals in base64, with this scale.
+    pub(crate) unscaled: Option<unscaled::Scale>,
+    /// Strings hold JSON text.
+    pub(crate) parse: bool,
     pub(crate) naive_time: NaiveTime,
     pub(crate) null_character: NullCharacter,
 }
@@ -162,151 +146,11 @@ fn fixed<const N: usize>(out: &mut Vec<u8>, bytes: [u8; N]) {
     out.extend_from_slice(&bytes);
 }
 
-impl ColumnType {
-    /// Appends the value as a binary field. After an error `out` holds a part of it: the caller cuts it off.
-    pub(crate) fn write_binary(
-        &self,
-        input: Input<'_>,
-        reading: &Reading,
-        out: &mut Vec<u8>,
-    ) -> Result<(), Misfit> {
-        if let Input::Null = input {
-            null(out);
-            return Ok(());
-        }
-        match self {
-            ColumnType::Bool => fixed(out, [u8::from(text::boolean(input)?)]),
-            ColumnType::Int2 => fixed(out, number::integer::<i16>(input)?.to_be_bytes()),
-            ColumnType::Int4 => fixed(out, number::integer::<i32>(input)?.to_be_bytes()),
-            ColumnType::Int8 => fixed(out, number::integer::<i64>(input)?.to_be_bytes()),
-            ColumnType::Float4 => fixed(out, number::float4(input)?.to_be_bytes()),
-            ColumnType::Float8 => fixed(out, number::float8(input)?.to_be_bytes()),
-            ColumnType::Numeric(precision) => {
-                return field(out, |out| number::numeric(input, *precision, out));
-            }
-            ColumnType::Text { .. }
-            | ColumnType::Char { .. }
-            | ColumnType::Enum { .. }
-            | ColumnType::Json
-            | ColumnType::Other => {
-                return field(out, |out| self.write_plain_text(input, reading, out));
-            }
-            ColumnType::Jsonb => {
-                return field(out, |out| {
-                    out.push(1); // version of the format
-                    text::json(input, reading, out)
-                });
-            }
-            ColumnType::Uuid => fixed(out, text::uuid(input)?),
-            ColumnType::Bytea => return field(out, |out| text::bytes(input, out)),
-            ColumnType::Date => fixed(out, time::date(input, reading)?.to_be_bytes()),
-            ColumnType::Time => fixed(out, time::time_of_day(input)?.to_be_bytes()),
-            ColumnType::Timestamp | ColumnType::TimestampTz => {
-                fixed(out, time::timestamp(input, reading)?.to_be_bytes());
-            }
-            ColumnType::Array {
-                element,
-                element_oid,
-            } => {
-                return field(out, |out| {
-                    array::write_binary(element, *element_oid, input, reading, out)
-                });
-            }
-        }
-        Ok(())
-    }
-
-    /// Appends the value as a field of text, which the statement casts.
-    pub(crate) fn write_text(
-        &self,
-        input: Input<'_>,
-        reading: &Reading,
-        out: &mut Vec<u8>,
-    ) -> Result<(), Misfit> {
-        match input {
-            Input::Null => {
-                null(out);
-                Ok(())
-            }
-            _ => field(out, |out| self.write_plain_text(input, reading, out)),
-        }
-    }
-
-    /// The text form without a length in front. `input` is not null.
-    fn write_plain_text(
-        &self,
-        input: Input<'_>,
-        reading: &Reading,
-        out: &mut Vec<u8>,
-    ) -> Result<(), Misfit> {
-        use std::io::Write;
-        // Writing to a vector does not fail.
-        let _ = match self {
-            ColumnType::Bool => write!(out, "{}", text::boolean(input)?),
-            ColumnType::Int2 => write!(out, "{}", number::integer::<i16>(input)?),
-            ColumnType::Int4 => write!(out, "{}", number::integer::<i32>(input)?),
-            ColumnType::Int8 => write!(out, "{}", number::integer::<i64>(input)?),
-            ColumnType::Float4 => write!(out, "{}", number::float4(input)?),
-            ColumnType::Float8 => write!(out, "{}", number::float8(input)?),
-            ColumnType::Numeric(precision) => {
-                number::check_numeric(input, *precision)?;
-                return text::text(input, None, false, reading, out);
-            }
-            ColumnType::Text { longest } => {
-                return text::text(input, *longest, false, reading, out);
-            }
-            ColumnType::Char { longest } => return text::text(input, *longest, true, reading, out),
-            ColumnType::Enum { labels } => return text::label(input, labels, out),
-            ColumnType::Json | ColumnType::Jsonb => return text::json(input, reading, out),
-            ColumnType::Uuid => {
-                return {
-                    text::uuid_text(text::uuid(input)?, out);
-                    Ok(())
-                };
-            }
-            ColumnType::Bytea => return text::bytes_as_hex(input, out),
-            ColumnType::Date => write!(out, "{}", calendar::DateText(time::date(input, reading)?)),
-            ColumnType::Time => write!(out, "{}", calendar::TimeText(time::time_of_day(input)?)),
-            ColumnType::Timestamp | ColumnType::TimestampTz => {
-                write!(
-                    out,
-                    "{}",
-                    calendar::TimestampText(time::timestamp(input, reading)?)
-                )
-            }
-            ColumnType::Array { element, .. } => {
-                return array::write_literal(element, input, reading, out);
-            }
-            ColumnType::Other => return text::any(input, reading, out),
-        };
-        Ok(())
-    }
-
-    /// Whether the binary form of this type is written here.
-    pub(crate) fn has_binary(&self) -> bool {
-        match self {
-            ColumnType::Other => false,
-            ColumnType::Array { element, .. } => element.has_binary(),
-            _ => true,
-        }
-    }
-
-    /// Whether equal values have equal bytes, so that the last of a key can be told here. Where it does not hold
-    /// (`1.0` and `1.00` are one numeric, upper and lower case one citext) the server decides.
-    pub(crate) fn has_canonical_bytes(&self) -> bool {
-        !matches!(
-            self,
-            ColumnType::Numeric(None)
-                | ColumnType::Float4
-                | ColumnType::Float8
-                | ColumnType::Json
-                | ColumnType::Jsonb
-                | ColumnType::Array { .. }
-                | ColumnType::Other
-        )
-    }
-}
-
 fn expected(what: &'static str) -> Misfit {
     Misfit::from(what)
+}
+
+/// Without the blanks that PostgreSQL skips around a value. Others, such as U+00A0, are characters like any.
+fn trimmed(content: &str) -> &str {
+    content.trim_matches(|c| matches!(c, ' ' | '\t' | '\n' | '\x0b' | '\x0c' | '\r'))
 }

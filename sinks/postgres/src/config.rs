@@ -83,7 +83,7 @@ pub struct TableConfig {
     /// Columns that identify a row, for upsert (they need a unique index), update and delete.
     #[serde(default)]
     pub key: Vec<String>,
-    /// Which place of the record becomes which column. Without it the top-level fields go to the columns of the same name; fields without a column are left out.
+    /// Which place of the record becomes which column. Without it the top-level fields go to the columns of the same name; fields without a column are left out. What PostgreSQL would cut or reinterpret in silence is refused; integers may be written `1.0`, `1e3` or `"1"`, base64 with or without padding; fractions of a second are rounded to what the column declares, and blanks beyond the length of `varchar(n)` are cut.
     #[serde(default)]
     pub columns: Option<BTreeMap<String, ColumnSource>>,
     /// One row for each element of this array; references to the element start with `@`.
@@ -185,11 +185,12 @@ pub enum SslMode {
 }
 
 /// What an epoch number counts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 pub enum TimeUnit {
+    #[serde(rename = "days")]
+    Days,
     #[serde(rename = "s")]
     Seconds,
-    #[default]
     #[serde(rename = "ms")]
     Milliseconds,
     #[serde(rename = "us")]
@@ -198,13 +199,37 @@ pub enum TimeUnit {
     Nanoseconds,
 }
 
+/// How strings write decimals.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DecimalFormat {
+    /// Kafka Connect's `decimal.format=BASE64`: the unscaled integer's bytes.
+    Base64,
+}
+
 /// Where a column's value comes from: a reference, or a table with the reference in `path` and how to read it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ColumnSource {
     pub path: Reference,
-    pub unit: TimeUnit,
+    pub unit: Option<TimeUnit>,
+    pub decimal: Option<DecimalFormat>,
+    pub scale: Option<i16>,
+    pub parse: bool,
     /// Whether it was written as a table, for pointing at it.
     pub is_table: bool,
+}
+
+impl From<Reference> for ColumnSource {
+    fn from(path: Reference) -> ColumnSource {
+        ColumnSource {
+            path,
+            unit: None,
+            decimal: None,
+            scale: None,
+            parse: false,
+            is_table: false,
+        }
+    }
 }
 
 /// The long form. Kept apart so that its errors name its keys.
@@ -213,7 +238,13 @@ pub struct ColumnSource {
 struct ColumnTable {
     path: Reference,
     #[serde(default)]
-    unit: TimeUnit,
+    unit: Option<TimeUnit>,
+    #[serde(default)]
+    decimal: Option<DecimalFormat>,
+    #[serde(default)]
+    scale: Option<i16>,
+    #[serde(default)]
+    parse: bool,
 }
 
 impl<'de> Deserialize<'de> for ColumnSource {
@@ -230,12 +261,9 @@ impl<'de> Deserialize<'de> for ColumnSource {
             }
 
             fn visit_str<E: de::Error>(self, text: &str) -> Result<ColumnSource, E> {
-                let path = Reference::parse(text).map_err(E::custom)?;
-                Ok(ColumnSource {
-                    path,
-                    unit: TimeUnit::default(),
-                    is_table: false,
-                })
+                Reference::parse(text)
+                    .map(ColumnSource::from)
+                    .map_err(E::custom)
             }
 
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<ColumnSource, A::Error> {
@@ -243,6 +271,9 @@ impl<'de> Deserialize<'de> for ColumnSource {
                 Ok(ColumnSource {
                     path: table.path,
                     unit: table.unit,
+                    decimal: table.decimal,
+                    scale: table.scale,
+                    parse: table.parse,
                     is_table: true,
                 })
             }
@@ -273,9 +304,24 @@ impl JsonSchema for ColumnSource {
                 "path": reference,
                 "unit": {
                     "type": "string",
-                    "enum": ["s", "ms", "us", "ns"],
-                    "default": "ms",
-                    "description": "What an epoch number counts."
+                    "enum": ["days", "s", "ms", "us", "ns"],
+                    "description": "What a number, or a string of digits, counts since 1970 or, in a `time` column, since midnight. `date` and `time` columns take numbers only with it; timestamps take integers without it as milliseconds."
+                },
+                "decimal": {
+                    "type": "string",
+                    "enum": ["base64"],
+                    "description": "Strings are decimals as Kafka Connect writes them with `decimal.format=BASE64`: the unscaled integer's bytes. Needs `scale`."
+                },
+                "scale": {
+                    "type": "integer",
+                    "minimum": -32768,
+                    "maximum": 32767,
+                    "description": "Digits after the point of a `decimal`: the parameter `scale` of Kafka Connect's schema."
+                },
+                "parse": {
+                    "type": "boolean",
+                    "default": false,
+                    "description": "Strings hold JSON text that a `json` or `jsonb` column gets as JSON. A string that is no JSON is refused."
                 }
             },
             "required": ["path"],

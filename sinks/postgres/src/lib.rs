@@ -35,8 +35,8 @@ use connect_api::{
 };
 
 pub use config::{
-    ColumnSource, Config, Delivery, MissingRow, Mode, NaiveTime, NullCharacter, OnConflict,
-    SslMode, TableConfig, TimeUnit,
+    ColumnSource, Config, DecimalFormat, Delivery, MissingRow, Mode, NaiveTime, NullCharacter,
+    OnConflict, SslMode, TableConfig, TimeUnit,
 };
 pub use sink::PostgresSink;
 

@@ -304,13 +304,9 @@ impl EntryMapping<'_> {
         EntryColumn {
             position,
             source: Source::new(&mapped.source.path, members, of_element),
+            reading: Reading::new(self.config, &mapped.source),
             reference: mapped.source.path,
             by_name: mapped.by_name,
-            reading: Reading {
-                unit: mapped.source.unit,
-                naive_time: self.config.naive_time,
-                null_character: self.config.null_character,
-            },
             travels_as_text: column.travels_as_text(),
             if_missing,
             is_evidence: false,

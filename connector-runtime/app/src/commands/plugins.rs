@@ -138,6 +138,10 @@ fn keys(schema: &Json, path: &str, lines: &mut Vec<String>) {
         let inner = [
             (property, "."),
             (property.get("items").unwrap_or(&Json::Null), "[]."),
+            (
+                property.get("additionalProperties").unwrap_or(&Json::Null),
+                ".NAME.",
+            ),
         ];
         for (table, separator) in inner {
             keys(table, &format!("{key}{separator}"), lines);

@@ -45,7 +45,7 @@ pub(super) fn compare(
 }
 
 /// The reference's steps from the root of the value; `None` for metadata.
-fn steps(table: &TableConfig, reference: &Reference) -> Option<Vec<Option<PathStep>>> {
+pub(super) fn steps(table: &TableConfig, reference: &Reference) -> Option<Vec<Option<PathStep>>> {
     let Reference::Path(path) = reference else {
         return None;
     };

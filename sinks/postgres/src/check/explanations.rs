@@ -40,6 +40,12 @@ pub(crate) const EXPLANATIONS: &[Explanation] = &[
         fix: "columns = { id = \"$.id\" }",
     },
     Explanation {
+        code: "postgres.column-options",
+        why: "`unit` reads numbers as times, `decimal` with `scale` reads base64 as numbers, `parse` reads strings as JSON: one value has one reading, and base64 decimals carry no scale of their own.",
+        example: "total = { path = \"$.total\", decimal = \"base64\" }",
+        fix: "total = { path = \"$.total\", decimal = \"base64\", scale = 2 }",
+    },
+    Explanation {
         code: "postgres.element-without-each",
         why: "`@…` and `#index` speak of the element that `each` is at; without `each` there is none, and the column would stay empty.",
         example: "columns = { sku = \"@.sku\" }",

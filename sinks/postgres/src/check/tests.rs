@@ -212,7 +212,11 @@ fn migration_files() {
 
 #[test]
 fn every_code_is_explained() {
-    let source = concat!(include_str!("../check.rs"), include_str!("contract.rs"));
+    let source = concat!(
+        include_str!("../check.rs"),
+        include_str!("contract.rs"),
+        include_str!("options.rs")
+    );
     let words = source.split('"').filter(|word| {
         ["postgres.", "mapping."]
             .iter()

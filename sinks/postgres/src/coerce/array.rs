@@ -7,9 +7,8 @@ use super::{ColumnType, Input, Misfit, Reading, expected, null};
 /// PostgreSQL's own limit.
 const MOST_DIMENSIONS: usize = 6;
 
-/// The lengths of a JSON array's dimensions. An array in a JSON column is one value and no dimension.
+/// The lengths of a JSON array's dimensions. An array that is one value of the element's type is no dimension.
 fn dimensions(element: &ColumnType, value: ValueRef<'_>) -> Result<Vec<usize>, Misfit> {
-    let is_json = matches!(element, ColumnType::Json | ColumnType::Jsonb);
     let mut lengths = Vec::new();
     let mut next = Some(value);
     while let Some(elements) = next.and_then(ValueRef::elements) {
@@ -17,7 +16,7 @@ fn dimensions(element: &ColumnType, value: ValueRef<'_>) -> Result<Vec<usize>, M
             return Err(expected("more than 6 dimensions"));
         }
         lengths.push(elements.len());
-        next = if is_json {
+        next = if element.takes_arrays() {
             None
         } else {
             elements.clone().next()
@@ -90,9 +89,10 @@ fn each_element(
     Ok(())
 }
 
-/// `{"a",NULL,{…}}`.
+/// `{"a",NULL,{…}}`, or with another delimiter.
 pub(super) fn write_literal(
     element: &ColumnType,
+    delimiter: u8,
     input: Input<'_>,
     reading: &Reading,
     out: &mut Vec<u8>,
@@ -103,41 +103,57 @@ pub(super) fn write_literal(
         out.extend_from_slice(b"{}");
         return Ok(());
     }
-    literal(element, value, &lengths, reading, &mut Vec::new(), out)
+    let mut literal = Literal {
+        element,
+        delimiter,
+        reading,
+        scratch: Vec::new(),
+    };
+    literal.write(value, &lengths, out)
 }
 
-fn literal(
-    element: &ColumnType,
-    value: ValueRef<'_>,
-    lengths: &[usize],
-    reading: &Reading,
-    scratch: &mut Vec<u8>,
-    out: &mut Vec<u8>,
-) -> Result<(), Misfit> {
-    let Some((length, inner)) = lengths.split_first() else {
-        return Ok(());
-    };
-    let elements = value
-        .elements()
-        .filter(|elements| elements.len() == *length)
-        .ok_or(expected("its inner arrays differ in length"))?;
-    out.push(b'{');
-    for (place, child) in elements.enumerate() {
-        if place > 0 {
-            out.push(b',');
+/// An array's text form at work.
+struct Literal<'a> {
+    element: &'a ColumnType,
+    delimiter: u8,
+    reading: &'a Reading,
+    scratch: Vec<u8>,
+}
+
+impl Literal<'_> {
+    fn write(
+        &mut self,
+        value: ValueRef<'_>,
+        lengths: &[usize],
+        out: &mut Vec<u8>,
+    ) -> Result<(), Misfit> {
+        let (length, inner) = lengths
+            .split_first()
+            .expect("a dimension is left where elements are");
+        let elements = value
+            .elements()
+            .filter(|elements| elements.len() == *length)
+            .ok_or(expected("its inner arrays differ in length"))?;
+        out.push(b'{');
+        for (index, child) in elements.enumerate() {
+            if index > 0 {
+                out.push(self.delimiter);
+            }
+            if !inner.is_empty() {
+                self.write(child, inner, out)?;
+            } else if child.is_null() {
+                out.extend_from_slice(b"NULL");
+            } else {
+                self.scratch.clear();
+                let input = Input::of(child);
+                self.element
+                    .write_plain_text(input, self.reading, &mut self.scratch)?;
+                quoted(&self.scratch, out);
+            }
         }
-        if !inner.is_empty() {
-            literal(element, child, inner, reading, scratch, out)?;
-        } else if child.is_null() {
-            out.extend_from_slice(b"NULL");
-        } else {
-            scratch.clear();
-            element.write_plain_text(Input::of(child), reading, scratch)?;
-            quoted(scratch, out);
-        }
+        out.push(b'}');
+        Ok(())
     }
-    out.push(b'}');
-    Ok(())
 }
 
 fn quoted(content: &[u8], out: &mut Vec<u8>) {
@@ -154,6 +170,7 @@ fn quoted(content: &[u8], out: &mut Vec<u8>) {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use super::super::time::Decimals;
     use super::*;
     use bytes::Bytes;
     use connect_api::{JsonLimits, Value};
@@ -185,7 +202,7 @@ mod tests {
                 Ok(r#"{"[1]","{\"a\":\"b\"}"}"#),
             ),
             (
-                &ColumnType::TimestampTz,
+                &ColumnType::TimestampTz(Decimals::default()),
                 "[0]",
                 Ok(r#"{"1970-01-01 00:00:00.000000+00"}"#),
             ),
@@ -195,6 +212,7 @@ mod tests {
             let value = value(json);
             let written = write_literal(
                 element,
+                b',',
                 Input::of(value.root()),
                 &Reading::default(),
                 &mut out,

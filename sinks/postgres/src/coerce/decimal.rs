@@ -82,6 +82,30 @@ impl<'a> Decimal<'a> {
     pub(super) fn fraction_digits(&self) -> i64 {
         (self.significant as i64 - self.point).max(0)
     }
+
+    /// The number times ten to the power of `shift`, without digits that are then after the point. `None` beyond i64.
+    pub(super) fn shifted_integer(&self, shift: i64) -> Option<i64> {
+        const MOST_DIGITS: i64 = 19;
+        let count = self.point.saturating_add(shift);
+        if self.significant == 0 || count <= 0 {
+            return Some(0);
+        }
+        if count > MOST_DIGITS {
+            return None;
+        }
+        (0..count).try_fold(0_i64, |number, index| {
+            let digit = i64::from(self.digit(index));
+            let signed = if self.negative { -digit } else { digit };
+            number.checked_mul(10)?.checked_add(signed)
+        })
+    }
+
+    /// Whether the mantissa is written as JSON has it: digits before a point, and digits after one.
+    pub(super) fn has_whole_digits(content: &str) -> bool {
+        let mantissa = content.split(['e', 'E']).next().unwrap_or_default();
+        let unsigned = mantissa.strip_prefix(['+', '-']).unwrap_or(mantissa);
+        !unsigned.starts_with('.') && !unsigned.ends_with('.')
+    }
 }
 
 /// `e5`, `E-3` or nothing. Exponents beyond all limits are only known to be large.

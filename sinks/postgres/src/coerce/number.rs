@@ -1,7 +1,7 @@
 //! Integers, floats and `numeric`. Nothing passes through a float unless the column is one.
 
 use super::decimal::Decimal;
-use super::{Input, Misfit, expected};
+use super::{Input, Misfit, expected, trimmed};
 
 /// `numeric(precision, scale)`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -9,6 +9,14 @@ pub(crate) struct Precision {
     pub(crate) precision: i32,
     /// Digits after the point; negative ones round before it.
     pub(crate) scale: i32,
+}
+
+/// A column of type `numeric`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Numeric {
+    pub(crate) precision: Option<Precision>,
+    /// Whether this server has infinite numerics.
+    pub(crate) takes_infinity: bool,
 }
 
 /// The limits of `numeric` without a precision.
@@ -19,7 +27,7 @@ const MOST_FRACTION_DIGITS: i64 = 16_383;
 pub(super) fn integer<T: TryFrom<i64>>(input: Input<'_>) -> Result<T, Misfit> {
     let number = match input {
         Input::Number(digits) => whole(digits)?,
-        Input::Text(content) => whole(content.trim())?,
+        Input::Text(content) => whole(trimmed(content))?,
         Input::Integer(number) | Input::Instant(number) => number,
         _ => return Err(expected("an integer is expected")),
     };
@@ -30,32 +38,21 @@ fn whole(digits: &str) -> Result<i64, Misfit> {
     if let Ok(number) = digits.parse::<i64>() {
         return Ok(number);
     }
-    let decimal = Decimal::parse(digits).ok_or(expected("an integer is expected"))?;
-    if decimal.significant == 0 {
-        return Ok(0);
-    }
+    let decimal = Decimal::parse(digits)
+        .filter(|_| Decimal::has_whole_digits(digits))
+        .ok_or(expected("an integer is expected"))?;
     if decimal.fraction_digits() > 0 {
         return Err(expected("an integer is expected, and it has a fraction"));
     }
-    if decimal.point > 19 {
-        return Err(expected("it is out of range"));
-    }
-    let mut number: i64 = 0;
-    for place in 0..decimal.point {
-        let digit = i64::from(decimal.digit(place));
-        let signed = if decimal.negative { -digit } else { digit };
-        number = number
-            .checked_mul(10)
-            .and_then(|number| number.checked_add(signed))
-            .ok_or(expected("it is out of range"))?;
-    }
-    Ok(number)
+    decimal
+        .shifted_integer(0)
+        .ok_or(expected("it is out of range"))
 }
 
 pub(super) fn float8(input: Input<'_>) -> Result<f64, Misfit> {
     let (content, is_text) = match input {
         Input::Number(digits) => (digits, false),
-        Input::Text(content) => (content.trim(), true),
+        Input::Text(content) => (trimmed(content), true),
         Input::Integer(number) | Input::Instant(number) => return Ok(number as f64),
         _ => return Err(expected("a number is expected")),
     };
@@ -77,9 +74,9 @@ pub(super) fn float4(input: Input<'_>) -> Result<f32, Misfit> {
     let wide = float8(input)?;
     // Parsed again, so that the nearest float of the digits is taken and not the nearest of the nearest.
     let narrow = match input {
-        Input::Number(content) | Input::Text(content) if wide.is_finite() => {
-            content.trim().parse::<f32>().unwrap_or(wide as f32)
-        }
+        Input::Number(content) | Input::Text(content) if wide.is_finite() => trimmed(content)
+            .parse::<f32>()
+            .expect("what parses as a double parses as a float"),
         _ => wide as f32,
     };
     if wide.is_finite() && !narrow.is_finite() {
@@ -108,6 +105,7 @@ fn special_float(content: &str) -> Option<f64> {
         ("+infinity", f64::INFINITY),
         ("-infinity", f64::NEG_INFINITY),
         ("inf", f64::INFINITY),
+        ("+inf", f64::INFINITY),
         ("-inf", f64::NEG_INFINITY),
     ];
     words
@@ -116,24 +114,24 @@ fn special_float(content: &str) -> Option<f64> {
         .map(|(_, number)| *number)
 }
 
-/// A number for `numeric`: digits, or the not-a-number that JSON can only say as a string.
+/// A number for `numeric`: digits, or what JSON can only say as a string.
 enum NumericInput<'a> {
     Decimal(Decimal<'a>),
-    NotANumber,
+    Special(f64),
 }
 
 fn numeric_input<'a>(
     input: Input<'a>,
     written: &'a mut String,
-    precision: Option<Precision>,
+    column: Numeric,
 ) -> Result<NumericInput<'a>, Misfit> {
     use std::fmt::Write;
     let content = match input {
         Input::Number(digits) => digits,
-        Input::Text(content) if content.trim().eq_ignore_ascii_case("nan") => {
-            return Ok(NumericInput::NotANumber);
-        }
-        Input::Text(content) => content.trim(),
+        Input::Text(content) => match special_float(trimmed(content)) {
+            Some(special) => return special_numeric(special, column),
+            None => trimmed(content),
+        },
         Input::Integer(number) | Input::Instant(number) => {
             // Writing to a string does not fail.
             let _ = write!(written, "{number}");
@@ -142,8 +140,20 @@ fn numeric_input<'a>(
         _ => return Err(expected("a number is expected")),
     };
     let decimal = Decimal::parse(content).ok_or(expected("a number is expected"))?;
-    check_limits(&decimal, precision)?;
+    check_limits(&decimal, column.precision)?;
     Ok(NumericInput::Decimal(decimal))
+}
+
+fn special_numeric<'a>(special: f64, column: Numeric) -> Result<NumericInput<'a>, Misfit> {
+    if special.is_infinite() && column.precision.is_some() {
+        return Err(expected("a numeric with a precision holds no infinity"));
+    }
+    if special.is_infinite() && !column.takes_infinity {
+        return Err(expected(
+            "this server's numeric holds no infinity: PostgreSQL 14 and later do",
+        ));
+    }
+    Ok(NumericInput::Special(special))
 }
 
 fn digits(count: impl Into<i64>) -> &'static str {
@@ -192,19 +202,17 @@ fn check_limits(decimal: &Decimal<'_>, precision: Option<Precision>) -> Result<(
     Ok(())
 }
 
-pub(super) fn check_numeric(input: Input<'_>, precision: Option<Precision>) -> Result<(), Misfit> {
-    numeric_input(input, &mut String::new(), precision).map(drop)
+pub(super) fn check_numeric(input: Input<'_>, column: Numeric) -> Result<(), Misfit> {
+    numeric_input(input, &mut String::new(), column).map(drop)
 }
 
 /// The binary form: groups of four decimal digits, aligned at the point, most significant first.
-pub(super) fn numeric(
-    input: Input<'_>,
-    precision: Option<Precision>,
-    out: &mut Vec<u8>,
-) -> Result<(), Misfit> {
+pub(super) fn numeric(input: Input<'_>, column: Numeric, out: &mut Vec<u8>) -> Result<(), Misfit> {
     const POSITIVE: u16 = 0x0000;
     const NEGATIVE: u16 = 0x4000;
     const NOT_A_NUMBER: u16 = 0xC000;
+    const INFINITY: u16 = 0xD000;
+    const NEGATIVE_INFINITY: u16 = 0xF000;
     let mut header = |groups: i64, weight: i64, sign: u16, scale: i64| {
         out.extend_from_slice(&(groups as u16).to_be_bytes());
         out.extend_from_slice(&(weight as i16).to_be_bytes());
@@ -212,14 +220,19 @@ pub(super) fn numeric(
         out.extend_from_slice(&(scale as u16).to_be_bytes());
     };
     let mut written = String::new();
-    let decimal = match numeric_input(input, &mut written, precision)? {
+    let decimal = match numeric_input(input, &mut written, column)? {
         NumericInput::Decimal(decimal) => decimal,
-        NumericInput::NotANumber => {
-            header(0, 0, NOT_A_NUMBER, 0);
+        NumericInput::Special(special) => {
+            let sign = match special {
+                f64::INFINITY => INFINITY,
+                f64::NEG_INFINITY => NEGATIVE_INFINITY,
+                _ => NOT_A_NUMBER,
+            };
+            header(0, 0, sign, 0);
             return Ok(());
         }
     };
-    let scale = match precision {
+    let scale = match column.precision {
         Some(Precision { scale, .. }) => i64::from(scale.max(0)),
         None => decimal.written_fraction.min(MOST_FRACTION_DIGITS),
     };
@@ -304,9 +317,12 @@ mod tests {
 
     /// The fields of the binary form: groups, weight, sign, scale, then the groups.
     fn binary(digits: &str, precision: Option<(i32, i32)>) -> Result<Vec<i16>, String> {
-        let precision = precision.map(|(precision, scale)| Precision { precision, scale });
+        let column = Numeric {
+            precision: precision.map(|(precision, scale)| Precision { precision, scale }),
+            takes_infinity: true,
+        };
         let mut out = Vec::new();
-        numeric(Input::Number(digits), precision, &mut out).map_err(|misfit| misfit.to_string())?;
+        numeric(Input::Number(digits), column, &mut out).map_err(|misfit| misfit.to_string())?;
         Ok(out
             .chunks(2)
             .map(|pair| i16::from_be_bytes([pair[0], pair[1]]))

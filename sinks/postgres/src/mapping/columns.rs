@@ -2,8 +2,8 @@
 
 use connect_api::{Cause, Failure, FieldPath, Reference};
 
-use crate::catalog::Table;
-use crate::config::{ColumnSource, Mode, TableConfig, TimeUnit};
+use crate::catalog::{Column, Table};
+use crate::config::{ColumnSource, Mode, TableConfig};
 use crate::identifier::quote;
 
 /// A column of the table and where its value comes from, before the target's order is known.
@@ -38,6 +38,7 @@ pub(super) fn map_columns(entry: &TableConfig, table: &Table) -> Result<Vec<Mapp
             let cause = Cause::new(message).with_help("keep one of the two lines");
             return Err(Failure::Fatal(cause));
         }
+        check_options(table, column, source)?;
         mapped.push(Mapped {
             index,
             source: source.clone(),
@@ -45,6 +46,19 @@ pub(super) fn map_columns(entry: &TableConfig, table: &Table) -> Result<Vec<Mapp
         });
     }
     Ok(mapped)
+}
+
+/// Refuses options that the column's type has no use for.
+fn check_options(table: &Table, column: &Column, source: &ColumnSource) -> Result<(), Failure> {
+    let Some(problem) = column.column_type.option_problem(source) else {
+        return Ok(());
+    };
+    let message = format!(
+        "column `{}` ({}) of table `{}`: {problem}",
+        column.name, column.type_name, table.name
+    );
+    let cause = Cause::new(message).with_help("correct the column's options in `columns`");
+    Err(Failure::Fatal(cause))
 }
 
 /// Every column that can be written, from the field of the same name.
@@ -58,11 +72,7 @@ fn map_by_name(entry: &TableConfig, table: &Table) -> Vec<Mapped> {
     writable
         .map(|(index, column)| Mapped {
             index,
-            source: ColumnSource {
-                path: member_of(start, &column.name),
-                unit: TimeUnit::default(),
-                is_table: false,
-            },
+            source: ColumnSource::from(member_of(start, &column.name)),
             by_name: Some(column.name.clone()),
         })
         .collect()

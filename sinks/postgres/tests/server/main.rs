@@ -11,4 +11,5 @@ mod rows;
 mod support;
 mod tls;
 mod types;
+mod values;
 mod writing;
