@@ -9,6 +9,8 @@ use crate::path::PathStep;
 pub struct CheckContext<'a> {
     /// The contract of the records that reach the plugin, if a local one is named and no transform changes them.
     pub contract: Option<&'a dyn Contract>,
+    /// Whether records without a value (tombstones) reach the plugin.
+    pub keeps_tombstones: bool,
 }
 
 /// A read-only view of a contract, for comparing it with what a sink needs.

@@ -8,6 +8,7 @@ use crate::copy;
 use crate::failure::WriteError;
 use crate::mapping::Plan;
 use crate::order::{Pass, Segment};
+use crate::orphans;
 use crate::reduce::{EqualKeys, Reduced};
 use crate::rows::Row;
 use crate::target::{Target, Write};
@@ -53,16 +54,26 @@ async fn delete(
     segment: &Segment,
     left: &mut Option<Reduced>,
 ) -> Result<u64, WriteError> {
-    let rows = rows_of(target, segment);
-    if !target.is_keyed() || rows.is_empty() {
+    if !target.is_keyed() {
         return Ok(0);
     }
-    let equal = session.equal_keys(target, &rows).await?;
+    let mut rows = rows_of(target, segment);
+    let key = target.key_positions();
+    let equal = session.equal_keys(target, &key, &rows).await?;
+    let mut touched = 0;
+    if target.parent.is_some() {
+        let swept = orphans::sweep(session, target, segment, &equal).await?;
+        touched += swept.touched;
+        rows = swept.rows;
+    }
+    if rows.is_empty() {
+        return Ok(touched);
+    }
     let reduced = left.insert(reduce(target, rows, &equal));
-    if reduced.deletes.is_empty() {
-        return Ok(0);
+    if !reduced.deletes.is_empty() {
+        touched += session.delete(target, &reduced.deletes).await?;
     }
-    Ok(session.delete(target, &reduced.deletes).await?)
+    Ok(touched)
 }
 
 fn reduce(target: &mut Target, rows: Vec<Row>, equal: &EqualKeys) -> Reduced {
@@ -70,11 +81,9 @@ fn reduce(target: &mut Target, rows: Vec<Row>, equal: &EqualKeys) -> Reduced {
 }
 
 fn rows_of(target: &Target, segment: &Segment) -> Vec<Row> {
-    let rows = &target.rows.rows;
-    let start = rows.partition_point(|row| row.record < segment.records.start);
-    let end = rows.partition_point(|row| row.record < segment.records.end);
-    rows.get(start..end)
-        .expect("rows are in the order of their records")
+    let range = segment.range_of(&target.rows.rows);
+    let rows = target.rows.rows.get(range);
+    rows.expect("rows are in the order of their records")
         .to_vec()
 }
 

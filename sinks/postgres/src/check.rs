@@ -8,7 +8,7 @@ use std::path::Path;
 
 use connect_api::{CheckContext, Failure, Finding, Reference, pointer};
 
-use crate::config::{ColumnSource, Config, MissingRow, Mode, OnConflict, TableConfig};
+use crate::config::{ColumnSource, Config, MissingRow, Mode, OnConflict, Orphans, TableConfig};
 use crate::connect;
 use crate::entries::{self, mode_word};
 use crate::identifier::{self, TableName};
@@ -30,6 +30,14 @@ pub(crate) fn check(config: &Config, context: &CheckContext<'_>) -> Vec<Finding>
         columns(table, &pointer, &mut findings);
         each(table, &pointer, &mut findings);
         options::check(table, &pointer, context.contract, &mut findings);
+        if let Err(problem) = entries::orphans(table) {
+            let pointer = format!("{pointer}/orphans");
+            let finding = Finding::error("postgres.orphans", pointer, problem.message);
+            findings.push(finding.with_help(problem.help));
+        }
+        if context.keeps_tombstones {
+            tombstones(table, &pointer, &mut findings);
+        }
         if let Some(contract) = context.contract {
             contract::compare(table, &pointer, contract, &mut findings);
         }
@@ -265,6 +273,36 @@ fn each(table: &TableConfig, pointer: &str, findings: &mut Vec<Finding>) {
     );
     let finding = Finding::warning("postgres.each", format!("{pointer}/each"), message);
     findings.push(finding.with_help(format!("write `{path}[*]` for the elements of an array")));
+}
+
+/// A table whose rows no tombstone can name, although tombstones come.
+fn tombstones(table: &TableConfig, pointer: &str, findings: &mut Vec<Finding>) {
+    let sweeps = table.orphans == Orphans::Delete;
+    let deletes = matches!(table.mode, Mode::Upsert | Mode::Delete);
+    // A condition may leave tombstones out; one that reads their value is pointed out with every other condition.
+    if !deletes || table.when.is_some() || (table.each.is_some() && !sweeps) {
+        return;
+    }
+    let source = |name: &str| {
+        let mut columns = table.columns.iter().flatten();
+        let found = columns.find(|(column, _)| column.to_lowercase() == name.to_lowercase());
+        found.map(|(_, source)| &source.path)
+    };
+    let from_value = table.key.iter().enumerate().find(|(_, name)| {
+        source(name).is_none_or(|path| !path.reads_key() && !(sweeps && path.needs_element()))
+    });
+    let Some((index, name)) = from_value else {
+        return;
+    };
+    let message = format!(
+        "key column `{name}` is not read from the record's key, which is all that a tombstone has: it deletes no row of table `{}`",
+        table.table
+    );
+    let pointer = format!("{pointer}/key/{index}");
+    let finding = Finding::warning("postgres.tombstone-key", pointer, message);
+    findings.push(finding.with_help(format!(
+        "map it from the key (`{name} = \"#key\"` or `\"#key.{name}\"`), or leave tombstones out: `when = \"value != null\"`"
+    )));
 }
 
 /// Entries of one table must agree on what a row is.

@@ -98,6 +98,9 @@ pub struct TableConfig {
     /// What an insert does with a row that a unique index or exclusion constraint does not let in.
     #[serde(default)]
     pub on_conflict: OnConflict,
+    /// What an upsert with `each` does with rows of earlier elements that the record's array no longer has.
+    #[serde(default)]
+    pub orphans: Orphans,
 }
 
 /// What is done with a row.
@@ -135,6 +138,17 @@ pub enum OnConflict {
     Error,
     /// The row that is there stays as it is, and the new one is left out; of two new ones the first stays.
     Nothing,
+}
+
+/// What an upsert with `each` does with rows of earlier elements that the record's array no longer has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Orphans {
+    /// They stay.
+    #[default]
+    Keep,
+    /// They are deleted in the same transaction: all rows with the record's part of the key (`$…` and `#…`) and another element's part (`@…` and `#index`), whoever wrote them. An empty array leaves none, and so does a tombstone, if the record's part comes from `#key`. A record whose array is missing, null or no array deletes nothing.
+    Delete,
 }
 
 /// How progress is kept.

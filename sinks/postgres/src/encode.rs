@@ -8,7 +8,7 @@ use crate::config::Mode;
 use crate::copy;
 use crate::lookup::{Found, follow};
 use crate::mapping::{Entry, EntryColumn, IfMissing, Plan, Source};
-use crate::rows::{Operation, Row};
+use crate::rows::{Operation, Row, Sweep};
 use crate::target::{Target, Write};
 
 impl Plan {
@@ -108,9 +108,15 @@ impl<'a> Encoder<'_, 'a> {
                 }
                 None if entry.takes_tombstones => {
                     entry.members.fill(None, &mut self.scratch.members);
-                    self.row(entry, target, None, Operation::Delete)?;
+                    if entry.orphans.is_some() {
+                        let no_elements = target.rows.rows.len();
+                        self.sweep(entry, target, no_elements)?;
+                    } else {
+                        self.row(entry, target, None, Operation::Delete)?;
+                    }
                     is_taken = true;
                 }
+                None if entry.orphans.is_some() => return Err(orphans_of_tombstone(target)),
                 None => {}
             }
         }
@@ -149,6 +155,7 @@ impl<'a> Encoder<'_, 'a> {
         let Some(each) = &entry.each else {
             return self.row(entry, target, None, operation);
         };
+        let first = target.rows.rows.len();
         for (index, value) in each.follow(root).into_iter().enumerate() {
             let element = Element {
                 value,
@@ -160,6 +167,43 @@ impl<'a> Encoder<'_, 'a> {
                 .fill(Some(value), &mut self.scratch.of_element);
             self.row(entry, target, Some(element), operation)?;
         }
+        // An array that is missing, null or no array does not say which elements there are.
+        let array = entry.orphans.as_ref().and_then(|path| path.follow(root));
+        if array.is_some_and(|array| array.elements().is_some()) {
+            self.sweep(entry, target, first)?;
+        }
+        Ok(())
+    }
+
+    /// The rows from `first` on are all that the record has in this table.
+    fn sweep(&mut self, entry: &Entry, target: &mut Target, first: usize) -> Result<(), Cause> {
+        let parent = target
+            .parent
+            .clone()
+            .expect("a target whose orphans are deleted knows the record's part of the key");
+        let start = target.rows.begin();
+        self.scratch.present.clear();
+        let mut data = std::mem::take(&mut target.rows.data);
+        let mut of_record = entry
+            .columns
+            .iter()
+            .filter(|column| parent.contains(&column.position));
+        let written = of_record.try_for_each(|column| self.cell(column, target, None, &mut data));
+        target.rows.data = data;
+        written?;
+        target.rows.finish(start, parent.len());
+        let end = target.rows.data.len();
+        target.rows.sweeps.push(Sweep {
+            parent: Row {
+                start,
+                end,
+                key_end: end,
+                set: target.sets.index(&parent),
+                record: self.index,
+                operation: Operation::Delete,
+            },
+            elements: first..target.rows.rows.len(),
+        });
         Ok(())
     }
 
@@ -309,6 +353,17 @@ impl<'a> Encoder<'_, 'a> {
         let similar = start.and_then(|start| similar_member(start, name));
         Ok(similar.map_or(Resolved::Missing, Resolved::Value))
     }
+}
+
+/// A tombstone whose record's rows cannot be found: they would stay in silence.
+fn orphans_of_tombstone(target: &Target) -> Cause {
+    let message = format!(
+        "a tombstone, and the rows of its elements in table `{}` cannot be found without its value",
+        target.table.name
+    );
+    Cause::new(message).with_help(
+        "map the record's part of the key from `#key`, or let `when` leave tombstones out: `value != null && …`",
+    )
 }
 
 /// The only member whose name differs from this one in nothing but upper and lower case.

@@ -1,7 +1,9 @@
 //! Which `[[sinks.tables]]` entries of one table go together. `check` asks it by the names in the file, and the plan again
 //! by the tables and columns that the names lead to.
 
-use crate::config::{Mode, TableConfig};
+use connect_api::FieldPath;
+
+use crate::config::{Mode, Orphans, TableConfig};
 
 /// Why two entries of one table do not go together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -9,6 +11,7 @@ pub(crate) enum Disagreement {
     Modes,
     Keys,
     OnConflict,
+    Orphans,
 }
 
 impl Disagreement {
@@ -20,6 +23,9 @@ impl Disagreement {
             }
             Disagreement::Keys => "give both entries the same `key`",
             Disagreement::OnConflict => "give both entries the same `on_conflict`",
+            Disagreement::Orphans => {
+                "let one entry write the rows, or take `orphans` out: it would delete what the other entry wrote"
+            }
         }
     }
 }
@@ -43,6 +49,11 @@ pub(crate) fn agree(
             return Err(Disagreement::Modes);
         }
         _ => {}
+    }
+    let both_write = left.mode != Mode::Delete && right.mode != Mode::Delete;
+    let sweeps = |entry: &TableConfig| entry.orphans == Orphans::Delete;
+    if both_write && (sweeps(left) || sweeps(right)) {
+        return Err(Disagreement::Orphans);
     }
     let names = |column: &String| right.key.iter().any(|other| same_column(column, other));
     if left.key.len() == right.key.len() && left.key.iter().all(names) {
@@ -71,10 +82,57 @@ pub(crate) fn message(
             later.key.join(", ")
         ),
         Disagreement::OnConflict => "with different `on_conflict`".to_owned(),
+        Disagreement::Orphans => "and one deletes orphans".to_owned(),
     };
     format!(
         "two entries write table `{table}` {difference}: the order of their writes would be undefined"
     )
+}
+
+/// Why rows of elements that are no more cannot be found.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OrphansProblem {
+    pub(crate) message: &'static str,
+    pub(crate) help: &'static str,
+}
+
+/// The array whose elements are all rows of the record, where its other rows are deleted.
+pub(crate) fn orphans(entry: &TableConfig) -> Result<Option<FieldPath>, OrphansProblem> {
+    if entry.orphans == Orphans::Keep {
+        return Ok(None);
+    }
+    if entry.mode != Mode::Upsert {
+        return Err(OrphansProblem {
+            message: "only an upsert of all elements says which rows are left over",
+            help: "write `mode = \"upsert\"`, or take `orphans` out",
+        });
+    }
+    let array = entry.each.as_ref().and_then(|each| {
+        let text = each.to_string();
+        FieldPath::parse(text.strip_suffix("[*]")?).ok()
+    });
+    let Some(array) = array else {
+        return Err(OrphansProblem {
+            message: "`each` must lead to all elements of one array of the record",
+            help: "write `each = \"$.items[*]\"`, without slices and other wildcards",
+        });
+    };
+    let is_key = |column: &str| {
+        let mut names = entry.key.iter();
+        names.any(|name| name.to_lowercase() == column.to_lowercase())
+    };
+    let sources = entry.columns.iter().flatten();
+    let of_element: Vec<bool> = sources
+        .filter(|(column, _)| is_key(column))
+        .map(|(_, source)| source.path.needs_element())
+        .collect();
+    if !of_element.contains(&true) || !of_element.contains(&false) {
+        return Err(OrphansProblem {
+            message: "the key must have a part of the record (`$…` or `#key`) and a part of the element (`@…` or `#index`)",
+            help: "name both in `key` and `columns`, such as `key = [\"sale\", \"line\"]` with `sale = \"#key\"` and `line = \"#index\"`",
+        });
+    }
+    Ok(Some(array))
 }
 
 pub(crate) fn mode_word(mode: Mode) -> &'static str {

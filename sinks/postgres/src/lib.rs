@@ -19,6 +19,7 @@ mod lookup;
 mod mapping;
 mod migrate;
 mod order;
+mod orphans;
 mod progress;
 mod reduce;
 mod rows;
@@ -36,7 +37,7 @@ use connect_api::{
 
 pub use config::{
     ColumnSource, Config, DecimalFormat, Delivery, MissingRow, Mode, NaiveTime, NullCharacter,
-    OnConflict, SslMode, TableConfig, TimeUnit,
+    OnConflict, Orphans, SslMode, TableConfig, TimeUnit,
 };
 pub use sink::PostgresSink;
 

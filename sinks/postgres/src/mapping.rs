@@ -5,7 +5,9 @@
 
 mod columns;
 
-use connect_api::{Cause, ElementsPath, Failure, PathRoot, PathStep, Predicate, Reference};
+use connect_api::{
+    Cause, ElementsPath, Failure, FieldPath, PathRoot, PathStep, Predicate, Reference,
+};
 
 use crate::catalog::Table;
 use crate::coerce::Reading;
@@ -49,6 +51,8 @@ pub(crate) struct Entry {
     pub(crate) all: usize,
     /// Whether a record without a value deletes: every key column comes from the record's key.
     pub(crate) takes_tombstones: bool,
+    /// The array whose elements are all rows of the record, where its other rows are deleted.
+    pub(crate) orphans: Option<FieldPath>,
     /// Whether some column must show that the record, or the element, is meant for the table.
     pub(crate) needs_evidence: bool,
 }
@@ -181,6 +185,7 @@ fn target_of(
         has_unique_key: table.has_unique_key(&names),
         refuses_missing_rows: false,
         on_conflict: entry.on_conflict,
+        parent: None,
         takes_copy: false,
         prefers_insert: false,
         sets: ColumnSets::default(),
@@ -243,11 +248,14 @@ impl EntryMapping<'_> {
         let key_columns = entry_columns
             .get(..target.key_length)
             .expect("an entry of a keyed target maps the key");
+        let orphans = self.orphans(key_columns, target)?;
+        let names_rows = self.entry.each.is_none() || orphans.is_some();
         let takes_tombstones = target.is_keyed()
             && self.entry.mode != Mode::Update
-            && self.entry.each.is_none()
+            && names_rows
             && key_columns
                 .iter()
+                .filter(|column| !column.reference.needs_element())
                 .all(|column| column.reference.reads_key());
         Ok(Entry {
             target: target_index,
@@ -259,8 +267,33 @@ impl EntryMapping<'_> {
             columns: entry_columns,
             all,
             takes_tombstones,
+            orphans,
             needs_evidence: evidence.is_some(),
         })
+    }
+
+    /// Notes the record's part of the key in the target, where rows of elements that are no more are deleted.
+    fn orphans(
+        &self,
+        key: &[EntryColumn],
+        target: &mut Target,
+    ) -> Result<Option<FieldPath>, Failure> {
+        let array = entries::orphans(self.entry).map_err(|problem| {
+            let message = format!(
+                "`orphans` of table `{}`: {}",
+                target.table.name, problem.message
+            );
+            Failure::Fatal(Cause::new(message).with_help(problem.help))
+        })?;
+        if array.is_some() {
+            let of_record = key
+                .iter()
+                .filter(|column| !column.reference.needs_element());
+            let parent: Vec<usize> = of_record.map(|column| column.position).collect();
+            target.sets.keep(&parent);
+            target.parent = Some(parent);
+        }
+        Ok(array)
     }
 
     fn check_key(&self, columns: &[Mapped], target: &Target) -> Result<(), Failure> {

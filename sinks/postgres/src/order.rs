@@ -9,13 +9,22 @@
 use std::ops::Range;
 
 use crate::catalog::Table;
-use crate::rows::Operation;
+use crate::rows::{Operation, Row};
 use crate::target::Target;
 
 /// A range of the batch's records that is written in one order of the tables.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Segment {
     pub(crate) records: Range<usize>,
+}
+
+impl Segment {
+    /// The indexes of the segment's rows.
+    pub(crate) fn range_of(&self, rows: &[Row]) -> Range<usize> {
+        let start = rows.partition_point(|row| row.record < self.records.start);
+        let end = rows.partition_point(|row| row.record < self.records.end);
+        start..end
+    }
 }
 
 /// Where a batch is cut into segments.
@@ -195,6 +204,12 @@ fn steps(targets: &[Target]) -> Vec<Step> {
                 Operation::Delete => Pass::Delete(index),
                 Operation::Write => Pass::Write(index),
             },
+        }));
+    }
+    for (index, target) in targets.iter().enumerate() {
+        steps.extend(target.rows.sweeps.iter().map(|sweep| Step {
+            record: sweep.parent.record,
+            pass: Pass::Delete(index),
         }));
     }
     steps.sort_by_key(|step| step.record);

@@ -4,6 +4,7 @@
 //! COPY BINARY. The key's fields come first, so that a row's key is one range of bytes.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 /// What is done with a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -34,12 +35,24 @@ const COUNT_BYTES: usize = 2;
 pub(crate) struct Rows {
     pub(crate) data: Vec<u8>,
     pub(crate) rows: Vec<Row>,
+    /// In the order of their records.
+    pub(crate) sweeps: Vec<Sweep>,
+}
+
+/// One record says which elements it has: all other rows of it are to go.
+#[derive(Clone, Debug)]
+pub(crate) struct Sweep {
+    /// Consists of the record's part of the key.
+    pub(crate) parent: Row,
+    /// The rows of the elements.
+    pub(crate) elements: Range<usize>,
 }
 
 impl Rows {
     pub(crate) fn clear(&mut self) {
         self.data.clear();
         self.rows.clear();
+        self.sweeps.clear();
     }
 
     pub(crate) fn bytes(&self, row: &Row) -> &[u8] {
@@ -95,6 +108,13 @@ impl Rows {
             end = start + field.len();
             Span { start, end }
         })
+    }
+
+    /// The row's field of the column at `wanted`, among the columns of the row.
+    pub(crate) fn span_of(&self, row: &Row, positions: &[usize], wanted: usize) -> Span {
+        let mut fields = positions.iter().zip(self.spans(row));
+        let found = fields.find(|(position, _)| **position == wanted);
+        found.expect("the row has this column").1
     }
 
     fn range(&self, start: usize, end: usize) -> &[u8] {

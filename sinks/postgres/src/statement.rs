@@ -203,27 +203,51 @@ pub(crate) fn delete_statement(target: &Target) -> String {
 pub(crate) fn missing_statement(target: &Target) -> String {
     format!(
         "SELECT batch.{ROW_NUMBER} FROM {} WHERE NOT EXISTS (SELECT FROM {} AS target WHERE {})",
-        numbered_key(target),
+        numbered(target.key_length),
         target.table.name.quoted(),
         same_key(target)
     )
 }
 
-/// Returns the numbers, from 1, of the keys that are one key to the table, for each such key that is there more than once.
-pub(crate) fn equal_keys_statement(target: &Target) -> String {
+/// Returns the numbers, from 1, of values of these columns that are one to the table, for each that is there more than once.
+pub(crate) fn equal_keys_statement(target: &Target, positions: &[usize]) -> String {
     format!(
         "SELECT array_agg(batch.{ROW_NUMBER}) FROM {} GROUP BY {} HAVING count(*) > 1",
-        numbered_key(target),
-        stored_key(target)
+        numbered(positions.len()),
+        stored_values(target, positions)
     )
 }
 
-/// The batch's keys with their numbers.
-fn numbered_key(target: &Target) -> String {
-    let parameters: Vec<String> = (1..=target.key_length)
+/// Deletes the rows with the batch's values of these columns whose key is none of those that are given behind them.
+pub(crate) fn sweep_statement(target: &Target, parent: &[usize]) -> String {
+    let key = target.key_positions();
+    format!(
+        "DELETE FROM {} AS target USING {} WHERE {} AND NOT EXISTS (SELECT FROM {} WHERE {})",
+        target.table.name.quoted(),
+        unnest("batch", 1, parent.len()),
+        same_values(target, parent, "batch"),
+        unnest("kept", parent.len() + 1, key.len()),
+        same_values(target, &key, "kept"),
+    )
+}
+
+/// The parameters from `first` on as a relation.
+fn unnest(relation: &str, first: usize, count: usize) -> String {
+    let parameters: Vec<String> = (first..first + count)
         .map(|number| format!("${number}"))
         .collect();
-    let names: Vec<String> = (0..target.key_length).map(batch_column).collect();
+    let names: Vec<String> = (0..count).map(batch_column).collect();
+    format!(
+        "unnest({}) AS {relation} ({})",
+        parameters.join(", "),
+        names.join(", ")
+    )
+}
+
+/// The batch's first columns with the number of the row.
+fn numbered(count: usize) -> String {
+    let parameters: Vec<String> = (1..=count).map(|number| format!("${number}")).collect();
+    let names: Vec<String> = (0..count).map(batch_column).collect();
     format!(
         "unnest({}) WITH ORDINALITY AS batch ({}, {ROW_NUMBER})",
         parameters.join(", "),
@@ -233,21 +257,31 @@ fn numbered_key(target: &Target) -> String {
 
 /// The key's columns are the first of every statement.
 fn same_key(target: &Target) -> String {
+    same_values(target, &target.key_positions(), "batch")
+}
+
+/// Whether the row has the values of the relation, whose first columns these are.
+fn same_values(target: &Target, positions: &[usize], relation: &str) -> String {
     let conditions: Vec<_> = target
-        .columns_at(&target.key_positions())
+        .columns_at(positions)
         .enumerate()
         .map(|(index, column)| {
-            format!("target.{} = {}", quote(&column.name), stored(index, column))
+            let name = quote(&column.name);
+            format!("target.{name} = {}", stored(relation, index, column))
         })
         .collect();
     conditions.join(" AND ")
 }
 
 fn stored_key(target: &Target) -> String {
+    stored_values(target, &target.key_positions())
+}
+
+fn stored_values(target: &Target, positions: &[usize]) -> String {
     let casts: Vec<_> = target
-        .columns_at(&target.key_positions())
+        .columns_at(positions)
         .enumerate()
-        .map(|(index, column)| stored(index, column))
+        .map(|(index, column)| stored("batch", index, column))
         .collect();
     casts.join(", ")
 }
@@ -281,21 +315,25 @@ fn values(target: &Target, shape: &Shape) -> String {
 /// The column of the batch at this index in the statement. The cast has no length or precision, so that nothing is cut
 /// off: the assignment to the column checks.
 fn cast(index: usize, column: &Column) -> String {
+    cast_of("batch", index, column)
+}
+
+fn cast_of(relation: &str, index: usize, column: &Column) -> String {
     let name = batch_column(index);
     if column.travels_as_text() {
-        format!("batch.{name}::{}", column.cast)
+        format!("{relation}.{name}::{}", column.cast)
     } else {
-        format!("batch.{name}")
+        format!("{relation}.{name}")
     }
 }
 
 /// The same as the table stores it, for comparing it with what is stored: a `timestamptz(0)` is rounded.
-fn stored(index: usize, column: &Column) -> String {
+fn stored(relation: &str, index: usize, column: &Column) -> String {
     let collation = column.loose_collation.as_ref();
     let collate = collation.map_or(String::new(), |collation| format!(" COLLATE {collation}"));
     match &column.rounding_cast {
-        Some(rounding) => format!("{}::{rounding}{collate}", cast(index, column)),
-        None => format!("{}{collate}", cast(index, column)),
+        Some(rounding) => format!("{}::{rounding}{collate}", cast_of(relation, index, column)),
+        None => format!("{}{collate}", cast_of(relation, index, column)),
     }
 }
 

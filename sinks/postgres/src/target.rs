@@ -25,6 +25,8 @@ pub(crate) struct Target {
     pub(crate) takes_copy: bool,
     /// Whether the last batch had rows with different columns, so that this one is not first tried by COPY.
     pub(crate) prefers_insert: bool,
+    /// The positions of the record's part of the key, where rows of elements that are no more are deleted.
+    pub(crate) parent: Option<Vec<usize>>,
     pub(crate) sets: ColumnSets,
     pub(crate) rows: Rows,
 }

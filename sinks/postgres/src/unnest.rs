@@ -104,22 +104,23 @@ impl Session<'_> {
             .collect()
     }
 
-    /// Asks the server which of the rows' keys are one key to the table.
+    /// Asks the server which of the rows' keys are one to the table. The key of these rows is the columns at `positions`.
     pub(crate) async fn equal_keys(
         &mut self,
         target: &Target,
+        positions: &[usize],
         rows: &[Row],
     ) -> Result<EqualKeys, sqlx::Error> {
         let mut equal = EqualKeys::default();
-        if target.has_canonical_key || rows.len() < 2 {
+        let mut columns = target.columns_at(positions);
+        if rows.len() < 2 || columns.all(|column| column.has_canonical_bytes) {
             return Ok(equal);
         }
         let mut distinct = rows.to_vec();
         distinct.sort_by(|left, right| target.rows.key(left).cmp(target.rows.key(right)));
         distinct.dedup_by(|left, right| target.rows.key(left) == target.rows.key(right));
-        let statement = statement::equal_keys_statement(target);
-        let shape = Shape::dense(&target.key_positions());
-        let arguments = self.arguments(target, &shape, &distinct)?;
+        let statement = statement::equal_keys_statement(target, positions);
+        let arguments = self.arguments(target, &Shape::dense(positions), &distinct)?;
         let query = sqlx::query_with(&statement, arguments).persistent(self.is_persistent);
         for found in self.connection.fetch_all(query).await? {
             let numbers: Vec<i64> = found.try_get(0)?;
@@ -137,6 +138,23 @@ impl Session<'_> {
         Ok(equal)
     }
 
+    /// Deletes the rows of these parents, whose columns are at `positions`, except those with the keys of `kept`.
+    pub(crate) async fn sweep(
+        &mut self,
+        target: &Target,
+        positions: &[usize],
+        parents: &[Row],
+        kept: &[Row],
+    ) -> Result<u64, sqlx::Error> {
+        let statement = statement::sweep_statement(target, positions);
+        let mut arguments = PgArguments::default();
+        self.add_arrays(&mut arguments, target, &Shape::dense(positions), parents)?;
+        let key = Shape::dense(&target.key_positions());
+        self.add_arrays(&mut arguments, target, &key, kept)?;
+        let query = sqlx::query_with(&statement, arguments).persistent(self.is_persistent);
+        Ok(self.connection.execute(query).await?.rows_affected())
+    }
+
     /// One array for each column of the shape, and its bitmaps.
     fn arguments(
         &mut self,
@@ -145,6 +163,17 @@ impl Session<'_> {
         rows: &[Row],
     ) -> Result<PgArguments, sqlx::Error> {
         let mut arguments = PgArguments::default();
+        self.add_arrays(&mut arguments, target, shape, rows)?;
+        Ok(arguments)
+    }
+
+    fn add_arrays(
+        &mut self,
+        arguments: &mut PgArguments,
+        target: &Target,
+        shape: &Shape,
+        rows: &[Row],
+    ) -> Result<(), sqlx::Error> {
         let mut cursors: Vec<Cursor<'_>> = rows
             .iter()
             .map(|row| Cursor {
@@ -166,7 +195,7 @@ impl Session<'_> {
                     None => coerce::null(self.scratch),
                 }
             }
-            add(&mut arguments, self.scratch, array_oid)?;
+            add(arguments, self.scratch, array_oid)?;
         }
         for bitmap in shape
             .positions
@@ -180,9 +209,9 @@ impl Session<'_> {
                 self.scratch.extend_from_slice(&8_i32.to_be_bytes());
                 self.scratch.extend_from_slice(&bits);
             }
-            add(&mut arguments, self.scratch, INT8_ARRAY_OID)?;
+            add(arguments, self.scratch, INT8_ARRAY_OID)?;
         }
-        Ok(arguments)
+        Ok(())
     }
 }
 

@@ -201,6 +201,7 @@ fn configure(
 ) -> Configured {
     let context = CheckContext {
         contract: contract.map(|contract| contract as &dyn Contract),
+        keeps_tombstones: conditions::keep_tombstones(root),
     };
     let plugins = loading.plugins;
     let mut configured = Configured::default();

@@ -58,6 +58,18 @@ pub(crate) const EXPLANATIONS: &[Explanation] = &[
         fix: "[[sinks.tables]]\ntable = \"sales\"\nmode = \"upsert\"\nkey = [\"id\"]\n\n[[sinks.tables]]\ntable = \"sales\"\nmode = \"delete\"\nkey = [\"id\"]",
     },
     Explanation {
+        code: "postgres.orphans",
+        why: "Rows of elements that a record no longer has are those with the record's part of the key and another element's part. Without both parts, or with only some elements in sight, rows of other records or elements would be deleted.",
+        example: "each = \"$.items[*]\"\norphans = \"delete\"\nkey = [\"sku\"]\ncolumns = { sku = \"@.sku\" }",
+        fix: "each = \"$.items[*]\"\norphans = \"delete\"\nkey = [\"sale\", \"sku\"]\ncolumns = { sale = \"#key\", sku = \"@.sku\" }",
+    },
+    Explanation {
+        code: "postgres.tombstone-key",
+        why: "A tombstone has a key and no value. Where the columns that identify a row are read from elsewhere, nobody knows which row the tombstone deletes: it is refused, or the row stays.",
+        example: "[value]\ntombstone = \"delete\"\n\n[[sinks.tables]]\nmode = \"upsert\"\nkey = [\"id\"]\ncolumns = { id = \"$.id\" }",
+        fix: "columns = { id = \"#key\" }",
+    },
+    Explanation {
         code: "postgres.migrations",
         why: "Migrations run in the order of the numbers in front of their names; a file without one would be passed over in silence.",
         example: "migrations/create_sales.sql",

@@ -154,6 +154,7 @@ impl Contract for Sales {
 fn paths_are_compared_with_the_contract() {
     let context = CheckContext {
         contract: Some(&Sales),
+        keeps_tombstones: false,
     };
     let toml = r##"
         url = "postgres://h/x"
@@ -175,6 +176,112 @@ fn paths_are_compared_with_the_contract() {
             "mapping.unknown-path /tables/1/columns/price",
         ]
     );
+}
+
+#[test]
+fn orphans_need_a_key_of_two_parts_and_all_elements() {
+    let good = "mode = \"upsert\"\neach = \"$.items[*]\"\norphans = \"delete\"\nkey = [\"sale\", \"line\"]\ncolumns = { sale = \"$.id\", line = \"#index\" }";
+    let cases: [(String, &[&str]); 10] = [
+        (good.to_owned(), &[]),
+        (
+            good.replace("#index", "@.line").replace("$.id", "#key"),
+            &[],
+        ),
+        (
+            good.replace("\"upsert\"", "\"update\""),
+            &["postgres.orphans /tables/0/orphans"],
+        ),
+        (
+            good.replace("$.items[*]", "$.items[0:2]"),
+            &["postgres.orphans /tables/0/orphans"],
+        ),
+        (
+            good.replace("$.items[*]", "$.orders[*].items[*]"),
+            &["postgres.orphans /tables/0/orphans"],
+        ),
+        (
+            good.replace("$.id", "@.sale"),
+            &["postgres.orphans /tables/0/orphans"],
+        ),
+        (
+            good.replace("#index", "$.line"),
+            &["postgres.orphans /tables/0/orphans"],
+        ),
+        (
+            good.replace("each = \"$.items[*]\"\n", "")
+                .replace("#index", "$.line"),
+            &["postgres.orphans /tables/0/orphans"],
+        ),
+        (
+            format!(
+                "{good}\n[[tables]]\ntable = \"t\"\n{}",
+                good.replace("orphans = \"delete\"\n", "")
+            ),
+            &["postgres.conflicting-tables /tables/1/table"],
+        ),
+        (
+            format!(
+                "{good}\n[[tables]]\ntable = \"t\"\n{}",
+                good.replace("orphans = \"delete\"\n", "")
+                    .replace("upsert", "delete")
+            ),
+            &[],
+        ),
+    ];
+    for (entry, expected) in cases {
+        let toml = format!("url = \"postgres://h/x\"\n[[tables]]\ntable = \"t\"\n{entry}");
+        assert_eq!(found(&toml, &CheckContext::default()), expected, "{entry}");
+    }
+}
+
+#[test]
+fn keys_that_tombstones_do_not_have() {
+    let context = CheckContext {
+        contract: None,
+        keeps_tombstones: true,
+    };
+    let finding: &[&str] = &["postgres.tombstone-key /tables/0/key/0"];
+    let cases = [
+        (
+            "mode = \"upsert\"\nkey = [\"id\"]\ncolumns = { id = \"#key\" }",
+            &[][..],
+        ),
+        (
+            "mode = \"upsert\"\nkey = [\"id\"]\ncolumns = { ID = \"#key.id\" }",
+            &[],
+        ),
+        (
+            "mode = \"upsert\"\nkey = [\"id\"]\ncolumns = { id = \"$.id\" }",
+            finding,
+        ),
+        ("mode = \"delete\"\nkey = [\"id\"]", finding),
+        (
+            "mode = \"upsert\"\nkey = [\"id\"]\nwhen = \"value != null\"",
+            &[],
+        ),
+        ("mode = \"update\"\nkey = [\"id\"]", &[]),
+        ("mode = \"insert\"", &[]),
+        (
+            "mode = \"upsert\"\neach = \"$.items[*]\"\nkey = [\"id\", \"line\"]\ncolumns = { id = \"$.id\", line = \"#index\" }",
+            &[],
+        ),
+        (
+            "mode = \"upsert\"\neach = \"$.items[*]\"\norphans = \"delete\"\nkey = [\"id\", \"line\"]\ncolumns = { id = \"$.id\", line = \"#index\" }",
+            finding,
+        ),
+        (
+            "mode = \"upsert\"\neach = \"$.items[*]\"\norphans = \"delete\"\nkey = [\"id\", \"line\"]\ncolumns = { id = \"#key\", line = \"#index\" }",
+            &[],
+        ),
+    ];
+    for (entry, expected) in cases {
+        let toml = format!("url = \"postgres://h/x\"\n[[tables]]\ntable = \"t\"\n{entry}");
+        assert_eq!(found(&toml, &context), expected, "{entry}");
+        assert!(
+            !found(&toml, &CheckContext::default())
+                .contains(&"postgres.tombstone-key /tables/0/key/0".to_owned())
+        );
+    }
 }
 
 #[test]

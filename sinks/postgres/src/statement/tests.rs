@@ -94,7 +94,7 @@ fn keys_whose_bytes_do_not_tell_are_compared_by_the_server() {
         "mode = \"upsert\"\nkey = [\"address\"]\ncolumns = { address = \"$.a\", tags = \"$.b\" }",
     );
     assert_eq!(
-        equal_keys_statement(&target),
+        equal_keys_statement(&target, &[0]),
         r#"SELECT array_agg(batch.row_number) FROM unnest($1) WITH ORDINALITY AS batch (c1, row_number) GROUP BY batch.c1::"pg_catalog"."inet" HAVING count(*) > 1"#
     );
     assert_eq!(

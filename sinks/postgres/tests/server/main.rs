@@ -4,7 +4,9 @@
 mod conformance;
 mod entries;
 mod failures;
+mod foreign_keys;
 mod frozen;
+mod model;
 mod names;
 mod progress;
 mod rows;
