@@ -142,6 +142,57 @@ impl Cluster {
         made.map(drop)
     }
 
+    /// Makes the dead letter topic, or proves that it exists and keeps every letter.
+    pub(crate) async fn make_letter_topic(&self, topic: &str) -> Result<()> {
+        self.create(&[topic.to_owned()], None).await?;
+        if self.compacted(&[topic.to_owned()]).await?.is_empty() {
+            return Ok(());
+        }
+        let message = format!(
+            "the dead letter topic {topic} is compacted: of letters with one key it keeps only the last, and it stores none without a key"
+        );
+        let help = connect_kafka::keep_every_record(topic);
+        Err(Failure::Fatal(Cause::new(message).with_help(help)))
+    }
+
+    /// Those of the topics that are compacted. Where the settings of a topic may not be seen, the broker's answers to
+    /// records must do.
+    pub(crate) async fn compacted(&self, topics: &[String]) -> Result<Vec<Arc<str>>> {
+        if self.in_process.is_some() {
+            return Ok(Vec::new());
+        }
+        let policies = self.cleanup_policies(topics).await?;
+        let mut compacted = Vec::new();
+        for (topic, policy) in topics.iter().zip(policies) {
+            match policy {
+                None => tracing::warn!(
+                    event = "topic_settings_hidden",
+                    %topic,
+                    "grant DESCRIBE_CONFIGS on the topic to have its cleanup.policy checked at the start"
+                ),
+                Some(policy) if policy.contains("compact") => {
+                    compacted.push(Arc::from(topic.as_str()));
+                }
+                Some(_) => {}
+            }
+        }
+        Ok(compacted)
+    }
+
+    /// A topic that was made just now is not known to every broker at once: what is not shown is asked for again.
+    async fn cleanup_policies(&self, topics: &[String]) -> Result<Vec<Option<String>>> {
+        const AGAIN_AFTER: Duration = Duration::from_millis(200);
+        let mut policies = self.admin.cleanup_policies(topics, ANSWER_WITHIN).await?;
+        for _ in 0..3 {
+            if policies.iter().all(Option::is_some) {
+                break;
+            }
+            tokio::time::sleep(AGAIN_AFTER).await;
+            policies = self.admin.cleanup_policies(topics, ANSWER_WITHIN).await?;
+        }
+        Ok(policies)
+    }
+
     pub(crate) fn backlog(&self) -> Option<&Backlog> {
         self.in_process
             .as_ref()

@@ -4,6 +4,8 @@
 //! in-process broker of `--embedded` drops the offsets of transactions, so there the messages are only acknowledged and
 //! the group commits as for any other sink (at least once).
 
+mod compacted;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +18,7 @@ use connect_kafka::{
     GroupCommit, GroupMetadata, Outcome, Producer, TransactionError, TransactionalProducer,
 };
 
+use self::compacted::ToCompacted;
 use crate::backlog::Backlog;
 use crate::cluster::Cluster;
 use crate::config::CreateTopics;
@@ -36,6 +39,14 @@ impl PublisherFactory for TaskPublishers {
         self.cluster
             .ensure_topics(topics, self.create_topics.as_ref())
             .await?;
+        let names: Vec<String> = topics.iter().map(|topic| topic.to_string()).collect();
+        let compacted = self.cluster.compacted(&names).await?;
+        Ok(ToCompacted::around(self.open()?, compacted))
+    }
+}
+
+impl TaskPublishers {
+    fn open(&self) -> Result<Box<dyn Publisher>> {
         if self.home == ProgressHome::KafkaTransaction {
             return Ok(Box::new(TransactionPublisher {
                 cluster: self.cluster.clone(),

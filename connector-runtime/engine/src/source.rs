@@ -117,9 +117,8 @@ impl SourceTask {
             .insist(Stage::Open, || positions::make_topic(&self.cluster))
             .await?;
         if let Some(letters) = &self.connector.errors.dead_letter_topic {
-            let letters = [letters.clone()];
             waiting
-                .insist(Stage::Open, || self.cluster.create(&letters, None))
+                .insist(Stage::Open, || self.cluster.make_letter_topic(letters))
                 .await?;
         }
         let maker = Maker::new(self.name.clone(), self.connector.clone(), &self.contracts)?;

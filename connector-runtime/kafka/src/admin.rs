@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use connect_api::{Cause, Failure};
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::admin::{
+    AdminClient, AdminOptions, ConfigResource, NewTopic, ResourceSpecifier, TopicReplication,
+};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
@@ -106,16 +108,9 @@ impl Admin {
                 "the embedded Kafka creates topics in process, not by request",
             )));
         }
-        let admin: AdminClient<LogContext> = self
-            .settings
-            .client("connect-admin")
-            .create_with_context(LogContext::default())
-            .map_err(|error| Failure::Fatal(cause("making the admin client", &error)))?;
+        let admin = self.admin_client()?;
         let new: Vec<NewTopic<'_>> = topics.names.iter().map(|name| topics.one(name)).collect();
-        let options = AdminOptions::new()
-            .request_timeout(Some(timeout))
-            .operation_timeout(Some(timeout));
-        let answered = admin.create_topics(&new, &options).await;
+        let answered = admin.create_topics(&new, &within(timeout)).await;
         // Its own thread is joined at the end: not on the runtime.
         off_the_runtime(move || drop(admin))
             .await
@@ -131,6 +126,46 @@ impl Admin {
         Ok(made)
     }
 
+    /// The `cleanup.policy` of topics; `None` where the broker does not show it: we may not see it, or the broker does not
+    /// know the topic yet (the client keeps no word of which). The mock cluster has no such call.
+    pub async fn cleanup_policies(
+        &self,
+        topics: &[String],
+        timeout: Duration,
+    ) -> Result<Vec<Option<String>>, Failure> {
+        if self.settings.is_embedded() || topics.is_empty() {
+            return Ok(vec![None; topics.len()]);
+        }
+        let admin = self.admin_client()?;
+        let resources: Vec<ResourceSpecifier<'_>> = topics
+            .iter()
+            .map(|topic| ResourceSpecifier::Topic(topic))
+            .collect();
+        let answered = admin.describe_configs(&resources, &within(timeout)).await;
+        // Its own thread is joined at the end: not on the runtime.
+        off_the_runtime(move || drop(admin))
+            .await
+            .map_err(Failure::Fatal)?;
+        let doing = "asking for the settings of topics";
+        let answered = answered.map_err(|error| Failure::Retry(cause(doing, &error)))?;
+        if answered.len() != topics.len() {
+            let message = format!("{doing}: {} of {} answers", answered.len(), topics.len());
+            return Err(Failure::Retry(Cause::new(message)));
+        }
+        let policy = |resource: Result<ConfigResource, RDKafkaErrorCode>| {
+            let resource = resource.ok()?;
+            resource.get("cleanup.policy")?.value.clone()
+        };
+        Ok(answered.into_iter().map(policy).collect())
+    }
+
+    fn admin_client(&self) -> Result<AdminClient<LogContext>, Failure> {
+        self.settings
+            .client("connect-admin")
+            .create_with_context(LogContext::default())
+            .map_err(|error| Failure::Fatal(cause("making the admin client", &error)))
+    }
+
     /// Asks off the runtime; no answer is explained as well as the client can.
     async fn ask<R: Send + 'static>(
         &self,
@@ -140,6 +175,12 @@ impl Admin {
             .call(move |client| question(client).map_err(|cause| explain(client, cause)))
             .await?
     }
+}
+
+fn within(timeout: Duration) -> AdminOptions {
+    AdminOptions::new()
+        .request_timeout(Some(timeout))
+        .operation_timeout(Some(timeout))
 }
 
 impl NewTopics {

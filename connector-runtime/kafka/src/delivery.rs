@@ -46,14 +46,16 @@ pub(crate) enum Report {
 }
 
 impl Report {
-    /// The broker refuses a message as too large by its whole batch: the others in it are as innocent as can be.
+    /// The broker refuses a message by the whole batch that it came in, and librdkafka names the bad ones only if there
+    /// are several: the others in it are innocent.
     pub(crate) fn may_be_anothers_fault(self) -> bool {
         matches!(
             self,
             Report::Failed {
                 code: RDKafkaErrorCode::MessageSizeTooLarge
                     | RDKafkaErrorCode::MessageBatchTooLarge
-                    | RDKafkaErrorCode::InvalidTimestamp,
+                    | RDKafkaErrorCode::InvalidTimestamp
+                    | RDKafkaErrorCode::InvalidRecord,
                 by_broker: true,
             } | Report::Failed {
                 code: RDKafkaErrorCode::InvalidDifferentRecord,
@@ -168,10 +170,7 @@ impl Delivery {
             }
             self.handed_over += 1;
         }
-        if !drain(producer, deadline) {
-            return None;
-        }
-        producer.context().reports().iter().copied().collect()
+        drain(producer, deadline).then(|| all_reports(producer))
     }
 
     /// As `drive`. A broker refuses a message by refusing the batch that it came in; here each message of such a batch
@@ -205,10 +204,7 @@ impl Delivery {
             }
         }
         self.retrials = Some(retrials);
-        if !in_time {
-            return None;
-        }
-        producer.context().reports().iter().copied().collect()
+        in_time.then(|| all_reports(producer))
     }
 
     /// Puts one message into librdkafka's queue, or its refusal into its report. False if there was no room in time.
@@ -218,9 +214,8 @@ impl Delivery {
         index: usize,
         deadline: Instant,
     ) -> bool {
-        let Some(message) = self.messages.get(index) else {
-            return true;
-        };
+        let message = self.messages.get(index);
+        let message = message.expect("what is handed over is a message of this delivery");
         loop {
             match producer.send(to_record(message, index)) {
                 Ok(()) => return true,
@@ -248,6 +243,12 @@ impl Delivery {
     pub(crate) fn into_messages(self) -> Vec<Outgoing> {
         self.messages
     }
+}
+
+fn all_reports(producer: &BaseProducer<DeliveryContext>) -> Vec<Report> {
+    let reports = producer.context().reports();
+    let reports: Option<Vec<Report>> = reports.iter().copied().collect();
+    reports.expect("once nothing is in flight every message has its report")
 }
 
 /// Polls until nothing is in flight. False at the deadline.

@@ -63,6 +63,9 @@ fn help(code: RDKafkaErrorCode) -> Option<&'static str> {
         Code::UnknownTopicOrPartition | Code::UnknownTopic => {
             "create the topic, or name it in [create_topics]"
         }
+        Code::InvalidRecord => {
+            "a compacted topic (cleanup.policy=compact) stores no record without a key"
+        }
         Code::MessageSizeTooLarge => {
             "raise max.message.bytes of the topic, and message.max.bytes in [kafka]"
         }

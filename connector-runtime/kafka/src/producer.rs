@@ -106,11 +106,11 @@ impl Inner {
         let Some(reports) = delivery.drive_fairly(&self.client, deadline) else {
             return Err(Failure::Retry(trouble(&self.client, timeout)));
         };
-        let messages = under_way
+        let delivered = under_way
             .take()
-            .map(Delivery::into_messages)
-            .unwrap_or_default();
-        Ok(messages
+            .expect("the batch whose reports are here is under way");
+        Ok(delivered
+            .into_messages()
             .iter()
             .zip(reports)
             .map(|(message, report)| report.outcome(&message.topic))

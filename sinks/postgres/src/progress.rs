@@ -258,15 +258,14 @@ impl ProgressTable {
         connection: &mut PgConnection,
         progress: &[Progress],
     ) -> Result<(), WriteError> {
-        let owned = |moved: &Progress| self.owned.get(&moved.partition);
-        let epochs: Vec<i64> = progress
+        // A default here would compare with another owner's row.
+        let owned: Vec<&Owned> = progress
             .iter()
-            .map(|moved| owned(moved).map_or(0, |owned| owned.epoch))
-            .collect();
-        let expected: Vec<Option<i64>> = progress
-            .iter()
-            .map(|moved| owned(moved).and_then(|owned| owned.next))
-            .collect();
+            .map(|moved| self.owned.get(&moved.partition))
+            .collect::<Option<_>>()
+            .expect("a batch that is due moves only partitions that this task owns");
+        let epochs: Vec<i64> = owned.iter().map(|owned| owned.epoch).collect();
+        let expected: Vec<Option<i64>> = owned.iter().map(|owned| owned.next).collect();
         let next: Vec<i64> = progress.iter().map(|moved| moved.next).collect();
         let timestamps: Vec<Option<i64>> = progress
             .iter()
@@ -299,9 +298,10 @@ impl ProgressTable {
     /// The batch's transaction is committed.
     pub(crate) fn moved(&mut self, progress: &[Progress]) {
         for moved in progress {
-            if let Some(owned) = self.owned.get_mut(&moved.partition) {
-                owned.next = Some(moved.next);
-            }
+            let owned = self.owned.get_mut(&moved.partition);
+            owned
+                .expect("a batch that was committed moved only partitions that this task owns")
+                .next = Some(moved.next);
         }
     }
 

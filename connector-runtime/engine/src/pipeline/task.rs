@@ -120,7 +120,7 @@ impl SinkTask {
         if self.connector.errors.tolerance == Tolerance::None {
             return Ok(None);
         }
-        self.cluster.create(&[topic.to_string()], None).await?;
+        self.cluster.make_letter_topic(&topic).await?;
         Ok(Some(DeadLetters {
             producer: Box::new(
                 self.cluster

@@ -200,6 +200,71 @@ async fn a_message_too_large_for_its_topic_takes_no_other_with_it() {
     assert_eq!(values(&settings, &name).await.len(), 21);
 }
 
+/// A compacted topic stores no record without a key. Of one such record in a batch librdkafka says that all are bad, of
+/// several it names them: either way the good ones pass, and the bad ones alone are refused.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_without_a_key_takes_no_other_with_it_to_a_compacted_topic() {
+    let settings = settings();
+    let cases: [&[usize]; 6] = [&[], &[0], &[2], &[4], &[1, 3], &[0, 1, 2, 3, 4]];
+    for bad in cases {
+        let name = topic(&settings, 1, &[("cleanup.policy", "compact")]).await;
+        let messages = || {
+            let mut messages = numbered(&name, 0..5);
+            for index in bad {
+                messages[*index].key = None;
+            }
+            messages
+        };
+        let mut producer = Producer::open(&settings, "p").unwrap();
+        let outcomes = producer.send_all(messages(), SOON).await.unwrap();
+        for (index, outcome) in outcomes.iter().enumerate() {
+            let refused = matches!(outcome, Outcome::Refused(cause) if cause.code.as_deref() == Some("InvalidRecord"));
+            assert_eq!(
+                refused,
+                bad.contains(&index),
+                "{bad:?} {index}: {outcome:?}"
+            );
+        }
+        assert_eq!(
+            values(&settings, &name).await.len(),
+            5 - bad.len(),
+            "{bad:?}"
+        );
+
+        let mut producer = transactional(&settings, &unique("id")).await;
+        match producer.run(messages(), None).await {
+            Ok(()) => assert!(bad.is_empty()),
+            Err(TransactionError::RefusedSomewhere(_)) => assert!(!bad.is_empty(), "{bad:?}"),
+            Err(other) => panic!("{bad:?}: {other:?}"),
+        }
+    }
+    let name = topic(&settings, 1, &[("cleanup.policy", "compact,delete")]).await;
+    let mut keyless = numbered(&name, 0..1);
+    keyless[0].key = None;
+    let mut producer = transactional(&settings, &unique("id")).await;
+    let error = producer.run(keyless, None).await.unwrap_err();
+    assert!(
+        matches!(&error, TransactionError::Refused(refused) if refused[0].0 == 0),
+        "{error:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_cleanup_policy_of_a_topic_is_known() {
+    let settings = settings();
+    let mut names = Vec::new();
+    for policy in ["delete", "compact", "compact,delete"] {
+        names.push(topic(&settings, 1, &[("cleanup.policy", policy)]).await);
+    }
+    names.push(topic(&settings, 1, &[]).await);
+    let admin = Admin::open(&settings).unwrap();
+    let policies = admin.cleanup_policies(&names, SOON).await.unwrap();
+    let policies: Vec<&str> = policies.iter().flatten().map(String::as_str).collect();
+    assert_eq!(policies, ["delete", "compact", "compact,delete", "delete"]);
+    let missing = admin.cleanup_policies(&[unique("t")], SOON).await;
+    assert_eq!(missing.unwrap(), [None]);
+}
+
 /// The positions of all sources are in one partition: who reads them must not have to wait for the others to be silent.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_partition_is_read_to_its_end_of_now_while_somebody_writes_on() {

@@ -131,9 +131,8 @@ impl Reader {
         let mut left = Vec::new();
         let mut first_cause = None;
         for (partition, begun) in self.parts.consumer.begin_at(&targets) {
-            let Some((one, store)) = to_store.remove(&partition) else {
-                continue;
-            };
+            let asked = to_store.remove(&partition);
+            let (one, store) = asked.expect("each partition that is sought was asked for once");
             match begun {
                 Ok(offset) => self.begun(one, offset, store),
                 Err(cause) => {
