@@ -252,3 +252,7 @@ impl ColumnType {
 pub(super) fn no_nested_form() -> Misfit {
     expected("an object or array has no form in this type; a json or jsonb column takes any value")
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;
