@@ -8,8 +8,11 @@ use super::decimal::Decimal;
 use super::{Misfit, expected};
 use crate::config::TimeUnit;
 
-/// What to add to the column's mapping, at the end of a message.
-pub(super) const NEEDS_UNIT: &str = "a number there needs its unit: write the column as { path = \"$.field\", unit = \"ms\" }; days, s, ms, us and ns are known";
+/// A number where only a unit would say what it counts.
+pub(super) const DATE_NEEDS_UNIT: &str = "a number there needs a unit, such as { path = \"$.field\", unit = \"days\" } for days since 1970; s, ms, us and ns are known too";
+pub(super) const TIME_NEEDS_UNIT: &str = "a number there needs a unit, such as { path = \"$.field\", unit = \"ms\" } for milliseconds since midnight; s, us and ns are known too";
+/// Seconds, mostly; as milliseconds they would be a time in January 1970.
+pub(super) const FRACTION_NEEDS_UNIT: &str = "a number with a fraction needs a unit, such as { path = \"$.field\", unit = \"s\" } for seconds since 1970; days, ms, us and ns are known too";
 
 /// Microseconds, exact or to the nearest.
 pub(super) fn microseconds(decimal: &Decimal<'_>, unit: TimeUnit) -> Result<i64, Misfit> {

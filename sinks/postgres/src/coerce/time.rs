@@ -102,7 +102,7 @@ pub(super) fn time_of_day(
         None => {
             let unit = reading.unit;
             let number = epoch_number(input, unit, WORDS)?;
-            epoch::microseconds(&number, unit.ok_or(expected(epoch::NEEDS_UNIT))?)?
+            epoch::microseconds(&number, unit.ok_or(expected(epoch::TIME_NEEDS_UNIT))?)?
         }
     };
     Some(decimals.round(microseconds))
@@ -151,8 +151,7 @@ fn from_epoch(input: Input<'_>, reading: &Reading, words: &'static str) -> Resul
     };
     let number = epoch_number(input, unit, words)?;
     if unit.is_none() && number.fraction_digits() > 0 {
-        // Seconds, mostly; as milliseconds they would be a time in January 1970.
-        return Err(expected(epoch::NEEDS_UNIT));
+        return Err(expected(epoch::FRACTION_NEEDS_UNIT));
     }
     epoch::microseconds(&number, unit.unwrap_or(TimeUnit::Milliseconds))?
         .checked_sub(DAYS_TO_2000 * MICROSECONDS_A_DAY)
@@ -165,7 +164,7 @@ fn from_epoch(input: Input<'_>, reading: &Reading, words: &'static str) -> Resul
 /// Days since 2000-01-01 of an epoch number. Without a unit it is refused: as milliseconds, days would be 1970-01-01.
 fn epoch_days(input: Input<'_>, reading: &Reading, words: &'static str) -> Result<i64, Misfit> {
     match (input, reading.unit) {
-        (Input::Number(_) | Input::Integer(_), None) => Err(expected(epoch::NEEDS_UNIT)),
+        (Input::Number(_) | Input::Integer(_), None) => Err(expected(epoch::DATE_NEEDS_UNIT)),
         (Input::Number(_) | Input::Text(_), Some(TimeUnit::Days)) => {
             let number = epoch_number(input, reading.unit, words)?;
             Ok(epoch::days(&number)? - DAYS_TO_2000)
