@@ -4,14 +4,15 @@ use std::fs::File;
 use std::io::Write as _;
 
 use connect_api::{
-    Batch, Cause, Failure, Origin, Result, Sink, SinkContext, SinkPlugin, Written, async_trait,
+    Batch, Cause, Failure, Origin, Refusal, Result, Sink, SinkContext, SinkPlugin, Written,
+    async_trait,
 };
 use connect_tests::checker::{Digest, Entry, Place};
 use connect_tests::written;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::trouble::{Call, Trouble, strike};
+use crate::trouble::{Call, Trouble, blames, strike};
 
 pub(crate) struct Faulty;
 
@@ -63,6 +64,12 @@ impl Sink for FaultySink {
             .filter_map(|record| record.origin.key.as_deref())
             .collect();
         strike(&self.troubles, Call::Write, &keys).await;
+        if blames(&self.troubles, &keys) {
+            return Err(Failure::Refused(vec![Refusal {
+                record: batch.records.len(),
+                cause: Cause::new("a record that is not there"),
+            }]));
+        }
         self.writes += 1;
         let lines: String = batch
             .records

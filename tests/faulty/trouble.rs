@@ -42,6 +42,8 @@ pub(crate) enum How {
     Hang,
     /// It never gives its thread back.
     Loop,
+    /// A write blames a record that is not in its batch.
+    Blame,
 }
 
 /// In an async call that has these records before it.
@@ -50,6 +52,7 @@ pub(crate) async fn strike(troubles: &[Trouble], at: Call, keys: &[&[u8]]) {
     for trouble in troubles.iter().filter(|trouble| trouble.is_due(at, keys)) {
         match trouble.how {
             How::Panic | How::Loop => trouble.strike(),
+            How::Blame => {}
             How::Hang => {
                 trouble.leave_trace();
                 while trouble.lasts() {
@@ -58,6 +61,16 @@ pub(crate) async fn strike(troubles: &[Trouble], at: Call, keys: &[&[u8]]) {
             }
         }
     }
+}
+
+/// Whether a write that has these records before it blames what it was not asked to write.
+pub(crate) fn blames(troubles: &[Trouble], keys: &[&[u8]]) -> bool {
+    let mut due = troubles
+        .iter()
+        .filter(|trouble| trouble.how == How::Blame && trouble.is_due(Call::Write, keys));
+    due.next()
+        .inspect(|trouble| trouble.leave_trace())
+        .is_some()
 }
 
 /// In a call that cannot wait.

@@ -76,8 +76,25 @@ impl Producer {
         Producer { header, ..self }
     }
 
-    /// Sends one message; `content` is what must come out again unaltered.
+    /// Sends one message with its id as key; `content` is what must come out again unaltered.
     pub fn send(&self, topic: &Topic, partition: i32, id: &str, value: &[u8], content: &[u8]) {
+        self.send_keyed(topic, partition, id, Some(id), value, content);
+    }
+
+    /// Sends one message without a key.
+    pub fn send_without_key(&self, topic: &Topic, partition: i32, id: &str, value: &[u8]) {
+        self.send_keyed(topic, partition, id, None, value, value);
+    }
+
+    fn send_keyed(
+        &self,
+        topic: &Topic,
+        partition: i32,
+        id: &str,
+        key: Option<&str>,
+        value: &[u8],
+        content: &[u8],
+    ) {
         let mut record = BaseRecord::with_opaque_to(
             topic.name(),
             Box::new(Sent {
@@ -86,8 +103,8 @@ impl Producer {
             }),
         )
         .partition(partition)
-        .key(id)
         .payload(value);
+        record.key = key;
         if let Some(header) = &self.header {
             let header = Header {
                 key: "header",

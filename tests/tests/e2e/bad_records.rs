@@ -130,6 +130,58 @@ async fn one_bad_record_in_a_thousand_of_each_kind_is_one_dead_letter() {
     }
 }
 
+/// The letters of all that a sink refuses go together, so a flood of bad records is as fast as a flood of good ones.
+#[tokio::test(flavor = "multi_thread")]
+async fn thousands_of_records_that_the_sink_refuses_are_as_many_dead_letters() {
+    const BAD: usize = 5_000;
+    let _turn = servers::shared().await;
+    let topic = Topic::create("flood", 2).await;
+    let dead = Topic::create("flood-dlq", 1).await;
+    let database = payments::database().await;
+    let written = topic.clone();
+    let ledger = tokio::task::spawn_blocking(move || {
+        let producer = Producer::new();
+        for payment in Payments::seeded(4).take(BAD) {
+            let partition = i32::try_from(payment.sequence % 2).unwrap();
+            let bad = payment.json().replace("\"note\":\"", "\"note\":\"\\u0000");
+            producer.send(
+                &written,
+                partition,
+                &payment.id,
+                bad.as_bytes(),
+                bad.as_bytes(),
+            );
+        }
+        for payment in Payments::seeded(5).take(10) {
+            payment.send(&producer, &written, 2);
+        }
+        producer.finish()
+    })
+    .await
+    .unwrap();
+    let folder = payments::folder();
+    folder.connector(
+        "flood",
+        payments::connector(&topic, "", &payments::tolerant(&dead)),
+    );
+    let mut process = Launch::run(&folder).database(database.url()).start();
+    payments::rows(&database, 10).await;
+    assert_eq!(process.stop(Duration::from_secs(30)).await, 0);
+    let letters = dead.read(Isolation::Committed).await;
+    let mut origins: Vec<(String, String)> = letters
+        .iter()
+        .map(|letter| {
+            let header = |name: &str| letter.header(&format!("__connect.errors.{name}"));
+            (header("partition").unwrap(), header("offset").unwrap())
+        })
+        .collect();
+    origins.sort_unstable();
+    origins.dedup();
+    assert_eq!((letters.len(), origins.len()), (BAD, BAD));
+    assert_eq!(ledger.len(), BAD + 10);
+    database.remove().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn without_tolerance_the_first_bad_record_stops_and_nothing_after_it_is_skipped() {
     let _turn = servers::shared().await;

@@ -9,6 +9,7 @@
 
 mod bad_records;
 mod beginnings;
+mod compacted;
 mod configuration;
 mod embedded;
 mod harness;

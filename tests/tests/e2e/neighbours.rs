@@ -70,6 +70,8 @@ async fn who_panics_is_started_again_and_again_and_loses_nothing() {
     let bad = [
         Bad::sink(&scene, "open", "panic").await,
         Bad::sink(&scene, "write", "panic").await,
+        // An assertion of the engine: what the sink says cannot be true.
+        Bad::sink(&scene, "write", "blame").await,
         Bad::sink(&scene, "apply", "panic").await,
         Bad::source(&scene, "open", "panic"),
         Bad::source(&scene, "poll", "panic"),

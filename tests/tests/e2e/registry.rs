@@ -149,6 +149,60 @@ async fn avro_of_the_registry_and_an_unknown_id() {
     from_the_registry("avro", "AVRO", &avro_schema(), avro).await;
 }
 
+/// Whoever produces chooses the schema's id, and may choose one that the registry has and nobody here can use.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_whose_schema_does_not_compile_is_its_own_fault() {
+    let _turn = servers::shared().await;
+    let schema: Value = serde_json::from_str(Payments::schema()).unwrap();
+    let look_ahead = json!({ "type": "object", "properties": { "id": { "pattern": "(?=a)b" } } });
+    let foreign = Topic::unborn("registry-foreign");
+    let unusable = register(&format!("{}-value", foreign.name()), "JSON", &look_ahead).await;
+    for tolerance in ["all", "none"] {
+        let topic = Topic::create(&format!("registry-uncompiled-{tolerance}"), 1).await;
+        let dead = Topic::create("registry-uncompiled-dlq", 1).await;
+        let database = payments::database().await;
+        let id = register(&format!("{}-value", topic.name()), "JSON", &schema).await;
+        let written = topic.clone();
+        tokio::task::spawn_blocking(move || {
+            let producer = Producer::new();
+            for payment in Payments::seeded(5).take(20) {
+                let id = if payment.sequence == 7 { unusable } else { id };
+                let value = framed(id, payment.json().as_bytes());
+                producer.send(&written, 0, &payment.id, &value, &value);
+            }
+            producer.finish()
+        })
+        .await
+        .unwrap();
+        let folder = registry_folder(&topic, &dead, "json");
+        if tolerance == "none" {
+            let text = std::fs::read_to_string(folder.connectors().join("registry-json.toml"));
+            let (intolerant, _) = text.as_deref().unwrap().split_once("[errors]").unwrap();
+            folder.connector("registry-json", intolerant);
+        }
+        let mut process = Launch::run(&folder).database(database.url()).start();
+        let named = format!("schema id {unusable}");
+        if tolerance == "none" {
+            assert_eq!(process.exit_code(Duration::from_secs(60)).await, 1);
+            assert_eq!(database.count("payments").await, 7);
+            let log = process.stderr();
+            for part in ["offset 7", &named, "does not compile here"] {
+                assert!(log.contains(part), "{part} is missing in\n{log}");
+            }
+        } else {
+            payments::rows(&database, 19).await;
+            assert_eq!(process.stop(Duration::from_secs(30)).await, 0);
+            let letters = dead.read(Isolation::Committed).await;
+            assert_eq!(letters.len(), 1);
+            let header = |name: &str| letters[0].header(&format!("__connect.errors.{name}"));
+            assert!(header("class.name").unwrap().contains(&named));
+            let message = header("exception.message").unwrap();
+            assert!(message.contains("look"), "{message}");
+        }
+        database.remove().await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_registry_that_is_down_is_waited_for_and_is_no_record_s_fault() {
     let _turn = servers::alone().await;
