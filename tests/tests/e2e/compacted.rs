@@ -106,7 +106,8 @@ async fn without_tolerance_the_record_without_a_key_is_blamed_and_all_before_it_
     let from = Topic::create("to-compacted-none", 1).await;
     let to = compacted("compacted-none").await;
     produce(&from).await;
-    let mut process = Launch::run(&to_topic(&from, &to, "")).start();
+    let folder = to_topic(&from, &to, "");
+    let mut process = Launch::run(&folder).start();
     assert_eq!(process.exit_code(payments::SETTLED).await, 1);
     let log = process.stderr();
     let blamed = format!("{} partition 0 offset {}", from.name(), KEYLESS[0]);

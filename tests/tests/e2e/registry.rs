@@ -154,9 +154,10 @@ async fn avro_of_the_registry_and_an_unknown_id() {
 async fn a_message_whose_schema_does_not_compile_is_its_own_fault() {
     let _turn = servers::shared().await;
     let schema: Value = serde_json::from_str(Payments::schema()).unwrap();
-    let look_ahead = json!({ "type": "object", "properties": { "id": { "pattern": "(?=a)b" } } });
+    // A quotation that the registry's own regular expressions know.
+    let quoted = json!({ "type": "object", "properties": { "id": { "pattern": "\\Qb\\E" } } });
     let foreign = Topic::unborn("registry-foreign");
-    let unusable = register(&format!("{}-value", foreign.name()), "JSON", &look_ahead).await;
+    let unusable = register(&format!("{}-value", foreign.name()), "JSON", &quoted).await;
     for tolerance in ["all", "none"] {
         let topic = Topic::create(&format!("registry-uncompiled-{tolerance}"), 1).await;
         let dead = Topic::create("registry-uncompiled-dlq", 1).await;
@@ -197,7 +198,7 @@ async fn a_message_whose_schema_does_not_compile_is_its_own_fault() {
             let header = |name: &str| letters[0].header(&format!("__connect.errors.{name}"));
             assert!(header("class.name").unwrap().contains(&named));
             let message = header("exception.message").unwrap();
-            assert!(message.contains("look"), "{message}");
+            assert!(message.contains("regular expression"), "{message}");
         }
         database.remove().await;
     }
