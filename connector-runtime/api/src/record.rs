@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::progress::{CommitToken, Progress, TopicPartition};
-use crate::value::{Value, ValueRef};
+use crate::value::{Kind, Value, ValueRef};
 
 /// A header as Kafka carries it; names may repeat.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +27,15 @@ pub struct Origin {
     pub headers: Vec<Header>,
 }
 
+impl Origin {
+    pub fn topic_partition(&self) -> TopicPartition {
+        TopicPartition {
+            topic: self.topic.clone(),
+            partition: self.partition,
+        }
+    }
+}
+
 /// A record's key after decoding.
 #[derive(Clone, Debug)]
 pub enum Key {
@@ -35,6 +44,18 @@ pub enum Key {
     Decoded(Value),
     /// The key's bytes do not fit its format. Only who reads the key minds.
     Undecodable(Arc<str>),
+}
+
+impl Key {
+    /// The bytes of a key in Kafka: text and bytes as they are, everything else as JSON. It is what a reader with the
+    /// default key format expects.
+    pub fn bytes_of(key: ValueRef<'_>) -> Bytes {
+        match key.kind() {
+            Kind::String(text) => Bytes::copy_from_slice(text.as_bytes()),
+            Kind::Bytes(content) => Bytes::copy_from_slice(content),
+            _ => key.to_json().into(),
+        }
+    }
 }
 
 /// One decoded record on its way through transforms into a sink. Several may stem from one source record.
@@ -56,10 +77,7 @@ impl Record {
     }
 
     pub fn topic_partition(&self) -> TopicPartition {
-        TopicPartition {
-            topic: self.origin.topic.clone(),
-            partition: self.origin.partition,
-        }
+        self.origin.topic_partition()
     }
 }
 
@@ -81,6 +99,23 @@ impl<'a> Batch<'a> {
             records,
             progress,
             commit: CommitToken::default(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_text_or_json() {
+        let cases = [
+            (Value::string("a\"b"), "a\"b"),
+            (Value::integer(7), "7"),
+            (Value::empty_object(), "{}"),
+        ];
+        for (value, expected) in cases {
+            assert_eq!(Key::bytes_of(value.root()), expected);
         }
     }
 }

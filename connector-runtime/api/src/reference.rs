@@ -3,9 +3,12 @@
 use std::fmt;
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use crate::leaf::leaf_type;
 use crate::path::{FieldPath, PathRoot};
 use crate::record::{Key, Record};
+use crate::time;
 use crate::value::ValueRef;
 
 /// A path into the value (`$…`), into the element of `each` (`@…`), or a record's metadata (`#…`).
@@ -65,6 +68,19 @@ pub enum Resolved<'a> {
     Integer(i64),
     /// Milliseconds since 1970, UTC.
     Timestamp(i64),
+}
+
+impl Resolved<'_> {
+    /// What is found as the bytes of a key in Kafka; `None` if nothing is there.
+    pub fn key_bytes(&self) -> Option<Bytes> {
+        match self {
+            Resolved::Missing => None,
+            Resolved::Value(value) => Some(Key::bytes_of(*value)),
+            Resolved::Text(text) => Some(Bytes::copy_from_slice(text.as_bytes())),
+            Resolved::Integer(number) => Some(number.to_string().into()),
+            Resolved::Timestamp(milliseconds) => Some(time::format_ms(*milliseconds).into()),
+        }
+    }
 }
 
 impl Reference {

@@ -7,11 +7,11 @@ mod table;
 mod words;
 
 use std::io::{self, IsTerminal, Write};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crossterm::cursor::{MoveToColumn, MoveUp};
 use crossterm::queue;
 use crossterm::terminal::{self, Clear, ClearType};
+use parking_lot::{Mutex, MutexGuard};
 
 pub(crate) use rates::Rates;
 pub(crate) use table::{Phase, View, render};
@@ -71,7 +71,7 @@ impl Screen {
 
     fn table(&self) -> MutexGuard<'_, Vec<String>> {
         // After a panic while drawing the worst is a table drawn twice.
-        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+        self.table.lock()
     }
 
     /// A line that stays.

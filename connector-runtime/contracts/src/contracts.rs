@@ -2,9 +2,10 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use connect_api::{Cause, ContractCheck, ContractCompiler, Finding, SchemaFile};
+use parking_lot::Mutex;
 
 use crate::config::{FormatConfig, RegistryConfig, Side, Usage};
 use crate::decode::Decoder;
@@ -44,7 +45,7 @@ impl Contracts {
 
     /// Compiles a JSON Schema file and whatever it refers to.
     pub fn compile_file(&self, path: &Path) -> Result<Arc<CompiledSchema>, SchemaProblem> {
-        let mut files = self.0.files.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut files = self.0.files.lock();
         files
             .entry(path.to_path_buf())
             .or_insert_with(|| CompiledSchema::of_file(path).map(Arc::new))

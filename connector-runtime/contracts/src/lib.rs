@@ -25,4 +25,4 @@ pub use decode::Decoder;
 pub use encode::Encoder;
 pub use registry::SchemaNeeded;
 pub use rejection::{DecodeError, Rejection, Stage};
-pub use schema::{CompiledSchema, SchemaProblem};
+pub use schema::{CompiledSchema, SchemaProblem, type_of};

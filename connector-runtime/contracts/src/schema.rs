@@ -22,6 +22,7 @@ pub use document::SchemaProblem;
 use effort::Choices;
 pub(crate) use folder::{Documents, Library, UNRESERVED, id_of, resolve};
 use tape::{Tape, TapeNode};
+pub use view::type_of;
 
 /// A compiled JSON Schema. Share it: compiling costs a thousand times what a check costs.
 pub struct CompiledSchema {

@@ -5,11 +5,12 @@
 //! Embedded topics start empty at offset 0, so a reader's next offsets add up to the number of records it is done with.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use connect_api::Position;
 use connect_kafka::OwnedPosition;
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 /// Bytes that a topic's slowest reader may be behind.
@@ -54,7 +55,7 @@ impl Topic {
 impl Backlog {
     /// The reading side of one connector. Topics that it names are known from now on; others when it first reaches them.
     pub(crate) fn reader(&self, connector: &Arc<str>, topics: &[String]) -> ReaderBacklog {
-        let mut known = self.0.topics.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.0.topics.lock();
         for topic in topics {
             let topic = known.entry(Arc::from(topic.as_str())).or_default();
             topic.readers.entry(connector.clone()).or_default();
@@ -66,7 +67,7 @@ impl Backlog {
     }
 
     pub(crate) fn produced(&self, topic: &Arc<str>, records: u64, bytes: u64) {
-        let mut topics = self.0.topics.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut topics = self.0.topics.lock();
         let topic = topics.entry(topic.clone()).or_default();
         topic.produced_records += records;
         topic.produced_bytes += bytes;
@@ -77,7 +78,7 @@ impl Backlog {
         loop {
             let moved = self.0.moved.notified();
             let behind = {
-                let topics = self.0.topics.lock().unwrap_or_else(PoisonError::into_inner);
+                let topics = self.0.topics.lock();
                 topics.get(topic).map_or(0, Topic::behind_bytes)
             };
             if behind <= LIMIT_BYTES {
@@ -90,7 +91,7 @@ impl Backlog {
 
     /// A connector that ended holds nobody up.
     pub(crate) fn forget(&self, connector: &str) {
-        let mut topics = self.0.topics.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut topics = self.0.topics.lock();
         for topic in topics.values_mut() {
             topic.readers.retain(|name, _| &**name != connector);
         }
@@ -107,12 +108,7 @@ pub(crate) struct ReaderBacklog {
 
 impl ReaderBacklog {
     pub(crate) fn reached(&self, positions: &[OwnedPosition]) {
-        let mut topics = self
-            .backlog
-            .0
-            .topics
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut topics = self.backlog.0.topics.lock();
         for OwnedPosition {
             position: Position { partition, next },
             ..
@@ -137,7 +133,6 @@ mod tests {
             .0
             .topics
             .lock()
-            .unwrap()
             .get(topic)
             .map_or(0, Topic::behind_bytes)
     }

@@ -4,14 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use connect_api::{Cause, Failure, ProgressHome, Result};
-use connect_kafka::{Admin, ClientSettings, Embedded, NewTopics, Producer, TransactionalProducer};
+use connect_kafka::{
+    ANSWER_WITHIN, Admin, ClientSettings, Embedded, NewTopics, Producer, TransactionalProducer,
+};
 
 use crate::backlog::Backlog;
 use crate::config::{CreateTopics, ProcessConfig};
 use crate::publisher::failure_of;
-
-/// How long one question to the cluster may take.
-const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
 /// Settings of the clients, as `connect.toml` (or the environment) says.
 pub fn client_settings(process: &ProcessConfig) -> std::result::Result<ClientSettings, Cause> {

@@ -3,18 +3,15 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use connect_api::{Cause, Failure, Position, Positions, Sink, TopicPartition};
 use connect_contracts::Contracts;
-use connect_kafka::{Admin, ClientSettings, GroupOffsets, StartOffset};
+use connect_kafka::{ANSWER_WITHIN, Admin, ClientSettings, GroupOffsets, StartOffset};
 
 use crate::cluster::Cluster;
 use crate::config::{Connector, ConnectorKind, ProcessConfig, SinkConnector, Topics};
 use crate::open_sink::SinkOpener;
 use crate::source;
-
-const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
 /// One partition of a sink connector.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -22,11 +22,12 @@ pub(crate) mod writer;
 
 use std::collections::HashMap;
 use std::ops::Range;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Instant;
 
 use connect_api::{Origin, Position, Progress, Record, TopicPartition};
 use connect_kafka::{Generation, GroupMetadata, OwnedPosition};
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Notify;
 
 use reject::Rejection;
@@ -159,10 +160,7 @@ impl Generations {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<TopicPartition, Generation>> {
-        self.0
-            .generations
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.0.generations.lock()
     }
 }
 

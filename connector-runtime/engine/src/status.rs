@@ -4,9 +4,10 @@
 //! behind one lock, taken once a batch, so that at every look (P8)
 //! consumed = delivered + dead-lettered + filtered + given back + in flight.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use connect_api::{Counter, Guarantee, time};
+use parking_lot::{Mutex, MutexGuard};
 
 /// States of a connector, in Kafka Connect's words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
@@ -193,7 +194,7 @@ impl Meters {
 
     fn lock(&self) -> MutexGuard<'_, Shared> {
         // A panic elsewhere leaves plain numbers behind: they are still the best there is.
-        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shared.lock()
     }
 
     /// One consistent look.

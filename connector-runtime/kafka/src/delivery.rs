@@ -4,10 +4,10 @@
 //! are drained by short polls first, and such a call is made only when nothing is in flight.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use connect_api::{Cause, Outgoing};
+use parking_lot::{Mutex, MutexGuard};
 use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -89,7 +89,7 @@ pub(crate) struct DeliveryContext {
 
 impl DeliveryContext {
     fn reports(&self) -> MutexGuard<'_, Vec<Option<Report>>> {
-        self.reports.lock().unwrap_or_else(PoisonError::into_inner)
+        self.reports.lock()
     }
 
     fn set(&self, index: usize, report: Report) {

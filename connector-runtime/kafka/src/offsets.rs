@@ -18,7 +18,7 @@ use crate::settings::ClientSettings;
 use crate::trouble::explain;
 
 /// How long one question to the cluster may take.
-pub(crate) const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+pub const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
 /// What the group has committed, `None` where nothing is.
 pub(crate) fn committed<C: ConsumerContext>(

@@ -1,9 +1,10 @@
 //! Who runs a source: the member of its group that holds partition 0 of one topic.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use connect_api::Cause;
+use parking_lot::{Mutex, MutexGuard};
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, RebalanceProtocol};
 use rdkafka::error::{KafkaError, KafkaResult};
@@ -102,7 +103,7 @@ impl Held {
 }
 
 fn lock(held: &Mutex<Held>) -> MutexGuard<'_, Held> {
-    held.lock().unwrap_or_else(PoisonError::into_inner)
+    held.lock()
 }
 
 struct OwnerContext {

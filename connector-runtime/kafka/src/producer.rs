@@ -1,9 +1,9 @@
 //! The idempotent producer: dead letters, and whatever else is not part of a transaction.
 
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use connect_api::{Cause, Failure, Outgoing};
+use parking_lot::Mutex;
 use rdkafka::producer::BaseProducer;
 
 use crate::blocking::SharedClient;
@@ -73,10 +73,7 @@ impl Inner {
         messages: Vec<Outgoing>,
         timeout: Duration,
     ) -> Result<Vec<Outcome>, Failure> {
-        let mut under_way = self
-            .under_way
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut under_way = self.under_way.lock();
         if under_way.is_some() {
             return Err(Failure::Fatal(Cause::new(
                 "a batch is still under way: wait for it before sending the next",
@@ -87,10 +84,7 @@ impl Inner {
     }
 
     fn wait(&self, timeout: Duration) -> Result<Vec<Outcome>, Failure> {
-        let mut under_way = self
-            .under_way
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut under_way = self.under_way.lock();
         self.drive(&mut under_way, timeout)
     }
 

@@ -10,7 +10,7 @@ use regex::Regex;
 use crate::error::cause;
 
 /// How long one look may take: it happens between two polls.
-const ANSWER_WITHIN: Duration = Duration::from_secs(2);
+const METADATA_WITHIN: Duration = Duration::from_secs(2);
 
 /// Finds topics, now and then.
 #[derive(Debug)]
@@ -45,7 +45,7 @@ impl TopicPattern {
         self.next_look = Instant::now() + self.every;
         let doing = "looking for topics";
         let metadata = client
-            .fetch_metadata(None, ANSWER_WITHIN)
+            .fetch_metadata(None, METADATA_WITHIN)
             .map_err(|error| cause(doing, &error))?;
         let found: BTreeSet<String> = metadata
             .topics()

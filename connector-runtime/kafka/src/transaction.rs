@@ -1,9 +1,9 @@
 //! The transactional producer: records and the positions that they stand for, together or not at all.
 
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use connect_api::{Cause, Outgoing, Position};
+use parking_lot::Mutex;
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseProducer, Producer};
 use rdkafka::{Offset, TopicPartitionList};
@@ -159,7 +159,7 @@ impl Inner {
         messages: Vec<Outgoing>,
         commit: Option<GroupCommit>,
     ) -> Result<(), TransactionError> {
-        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let _turn = self.turn.lock();
         let begun = Instant::now();
         if let Err(error) = self.client.begin_transaction() {
             return Err(match judge("beginning a transaction", &error) {

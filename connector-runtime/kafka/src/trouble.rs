@@ -1,9 +1,9 @@
 //! Why a client cannot reach the cluster, in its own words: calls that fail only say that time was up.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use connect_api::Cause;
+use parking_lot::{Mutex, MutexGuard};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
@@ -37,7 +37,7 @@ impl Trouble {
     }
 
     fn heard(&self) -> MutexGuard<'_, Option<Cause>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 

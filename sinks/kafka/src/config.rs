@@ -1,5 +1,6 @@
 //! Configuration of the sink, and what can be wrong with it.
 
+use connect_api::topic::check_topic_name;
 use connect_api::{Explanation, Finding, Reference, SchemaFile};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -93,17 +94,7 @@ impl Config {
 }
 
 fn check_topic(pointer: &str, topic: &str) -> Option<Finding> {
-    let is_valid = (1..=249).contains(&topic.len())
-        && ![".", ".."].contains(&topic)
-        && topic
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || ['.', '_', '-'].contains(&c));
-    (!is_valid).then(|| {
-        Finding::error(
-            "kafka.topic",
-            pointer,
-            format!("`{topic}` cannot be the name of a topic"),
-        )
-        .with_help("a name has 1 to 249 of the characters a-z A-Z 0-9 . _ -")
-    })
+    check_topic_name(topic)
+        .err()
+        .map(|reason| Finding::error("kafka.topic", pointer, reason))
 }

@@ -12,8 +12,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use connect_api::{
     Batch, Cause, CheckContext, ContractCheck, Counter, Explanation, Failure, Finding, JsonLimits,
-    Key, Kind, Metadata, Outgoing, ProgressHome, Publisher, Record, Reference, Refusal, Resolved,
-    Result, Sink, SinkContext, SinkPlugin, Value, Written, async_trait, time,
+    Key, Metadata, Outgoing, ProgressHome, Publisher, Record, Reference, Refusal, Resolved, Result,
+    Sink, SinkContext, SinkPlugin, Value, Written, async_trait, time,
 };
 
 pub use config::{Config, TopicFrom};
@@ -162,11 +162,8 @@ impl KafkaSink {
             Resolved::Missing => Err(Cause::new(format!(
                 "the key cannot be made: {reference} is missing"
             ))),
-            Resolved::Value(place) if place.is_null() => Ok(None),
-            Resolved::Value(place) => Ok(Some(encode_key(&place.to_value()))),
-            Resolved::Text(text) => Ok(Some(Bytes::copy_from_slice(text.as_bytes()))),
-            Resolved::Integer(number) => Ok(Some(number.to_string().into())),
-            Resolved::Timestamp(milliseconds) => Ok(Some(time::format_ms(milliseconds).into())),
+            Resolved::Value(value) if value.is_null() => Ok(None),
+            found => Ok(found.key_bytes()),
         }
     }
 }
@@ -184,18 +181,9 @@ fn decoded_key(record: &Record) -> Option<Bytes> {
             if parsed.is_some_and(|parsed| parsed == *key) {
                 came.clone()
             } else {
-                Some(encode_key(key))
+                Some(Key::bytes_of(key.root()))
             }
         }
-    }
-}
-
-/// Text and bytes as they are, everything else as JSON.
-fn encode_key(key: &Value) -> Bytes {
-    match key.root().kind() {
-        Kind::String(text) => Bytes::copy_from_slice(text.as_bytes()),
-        Kind::Bytes(content) => Bytes::copy_from_slice(content),
-        _ => encode(key),
     }
 }
 

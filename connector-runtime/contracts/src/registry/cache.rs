@@ -2,10 +2,11 @@
 //! is asked again after a while.
 
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use connect_api::{Cause, Failure};
+use parking_lot::RwLock;
 
 use super::client::{Client, LookupError, Posted};
 use super::contract::LoadError;
@@ -53,11 +54,11 @@ impl Registry {
     }
 
     pub(crate) fn by_id(&self, id: u32) -> Lookup {
-        let known = self.by_id.read().unwrap_or_else(PoisonError::into_inner);
+        let known = self.by_id.read();
         if let Some(contract) = known.get(&id) {
             return Lookup::Known(Arc::clone(contract));
         }
-        let unusable = self.unusable.read().unwrap_or_else(PoisonError::into_inner);
+        let unusable = self.unusable.read();
         match unusable.get(&id) {
             Some((since, unusable)) if since.elapsed() < UNUSABLE_FOR => {
                 Lookup::Unusable(unusable.clone())
@@ -71,10 +72,7 @@ impl Registry {
         subject: &str,
         version: RegistryVersion,
     ) -> Option<Arc<RegisteredContract>> {
-        let known = self
-            .by_version
-            .read()
-            .unwrap_or_else(PoisonError::into_inner);
+        let known = self.by_version.read();
         known.get(&(subject.to_owned(), version)).cloned()
     }
 
@@ -97,7 +95,7 @@ impl Registry {
         let unusable = match self.client.by_id(id).await {
             Ok(schema) => match RegisteredContract::load(&self.client, schema).await {
                 Ok(contract) => {
-                    let mut known = self.by_id.write().unwrap_or_else(PoisonError::into_inner);
+                    let mut known = self.by_id.write();
                     known.insert(id, Arc::new(contract));
                     return Ok(());
                 }
@@ -115,10 +113,7 @@ impl Registry {
     }
 
     fn remember_unusable(&self, id: u32, reason: Unusable) {
-        let mut unusable = self
-            .unusable
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut unusable = self.unusable.write();
         if unusable.len() >= MOST_UNUSABLE {
             unusable.clear();
         }
@@ -155,10 +150,7 @@ impl Registry {
                 return Err(Failure::Fatal(Cause::new(message).with_help(help)));
             }
         };
-        let mut known = self
-            .by_version
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.by_version.write();
         known.insert((subject.to_owned(), version), Arc::clone(&contract));
         Ok(contract)
     }

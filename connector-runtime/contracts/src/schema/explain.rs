@@ -1,5 +1,6 @@
 //! Says why a value breaks its contract: where, what was found, what was expected.
 
+use connect_api::text::counted;
 use connect_api::{Kind, ValueRef, pointer};
 use jsonschema::ValidationError;
 use jsonschema::error::{TypeKind, ValidationErrorKind};
@@ -276,12 +277,5 @@ fn joined(words: Vec<String>) -> String {
     match words.split_last() {
         Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
         _ => words.concat(),
-    }
-}
-
-fn counted(count: u64, noun: &str) -> String {
-    match count {
-        1 => format!("1 {noun}"),
-        _ => format!("{count} {noun}s"),
     }
 }

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use jsonschema::{Retrieve, Uri};
+use parking_lot::Mutex;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 use super::document::{Document, SchemaProblem};
@@ -54,11 +55,7 @@ impl Library {
     }
 
     pub(crate) fn keep(&self, uri: &str, document: &Arc<Document>) {
-        let mut documents = self
-            .0
-            .documents
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut documents = self.0.documents.lock();
         documents.insert(uri.to_owned(), Arc::clone(document));
         if let Some(id) = id_of(uri, &document.value) {
             documents.insert(id, Arc::clone(document));
@@ -66,21 +63,13 @@ impl Library {
     }
 
     pub(crate) fn documents(&self) -> Documents {
-        let documents = self
-            .0
-            .documents
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let documents = self.0.documents.lock();
         documents.clone()
     }
 
     /// What was wrong with a document that a `$ref` asked for.
     pub(crate) fn take_problem(&self) -> Option<SchemaProblem> {
-        let mut problem = self
-            .0
-            .problem
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut problem = self.0.problem.lock();
         problem.take()
     }
 
@@ -102,11 +91,7 @@ impl Library {
         };
         let document = read(&file).map_err(|problem| {
             let message = problem.message.clone();
-            let mut slot = self
-                .0
-                .problem
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
+            let mut slot = self.0.problem.lock();
             slot.get_or_insert(problem);
             message
         })?;

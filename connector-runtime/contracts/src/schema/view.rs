@@ -305,7 +305,8 @@ fn said_types(schema: &Json) -> Option<Vec<&str>> {
     Some(types)
 }
 
-fn type_of(value: &Json) -> &'static str {
+/// JSON Schema's word for the type of a value.
+pub fn type_of(value: &Json) -> &'static str {
     match value {
         Json::Null => "null",
         Json::Bool(_) => "boolean",

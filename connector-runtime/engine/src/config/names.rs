@@ -1,6 +1,7 @@
 //! Leaves that only the engine has, with their formats: names of connectors and topics, `start`, listening addresses.
 
 use connect_api::leaf::LeafCheck;
+use connect_api::topic::{check_topic_name, illegal_character};
 use serde::Deserialize;
 
 use super::resolve::{HttpAddress, Start};
@@ -15,8 +16,6 @@ pub(super) const FORMATS: [(&str, LeafCheck); 4] = [
     ("listen-address", |text| parse_address(text).map(drop)),
 ];
 
-/// The longest name of a topic, and of a group with it.
-const MAX_NAME: usize = 249;
 /// `connect-source-` stands before it in transactional ids.
 const MAX_CONNECTOR_NAME: usize = 200;
 
@@ -24,7 +23,7 @@ pub(super) fn check_connector_name(name: &str) -> Result<(), String> {
     if name.is_empty() {
         return Err("a connector's name is not empty".to_owned());
     }
-    if let Some(bad) = first_illegal(name) {
+    if let Some(bad) = illegal_character(name) {
         return Err(format!(
             "{bad:?} cannot stand in a connector's name, which names its consumer group: letters, digits, `.`, `_` and `-` can"
         ));
@@ -36,27 +35,6 @@ pub(super) fn check_connector_name(name: &str) -> Result<(), String> {
     } else {
         Ok(())
     }
-}
-
-fn check_topic_name(name: &str) -> Result<(), String> {
-    if let Some(bad) = first_illegal(name) {
-        return Err(format!(
-            "{bad:?} cannot stand in a topic's name: letters, digits, `.`, `_` and `-` can"
-        ));
-    }
-    match name {
-        "" => Err("a topic's name is not empty".to_owned()),
-        "." | ".." => Err(format!("`{name}` is not a topic's name")),
-        _ if name.len() > MAX_NAME => {
-            Err(format!("a topic's name has at most {MAX_NAME} characters"))
-        }
-        _ => Ok(()),
-    }
-}
-
-fn first_illegal(name: &str) -> Option<char> {
-    name.chars()
-        .find(|c| !c.is_ascii_alphanumeric() && !"._-".contains(*c))
 }
 
 fn parse_start(text: &str) -> Result<Start, String> {
@@ -105,18 +83,6 @@ impl<'de> Deserialize<'de> for HttpAddress {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn names_are_those_that_kafka_takes() {
-        let legal = ["PointOfSale", "a.b_c-1", "0"];
-        let illegal = ["", ".", "..", "a b", "a/b", "ä", &"x".repeat(250)];
-        for name in legal {
-            assert_eq!(check_topic_name(name), Ok(()), "{name}");
-        }
-        for name in illegal {
-            assert!(check_topic_name(name).is_err(), "{name}");
-        }
-    }
 
     #[test]
     fn start_is_a_word_or_a_time() {

@@ -1,6 +1,7 @@
 //! The schemas of the configuration types, made ready for validation, messages and editors.
 
 use connect_api::schema_of;
+use connect_contracts::type_of;
 use schemars::transform::{Transform, transform_subschemas};
 use schemars::{JsonSchema, Schema};
 use serde_json::{Value as Json, json};
@@ -109,19 +110,6 @@ pub(super) fn types(schema: &Json) -> Vec<&str> {
         Some(Json::String(word)) => vec![word],
         Some(Json::Array(words)) => words.iter().filter_map(Json::as_str).collect(),
         _ => Vec::new(),
-    }
-}
-
-/// JSON Schema's word for the type of a value.
-pub(super) fn type_of(value: &Json) -> &'static str {
-    match value {
-        Json::Null => "null",
-        Json::Bool(_) => "boolean",
-        Json::Number(number) if number.is_f64() => "number",
-        Json::Number(_) => "integer",
-        Json::String(_) => "string",
-        Json::Array(_) => "array",
-        Json::Object(_) => "object",
     }
 }
 

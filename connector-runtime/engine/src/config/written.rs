@@ -134,16 +134,16 @@ pub(super) struct SourceTable {
 #[serde(deny_unknown_fields)]
 pub(super) struct BatchTable {
     /// The most records of a batch.
-    #[schemars(range(min = 1, max = 1_000_000), extend("default" = 5000))]
+    #[schemars(range(min = 1, max = 1_000_000), extend("default" = BatchConfig::default().max_records))]
     pub(super) max_records: Option<u32>,
     /// The most bytes of a batch; one larger record passes alone.
-    #[schemars(extend("default" = "4MiB"))]
+    #[schemars(extend("default" = BatchConfig::default().max_bytes))]
     pub(super) max_bytes: Option<Size>,
     /// How long a batch may wait for more records.
-    #[schemars(extend("default" = "200ms"))]
+    #[schemars(extend("default" = BatchConfig::default().linger))]
     pub(super) linger: Option<Duration>,
     /// All bytes that a task may hold at a time.
-    #[schemars(extend("default" = "32MiB"))]
+    #[schemars(extend("default" = BatchConfig::default().in_flight))]
     pub(super) in_flight: Option<Size>,
 }
 
@@ -152,7 +152,7 @@ pub(super) struct BatchTable {
 #[serde(deny_unknown_fields)]
 pub(super) struct ErrorsTable {
     /// What a bad record does.
-    #[schemars(extend("default" = "none"))]
+    #[schemars(extend("default" = Tolerance::default()))]
     pub(super) tolerance: Option<Tolerance>,
     /// Where bad records go with their bytes and the reason; for tolerance = "all".
     #[schemars(extend("format" = "topic-name"))]

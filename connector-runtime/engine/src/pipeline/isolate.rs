@@ -108,7 +108,7 @@ impl<'a> Isolation<'a> {
             .flatten()
             .filter(|index| self.is_open(*index))
             .filter(|index| {
-                let partition = partition_of(self.source(*index));
+                let partition = self.source(*index).origin.topic_partition();
                 !self.partitions.contains_key(&partition)
             })
             .collect();
@@ -180,7 +180,7 @@ impl<'a> Isolation<'a> {
             .get(range)
             .expect("a range lies within the batch's source records")
             .iter()
-            .map(|source| (partition_of(source), source.origin.offset + 1))
+            .map(|source| (source.origin.topic_partition(), source.origin.offset + 1))
             .collect()
     }
 
@@ -242,7 +242,7 @@ impl<'a> Isolation<'a> {
                 continue;
             }
             let source = self.source(index);
-            let part = parts.get_mut(&partition_of(source));
+            let part = parts.get_mut(&source.origin.topic_partition());
             let part = part.expect("a write moves the progress of every record in its range");
             count(&mut part.end, fate);
             if fate == Fate::Written {
@@ -352,12 +352,5 @@ fn count(end: &mut BatchEnd, fate: Fate) {
         Fate::Rejected => {
             unreachable!("progress never passes a rejected record before something became of it")
         }
-    }
-}
-
-fn partition_of(source: &Source) -> TopicPartition {
-    TopicPartition {
-        topic: source.origin.topic.clone(),
-        partition: source.origin.partition,
     }
 }

@@ -336,10 +336,3 @@ impl Reader {
         }
     }
 }
-
-fn partition_of(origin: &Origin) -> TopicPartition {
-    TopicPartition {
-        topic: origin.topic.clone(),
-        partition: origin.partition,
-    }
-}

@@ -1,9 +1,10 @@
 //! Where a partition begins: one pure decision (design: "Where to begin").
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use connect_api::{Cause, TopicPartition};
+use parking_lot::Mutex;
 
 use super::Stored;
 use crate::config::Start;
@@ -102,7 +103,7 @@ impl FirstSights {
         partition: &TopicPartition,
         look: impl FnOnce(&Arc<str>) -> Result<(bool, i32), Cause>,
     ) -> Result<bool, Cause> {
-        let mut sights = self.topics.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut sights = self.topics.lock();
         let sight = match sights.get(&partition.topic) {
             Some(sight) => *sight,
             None => {
@@ -117,10 +118,7 @@ impl FirstSights {
 
     /// Whether this process begins with the partition for the first time.
     pub(crate) fn is_first(&self, partition: &TopicPartition) -> bool {
-        let mut seen = self
-            .partitions
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut seen = self.partitions.lock();
         seen.insert(partition.clone())
     }
 }

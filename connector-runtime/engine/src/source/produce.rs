@@ -3,10 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use connect_api::{
-    Cause, Key, Kind, Origin, Outgoing, Positions, Record, Reference, Resolved, SourceRecord,
-    ValueRef, time,
-};
+use connect_api::{Cause, Key, Origin, Outgoing, Positions, Record, Reference, SourceRecord, time};
 use connect_contracts::{Contracts, Encoder, Side};
 
 use crate::config::{ErrorsConfig, SourceConnector};
@@ -75,7 +72,7 @@ impl Maker {
             partition: -1,
             offset: self.made,
             timestamp_ms: polled.timestamp_ms,
-            key: polled.key.as_ref().map(|key| key_bytes(key.root())),
+            key: polled.key.as_ref().map(|key| Key::bytes_of(key.root())),
             value: None,
             headers: polled.headers,
         });
@@ -129,26 +126,17 @@ impl Maker {
     fn key_of(&self, record: &Record) -> Result<Option<Bytes>, Rejection> {
         let Some(reference) = &self.key else {
             return Ok(match &record.key {
-                Key::Decoded(key) => Some(key_bytes(key.root())),
+                Key::Decoded(key) => Some(Key::bytes_of(key.root())),
                 Key::Absent | Key::Undecodable(_) => None,
             });
         };
         let refuse =
             |message: String| Rejection::plain(Stage::KeyConverter, "key", "KeyError", message);
-        match reference
+        let resolved = reference
             .resolve(record, None, time::now_ms())
-            .map_err(refuse)?
-        {
-            Resolved::Missing => Err(refuse(format!(
-                "the record has no {reference}, which is its key"
-            ))),
-            Resolved::Value(value) => Ok(Some(key_bytes(value))),
-            Resolved::Text(text) => Ok(Some(Bytes::copy_from_slice(text.as_bytes()))),
-            Resolved::Integer(number) => Ok(Some(Bytes::from(number.to_string()))),
-            Resolved::Timestamp(milliseconds) => {
-                Ok(Some(Bytes::from(time::format_ms(milliseconds))))
-            }
-        }
+            .map_err(refuse)?;
+        let missing = || refuse(format!("the record has no {reference}, which is its key"));
+        resolved.key_bytes().map(Some).ok_or_else(missing)
     }
 
     pub(crate) fn letter(
@@ -165,33 +153,5 @@ impl Maker {
             task: 0,
         }
         .letter(origin, rejection, Form::WHOLE)
-    }
-}
-
-/// Text and bytes as they are, everything else as JSON: what a reader with the default key format expects.
-fn key_bytes(key: ValueRef<'_>) -> Bytes {
-    match key.kind() {
-        Kind::String(text) => Bytes::copy_from_slice(text.as_bytes()),
-        Kind::Bytes(content) => Bytes::copy_from_slice(content),
-        _ => Bytes::from(key.to_json()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use connect_api::Value;
-
-    use super::*;
-
-    #[test]
-    fn a_key_is_text_or_json() {
-        let cases = [
-            (Value::string("a\"b"), "a\"b"),
-            (Value::integer(7), "7"),
-            (Value::empty_object(), "{}"),
-        ];
-        for (value, expected) in cases {
-            assert_eq!(key_bytes(value.root()), expected);
-        }
     }
 }

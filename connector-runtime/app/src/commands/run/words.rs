@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use connect_api::text::counted;
 use connect_engine::Summary;
 use connect_engine::config::Loaded;
 use connect_kafka::Embedded;
@@ -13,7 +14,7 @@ use crate::screen::{Screen, grouped, seconds};
 /// `whole`: there are connectors that could run without the broken ones.
 pub(super) fn refusal(errors: usize, whole: bool, program: &str, folder: &Path) -> String {
     let folder = folder.display();
-    let errors = counted(errors, "error");
+    let errors = counted(errors as u64, "error");
     let keep_going = if whole {
         format!("\n  {program} run --keep-going {folder}    runs the connectors that are whole")
     } else {
@@ -82,13 +83,13 @@ fn embedded_kafka(servers: &Servers) -> String {
 
 /// `6 connectors · 4 contracts · 0 findings`
 fn checked(loaded: &Loaded) -> String {
-    let whole = counted(loaded.connectors.len(), "connector");
+    let whole = counted(loaded.connectors.len() as u64, "connector");
     let connectors = match loaded.broken.len() {
         0 => whole,
         broken => format!("{whole}, {broken} broken"),
     };
-    let contracts = counted(loaded.contracts, "contract");
-    let findings = counted(loaded.findings.iter().len(), "finding");
+    let contracts = counted(loaded.contracts as u64, "contract");
+    let findings = counted(loaded.findings.iter().len() as u64, "finding");
     format!("{connectors} · {contracts} · {findings}")
 }
 
@@ -180,13 +181,6 @@ impl Totals {
             letters => line.push_str(&format!(" · {} dead letters", grouped(letters))),
         }
         line
-    }
-}
-
-fn counted(number: usize, word: &str) -> String {
-    match number {
-        1 => format!("1 {word}"),
-        _ => format!("{number} {word}s"),
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use connect_api::{Cause, Position, TopicPartition};
 use connect_kafka::{OwnedPosition, StartOffset};
 
-use super::{Reader, Reading, partition_of};
+use super::{Reader, Reading};
 use crate::backoff::Backoff;
 use crate::config::Start;
 use crate::control::TaskEnd;
@@ -39,7 +39,7 @@ impl Reader {
             .retain(|waiting| !gone(&waiting.assigned.partition));
         self.collected
             .origins
-            .retain(|(origin, _)| !gone(&partition_of(origin)));
+            .retain(|(origin, _)| !gone(&origin.topic_partition()));
     }
 
     pub(super) fn ask_where_to_resume(&mut self) {
