@@ -265,7 +265,7 @@ impl<'a> Encoder<'_, 'a> {
         let table = &target.table.name;
         match found {
             Some(value) if value.members().is_none() => Cause::new(format!(
-                "no field of the {what} is a column of table `{table}`: it is {}, not an object",
+                "no field of the {what} is a column of table `{table}`: found {}, expected an object",
                 value.type_name()
             )),
             _ => Cause::new(format!(

@@ -31,7 +31,7 @@ fn c(op: &str, id: i32, parent: i32) -> String {
 async fn parents_and_children_of_one_batch() {
     let mut database = Database::new("CREATE TABLE nothing ()").await;
     // Over parents 1 and 9, and child 10 of parent 1.
-    let cases: [(&str, &[&str], Vec<String>, &str, &str); 9] = [
+    let cases: [(&str, &[&str], Vec<String>, &str, &str); 10] = [
         (
             "child, then parent deleted",
             &["", "RESTRICT", "CASCADE", "SET NULL"],
@@ -52,6 +52,13 @@ async fn parents_and_children_of_one_batch() {
             vec![p("w", 2), c("w", 10, 2), p("d", 1)],
             "2 9",
             "(10,2)",
+        ),
+        (
+            "child written without its parent, which is then deleted",
+            &["CASCADE"],
+            vec![r#"{"t":"c","op":"w","id":10,"v":1}"#.into(), p("d", 1)],
+            "9",
+            "",
         ),
         (
             "child written, then its parent deleted",

@@ -266,3 +266,26 @@ async fn rows_that_conflict_are_left_alone_and_not_counted() {
     );
     database.drop().await;
 }
+
+#[tokio::test]
+async fn a_trigger_that_changes_the_key_does_not_lose_columns() {
+    let mut database = Database::new(
+        "CREATE TABLE t (id text PRIMARY KEY, a text, b text);
+         INSERT INTO t VALUES ('a', 'old', 'old'), ('b', 'old', 'old');
+         CREATE FUNCTION lowered() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.id = lower(NEW.id); RETURN NEW; END';
+         CREATE TRIGGER lowered BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION lowered()",
+    )
+    .await;
+    let toml = "[[tables]]\ntable = \"t\"\nmode = \"upsert\"\nkey = [\"id\"]";
+    let values = [
+        r#"{"id":"A","a":"new"}"#,
+        r#"{"id":"B","b":"new"}"#,
+        r#"{"id":"C","a":"new","b":null}"#,
+    ];
+    write_all(&database.url(), toml, &values).await.unwrap();
+    assert_eq!(
+        database.lines("SELECT * FROM t ORDER BY id").await,
+        ["(a,new,old)", "(b,old,new)", "(c,new,)"]
+    );
+    database.drop().await;
+}
