@@ -17,7 +17,7 @@ mod union;
 mod wire;
 
 use bytes::Bytes;
-use connect_api::{JsonLimits, Value, ValueRef};
+use connect_api::{Value, ValueRef};
 
 use crate::place::{push_index, push_member};
 use plan::Plans;
@@ -69,10 +69,8 @@ impl AvroSchema {
         })
     }
 
-    /// By way of JSON text: the value's tape points into one buffer, and that text is it.
-    pub(crate) fn decode(&self, bytes: &Bytes) -> Result<Value, String> {
-        let text = decode::to_json(&self.plans, bytes)?;
-        Value::parse_json(text.into(), JsonLimits::default()).map_err(|error| error.message)
+    pub(crate) fn decode(&self, payload: &Bytes) -> Result<Value, String> {
+        decode::to_value(&self.plans, payload)
     }
 
     /// Appends the value's encoding. After an error `out` holds a part of it.

@@ -1,48 +1,38 @@
-//! Avro's bytes to JSON text.
+//! Avro's bytes to a value.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use connect_api::{BuildError, Value, ValueBuilder, ValueLimits};
 
 use super::plan::{Plan, PlanId, Plans};
 use super::time::{self, TimeUnit};
 use super::{MAX_DEPTH, Trail, TrailStep, logical};
 
-/// Values and names that any payload may become, however small it is.
-const FREE_NODES: usize = 1 << 16;
-/// Values and names for each byte of the payload. An absent optional field is written in one byte and becomes two; twice
-/// that leaves room for what is written in no byte at all: nulls, and records of such. A count of billions of them costs a
-/// writer ten bytes.
-const NODES_PER_BYTE: usize = 4;
-/// 384 MiB of nodes. A payload of usual size meets the relative bound long before.
-const MAX_NODES: usize = 1 << 25;
-/// The same for text: names of absent optional fields are the most that a byte usually becomes.
+/// Text that any payload may become, however small it is.
 const FREE_TEXT: usize = 1 << 20;
+/// Text for each byte of the payload. An absent optional field is written in one byte, and a wide record repeats the
+/// field's name.
 const TEXT_PER_BYTE: usize = 64;
 
-pub(super) fn to_json(plans: &Plans, bytes: &[u8]) -> Result<Vec<u8>, String> {
+pub(super) fn to_value(plans: &Plans, payload: &Bytes) -> Result<Value, String> {
+    let text = payload.len().saturating_mul(TEXT_PER_BYTE);
+    let limits = ValueLimits {
+        bytes: text.saturating_add(FREE_TEXT).min(i32::MAX as usize),
+        ..ValueLimits::of_payload(payload.len())
+    };
     let mut reader = Reader {
         plans,
-        rest: bytes,
-        out: Vec::with_capacity(bytes.len() * 2 + 64),
+        rest: payload,
+        out: ValueBuilder::of_payload(payload.clone(), limits),
         depth: 0,
-        nodes: 0,
-        max_nodes: (bytes.len().saturating_mul(NODES_PER_BYTE))
-            .saturating_add(FREE_NODES)
-            .min(MAX_NODES),
-        max_text: bytes
-            .len()
-            .saturating_mul(TEXT_PER_BYTE)
-            .saturating_add(FREE_TEXT),
-        size: bytes.len(),
     };
     match reader.value(plans.root()) {
-        Ok(()) if reader.rest.is_empty() => Ok(reader.out),
+        Ok(()) if reader.rest.is_empty() => Ok(reader.out.finish()),
         Ok(()) => Err(format!(
             "{} bytes are left over behind the value",
             reader.rest.len()
         )),
         Err(misread) => {
-            let offset = bytes.len() - reader.rest.len();
+            let offset = payload.len() - reader.rest.len();
             Err(format!(
                 "{} at byte {offset}, at {}",
                 misread.reason,
@@ -64,6 +54,15 @@ impl Misread {
     }
 }
 
+impl From<BuildError> for Misread {
+    fn from(error: BuildError) -> Misread {
+        Misread {
+            reason: error.message,
+            trail: Trail::default(),
+        }
+    }
+}
+
 fn misread<T>(reason: impl Into<String>) -> Result<T, Misread> {
     Err(Misread {
         reason: reason.into(),
@@ -74,65 +73,57 @@ fn misread<T>(reason: impl Into<String>) -> Result<T, Misread> {
 struct Reader<'a> {
     plans: &'a Plans,
     rest: &'a [u8],
-    out: Vec<u8>,
+    out: ValueBuilder,
     depth: usize,
-    nodes: usize,
-    max_nodes: usize,
-    max_text: usize,
-    /// Bytes of the whole payload.
-    size: usize,
 }
 
 impl<'a> Reader<'a> {
     fn value(&mut self, id: PlanId) -> Result<(), Misread> {
-        self.count_node()?;
         let plans = self.plans;
         match plans.get(id) {
-            Plan::Null => self.write(b"null"),
+            Plan::Null => self.out.null()?,
             Plan::Boolean => match self.take(1)? {
-                [0] => self.write(b"false"),
-                [1] => self.write(b"true"),
+                [0] => self.out.boolean(false)?,
+                [1] => self.out.boolean(true)?,
                 _ => return misread("a boolean that is neither 0 nor 1"),
             },
-            Plan::Int => self
-                .int()
-                .map(|number| self.write(number.to_string().as_bytes()))?,
-            Plan::Long => self
-                .long()
-                .map(|number| self.write(number.to_string().as_bytes()))?,
+            Plan::Int => {
+                let number = self.int()?;
+                self.out.integer(number.into())?;
+            }
+            Plan::Long => {
+                let number = self.long()?;
+                self.out.integer(number)?;
+            }
             Plan::Float => {
                 let number = f32::from_le_bytes(self.array()?);
-                self.float(number.is_finite(), number.into(), |out| {
-                    serde_json::to_writer(out, &number)
-                });
+                self.out.float(number)?;
             }
             Plan::Double => {
                 let number = f64::from_le_bytes(self.array()?);
-                self.float(number.is_finite(), number, |out| {
-                    serde_json::to_writer(out, &number)
-                });
+                self.out.double(number)?;
             }
             Plan::Bytes => {
                 let bytes = self.sized()?;
-                self.base64(bytes);
+                self.out.bytes(bytes)?;
             }
             Plan::Fixed(size) => {
                 let bytes = self.take(*size)?;
-                self.base64(bytes);
+                self.out.bytes(bytes)?;
             }
-            Plan::String => {
+            Plan::String | Plan::UuidText => {
                 let text = self.text()?;
-                self.string(text);
+                self.out.string(text)?;
             }
             Plan::Enum(symbols) => {
-                let place = self.long()?;
-                let symbol = usize::try_from(place)
+                let index = self.long()?;
+                let symbol = usize::try_from(index)
                     .ok()
-                    .and_then(|place| symbols.get(place));
+                    .and_then(|index| symbols.get(index));
                 match symbol {
-                    Some(symbol) => self.string(symbol),
+                    Some(symbol) => self.out.symbol(symbol)?,
                     None => {
-                        return misread(format!("symbol {place} of an enum of {}", symbols.len()));
+                        return misread(format!("symbol {index} of an enum of {}", symbols.len()));
                     }
                 }
             }
@@ -150,7 +141,7 @@ impl<'a> Reader<'a> {
                     Some(size) => self.take(*size)?,
                     None => self.sized()?,
                 };
-                self.decimal(bytes, i64::from(*scale))
+                self.decimal(bytes, i64::from(*scale))?;
             }
             Plan::BigDecimal => {
                 let mut outer = self.sized()?;
@@ -158,12 +149,7 @@ impl<'a> Reader<'a> {
                 let inner = self.sized().and_then(|digits| Ok((digits, self.long()?)));
                 std::mem::swap(&mut self.rest, &mut outer);
                 let (digits, scale) = inner?;
-                self.decimal(digits, scale)
-            }
-            Plan::UuidText => {
-                let text = self.text()?;
-                self.string(text);
-                Ok(())
+                self.decimal(digits, scale)?;
             }
             Plan::UuidBytes { sized } => {
                 let bytes = if *sized {
@@ -171,50 +157,43 @@ impl<'a> Reader<'a> {
                 } else {
                     self.take(16)?
                 };
-                match bytes.try_into() {
-                    Ok(bytes) => {
-                        self.string(&logical::uuid_text(bytes));
-                        Ok(())
-                    }
-                    Err(_) => misread(format!("a UUID of {} bytes", bytes.len())),
-                }
+                let Ok(uuid) = bytes.try_into() else {
+                    return misread(format!("a UUID of {} bytes", bytes.len()));
+                };
+                self.out.string(&logical::uuid_text(uuid))?;
             }
             Plan::Date => {
                 let days = self.int()?;
-                self.string(&time::date_text(days));
-                Ok(())
+                self.out.string(&time::date_text(days))?;
             }
             Plan::TimeMillis => {
                 let count = self.int()?;
-                self.time_of_day(count.into(), TimeUnit::Milliseconds)
+                self.time_of_day(count.into(), TimeUnit::Milliseconds)?;
             }
             Plan::TimeMicros => {
                 let count = self.long()?;
-                self.time_of_day(count, TimeUnit::Microseconds)
+                self.time_of_day(count, TimeUnit::Microseconds)?;
             }
             Plan::Timestamp(unit) => {
                 let count = self.long()?;
-                self.string(&time::timestamp_text(count, *unit));
-                Ok(())
+                self.out.string(&time::timestamp_text(count, *unit))?;
             }
             Plan::LocalTimestamp(unit) => {
                 let count = self.long()?;
-                self.string(&time::local_timestamp_text(count, *unit));
-                Ok(())
+                self.out.string(&time::local_timestamp_text(count, *unit))?;
             }
             Plan::Duration => {
-                let [months, days, milliseconds] = [self.array()?, self.array()?, self.array()?];
-                let text = format!(
-                    "{{\"months\":{},\"days\":{},\"milliseconds\":{}}}",
-                    u32::from_le_bytes(months),
-                    u32::from_le_bytes(days),
-                    u32::from_le_bytes(milliseconds),
-                );
-                self.write(text.as_bytes());
-                Ok(())
+                self.out.begin_object()?;
+                for part in ["months", "days", "milliseconds"] {
+                    let number = u32::from_le_bytes(self.array()?);
+                    self.out.key(part)?;
+                    self.out.unsigned(number.into())?;
+                }
+                self.out.end()?;
             }
-            _ => Ok(()),
+            plan => unreachable!("`value` reads {plan:?} itself"),
         }
+        Ok(())
     }
 
     /// What holds other values. The depth is bounded: a recursive type nests as deep as the bytes say.
@@ -226,74 +205,49 @@ impl<'a> Reader<'a> {
         let plans = self.plans;
         match plans.get(id) {
             Plan::Array(element) => {
-                self.write(b"[");
-                self.blocks(|reader, place| {
+                self.out.begin_array()?;
+                self.blocks(|reader, index| {
                     reader
                         .value(*element)
-                        .map_err(|error| error.under(|| TrailStep::Index(place)))
+                        .map_err(|error| error.under(|| TrailStep::Index(index)))
                 })?;
-                self.write(b"]");
+                self.out.end()?;
             }
             Plan::Map(value) => {
-                self.write(b"{");
+                self.out.begin_object()?;
                 self.blocks(|reader, _| {
-                    reader.count_node()?;
                     let key = reader.text()?;
-                    reader.string(key);
-                    reader.write(b":");
+                    reader.out.key(key)?;
                     let member = || TrailStep::Member(key.to_owned());
                     reader.value(*value).map_err(|error| error.under(member))
                 })?;
-                self.write(b"}");
+                self.out.end()?;
             }
             Plan::Union(branches) => {
-                let place = self.long()?;
-                let branch = usize::try_from(place)
+                let index = self.long()?;
+                let branch = usize::try_from(index)
                     .ok()
-                    .and_then(|place| branches.get(place));
+                    .and_then(|index| branches.get(index));
                 match branch {
                     Some(branch) => self.value(*branch)?,
                     None => {
-                        return misread(format!("branch {place} of a union of {}", branches.len()));
+                        return misread(format!("branch {index} of a union of {}", branches.len()));
                     }
                 }
             }
             Plan::Record(fields) => {
-                self.write(b"{");
-                for (place, field) in fields.iter().enumerate() {
-                    if place > 0 {
-                        self.write(b",");
-                    }
-                    self.count_node()?;
-                    self.string(&field.name);
-                    self.write(b":");
+                self.out.begin_object()?;
+                for field in fields {
+                    self.out.key(&field.name)?;
                     let member = || TrailStep::Member(field.name.to_string());
                     self.value(field.plan)
                         .map_err(|error| error.under(member))?;
                 }
-                self.write(b"}");
+                self.out.end()?;
             }
-            _ => {}
+            plan => unreachable!("{plan:?} has no inner values"),
         }
         self.depth -= 1;
-        Ok(())
-    }
-
-    /// What a message becomes in memory is bounded by its size: that size is what counts as bytes in flight.
-    fn count_node(&mut self) -> Result<(), Misread> {
-        self.nodes += 1;
-        if self.nodes > self.max_nodes {
-            return misread(format!(
-                "{} bytes become more than {} values and names",
-                self.size, self.max_nodes
-            ));
-        }
-        if self.out.len() > self.max_text {
-            return misread(format!(
-                "{} bytes become more than {} bytes of JSON",
-                self.size, self.max_text
-            ));
-        }
         Ok(())
     }
 
@@ -303,7 +257,7 @@ impl<'a> Reader<'a> {
         &mut self,
         mut element: impl FnMut(&mut Self, usize) -> Result<(), Misread>,
     ) -> Result<(), Misread> {
-        let mut place = 0;
+        let mut index = 0;
         loop {
             let count = self.long()?;
             if count == 0 {
@@ -313,11 +267,8 @@ impl<'a> Reader<'a> {
                 self.long()?;
             }
             for _ in 0..count.unsigned_abs() {
-                if place > 0 {
-                    self.write(b",");
-                }
-                element(self, place)?;
-                place += 1;
+                element(self, index)?;
+                index += 1;
             }
         }
     }
@@ -374,45 +325,9 @@ impl<'a> Reader<'a> {
         std::str::from_utf8(self.sized()?).or_else(|_| misread("text that is not UTF-8"))
     }
 
-    fn write(&mut self, bytes: &[u8]) {
-        self.out.extend_from_slice(bytes);
-    }
-
-    fn string(&mut self, text: &str) {
-        // Writing to a vector does not fail.
-        let _ = serde_json::to_writer(&mut self.out, text);
-    }
-
-    fn base64(&mut self, bytes: &[u8]) {
-        let text = STANDARD.encode(bytes);
-        self.write(b"\"");
-        self.write(text.as_bytes());
-        self.write(b"\"");
-    }
-
-    /// What is no number in JSON is written as the word that databases and Avro's own JSON take.
-    fn float(
-        &mut self,
-        finite: bool,
-        number: f64,
-        write: impl FnOnce(&mut Vec<u8>) -> serde_json::Result<()>,
-    ) {
-        match (finite, number.is_nan()) {
-            (true, _) => {
-                let _ = write(&mut self.out);
-            }
-            (false, true) => self.string("NaN"),
-            (false, false) if number > 0.0 => self.string("Infinity"),
-            (false, false) => self.string("-Infinity"),
-        }
-    }
-
     fn decimal(&mut self, bytes: &[u8], scale: i64) -> Result<(), Misread> {
         match logical::decimal_text(bytes, scale) {
-            Some(digits) => {
-                self.write(digits.as_bytes());
-                Ok(())
-            }
+            Some(digits) => Ok(self.out.number(&digits)?),
             None => misread(format!(
                 "a decimal of {} bytes with the scale {scale}",
                 bytes.len()
@@ -422,10 +337,7 @@ impl<'a> Reader<'a> {
 
     fn time_of_day(&mut self, count: i64, unit: TimeUnit) -> Result<(), Misread> {
         match time::time_text(count, unit) {
-            Some(text) => {
-                self.string(&text);
-                Ok(())
-            }
+            Some(text) => Ok(self.out.string(&text)?),
             None => misread(format!(
                 "a time of day of {count} {}, which is not within a day",
                 unit.name()

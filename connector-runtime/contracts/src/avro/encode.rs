@@ -39,6 +39,7 @@ impl Mismatch {
     fn new(value: ValueRef<'_>, expected: impl Into<String>) -> Mismatch {
         let found = match value.kind() {
             Kind::Array(_) | Kind::Object(_) => format!("an {}", value.type_name()),
+            Kind::Bytes(content) => format!("{} bytes", content.len()),
             _ => shown(&value.to_json(), 60),
         };
         Mismatch {

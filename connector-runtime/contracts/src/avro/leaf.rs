@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use connect_api::ValueRef;
+use connect_api::{Kind, ValueRef};
 use num_bigint::{BigInt, Sign};
 
 use super::logical;
@@ -53,11 +53,8 @@ impl Leaf {
             Plan::Float => Leaf::Bare(float::<f32>(value)?.to_le_bytes().to_vec()),
             Plan::Double => Leaf::Bare(float::<f64>(value)?.to_le_bytes().to_vec()),
             Plan::String => Leaf::Sized(text?.as_bytes().to_vec()),
-            Plan::Bytes => Leaf::Sized(STANDARD.decode(text?).ok()?),
-            Plan::Fixed(size) => {
-                let bytes = STANDARD.decode(text?).ok();
-                Leaf::Bare(bytes.filter(|bytes| bytes.len() == *size)?)
-            }
+            Plan::Bytes => Leaf::Sized(bytes(value)?),
+            Plan::Fixed(size) => Leaf::Bare(bytes(value).filter(|bytes| bytes.len() == *size)?),
             Plan::Enum(symbols) => {
                 let text = text?;
                 let index = symbols.iter().position(|symbol| symbol == text)?;
@@ -87,6 +84,15 @@ impl Leaf {
                 return None;
             }
         })
+    }
+}
+
+/// Bytes as they are, or what they are in JSON: base64 text.
+fn bytes(value: ValueRef<'_>) -> Option<Vec<u8>> {
+    match value.kind() {
+        Kind::Bytes(content) => Some(content.to_vec()),
+        Kind::String(text) => STANDARD.decode(text).ok(),
+        _ => None,
     }
 }
 

@@ -222,7 +222,7 @@ fn a_missing_field_is_written_as_its_default() {
         (
             r#"{"type":"fixed","name":"F","size":2}"#,
             "\"\\u00ff\"",
-            Err("at $.a found nothing, expected base64 text of 2 bytes (fixed)"),
+            Err("at $.a found nothing, expected 2 bytes or base64 text of them (fixed)"),
         ),
         (r#"["null","R"]"#, "{}", Err("at $.a found nothing")),
     ];
@@ -240,4 +240,35 @@ fn a_missing_field_is_written_as_its_default() {
             (found, expected) => assert_eq!(found.err().as_deref(), expected.err(), "{schema}"),
         }
     }
+}
+
+#[test]
+fn bytes_are_read_and_written_as_bytes() {
+    use connect_api::{Kind, Value};
+    let fixed = r#"{"type":"fixed","name":"F","size":2}"#;
+    let cases: [(&str, &[u8]); 3] = [
+        (r#""bytes""#, &[4, 0, 0xff]),
+        (fixed, &[0, 0xff]),
+        (r#"["string","bytes"]"#, &[2, 4, 0, 0xff]),
+    ];
+    for (schema, payload) in cases {
+        let compiled = super::AvroSchema::parse(schema, &[]).expect("a schema");
+        let value = compiled.decode(&payload.to_vec().into()).expect("bytes");
+        assert!(
+            matches!(value.root().kind(), Kind::Bytes([0, 0xff])),
+            "{schema}"
+        );
+        let mut written = Vec::new();
+        compiled.encode(value.root(), &mut written).expect("bytes");
+        assert_eq!(written, payload, "{schema}");
+    }
+    let text = super::AvroSchema::parse(r#""string""#, &[]).expect("a schema");
+    let bytes = Value::bytes(vec![0, 0xff].into());
+    let misfit = text
+        .encode(bytes.root(), &mut Vec::new())
+        .expect_err("no text");
+    assert_eq!(
+        (misfit.found.as_str(), misfit.expected.as_str()),
+        ("2 bytes", "a string")
+    );
 }
