@@ -86,6 +86,30 @@ impl Decimal {
         Some(BigInt::from_biguint(sign, magnitude))
     }
 
+    /// Whether the number divided by `divisor` is a whole number. Nothing is a multiple of zero.
+    pub(crate) fn is_multiple_of(&self, divisor: &Decimal) -> bool {
+        if divisor.is_zero() {
+            return false;
+        }
+        if self.is_zero() {
+            return true;
+        }
+        // As in `unscaled`: a negative shift would need digits that end in zeros.
+        let Ok(shift) = u64::try_from(self.exponent - divisor.exponent) else {
+            return false;
+        };
+        if let (Ok(digits), Ok(divisor), 0..=18) = (
+            self.digits.parse::<u64>(),
+            divisor.digits.parse::<u64>(),
+            shift,
+        ) {
+            return u128::from(digits) * 10_u128.pow(shift as u32) % u128::from(divisor) == 0;
+        }
+        let divisor = magnitude(&divisor.digits);
+        let power = BigUint::from(10_u8).modpow(&shift.into(), &divisor);
+        magnitude(&self.digits) * power % divisor == BigUint::ZERO
+    }
+
     /// -1, 0 or 1.
     fn sign(&self) -> i8 {
         if self.is_zero() {
@@ -201,6 +225,33 @@ mod tests {
             "", "-", "+1", ".5", "1e", "1e+", "x", "NaN", "1.2.3", "0x1", " 1",
         ] {
             assert_eq!(Decimal::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn multiples_are_exact() {
+        for (number, divisor, expected) in [
+            ("12.34", "0.01", true),
+            ("12.345", "0.01", false),
+            ("9704362045719.609", "0.01", false),
+            ("12345678901234567.891", "0.01", false),
+            ("12345678901234567.89", "0.01", true),
+            ("9007199254740993", "9007199254740993", true),
+            ("9007199254740994", "9007199254740993", false),
+            ("18446744073709551616", "3", false),
+            ("18446744073709551615", "3", true),
+            ("1e400", "3", false),
+            ("3e400", "3", true),
+            ("1e-400", "3", false),
+            ("3e-400", "1e-400", true),
+            ("0", "7", true),
+            ("7", "0", false),
+            ("-6", "3", true),
+            ("4", "2.5", false),
+            ("5.0", "2.5", true),
+        ] {
+            let found = decimal(number).is_multiple_of(&decimal(divisor));
+            assert_eq!(found, expected, "{number} of {divisor}");
         }
     }
 

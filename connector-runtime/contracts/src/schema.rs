@@ -4,6 +4,9 @@ mod document;
 mod effort;
 mod explain;
 mod folder;
+mod formats;
+mod keywords;
+mod numbers;
 mod places;
 mod tape;
 #[cfg(test)]
@@ -14,7 +17,7 @@ use std::path::Path;
 
 use connect_api::{Cause, ContractCheck, ValueRef};
 use jsonschema::error::ValidationErrorKind;
-use jsonschema::{PatternOptions, ReferencingError, ValidationError};
+use jsonschema::{Draft, PatternOptions, ReferencingError, ValidationError};
 
 use crate::rejection::Rejection;
 pub(crate) use document::Document;
@@ -34,6 +37,7 @@ pub struct CompiledSchema {
     /// Every document that takes part.
     documents: Documents,
     choices: Choices,
+    remarks: Vec<SchemaProblem>,
 }
 
 impl CompiledSchema {
@@ -88,12 +92,13 @@ impl CompiledSchema {
         document: &Document,
         library: &Library,
     ) -> Result<CompiledSchema, SchemaProblem> {
-        let built = jsonschema::options_for::<Tape>()
+        has_known_draft(document)?;
+        let options = numbers::exact(jsonschema::options_for::<Tape>())
             .with_base_uri(uri.clone())
             .with_retriever(library.clone())
             .with_pattern_options(PatternOptions::regex())
-            .should_validate_formats(true)
-            .build(&document.value);
+            .should_validate_formats(true);
+        let built = options.build(&document.value);
         let documents = library.documents();
         if let Some(problem) = library.take_problem() {
             return Err(problem);
@@ -101,8 +106,17 @@ impl CompiledSchema {
         // The validator holds only the first document against the draft's own schema.
         let draft = document.value.get("$schema");
         for referenced in documents.values() {
+            has_known_draft(referenced)?;
             keeps_to_draft(referenced, draft)?;
         }
+        let draft = Draft::default().detect(&document.value);
+        let is_known = |draft, format: &str| options.is_known_format(draft, format);
+        let mut remarks: Vec<SchemaProblem> = Vec::new();
+        for document in documents.values() {
+            remarks.extend(formats::unknown_formats(document, draft, &is_known));
+        }
+        // A document with an `$id` is listed under two names.
+        remarks.dedup();
         match built {
             Ok(validator) => Ok(CompiledSchema {
                 choices: Choices::of(&documents, &uri),
@@ -110,6 +124,7 @@ impl CompiledSchema {
                 name,
                 uri,
                 documents,
+                remarks,
             }),
             Err(error) => Err(problem_of(&error, document, &documents)),
         }
@@ -118,6 +133,11 @@ impl CompiledSchema {
     /// How messages call it.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// What is worth knowing about a schema that can be used: formats that check nothing.
+    pub fn remarks(&self) -> &[SchemaProblem] {
+        &self.remarks
     }
 
     /// The hot path: nothing is allocated for a value that keeps the contract.
@@ -215,13 +235,30 @@ fn problem_of(
         _ => format!("this is not a valid JSON Schema: {error}"),
     };
     let mut problem = place.problem(pointer, crate::rejection::shown(&message, 300));
-    if keyword == "type" {
-        problem.help = Some(
-            "types are \"array\", \"boolean\", \"integer\", \"null\", \"number\", \"object\", \"string\", or a list of these"
-                .to_owned(),
-        );
-    }
+    problem.help = help_for(keyword, error.instance()).map(str::to_owned);
     problem
+}
+
+/// What to write instead; forms of older drafts are known by their types.
+fn help_for(keyword: &str, found: &serde_json::Value) -> Option<&'static str> {
+    match (keyword, found) {
+        ("type", serde_json::Value::String(any)) if any == "any" => {
+            Some("this is the form of draft 3: leave `type` out where every type is allowed")
+        }
+        ("type", _) => Some(
+            "types are \"array\", \"boolean\", \"integer\", \"null\", \"number\", \"object\", \"string\", or a list of these",
+        ),
+        ("required", serde_json::Value::Bool(_)) => Some(
+            "this is the form of draft 3: list the names of the members that must be there in the object, \"required\": [\"name\"]",
+        ),
+        ("exclusiveMinimum" | "exclusiveMaximum", serde_json::Value::Bool(_)) => Some(
+            "this is the form of draft 4: write the bound itself, as in \"exclusiveMinimum\": 0, or \"$schema\": \"http://json-schema.org/draft-04/schema#\"",
+        ),
+        ("items", serde_json::Value::Array(_)) => Some(
+            "this is the form of draft 2019-09 and before: write `prefixItems`, or name the draft, \"$schema\": \"http://json-schema.org/draft-07/schema#\"",
+        ),
+        _ => None,
+    }
 }
 
 fn reference_problem(
@@ -272,11 +309,34 @@ fn reference_problem(
     document.problem("", message)
 }
 
+/// Asked before the validator, which answers an unknown `$schema` with the features of its own build.
+fn has_known_draft(document: &Document) -> Result<(), SchemaProblem> {
+    if Draft::default().detect(&document.value) == Draft::Unknown {
+        return Err(unknown_draft(document));
+    }
+    Ok(())
+}
+
 fn unknown_draft(document: &Document) -> SchemaProblem {
-    let mut problem = document.problem("/$schema", "this `$schema` is not known".to_owned());
-    problem.help = Some(
+    let named = document.value.get("$schema");
+    let named = named.and_then(serde_json::Value::as_str);
+    let is_ancient = named.is_some_and(|uri| {
+        ["draft-00", "draft-01", "draft-02", "draft-03"]
+            .iter()
+            .any(|draft| uri.contains(draft))
+    });
+    let message = if is_ancient {
+        "this draft of JSON Schema is too old: draft 4 is the first that is read"
+    } else {
+        "this `$schema` is not known"
+    };
+    let mut problem = document.problem("/$schema", message.to_owned());
+    problem.help = Some(if is_ancient {
+        "write \"http://json-schema.org/draft-07/schema#\"; `required` becomes a list of names in the object, `divisibleBy` becomes `multipleOf`, `extends` becomes `allOf`, `disallow` becomes `not`"
+            .to_owned()
+    } else {
         "write \"https://json-schema.org/draft/2020-12/schema\" or \"http://json-schema.org/draft-07/schema#\""
-            .to_owned(),
-    );
+            .to_owned()
+    });
     problem
 }

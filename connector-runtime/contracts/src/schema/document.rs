@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use connect_api::{Cause, ContractPlace, JsonLimits, Value};
 
+use super::numbers::schema_json;
 use super::places;
 
 /// A problem in a schema, with its place.
@@ -70,7 +71,7 @@ impl Document {
         // Our own parser first: it refuses a key twice in one object, where serde_json believes the last.
         let parsed = Value::parse_json(text.clone().into(), JsonLimits::default());
         let value = match parsed {
-            Ok(parsed) => parsed.root().to_serde_json(),
+            Ok(parsed) => schema_json(parsed.root()),
             Err(error) => {
                 let message = format!("this is not JSON: {}", error.message);
                 return Err(at(file, error.offset, message));

@@ -13,8 +13,6 @@ use crate::rejection::{Rejection, Stage, shown};
 
 /// Characters of a found value, of a pattern or of a list that a message shows.
 const SHOWN: usize = 60;
-/// Values of an `enum` that a message lists.
-const LISTED: usize = 6;
 
 /// What a message says beside the place.
 struct Story {
@@ -117,7 +115,7 @@ fn locate<'a>(root: ValueRef<'a>, pointer: &str) -> (String, Option<ValueRef<'a>
 }
 
 /// A found value in a few words: scalars as JSON, cut; of arrays and objects only the size.
-fn describe_found(value: ValueRef<'_>) -> String {
+pub(super) fn describe_found(value: ValueRef<'_>) -> String {
     match value.kind() {
         Kind::Array(elements) => {
             format!("an array of {}", counted(elements.len() as u64, "element"))
@@ -151,10 +149,6 @@ fn tell(
 ) -> Story {
     use ValidationErrorKind as Failed;
     let siblings = enclosing_schema(schema, error);
-    let number = || match types_of(siblings).as_deref() {
-        Some("an integer") => "an integer",
-        _ => "a number",
-    };
     let keyword = error.kind().keyword();
     let named = |words: String| Story::expecting(format!("{words} ({keyword})"));
     match error.kind() {
@@ -162,7 +156,7 @@ fn tell(
         Failed::Required { property } => {
             let name = property.as_str().unwrap_or_default();
             let wanted = siblings
-                .and_then(|siblings| types_of(siblings.get("properties")?.get(name)))
+                .and_then(|siblings| types_of(siblings.get("properties")?.get(name)?.get("type")))
                 .unwrap_or_else(|| "a value".to_owned());
             Story {
                 member: Some(name.to_owned()),
@@ -174,13 +168,8 @@ fn tell(
         | Failed::UnevaluatedProperties { unexpected } => {
             unexpected_member(place, unexpected, keyword)
         }
-        Failed::Minimum { limit } => named(format!("{} ≥ {limit}", number())),
-        Failed::Maximum { limit } => named(format!("{} ≤ {limit}", number())),
-        Failed::ExclusiveMinimum { limit } => named(format!("{} > {limit}", number())),
-        Failed::ExclusiveMaximum { limit } => named(format!("{} < {limit}", number())),
-        Failed::MultipleOf { multiple_of } => named(format!("a multiple of {multiple_of}")),
-        Failed::Enum { options } => named(one_of(options)),
-        Failed::Constant { expected_value } => named(shown_json(expected_value)),
+        // The keywords of `numbers` word their own messages.
+        Failed::Custom { message, .. } => Story::expecting(message),
         Failed::Pattern { pattern } => {
             named(format!("text that matches {}", shown(pattern, SHOWN)))
         }
@@ -193,7 +182,7 @@ fn tell(
         Failed::MaxProperties { limit } => named(format!("at most {}", counted(*limit, "member"))),
         Failed::UniqueItems => named("no element twice".to_owned()),
         Failed::FalseSchema => Story::expecting("nothing here (the schema is `false`)"),
-        Failed::Not { .. } => named("a value that a schema excludes not".to_owned()),
+        Failed::Not { .. } => named("a value the schema does not exclude".to_owned()),
         Failed::AnyOf { context } => named(format!("one of {} schemas to fit", context.len())),
         Failed::OneOfNotValid { context } => {
             named(format!("one of {} schemas to fit", context.len()))
@@ -243,8 +232,8 @@ fn enclosing_schema<'s>(
 }
 
 /// What a schema's `type` says, in words.
-fn types_of(schema: Option<&Json>) -> Option<String> {
-    match schema?.get("type")? {
+pub(super) fn types_of(types: Option<&Json>) -> Option<String> {
+    match types? {
         Json::String(one) => Some(with_article(one)),
         Json::Array(many) => Some(joined(
             many.iter()
@@ -261,15 +250,6 @@ fn with_article(type_name: &str) -> String {
         "null" => "null".to_owned(),
         "integer" | "array" | "object" => format!("an {type_name}"),
         _ => format!("a {type_name}"),
-    }
-}
-
-fn one_of(options: &Json) -> String {
-    let options = options.as_array().map(Vec::as_slice).unwrap_or_default();
-    let listed: Vec<String> = options.iter().take(LISTED).map(shown_json).collect();
-    match options.len().checked_sub(LISTED) {
-        None | Some(0) => format!("one of {}", listed.join(", ")),
-        Some(more) => format!("one of {} and {more} more", listed.join(", ")),
     }
 }
 

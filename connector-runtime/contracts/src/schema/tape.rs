@@ -11,6 +11,8 @@ use connect_api::{Elements, Kind, Members, Number, ValueRef};
 use jsonschema::json::{Array, Json, JsonNumber, Node, NodeIdentity, Object};
 use jsonschema::types::JsonType;
 
+use super::numbers;
+
 /// The representation: [`connect_api::Value`].
 pub(crate) struct Tape;
 
@@ -115,7 +117,7 @@ impl<'a> Node<'a, Tape> for TapeNode<'a> {
 }
 
 impl<'a> TapeNode<'a> {
-    fn value(&self) -> Option<ValueRef<'a>> {
+    pub(super) fn value(&self) -> Option<ValueRef<'a>> {
         match self {
             TapeNode::Value(value) => Some(*value),
             TapeNode::Name(_) => None,
@@ -123,7 +125,7 @@ impl<'a> TapeNode<'a> {
     }
 }
 
-/// Equality of JSON Schema: numbers by their mathematical value, member order does not matter.
+/// Equality of JSON Schema: numbers by their value, member order does not matter.
 fn equals(value: ValueRef<'_>, expected: &serde_json::Value) -> bool {
     use serde_json::Value as Json;
     match (value.kind(), expected) {
@@ -132,7 +134,7 @@ fn equals(value: ValueRef<'_>, expected: &serde_json::Value) -> bool {
         (Kind::String(found), Json::String(expected)) => found == expected,
         (Kind::Bytes(found), Json::String(expected)) => STANDARD.encode(found) == *expected,
         (Kind::Number(found), Json::Number(expected)) => {
-            jsonschema::json::cmp::equal_numbers(&TapeNumber(found), expected)
+            numbers::same_number(found.as_str(), &expected.to_string())
         }
         (Kind::Array(found), Json::Array(expected)) => {
             found.len() == expected.len()
@@ -198,6 +200,10 @@ impl<'a> Array<'a, Tape> for TapeArray<'a> {
 
     fn elements(&self) -> Self::ElementsIter {
         self.0.map(TapeNode::Value)
+    }
+
+    fn is_unique(&self) -> bool {
+        numbers::is_unique(self.0)
     }
 }
 

@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
 mod compiling;
+mod numbers;
 mod view;
 
 use std::path::PathBuf;

@@ -1,9 +1,10 @@
 //! The read-only view of a contract: what it says of one place, for comparing it with what a sink needs.
 //!
 //! It claims only what is certain for every valid value. `$ref` and `allOf` are followed; what a condition decides
-//! (`anyOf`, `oneOf`, `if`, `not`) leads to "unknown".
+//! (`anyOf`, `oneOf`, `if`, `not`) leads to "unknown". A keyword counts in the drafts that have it.
 
 use connect_api::{Contract, ContractField, ContractPlace, PathStep, Presence, pointer};
+use jsonschema::Draft;
 use serde_json::Value as Json;
 
 use super::CompiledSchema;
@@ -33,6 +34,9 @@ struct Spot<'s> {
     document: &'s Document,
     pointer: String,
     schema: &'s Json,
+    draft: Draft,
+    /// Something that must hold with it is not in view: a `$ref` that only the validator can follow.
+    is_open: bool,
 }
 
 impl Contract for CompiledSchema {
@@ -45,6 +49,8 @@ impl Contract for CompiledSchema {
             document,
             pointer: String::new(),
             schema: &document.value,
+            draft: self.draft_of(document),
+            is_open: false,
         };
         let mut here = self.all_of(root);
         let mut presence = Presence::Always;
@@ -80,14 +86,21 @@ impl CompiledSchema {
     fn all_of<'s>(&'s self, spot: Spot<'s>) -> Vec<Spot<'s>> {
         let mut found: Vec<Spot<'s>> = Vec::new();
         let mut open = vec![spot];
-        while let Some(spot) = open.pop() {
+        while let Some(mut spot) = open.pop() {
             if found.len() > MOST_REFERENCES {
+                spot.is_open = true;
+                found.push(spot);
                 break;
             }
-            if let Some(target) = spot.schema.get("$ref").and_then(Json::as_str)
-                && let Some(target) = self.follow(&spot, target)
-            {
-                open.push(target);
+            if let Some(reference) = spot.schema.get("$ref").and_then(Json::as_str) {
+                match self.follow(&spot, reference) {
+                    Some(target) => open.push(target),
+                    None => spot.is_open = true,
+                }
+                // Up to draft 7 a `$ref` stands alone: the keywords beside it do not count.
+                if !is_modern(spot.draft) {
+                    continue;
+                }
             }
             for place in 0..spot
                 .schema
@@ -102,6 +115,15 @@ impl CompiledSchema {
         found
     }
 
+    /// A document that names no draft is of the draft of the schema that refers to it.
+    fn draft_of(&self, document: &Document) -> Draft {
+        let root = self.documents.get(&self.uri);
+        let root = root.map_or(Draft::default(), |root| {
+            Draft::default().detect(&root.value)
+        });
+        root.detect(&document.value)
+    }
+
     /// Where `$ref` leads; `None` for anchors and whatever else only the validator resolves.
     fn follow<'s>(&'s self, from: &Spot<'s>, reference: &str) -> Option<Spot<'s>> {
         let base = id_of(from.uri, &from.document.value).unwrap_or_else(|| from.uri.to_owned());
@@ -114,6 +136,8 @@ impl CompiledSchema {
             document,
             schema: document.value.pointer(&pointer)?,
             pointer,
+            draft: self.draft_of(document),
+            is_open: false,
         })
     }
 }
@@ -132,9 +156,23 @@ impl<'s> Spot<'s> {
     }
 
     fn is_conditional(&self) -> bool {
-        CONDITIONAL
-            .iter()
-            .any(|keyword| self.schema.get(keyword).is_some())
+        self.is_open
+            || CONDITIONAL
+                .iter()
+                .any(|keyword| self.schema.get(keyword).is_some())
+    }
+}
+
+/// From 2019-09 on, keywords beside `$ref` count, and `unevaluatedProperties` is one.
+fn is_modern(draft: Draft) -> bool {
+    !matches!(draft, Draft::Draft4 | Draft::Draft6 | Draft::Draft7)
+}
+
+/// The keyword whose list is one schema an element.
+fn tuple_keyword(draft: Draft) -> &'static str {
+    match draft {
+        Draft::Draft4 | Draft::Draft6 | Draft::Draft7 | Draft::Draft201909 => "items",
+        _ => "prefixItems",
     }
 }
 
@@ -224,7 +262,8 @@ fn excludes<'s>(
     }
     // `unevaluatedProperties` sees what its neighbours declare, conditions among them.
     let unevaluated = spot.child("/unevaluatedProperties")?;
-    let closed = unevaluated.schema == &Json::Bool(false)
+    let closed = is_modern(spot.draft)
+        && unevaluated.schema == &Json::Bool(false)
         && !here
             .iter()
             .any(|spot| declares(spot) || spot.is_conditional());
@@ -244,12 +283,10 @@ fn take_element<'s>(here: &[Spot<'s>], index: Option<i64>) -> Taken<'s> {
     let spots: Vec<Spot<'s>> = here
         .iter()
         .filter_map(|spot| {
-            let tuple = |index: i64| {
-                spot.child(&format!("/prefixItems/{index}"))
-                    .or_else(|| spot.child(&format!("/items/{index}")))
-            };
+            let keyword = tuple_keyword(spot.draft);
+            let tuple = |index: i64| spot.child(&format!("/{keyword}/{index}"));
             let of_place = index.filter(|index| *index >= 0).and_then(tuple);
-            let has_tuple = spot.schema.get("prefixItems").is_some();
+            let has_tuple = spot.schema.get(keyword).is_some_and(Json::is_array);
             let rest = spot.child("/items").filter(|spot| spot.schema.is_object());
             // Beside a tuple `items` holds for the elements behind it only.
             of_place.or(rest.filter(|_| !has_tuple))
@@ -277,7 +314,7 @@ fn take_element<'s>(here: &[Spot<'s>], index: Option<i64>) -> Taken<'s> {
 /// The types that all schemas allow together; empty if none of them says anything.
 fn types_of<'s>(here: &[Spot<'s>]) -> Vec<&'s str> {
     let mut allowed: Option<Vec<&'s str>> = None;
-    for said in here.iter().filter_map(|spot| said_types(spot.schema)) {
+    for said in here.iter().filter_map(said_types) {
         allowed = Some(match allowed {
             None => said,
             Some(before) => both(&before, &said),
@@ -286,7 +323,8 @@ fn types_of<'s>(here: &[Spot<'s>]) -> Vec<&'s str> {
     allowed.unwrap_or_default()
 }
 
-fn said_types(schema: &Json) -> Option<Vec<&str>> {
+fn said_types<'s>(spot: &Spot<'s>) -> Option<Vec<&'s str>> {
+    let schema = spot.schema;
     if let Some(types) = schema.get("type") {
         return match types {
             Json::String(one) => Some(vec![one]),
@@ -294,7 +332,8 @@ fn said_types(schema: &Json) -> Option<Vec<&str>> {
             _ => None,
         };
     }
-    let values: Vec<&Json> = match (schema.get("const"), schema.get("enum")) {
+    let constant = schema.get("const").filter(|_| spot.draft != Draft::Draft4);
+    let values: Vec<&Json> = match (constant, schema.get("enum")) {
         (Some(constant), _) => vec![constant],
         (None, Some(Json::Array(options))) => options.iter().collect(),
         _ => return None,

@@ -249,6 +249,11 @@ codes! {
         example: "[value]\ntombstone = \"delete\"\n[[transforms]]\ntype = \"filter\"\nwhen = \"value.total <= 0\"",
         fix: "when = \"value != null && value.total <= 0\""
     }
+    UNKNOWN_FORMAT = "contract.unknown-format" {
+        why: "A `format` that is not known takes every text, so a misspelt one lets everything pass.",
+        example: "{\"type\": \"string\", \"format\": \"datetime\"}",
+        fix: "{\"type\": \"string\", \"format\": \"date-time\"}"
+    }
     BAD_CONTRACT = "contract.invalid" {
         why: "The file that should be the contract cannot be read or is not a JSON Schema, so no record could be checked against it.",
         example: "[value]\nschema = \"../schemas/orders/schema.json\"   # a file with {\"type\": \"objekt\"}",

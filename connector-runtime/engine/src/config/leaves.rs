@@ -4,7 +4,8 @@
 use std::path::Path;
 
 use connect_api::leaf::{FILE_FORMAT, SCHEMA_FILE_FORMAT};
-use connect_api::{Severity, pointer};
+use connect_api::{ContractPlace, Severity, pointer};
+use connect_contracts::SchemaProblem;
 use serde_json::Value as Json;
 
 use super::code;
@@ -61,12 +62,14 @@ pub(super) fn check_file(
         return;
     }
     let path = Path::new(leaf.text);
-    let draft = match leaf.format {
+    let drafts = match leaf.format {
         SCHEMA_FILE_FORMAT => schema_file(loading, path, leaf.pointer, places),
-        FILE_FORMAT => file(loading, path, leaf.pointer, places, report),
-        _ => None,
+        FILE_FORMAT => file(loading, path, leaf.pointer, places, report)
+            .into_iter()
+            .collect(),
+        _ => Vec::new(),
     };
-    if let Some(draft) = draft {
+    for draft in drafts {
         report.add(draft);
     }
 }
@@ -76,11 +79,19 @@ fn schema_file(
     path: &Path,
     pointer: &str,
     places: &Places,
-) -> Option<Draft> {
+) -> Vec<Draft> {
     if !path.exists() {
-        return Some(missing(path, pointer, places));
+        return vec![missing(path, pointer, places)];
     }
-    let problem = loading.contracts.compile(path).err()?;
+    let problem = match loading.contracts.compile(path) {
+        Ok(contract) => {
+            let remarks = contract.remarks().iter();
+            return remarks
+                .map(|remark| remarked(remark, pointer, places))
+                .collect();
+        }
+        Err(problem) => problem,
+    };
     let message = format!("the contract does not compile: {}", problem.message);
     let mut draft = Draft::error(code::BAD_CONTRACT, places.value(pointer), message)
         .label("not a JSON Schema that can be used")
@@ -91,7 +102,26 @@ fn schema_file(
     if let Some(place) = problem.place {
         draft = draft.related(place);
     }
-    Some(draft)
+    vec![draft]
+}
+
+/// What is worth knowing about a contract that can be used.
+fn remarked(remark: &SchemaProblem, pointer: &str, places: &Places) -> Draft {
+    let place = ContractPlace {
+        file: remark.file.clone(),
+        line: remark.line,
+        column: remark.column,
+    };
+    let message = remark.message.clone();
+    let draft = Draft::error(code::UNKNOWN_FORMAT, places.value(pointer), message)
+        .severity(Severity::Warning)
+        .label("in this contract")
+        .at(pointer)
+        .related(place);
+    match &remark.help {
+        Some(help) => draft.help(help.clone()),
+        None => draft,
+    }
 }
 
 /// What is named by an absolute path belongs to the machine of the connector: CI does not have it.

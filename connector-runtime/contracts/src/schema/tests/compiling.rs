@@ -148,3 +148,111 @@ fn a_link_does_not_lead_out() {
     let problem = folder.problem("schemas/sale.json");
     assert!(problem.contains("it leads out of"), "{problem}");
 }
+
+#[test]
+fn a_schema_of_another_draft_is_answered_in_plain_words() {
+    let cases = [
+        (
+            r#"{"$schema":"http://json-schema.org/draft-03/schema#","type":"any"}"#,
+            "this draft of JSON Schema is too old: draft 4 is the first that is read",
+            "`divisibleBy` becomes `multipleOf`",
+        ),
+        (
+            r#"{"properties":{"a":{"required":true}}}"#,
+            "`required` is true, and it must be an array",
+            "this is the form of draft 3",
+        ),
+        (
+            r#"{"type":"any"}"#,
+            "`type` cannot be \"any\"",
+            "this is the form of draft 3",
+        ),
+        (
+            r#"{"minimum":0,"exclusiveMinimum":true}"#,
+            "`exclusiveMinimum` is true, and it must be a number",
+            "this is the form of draft 4",
+        ),
+        (
+            r#"{"items":[{"type":"string"}]}"#,
+            "",
+            "write `prefixItems`",
+        ),
+        (
+            r#"{"$schema":"urn:mine"}"#,
+            "this `$schema` is not known",
+            "draft/2020-12",
+        ),
+    ];
+    for (schema, message, help) in cases {
+        let folder = Folder::new(&[
+            ("schema.json", schema),
+            ("outer.json", r#"{"$ref":"schema.json"}"#),
+        ]);
+        let problem = folder.compile("schema.json").expect_err(schema);
+        assert!(problem.message.starts_with(message), "{problem}");
+        assert!(
+            problem.help.as_deref().unwrap_or_default().contains(help),
+            "{problem:?}"
+        );
+        // A library's words would be of its build.
+        let outer = folder.compile("outer.json").expect_err(schema);
+        assert!(!outer.message.contains("feature"), "{outer}");
+    }
+    let draft4 = r#"{"$schema":"http://json-schema.org/draft-04/schema#","id":"http://example.com/a","minimum":0,"exclusiveMinimum":true}"#;
+    assert!(
+        Folder::new(&[("schema.json", draft4)])
+            .compile("schema.json")
+            .is_ok()
+    );
+}
+
+#[test]
+fn a_format_that_checks_nothing_is_remarked() {
+    let schema = r##"{
+  "properties": {
+    "at": { "format": "datetime" },
+    "format": { "type": "string", "format": "date-time" },
+    "list": { "type": "array", "items": [{ "format": "Email" }, { "format": "idn-email" }] },
+    "data": { "const": { "format": "none" }, "default": { "format": "none" } },
+    "count": { "type": "integer", "format": "int64" }
+  },
+  "$schema": "http://json-schema.org/draft-07/schema#"
+}"##;
+    let compiled = Folder::new(&[("schema.json", schema)])
+        .compile("schema.json")
+        .expect("a schema");
+    let remarks: Vec<String> = compiled
+        .remarks()
+        .iter()
+        .map(|remark| format!("{}:{}: {}", remark.line, remark.column, remark.message))
+        .collect();
+    assert_eq!(
+        remarks,
+        [
+            "3:23: `format` \"datetime\" is not known, so nothing is checked by it",
+            "5:54: `format` \"Email\" is not known, so nothing is checked by it",
+        ]
+    );
+}
+
+#[test]
+fn international_formats_are_checked() {
+    for draft in [
+        "http://json-schema.org/draft-07/schema#",
+        "https://json-schema.org/draft/2020-12/schema",
+    ] {
+        for (format, text, valid) in [
+            ("idn-email", "2962", false),
+            ("idn-email", "실례@실례.테스트", true),
+            ("idn-hostname", "-> $1.00 <--", false),
+            ("idn-hostname", "실례.테스트", true),
+        ] {
+            let schema = format!(r#"{{"$schema":"{draft}","format":"{format}"}}"#);
+            let compiled = super::compile(&schema);
+            let found = compiled
+                .validate(value(&format!("\"{text}\"")).root())
+                .is_ok();
+            assert_eq!(found, valid, "{format} {text} in {draft}");
+        }
+    }
+}

@@ -10,6 +10,10 @@ fn check(name: &str, file: &str) {
             "schemas/good.json",
             "{\"type\": \"object\", \"properties\": {\"id\": {}}, \"additionalProperties\": false}",
         ),
+        (
+            "schemas/typo.json",
+            "{\n  \"properties\": { \"at\": { \"format\": \"datetime\" } }\n}",
+        ),
         ("schemas/bad.json", "{\n  \"type\": \"objekt\"\n}"),
         ("schemas/cut.json", "{\n  \"type\": \"object\""),
         ("migrations/1.sql", ""),
@@ -517,6 +521,10 @@ fn files() {
         (
             "file-schema-bad",
             "topics = [\"a\"]\n[value]\nschema = \"../schemas/bad.json\"\n[[sinks]]\ntype = \"print\"\n",
+        ),
+        (
+            "file-schema-unknown-format",
+            "topics = [\"a\"]\n[value]\nschema = \"../schemas/typo.json\"\n[[sinks]]\ntype = \"print\"\n",
         ),
         (
             "file-schema-cut",

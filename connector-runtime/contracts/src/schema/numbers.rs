@@ -1,0 +1,426 @@
+//! The keywords of JSON Schema that decide about numbers, by every digit.
+//!
+//! `jsonschema` compares doubles, for which 100.00000000000000001 is 100. Its feature `arbitrary-precision` would change
+//! `serde_json` for the whole program, third-party plugins included, so these keywords are ours: bounds, `multipleOf`,
+//! `const` and `enum`. `uniqueItems` comes to [`is_unique`] by way of the tape.
+
+use std::cmp::Ordering;
+use std::collections::{HashMap, HashSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use connect_api::{Elements, Kind, Number, Value, ValueLimits, ValueRef};
+use jsonschema::paths::Location;
+use jsonschema::{Keyword, ValidationError, ValidationOptions};
+use serde_json::{Map, Value as Json};
+
+use super::explain::{describe_found, types_of};
+use super::keywords::{Content, content_of};
+use super::tape::{Tape, TapeNode};
+use crate::decimal::Decimal;
+
+/// Where [`schema_json`] notes what a `serde_json` number would lose: the text of a keyword's value, by the keyword.
+const EXACT: &str = "connect:exact";
+
+/// Elements up to which comparing each with each is cheaper than hashing.
+const FEW: usize = 16;
+
+type Compiled<'a> = Result<Box<dyn for<'i> Keyword<'i, Tape>>, ValidationError<'a>>;
+
+/// A schema as `jsonschema` takes it. Beside a keyword whose number has more digits than a double stands its exact text.
+pub(super) fn schema_json(schema: ValueRef<'_>) -> Json {
+    match schema.kind() {
+        Kind::Object(members) => {
+            let mut exact = Map::new();
+            let mut object = Map::new();
+            for (name, member) in members {
+                // A name that only we give a meaning.
+                if name == EXACT {
+                    continue;
+                }
+                let is_number = matches!(member.kind(), Kind::Number(_));
+                if (is_number || matches!(name, "const" | "enum")) && loses_digits(member) {
+                    exact.insert(name.to_owned(), member.to_json().into());
+                }
+                let json = match content_of(name) {
+                    Content::Data => data_json(member),
+                    Content::NamedSchemas => named_schemas_json(member),
+                    Content::Schemas => schema_json(member),
+                };
+                object.insert(name.to_owned(), json);
+            }
+            if !exact.is_empty() {
+                object.insert(EXACT.to_owned(), exact.into());
+            }
+            Json::Object(object)
+        }
+        Kind::Array(elements) => elements.map(schema_json).collect(),
+        _ => data_json(schema),
+    }
+}
+
+fn named_schemas_json(schemas: ValueRef<'_>) -> Json {
+    match schemas.kind() {
+        Kind::Object(members) => members
+            .map(|(name, schema)| (name.to_owned(), schema_json(schema)))
+            .collect(),
+        _ => schema_json(schemas),
+    }
+}
+
+fn data_json(value: ValueRef<'_>) -> Json {
+    match value.kind() {
+        Kind::Number(number) => nearest(number.as_str()).into(),
+        Kind::Array(elements) => elements.map(data_json).collect(),
+        Kind::Object(members) => members
+            .map(|(name, member)| (name.to_owned(), data_json(member)))
+            .collect(),
+        _ => value.to_serde_json(),
+    }
+}
+
+/// The nearest number that `serde_json` has, with the sign of the exact one.
+fn nearest(digits: &str) -> serde_json::Number {
+    let sign = if digits.starts_with('-') { -1.0 } else { 1.0 };
+    let finite = |number: f64| {
+        serde_json::Number::from_f64(number).expect("the bounds of doubles are finite")
+    };
+    match serde_json::from_str::<serde_json::Number>(digits) {
+        Ok(number) if number.as_f64() == Some(0.0) && !decimal(digits).is_zero() => {
+            finite(f64::MIN_POSITIVE * sign)
+        }
+        Ok(number) => number,
+        Err(_) => finite(f64::MAX * sign),
+    }
+}
+
+fn loses_digits(value: ValueRef<'_>) -> bool {
+    match value.kind() {
+        Kind::Number(number) => {
+            let digits = number.as_str();
+            decimal(&nearest(digits).to_string()) != decimal(digits)
+        }
+        Kind::Array(mut elements) => elements.any(loses_digits),
+        Kind::Object(mut members) => members.any(|(_, member)| loses_digits(member)),
+        _ => false,
+    }
+}
+
+fn decimal(digits: &str) -> Decimal {
+    Decimal::parse(digits).expect("the digits of a JSON number are a number")
+}
+
+/// `options` with our keywords in place of the validator's.
+pub(super) fn exact<R>(options: ValidationOptions<'_, R, Tape>) -> ValidationOptions<'_, R, Tape> {
+    options
+        .with_keyword("minimum", |parent, value, _: Location| {
+            let exclusive = parent.get("exclusiveMinimum") == Some(&Json::Bool(true));
+            if exclusive {
+                bound(parent, "minimum", value, ">", Ordering::is_gt)
+            } else {
+                bound(parent, "minimum", value, "≥", Ordering::is_ge)
+            }
+        })
+        .with_keyword("maximum", |parent, value, _: Location| {
+            let exclusive = parent.get("exclusiveMaximum") == Some(&Json::Bool(true));
+            if exclusive {
+                bound(parent, "maximum", value, "<", Ordering::is_lt)
+            } else {
+                bound(parent, "maximum", value, "≤", Ordering::is_le)
+            }
+        })
+        .with_keyword("exclusiveMinimum", |parent, value, _: Location| {
+            bound(parent, "exclusiveMinimum", value, ">", Ordering::is_gt)
+        })
+        .with_keyword("exclusiveMaximum", |parent, value, _: Location| {
+            bound(parent, "exclusiveMaximum", value, "<", Ordering::is_lt)
+        })
+        .with_keyword("multipleOf", |parent, value, _: Location| {
+            multiple_of(parent, value)
+        })
+        .with_keyword("const", |parent, value, _: Location| {
+            let constant = written(parent, "const", value);
+            let expected = format!("{} (const)", describe_found(constant.root()));
+            Ok(Box::new(OneOf::new(vec![constant], expected)))
+        })
+        .with_keyword("enum", |parent, value, _: Location| {
+            let options = written(parent, "enum", value);
+            let options = options.root().elements();
+            let options: Vec<Value> = options
+                .into_iter()
+                .flatten()
+                .map(ValueRef::to_value)
+                .collect();
+            let expected = format!("{} (enum)", listed(&options));
+            Ok(Box::new(OneOf::new(options, expected)))
+        })
+}
+
+/// A keyword's value with all its digits.
+fn written(parent: &Map<String, Json>, keyword: &str, value: &Json) -> Value {
+    let exact = parent
+        .get(EXACT)
+        .and_then(|exact| exact.get(keyword)?.as_str());
+    match exact {
+        Some(text) => Value::parse_json(text.to_owned().into(), ValueLimits::default())
+            .expect("the exact text is JSON that has been parsed before"),
+        None => Value::from(value),
+    }
+}
+
+/// A number of the schema.
+struct Limit {
+    digits: String,
+    exact: Decimal,
+    nearest: f64,
+    integer: Option<i64>,
+}
+
+impl Limit {
+    /// `None` for what is no number: `exclusiveMinimum` of draft 4 is a boolean.
+    fn of(parent: &Map<String, Json>, keyword: &str, value: &Json) -> Option<Limit> {
+        let value = written(parent, keyword, value);
+        let digits = value.root().as_number()?.as_str();
+        Some(Limit {
+            exact: decimal(digits),
+            nearest: digits.parse().ok()?,
+            integer: digits.parse().ok(),
+            digits: digits.to_owned(),
+        })
+    }
+
+    /// How `number` compares to the limit. Rounding keeps an order or makes numbers equal, so exact arithmetic is needed
+    /// only where the doubles are equal.
+    fn order_of(&self, number: Number<'_>) -> Ordering {
+        if let (Some(number), Some(limit)) = (number.as_i64(), self.integer) {
+            return number.cmp(&limit);
+        }
+        match number.as_f64().partial_cmp(&self.nearest) {
+            Some(Ordering::Less) => Ordering::Less,
+            Some(Ordering::Greater) => Ordering::Greater,
+            _ => decimal(number.as_str()).cmp(&self.exact),
+        }
+    }
+}
+
+struct Bound {
+    limit: Limit,
+    allows: fn(Ordering) -> bool,
+    expected: String,
+}
+
+fn bound<'a>(
+    parent: &'a Map<String, Json>,
+    keyword: &str,
+    value: &'a Json,
+    sign: &str,
+    allows: fn(Ordering) -> bool,
+) -> Compiled<'a> {
+    let Some(limit) = Limit::of(parent, keyword, value) else {
+        return Ok(Box::new(Anything));
+    };
+    let number = match types_of(parent.get("type")).as_deref() {
+        Some("an integer") => "an integer",
+        _ => "a number",
+    };
+    let expected = format!("{number} {sign} {} ({keyword})", limit.digits);
+    Ok(Box::new(Bound {
+        limit,
+        allows,
+        expected,
+    }))
+}
+
+impl<'i> Keyword<'i, Tape> for Bound {
+    fn validate(&self, instance: TapeNode<'i>) -> Result<(), ValidationError<'i>> {
+        refused_unless(self.is_valid(instance), &self.expected)
+    }
+
+    fn is_valid(&self, instance: TapeNode<'i>) -> bool {
+        let number = instance.value().and_then(ValueRef::as_number);
+        number.is_none_or(|number| (self.allows)(self.limit.order_of(number)))
+    }
+}
+
+struct MultipleOf {
+    divisor: Limit,
+    expected: String,
+}
+
+fn multiple_of<'a>(parent: &'a Map<String, Json>, value: &'a Json) -> Compiled<'a> {
+    let Some(divisor) = Limit::of(parent, "multipleOf", value) else {
+        return Ok(Box::new(Anything));
+    };
+    let expected = format!("a multiple of {} (multipleOf)", divisor.digits);
+    Ok(Box::new(MultipleOf { divisor, expected }))
+}
+
+impl<'i> Keyword<'i, Tape> for MultipleOf {
+    fn validate(&self, instance: TapeNode<'i>) -> Result<(), ValidationError<'i>> {
+        refused_unless(self.is_valid(instance), &self.expected)
+    }
+
+    fn is_valid(&self, instance: TapeNode<'i>) -> bool {
+        let Some(number) = instance.value().and_then(ValueRef::as_number) else {
+            return true;
+        };
+        match (number.as_i64(), self.divisor.integer) {
+            (Some(number), Some(divisor)) if divisor > 0 => number % divisor == 0,
+            _ => decimal(number.as_str()).is_multiple_of(&self.divisor.exact),
+        }
+    }
+}
+
+/// `const` and `enum`.
+struct OneOf {
+    strings: HashSet<String>,
+    others: Vec<Value>,
+    expected: String,
+}
+
+impl OneOf {
+    fn new(options: Vec<Value>, expected: String) -> OneOf {
+        let mut strings = HashSet::new();
+        let mut others = Vec::new();
+        for option in options {
+            match option.root().as_str() {
+                Some(string) => {
+                    strings.insert(string.to_owned());
+                }
+                None => others.push(option),
+            }
+        }
+        OneOf {
+            strings,
+            others,
+            expected,
+        }
+    }
+}
+
+impl<'i> Keyword<'i, Tape> for OneOf {
+    fn validate(&self, instance: TapeNode<'i>) -> Result<(), ValidationError<'i>> {
+        refused_unless(self.is_valid(instance), &self.expected)
+    }
+
+    fn is_valid(&self, instance: TapeNode<'i>) -> bool {
+        use jsonschema::json::Node;
+        if let Some(string) = instance.as_string() {
+            return self.strings.contains(&*string);
+        }
+        let Some(value) = instance.value() else {
+            return false;
+        };
+        let mut others = self.others.iter();
+        others.any(|option| equal(value, option.root()))
+    }
+}
+
+/// What draft 4 writes beside a bound, which has read it already.
+struct Anything;
+
+impl<'i> Keyword<'i, Tape> for Anything {
+    fn validate(&self, _: TapeNode<'i>) -> Result<(), ValidationError<'i>> {
+        Ok(())
+    }
+
+    fn is_valid(&self, _: TapeNode<'i>) -> bool {
+        true
+    }
+}
+
+fn refused_unless<'i>(valid: bool, expected: &str) -> Result<(), ValidationError<'i>> {
+    if valid {
+        Ok(())
+    } else {
+        Err(ValidationError::custom(expected))
+    }
+}
+
+/// The options that a message lists, and how many more there are.
+fn listed(options: &[Value]) -> String {
+    const LISTED: usize = 6;
+    let shown = options.iter().take(LISTED);
+    let shown: Vec<String> = shown.map(|option| describe_found(option.root())).collect();
+    match options.len().checked_sub(LISTED) {
+        None | Some(0) => format!("one of {}", shown.join(", ")),
+        Some(more) => format!("one of {} and {more} more", shown.join(", ")),
+    }
+}
+
+/// Equality of JSON Schema: numbers by their value, objects whatever the order of their members.
+pub(super) fn equal(left: ValueRef<'_>, right: ValueRef<'_>) -> bool {
+    match (left.kind(), right.kind()) {
+        (Kind::Null, Kind::Null) => true,
+        (Kind::Bool(left), Kind::Bool(right)) => left == right,
+        (Kind::Number(left), Kind::Number(right)) => same_number(left.as_str(), right.as_str()),
+        (Kind::Array(left), Kind::Array(right)) => {
+            left.len() == right.len() && left.zip(right).all(|(left, right)| equal(left, right))
+        }
+        (Kind::Object(mut left), Kind::Object(right)) => {
+            left.len() == right.len()
+                && left.all(|(name, member)| {
+                    let other = right.get(name);
+                    other.is_some_and(|other| equal(member, other))
+                })
+        }
+        _ => match (string_of(left), string_of(right)) {
+            (Some(left), Some(right)) => left == right,
+            _ => false,
+        },
+    }
+}
+
+/// As the tape shows it to schemas.
+fn string_of(value: ValueRef<'_>) -> Option<std::borrow::Cow<'_, str>> {
+    use jsonschema::json::Node;
+    TapeNode::Value(value).as_string()
+}
+
+/// Whether two JSON numbers have one value.
+pub(super) fn same_number(left: &str, right: &str) -> bool {
+    left == right || decimal(left) == decimal(right)
+}
+
+/// Whether no two elements are equal.
+pub(super) fn is_unique(elements: Elements<'_>) -> bool {
+    let elements: Vec<ValueRef<'_>> = elements.collect();
+    let is_new = |(index, element): (usize, &ValueRef<'_>)| {
+        let mut before = elements.iter().take(index);
+        !before.any(|other| equal(*element, *other))
+    };
+    if elements.len() <= FEW {
+        return elements.iter().enumerate().all(is_new);
+    }
+    let mut seen: HashMap<u64, Vec<ValueRef<'_>>> = HashMap::with_capacity(elements.len());
+    elements.iter().all(|element| {
+        let alike = seen.entry(hash_of(*element)).or_default();
+        let is_new = !alike.iter().any(|other| equal(*element, *other));
+        alike.push(*element);
+        is_new
+    })
+}
+
+/// Equal values have one hash.
+fn hash_of(value: ValueRef<'_>) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    match value.kind() {
+        Kind::Null => 0_u8.hash(&mut hasher),
+        Kind::Bool(boolean) => (1_u8, boolean).hash(&mut hasher),
+        Kind::Number(number) => (2_u8, decimal(number.as_str())).hash(&mut hasher),
+        Kind::Array(elements) => {
+            3_u8.hash(&mut hasher);
+            elements.for_each(|element| hash_of(element).hash(&mut hasher));
+        }
+        Kind::Object(members) => {
+            // In no order.
+            let members = members.map(|(name, member)| {
+                let mut hasher = DefaultHasher::new();
+                (name, hash_of(member)).hash(&mut hasher);
+                hasher.finish()
+            });
+            (4_u8, members.fold(0, u64::wrapping_add)).hash(&mut hasher);
+        }
+        _ => (5_u8, string_of(value)).hash(&mut hasher),
+    }
+    hasher.finish()
+}
