@@ -204,7 +204,10 @@ fn message_length(bytes: &[u8], started: bool) -> Option<usize> {
 /// A simple query, or the parsing of a statement, that commits.
 fn is_commit(message: &[u8]) -> bool {
     match message.first() {
-        Some(b'Q') => contains(&message.to_ascii_uppercase(), b"COMMIT"),
+        // Not `READ COMMITTED`.
+        Some(b'Q') => [&b"COMMIT\0"[..], b"COMMIT;"]
+            .iter()
+            .any(|ending| contains(&message.to_ascii_uppercase(), ending)),
         Some(b'P') => contains(&message.to_ascii_uppercase(), b"COMMIT\0"),
         _ => false,
     }
@@ -240,6 +243,8 @@ mod tests {
         assert!(is_commit(&message(b'Q', b"commit;\0")));
         assert!(is_commit(&message(b'P', b"name\0COMMIT\0\0\0")));
         assert!(!is_commit(&message(b'Q', b"ROLLBACK\0")));
+        let begin = b"BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = 1\0";
+        assert!(!is_commit(&message(b'Q', begin)));
         assert!(!is_commit(&message(b'd', b"COMMIT\0")));
     }
 }

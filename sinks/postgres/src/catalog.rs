@@ -1,6 +1,7 @@
-//! What the database says of a table: read once when the sink opens, and again when a statement finds it changed.
+//! What the database says of a table: read when the sink opens, and again when the table has changed.
 
 mod relations;
+mod version;
 
 use connect_api::Cause;
 use sqlx::postgres::PgConnection;
@@ -9,16 +10,16 @@ use sqlx::{Row, query};
 use crate::coerce::{ColumnType, DeclaredType, Server};
 use crate::failure::WriteError;
 use crate::identifier::{TableName, quote};
-use crate::target::{Target, Write};
 
 pub(crate) use relations::Parent;
+pub(crate) use version::Version;
 
 /// A table as it is.
 #[derive(Clone, Debug)]
 pub(crate) struct Table {
     /// With its schema.
     pub(crate) name: TableName,
-    /// Whether COPY may write to it: not into views, and not past row-level security.
+    /// Whether COPY may write to it: not into views, and not past row-level security or rules, which only INSERT heeds.
     pub(crate) takes_copy: bool,
     pub(crate) is_view: bool,
     pub(crate) columns: Vec<Column>,
@@ -27,8 +28,7 @@ pub(crate) struct Table {
     pub(crate) has_insert_triggers: bool,
     /// The tables whose rows this one's foreign keys name, and theirs.
     pub(crate) parents: Vec<Parent>,
-    /// Names and types of the columns, to be compared with what they are at the end of a COPY.
-    layout: String,
+    pub(crate) version: Version,
     /// The columns of each unique index that ON CONFLICT can use.
     pub(crate) unique_keys: Vec<Vec<String>>,
 }
@@ -119,7 +119,7 @@ ORDER BY r.attnum";
 
 const RELATION: &str = r"
 SELECT c.oid::int8 AS oid, n.nspname::text AS schema, c.relname::text AS name,
-       c.relkind::text AS kind, c.relrowsecurity AS row_security
+       c.relkind::text AS kind, c.relrowsecurity OR c.relhasrules AS copy_passes_by
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE c.oid = pg_catalog.to_regclass($1)";
 
@@ -133,12 +133,6 @@ WHERE i.indrelid = $1::oid AND i.indisunique AND i.indisvalid AND i.indimmediate
   AND i.indpred IS NULL AND i.indexprs IS NULL AND k.place <= i.indnkeyatts
 GROUP BY i.indexrelid";
 
-/// What COPY BINARY relies on: lengths and precisions do not matter, its input functions check them.
-const LAYOUT: &str = r"
-SELECT coalesce(string_agg(a.attname || ' ' || a.atttypid, ',' ORDER BY a.attnum), '')
-FROM pg_catalog.pg_attribute a
-WHERE a.attrelid = $1::oid AND a.attnum > 0 AND NOT a.attisdropped";
-
 /// Tables of the same name elsewhere or in other letters, for the help of an error.
 const SIMILAR: &str = r"
 SELECT n.nspname::text AS schema, c.relname::text AS name
@@ -147,7 +141,8 @@ WHERE lower(c.relname) = lower($1) AND c.relkind IN ('r', 'p', 'v', 'f')
   AND n.nspname NOT IN ('pg_catalog', 'information_schema')
 ORDER BY 1, 2 LIMIT 3";
 
-/// Reads what the catalog says of a table.
+/// Reads what the catalog says of a table. The connection is in a transaction with one snapshot: what was read of different
+/// moments would be a table that never was.
 pub(crate) async fn read(
     connection: &mut PgConnection,
     wanted: &TableName,
@@ -162,19 +157,25 @@ pub(crate) async fn read(
     };
     let oid: i64 = relation.try_get("oid")?;
     let kind: String = relation.try_get("kind")?;
-    let row_security: bool = relation.try_get("row_security")?;
+    let copy_passes_by: bool = relation.try_get("copy_passes_by")?;
+    let is_view = matches!(kind.as_str(), "v" | "m");
     let rows = query(COLUMNS)
         .persistent(false)
         .bind(oid)
         .fetch_all(&mut *connection)
         .await?;
-    let columns = rows.iter().map(column).collect::<Result<Vec<_>, _>>()?;
+    let mut columns = rows.iter().map(column).collect::<Result<Vec<_>, _>>()?;
+    for column in &mut columns {
+        // What is left out of a view gets the default of the table below it, which the view's own columns do not show.
+        column.has_default |= is_view;
+    }
     let keys = query(UNIQUE_KEYS)
         .persistent(false)
         .bind(oid)
         .fetch_all(&mut *connection)
         .await?;
-    let layout = read_layout(connection, oid, false).await?;
+    let parents = relations::parents(connection, oid).await?;
+    let version = Version::read(connection, wanted, oid, &parents).await?;
     let unique_keys = keys
         .iter()
         .map(|row| row.try_get("columns"))
@@ -184,52 +185,15 @@ pub(crate) async fn read(
             schema: Some(relation.try_get("schema")?),
             name: relation.try_get("name")?,
         },
-        is_view: matches!(kind.as_str(), "v" | "m"),
-        takes_copy: matches!(kind.as_str(), "r" | "p" | "f") && !row_security,
+        is_view,
+        takes_copy: matches!(kind.as_str(), "r" | "p" | "f") && !copy_passes_by,
         columns,
         oid,
         has_insert_triggers: relations::has_insert_triggers(connection, oid).await?,
-        parents: relations::parents(connection, oid).await?,
-        layout,
+        parents,
+        version,
         unique_keys,
     })
-}
-
-async fn read_layout(
-    connection: &mut PgConnection,
-    oid: i64,
-    is_persistent: bool,
-) -> Result<String, sqlx::Error> {
-    let row = query(LAYOUT)
-        .persistent(is_persistent)
-        .bind(oid)
-        .fetch_one(connection)
-        .await?;
-    row.try_get(0)
-}
-
-/// Proves that the tables that were copied into still have the columns that the rows were encoded for.
-///
-/// COPY BINARY believes the bytes: four of them that were meant as int4 are a fine float4 as well. Its lock on the table
-/// is held until the end of the transaction, so what is read now was so during the COPY.
-pub(crate) async fn check_layouts(
-    connection: &mut PgConnection,
-    targets: &[Target],
-    is_persistent: bool,
-) -> Result<(), WriteError> {
-    let copied = targets
-        .iter()
-        .filter(|target| target.write == Write::Copy && !target.rows.rows.is_empty());
-    for target in copied {
-        let table = &target.table;
-        let layout = read_layout(connection, table.oid, is_persistent).await?;
-        if layout != table.layout {
-            return Err(WriteError::StaleCatalog {
-                table: table.name.to_string(),
-            });
-        }
-    }
-    Ok(())
 }
 
 async fn missing(
@@ -399,7 +363,7 @@ pub(crate) mod testing {
             oid: 1,
             has_insert_triggers: false,
             parents: Vec::new(),
-            layout: String::new(),
+            version: Version::default(),
             unique_keys: vec![vec!["id".into()], vec!["address".into()]],
             columns: vec![
                 column("id", ColumnType::Int8, "int8"),

@@ -77,6 +77,19 @@ impl WriteError {
             || self.meaning() == Some(Meaning::CatalogChanged)
     }
 
+    /// Whether the batch might be written, or fail otherwise, if the tables were not what they were when they were read.
+    /// An outage says nothing about them.
+    pub(crate) fn may_depend_on_tables(&self) -> bool {
+        match self {
+            WriteError::Decided(failure) => matches!(failure, Failure::Refused(_)),
+            WriteError::StaleCatalog { .. } => true,
+            WriteError::Deadline { .. } => false,
+            WriteError::Driver { .. } => self.meaning().is_some_and(|meaning| {
+                !matches!(meaning, Meaning::Outage | Meaning::TooMuchIfRepeated)
+            }),
+        }
+    }
+
     /// Whether somebody else held what was to be locked, for too long.
     pub(crate) fn is_lock_timeout(&self) -> bool {
         self.database().is_some_and(|error| error.code() == "55P03")

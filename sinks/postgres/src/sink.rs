@@ -1,9 +1,9 @@
 //! The open sink: one connection, one transaction a batch.
 //!
-//! A write encodes the batch first, so that records that do not fit cost the database nothing. Then, in one transaction:
-//! the compare-and-set of progress, the tables in the order of the file, COMMIT. Whatever fails before COMMIT is sent
-//! leaves nothing behind. When the answer to COMMIT is lost, the connection is dropped and the next call reads
-//! from the progress table how it ended, before anything is written again.
+//! Whatever fails before COMMIT is sent leaves nothing behind. When the answer to COMMIT is lost, the connection is dropped
+//! and the next call reads from the progress table how it ended, before anything is written again.
+
+mod write;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,19 +13,19 @@ use connect_api::{
     TopicPartition, Written, async_trait,
 };
 use sqlx::Connection;
-use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::postgres::PgConnectOptions;
 
 use crate::config::{Config, Delivery};
 use crate::failure::WriteError;
 use crate::identifier::TableName;
-use crate::mapping::{Plan, plan};
-use crate::order::Cuts;
+use crate::mapping::Plan;
 use crate::progress::ProgressTable;
 use crate::sqlstate::Meaning;
-use crate::transaction::{Limits, within};
-use crate::unnest::Session;
+use crate::transaction::{Limits, SinkConnection, within};
 use crate::verdict::Patience;
-use crate::{apply, catalog, connect, migrate, verdict};
+use crate::{connect, migrate, verdict};
+
+use write::read_plan;
 
 /// A sink that is ready to write.
 pub struct PostgresSink {
@@ -34,10 +34,8 @@ pub struct PostgresSink {
     options: PgConnectOptions,
     limits: Limits,
     /// `None` after an outage, until the next call.
-    connection: Option<PgConnection>,
+    connection: Option<SinkConnection>,
     plan: Plan,
-    /// Where the batch at hand is cut, so that foreign keys hold.
-    cuts: Cuts,
     /// `None` where the consumer group keeps progress.
     progress: Option<ProgressTable>,
     /// The batch whose COMMIT was sent and not answered.
@@ -69,9 +67,10 @@ impl PostgresSink {
             // Its work is done; a failure to say goodbye changes nothing.
             let _ = session.close().await;
         }
-        let mut connection = connect::open(&options)
+        let connection = connect::open(&options)
             .await
             .map_err(WriteError::into_failure)?;
+        let mut connection = SinkConnection::new(connection);
         let progress = match config.delivery {
             Delivery::AtLeastOnce => None,
             Delivery::ExactlyOnce => {
@@ -85,7 +84,7 @@ impl PostgresSink {
                 within(
                     "create the progress table",
                     limits.short,
-                    progress.create(&mut connection),
+                    progress.create(&mut connection.driver),
                 )
                 .await
                 .map_err(WriteError::into_failure)?;
@@ -102,7 +101,6 @@ impl PostgresSink {
             limits,
             connection: Some(connection),
             plan,
-            cuts: Cuts::Needed,
             progress,
             doubt: None,
             patience: Patience::new(config.missing_parent),
@@ -113,14 +111,14 @@ impl PostgresSink {
     /// The connection, made anew if there is none; after an outage the first thing is to learn how the last write ended.
     ///
     /// It is taken out of the sink while it works: a call that fails or is cancelled in the middle leaves none behind.
-    async fn connected(&mut self) -> Result<PgConnection, WriteError> {
+    async fn connected(&mut self) -> Result<SinkConnection, WriteError> {
         if let Some(connection) = self.connection.take() {
             return Ok(connection);
         }
-        let mut connection = connect::open(&self.options).await?;
+        let mut connection = SinkConnection::new(connect::open(&self.options).await?);
         if let Some(progress) = &mut self.progress {
             self.limits.begin(&mut connection).await?;
-            let confirm = progress.confirm(&mut connection);
+            let confirm = progress.confirm(&mut connection.driver);
             let confirmed = within("read progress", self.limits.short, confirm).await;
             if let Err(error) = confirmed {
                 // The old connection may be cut off in the middle of a COPY: for the server it is a frozen client.
@@ -137,7 +135,7 @@ impl PostgresSink {
     }
 
     /// Keeps the connection after a call, unless the call's error says that it cannot be trusted.
-    async fn release<T>(&mut self, mut connection: PgConnection, result: &Result<T, WriteError>) {
+    async fn release<T>(&mut self, mut connection: SinkConnection, result: &Result<T, WriteError>) {
         let is_usable = match result {
             Ok(_) => true,
             Err(error) if error.leaves_connection_usable() => {
@@ -163,82 +161,6 @@ impl PostgresSink {
         ended.unwrap_or(false)
     }
 
-    /// One attempt: everything of the encoded batch, or nothing. Returns the rows written.
-    async fn attempt(&mut self, batch: &Batch<'_>) -> Result<u64, WriteError> {
-        let mut connection = self.connected().await?;
-        let result = self.attempt_on(&mut connection, batch).await;
-        self.release(connection, &result).await;
-        result
-    }
-
-    async fn attempt_on(
-        &mut self,
-        connection: &mut PgConnection,
-        batch: &Batch<'_>,
-    ) -> Result<u64, WriteError> {
-        let limits = &self.limits;
-        if let Some(progress) = &mut self.progress {
-            let new = progress.not_owned(&batch.progress);
-            if !new.is_empty() {
-                take_over(connection, limits, progress, &new).await?;
-            }
-            let doubt = self.doubt.take();
-            if let Some(doubt) = doubt.filter(|doubt| doubt.progress == batch.progress)
-                && progress.is_stored(&batch.progress)
-            {
-                return Ok(doubt.rows);
-            }
-            progress.check_due(&batch.progress)?;
-        }
-        limits.begin(connection).await?;
-        if let Some(progress) = &self.progress {
-            let advance = progress.advance(connection, &batch.progress);
-            within("the compare-and-set of progress", limits.short, advance)
-                .await
-                .map_err(|error| error.at(&progress.table().to_string()))?;
-        }
-        let segments = self.plan.segments(batch.records.len(), self.cuts);
-        let mut session = Session {
-            connection: &mut *connection,
-            is_persistent: !self.config.pooler,
-            scratch: &mut self.scratch,
-        };
-        let rows = apply::write(&mut session, &mut self.plan, &segments, limits.long).await?;
-        let layouts = catalog::check_layouts(connection, &self.plan.targets, !self.config.pooler);
-        within("read the catalog", limits.short, layouts).await?;
-        self.doubt = Some(Doubt {
-            progress: batch.progress.clone(),
-            rows,
-        });
-        limits.commit(connection).await?;
-        self.doubt = None;
-        if let Some(progress) = &mut self.progress {
-            progress.moved(&batch.progress);
-        }
-        Ok(rows)
-    }
-
-    /// Reads the tables again, after a statement found that they changed.
-    async fn read_catalog(&mut self) -> Result<(), WriteError> {
-        let mut connection = self.connected().await?;
-        let result = async {
-            connection.clear_cached_statements().await?;
-            read_plan(&self.config, &self.limits, &mut connection).await
-        }
-        .await;
-        self.release(connection, &result).await;
-        self.plan = result?;
-        Ok(())
-    }
-
-    /// What a failed attempt means for this batch.
-    fn judge(&mut self, error: WriteError, batch: &Batch<'_>) -> Failure {
-        match self.patience.judge(&error, &batch.progress) {
-            Some(failure) => failure,
-            None => self.decide(error),
-        }
-    }
-
     /// What a failure means where no batch is to blame.
     fn decide(&self, error: WriteError) -> Failure {
         match error.meaning() {
@@ -259,31 +181,16 @@ fn table_name(text: &str) -> Result<TableName, Failure> {
     TableName::parse(text).map_err(|reason| Failure::Fatal(Cause::new(reason)))
 }
 
-async fn read_plan(
-    config: &Config,
-    limits: &Limits,
-    connection: &mut PgConnection,
-) -> Result<Plan, WriteError> {
-    let mut tables = Vec::new();
-    for entry in &config.tables {
-        let name = table_name(&entry.table)?;
-        let reading = catalog::read(connection, &name);
-        let table = within("read the catalog", limits.short, reading).await;
-        tables.push(table.map_err(|error| error.at(&entry.table))?);
-    }
-    Ok(plan(config, &tables)?)
-}
-
 /// Takes partitions over in a transaction of its own, so that waiting for a predecessor is bounded.
 async fn take_over(
-    connection: &mut PgConnection,
+    connection: &mut SinkConnection,
     limits: &Limits,
     progress: &mut ProgressTable,
     partitions: &[TopicPartition],
 ) -> Result<Vec<Option<i64>>, WriteError> {
     limits.begin(connection).await?;
     let table = progress.table().to_string();
-    let taking = progress.take_over(connection, partitions);
+    let taking = progress.take_over(&mut connection.driver, partitions);
     let resumed = within("resume", limits.short, taking)
         .await
         .map_err(|error| error.at(&table))?;
@@ -294,12 +201,12 @@ async fn take_over(
 /// Looks whether a frozen predecessor holds these partitions, and ends it. Where the server cannot tell (before
 /// PostgreSQL 14, or one that is not quite PostgreSQL), its `statement_timeout` does so.
 async fn end_frozen(
-    connection: &mut PgConnection,
+    connection: &mut SinkConnection,
     limits: &Limits,
     progress: &mut ProgressTable,
     partitions: &[TopicPartition],
 ) -> Result<bool, WriteError> {
-    let looking = progress.end_frozen(connection, partitions);
+    let looking = progress.end_frozen(&mut connection.driver, partitions);
     let ended = within("look who holds progress", limits.short, looking).await;
     if let Err(error) = &ended {
         tracing::debug!(event = "frozen_session_unknown", cause = %error.cause());
@@ -310,34 +217,10 @@ async fn end_frozen(
 #[async_trait]
 impl connect_api::Sink for PostgresSink {
     async fn write(&mut self, batch: &Batch<'_>) -> Result<Written, Failure> {
-        let mut catalog_is_fresh = false;
-        self.cuts = Cuts::Needed;
-        loop {
-            self.plan.encode(&batch.records).map_err(Failure::Refused)?;
-            let error = match self.attempt(batch).await {
-                Ok(rows) => {
-                    self.context.rows_written.add(rows);
-                    self.patience.written();
-                    return Ok(Written::Durable);
-                }
-                Err(error) => error,
-            };
-            if error.is_foreign_key() && self.cuts == Cuts::Needed {
-                // The rows of one table may have been written too early or too late for those of another.
-                self.cuts = Cuts::All;
-                let count = batch.records.len();
-                if self.plan.segments(count, Cuts::All) != self.plan.segments(count, Cuts::Needed) {
-                    continue;
-                }
-            }
-            if !error.is_stale_catalog() || catalog_is_fresh {
-                return Err(self.judge(error, batch));
-            }
-            catalog_is_fresh = true;
-            if let Err(error) = self.read_catalog().await {
-                return Err(self.judge(error, batch));
-            }
-        }
+        let rows = self.write_batch(batch).await?;
+        self.context.rows_written.add(rows);
+        self.patience.written();
+        Ok(Written::Durable)
     }
 
     fn progress_store(&mut self) -> Option<&mut dyn ProgressStore> {
@@ -348,7 +231,7 @@ impl connect_api::Sink for PostgresSink {
         const GOODBYE: Duration = Duration::from_secs(2);
         if let Some(connection) = self.connection.take() {
             // Everything is committed: a connection that does not answer is as closed as one that does.
-            let _ = tokio::time::timeout(GOODBYE, connection.close()).await;
+            let _ = tokio::time::timeout(GOODBYE, connection.driver.close()).await;
         }
         Ok(())
     }
@@ -387,7 +270,7 @@ impl ProgressStore for PostgresSink {
     async fn stored(&mut self, partitions: &[TopicPartition]) -> Result<Vec<Option<i64>>, Failure> {
         let mut connection = self.connected().await.map_err(WriteError::into_failure)?;
         let progress = self.progress.as_ref().expect(HAS_PROGRESS);
-        let reading = progress.read(&mut connection, partitions);
+        let reading = progress.read(&mut connection.driver, partitions);
         let stored = within("read progress", self.limits.short, reading).await;
         self.release(connection, &stored).await;
         stored.map_err(WriteError::into_failure)
@@ -396,7 +279,7 @@ impl ProgressStore for PostgresSink {
     async fn store(&mut self, positions: &[Position]) -> Result<(), Failure> {
         let mut connection = self.connected().await.map_err(WriteError::into_failure)?;
         let progress = self.progress.as_ref().expect(HAS_PROGRESS);
-        let storing = progress.store(&mut connection, positions);
+        let storing = progress.store(&mut connection.driver, positions);
         let stored = within("store progress", self.limits.short, storing).await;
         self.release(connection, &stored).await;
         stored.map_err(WriteError::into_failure)
@@ -408,7 +291,7 @@ impl ProgressStore for PostgresSink {
     ) -> Result<Vec<OtherProgress>, Failure> {
         let mut connection = self.connected().await.map_err(WriteError::into_failure)?;
         let progress = self.progress.as_ref().expect(HAS_PROGRESS);
-        let reading = progress.of_others(&mut connection, topics);
+        let reading = progress.of_others(&mut connection.driver, topics);
         let others = within("read progress", self.limits.short, reading).await;
         self.release(connection, &others).await;
         others.map_err(WriteError::into_failure)

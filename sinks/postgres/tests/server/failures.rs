@@ -224,27 +224,6 @@ async fn a_missing_parent_is_waited_for() {
 }
 
 #[tokio::test]
-async fn a_deferred_constraint_fails_at_commit() {
-    let mut database =
-        Database::new("CREATE TABLE t (id int8 UNIQUE DEFERRABLE INITIALLY DEFERRED)").await;
-    let mut sink = open(&database.url(), "[[tables]]\ntable = \"t\"").await;
-    sink.resume(&[partition(0)]).await.unwrap();
-    let list = records(&[r#"{"id":1}"#, r#"{"id":1}"#]);
-    let failure = sink.write(&batch(&list, 0)).await.unwrap_err();
-    assert!(matches!(failure, Failure::RefusedSomewhere(_)), "{failure}");
-    sink.write(&batch_of(vec![&list[0]], 0, 0, 1))
-        .await
-        .unwrap();
-    assert_eq!(
-        database
-            .text("SELECT count(*), (SELECT max(next_offset) FROM connect_progress) FROM t")
-            .await,
-        "(1,1)"
-    );
-    database.drop().await;
-}
-
-#[tokio::test]
 async fn timeouts_are_outages_and_twice_too_much() {
     let mut database = Database::new(
         "CREATE TABLE t (id int8);

@@ -1,6 +1,8 @@
 //! Tests on a real PostgreSQL, whose superuser URL is in `CONNECT_TEST_POSTGRES`.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
+mod changes;
+mod commit;
 mod conformance;
 mod entries;
 mod failures;

@@ -217,7 +217,7 @@ async fn relay(
                     return;
                 }
                 let sent = &upward[..count];
-                let is_commit = sent.windows(6).any(|window| window == b"COMMIT");
+                let is_commit = sent.windows(7).any(|window| window == b"COMMIT\0");
                 if is_commit && armed.swap(false, Ordering::SeqCst) {
                     if commit_passes {
                         server.write_all(sent).await.unwrap();

@@ -306,16 +306,21 @@ async fn the_server_tells_the_last_where_bytes_do_not() {
 #[tokio::test]
 async fn insert_goes_where_copy_cannot() {
     let mut database = Database::new(
-        "CREATE TABLE base (id int8, v text); CREATE VIEW shown AS SELECT * FROM base;
+        "CREATE TABLE base (id int8, v text, d text DEFAULT 'none'); CREATE VIEW shown AS SELECT * FROM base;
+         CREATE TABLE ruled (id int8);
+         CREATE RULE elsewhere AS ON INSERT TO ruled DO INSTEAD INSERT INTO base VALUES (-NEW.id, 'rule');
          CREATE TABLE parts (id int8, v text) PARTITION BY RANGE (id);
          CREATE TABLE part1 PARTITION OF parts FOR VALUES FROM (0) TO (10);",
     )
     .await;
-    let toml = "[[tables]]\ntable = \"shown\"\n[[tables]]\ntable = \"parts\"";
+    let toml = "[[tables]]\ntable = \"shown\"\n[[tables]]\ntable = \"parts\"\n[[tables]]\ntable = \"ruled\"";
     write_all(&database.url(), toml, &[r#"{"id":1,"v":"a"}"#])
         .await
         .unwrap();
-    assert_eq!(database.text("SELECT * FROM base").await, "(1,a)");
+    assert_eq!(
+        database.lines("SELECT * FROM base ORDER BY id DESC").await,
+        ["(1,a,none)", "(-1,rule,none)"]
+    );
     assert_eq!(database.text("SELECT * FROM part1").await, "(1,a)");
     // No partition takes this row: the record's fault.
     let failure = write_all(&database.url(), toml, &[r#"{"id":10,"v":"a"}"#])

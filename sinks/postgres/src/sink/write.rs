@@ -1,0 +1,224 @@
+//! Writing one batch.
+//!
+//! The batch is encoded first, so that the transaction is short. Then, in one transaction: the compare-and-set of progress,
+//! the tables in the order of their foreign keys, the proof that they are as the rows were encoded for, COMMIT.
+//!
+//! The proof comes after the rows. Writing takes a lock on the table that lets no change of its columns pass until the end
+//! of the transaction, so what is read afterwards was so while the rows were written; read before, it would say nothing.
+
+use connect_api::{Batch, Cause, Failure};
+use sqlx::Connection;
+use sqlx::postgres::PgConnection;
+
+use super::{Doubt, PostgresSink, table_name, take_over};
+use crate::config::Config;
+use crate::failure::WriteError;
+use crate::mapping::{Plan, plan};
+use crate::order::Cuts;
+use crate::target::Target;
+use crate::transaction::{Limits, SinkConnection, within};
+use crate::unnest::Session;
+use crate::{apply, catalog};
+
+impl PostgresSink {
+    /// Writes a batch and returns the number of its rows.
+    ///
+    /// Where a table has changed, the tables are read and the batch is encoded again: no record is refused, and no error is
+    /// reported, unless a restart would do the same.
+    pub(super) async fn write_batch(&mut self, batch: &Batch<'_>) -> Result<u64, Failure> {
+        const ATTEMPTS: usize = 3;
+        for attempt in 1..=ATTEMPTS {
+            let error = match self.encode_and_write(batch).await {
+                Ok(rows) => return Ok(rows),
+                Err(error) => error,
+            };
+            let outdated = self.is_of_outdated_plan(&error, attempt == 1).await;
+            let read = match outdated {
+                Ok(false) => Err(error),
+                Ok(true) => self.read_catalog().await,
+                Err(error) => Err(error),
+            };
+            read.map_err(|error| self.judge(error, batch))?;
+        }
+        Err(Failure::Retry(Cause::new(format!(
+            "the tables changed {ATTEMPTS} times while a batch was written to them"
+        ))))
+    }
+
+    /// Tries the batch whole first. Where a foreign key refuses that, rows of one table may have been written too early or
+    /// too late for those of another.
+    async fn encode_and_write(&mut self, batch: &Batch<'_>) -> Result<u64, WriteError> {
+        let written = self.encode_and_attempt(batch, Cuts::Needed).await;
+        let count = batch.records.len();
+        match written {
+            Err(error)
+                if error.is_foreign_key()
+                    && self.plan.segments(count, Cuts::All)
+                        != self.plan.segments(count, Cuts::Needed) =>
+            {
+                self.encode_and_attempt(batch, Cuts::All).await
+            }
+            written => written,
+        }
+    }
+
+    async fn encode_and_attempt(
+        &mut self,
+        batch: &Batch<'_>,
+        cuts: Cuts,
+    ) -> Result<u64, WriteError> {
+        let encoded = self.plan.encode(&batch.records);
+        encoded.map_err(WriteError::refused)?;
+        self.attempt(batch, cuts).await
+    }
+
+    /// Whether the error may be gone once the tables are read again. A refused batch costs one look at each table,
+    /// however many of its records are refused.
+    async fn is_of_outdated_plan(
+        &mut self,
+        error: &WriteError,
+        is_first: bool,
+    ) -> Result<bool, WriteError> {
+        // Statements that were prepared before may be at fault although the tables are not, but only once.
+        if error.is_stale_catalog() && is_first {
+            return Ok(true);
+        }
+        if !error.may_depend_on_tables() {
+            return Ok(false);
+        }
+        let mut connection = self.connected().await?;
+        let looking = self.plan_is_current(&mut connection.driver);
+        let is_current = within("read the catalog", self.limits.short, looking).await;
+        self.release(connection, &is_current).await;
+        Ok(!is_current?)
+    }
+
+    async fn plan_is_current(&self, connection: &mut PgConnection) -> Result<bool, WriteError> {
+        for target in &self.plan.targets {
+            let version = &target.table.version;
+            if !version.is_current(connection, !self.config.pooler).await? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// One attempt: everything of the encoded batch, or nothing. Returns the rows written.
+    async fn attempt(&mut self, batch: &Batch<'_>, cuts: Cuts) -> Result<u64, WriteError> {
+        let mut connection = self.connected().await?;
+        let result = self.attempt_on(&mut connection, batch, cuts).await;
+        self.release(connection, &result).await;
+        result
+    }
+
+    async fn attempt_on(
+        &mut self,
+        connection: &mut SinkConnection,
+        batch: &Batch<'_>,
+        cuts: Cuts,
+    ) -> Result<u64, WriteError> {
+        let limits = &self.limits;
+        if let Some(progress) = &mut self.progress {
+            let new = progress.not_owned(&batch.progress);
+            if !new.is_empty() {
+                take_over(connection, limits, progress, &new).await?;
+            }
+            let doubt = self.doubt.take();
+            if let Some(doubt) = doubt.filter(|doubt| doubt.progress == batch.progress)
+                && progress.is_stored(&batch.progress)
+            {
+                return Ok(doubt.rows);
+            }
+            progress.check_due(&batch.progress)?;
+        }
+        limits.begin(connection).await?;
+        if let Some(progress) = &self.progress {
+            let advance = progress.advance(&mut connection.driver, &batch.progress);
+            within("the compare-and-set of progress", limits.short, advance)
+                .await
+                .map_err(|error| error.at(&progress.table().to_string()))?;
+        }
+        let segments = self.plan.segments(batch.records.len(), cuts);
+        let is_persistent = !self.config.pooler;
+        let mut session = Session {
+            connection: &mut connection.driver,
+            is_persistent,
+            scratch: &mut self.scratch,
+        };
+        let rows = apply::write(&mut session, &mut self.plan, &segments, limits.long).await?;
+        let checking = check_tables(&mut connection.driver, &self.plan.targets, is_persistent);
+        within("read the catalog", limits.short, checking).await?;
+        self.doubt = Some(Doubt {
+            progress: batch.progress.clone(),
+            rows,
+        });
+        limits.commit(connection).await?;
+        self.doubt = None;
+        if let Some(progress) = &mut self.progress {
+            progress.moved(&batch.progress);
+        }
+        Ok(rows)
+    }
+
+    /// Reads the tables again. Statements are prepared again too: their parameters have the types of the old columns.
+    async fn read_catalog(&mut self) -> Result<(), WriteError> {
+        let mut connection = self.connected().await?;
+        let result = async {
+            connection.driver.clear_cached_statements().await?;
+            read_plan(&self.config, &self.limits, &mut connection).await
+        }
+        .await;
+        self.release(connection, &result).await;
+        self.plan = result?;
+        Ok(())
+    }
+
+    /// What a failed attempt means for this batch.
+    fn judge(&mut self, error: WriteError, batch: &Batch<'_>) -> Failure {
+        match self.patience.judge(&error, &batch.progress) {
+            Some(failure) => failure,
+            None => self.decide(error),
+        }
+    }
+}
+
+/// Brings the configuration and the tables together.
+pub(super) async fn read_plan(
+    config: &Config,
+    limits: &Limits,
+    connection: &mut SinkConnection,
+) -> Result<Plan, WriteError> {
+    limits.begin_reading(connection).await?;
+    let mut tables = Vec::new();
+    for entry in &config.tables {
+        let name = table_name(&entry.table)?;
+        let reading = catalog::read(&mut connection.driver, &name);
+        let table = within("read the catalog", limits.short, reading).await;
+        tables.push(table.map_err(|error| error.at(&entry.table))?);
+    }
+    limits.commit(connection).await?;
+    Ok(plan(config, &tables)?)
+}
+
+/// Proves that the tables that were written to are as they were read.
+///
+/// COPY BINARY believes the bytes (four of them that were meant as int4 are a fine float4 as well), a statement over arrays
+/// casts and rounds, and both leave a column empty that was added since.
+async fn check_tables(
+    connection: &mut PgConnection,
+    targets: &[Target],
+    is_persistent: bool,
+) -> Result<(), WriteError> {
+    let touched = targets
+        .iter()
+        .filter(|target| !target.rows.rows.is_empty() || !target.rows.sweeps.is_empty());
+    for target in touched {
+        let table = &target.table;
+        if !table.version.is_current(connection, is_persistent).await? {
+            return Err(WriteError::StaleCatalog {
+                table: table.name.to_string(),
+            });
+        }
+    }
+    Ok(())
+}
