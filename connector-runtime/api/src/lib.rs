@@ -34,12 +34,12 @@ pub use predicate::Predicate;
 pub use progress::{
     CommitToken, OtherProgress, Position, Progress, ProgressHome, ProgressStore, TopicPartition,
 };
-pub use record::{Batch, Header, Key, Origin, Record};
+pub use record::{Batch, Header, Key, Origin, Record, Side};
 pub use reference::{Element, Metadata, Reference, Resolved};
 pub use registry::{PluginEntry, Plugins, SinkFactory, SourceFactory, TransformFactory, schema_of};
 pub use sink::{
-    ContractCheck, ContractCompiler, Counter, Guarantee, Outgoing, Publisher, PublisherFactory,
-    Sink, SinkContext, SinkPlugin, Written,
+    ContractCheck, ContractCompiler, Counter, Encode, EncoderFactory, Guarantee, Outgoing,
+    Publisher, PublisherFactory, Sink, SinkContext, SinkPlugin, Written,
 };
 pub use source::{Polled, Positions, Source, SourceContext, SourcePlugin, SourceRecord};
 pub use transform::{Step, Transform, TransformPlugin};

@@ -7,6 +7,13 @@ use bytes::Bytes;
 use crate::progress::{CommitToken, Progress, TopicPartition};
 use crate::value::{Kind, Value, ValueRef};
 
+/// A part of a record that has a format of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Side {
+    Key,
+    Value,
+}
+
 /// A header as Kafka carries it; names may repeat.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Header {

@@ -9,7 +9,7 @@ use crate::leaf::leaf_type;
 use crate::path::{FieldPath, PathRoot};
 use crate::record::{Key, Record};
 use crate::time;
-use crate::value::ValueRef;
+use crate::value::{Value, ValueRef};
 
 /// A path into the value (`$…`), into the element of `each` (`@…`), or a record's metadata (`#…`).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -71,6 +71,17 @@ pub enum Resolved<'a> {
 }
 
 impl Resolved<'_> {
+    /// What is found as a value; `None` if nothing is there. Times become RFC 3339 text.
+    pub fn to_value(&self) -> Option<Value> {
+        Some(match self {
+            Resolved::Missing => return None,
+            Resolved::Value(value) => value.to_value(),
+            Resolved::Text(text) => Value::string(text),
+            Resolved::Integer(number) => Value::integer(*number),
+            Resolved::Timestamp(milliseconds) => Value::string(&time::format_ms(*milliseconds)),
+        })
+    }
+
     /// What is found as the bytes of a key in Kafka; `None` if nothing is there.
     pub fn key_bytes(&self) -> Option<Bytes> {
         match self {

@@ -105,6 +105,7 @@ fn parse<T: serde::de::DeserializeOwned>(table: serde_json::Value) -> Result<T, 
 #[async_trait]
 pub trait SinkFactory: Send + Sync {
     fn writes_to_terminal(&self) -> bool;
+    fn writes_formats(&self) -> bool;
     fn progress_home(&self) -> ProgressHome;
     fn target_topics(&self) -> Vec<String>;
     fn check(&self, context: &CheckContext<'_>) -> Vec<Finding>;
@@ -117,6 +118,10 @@ struct ConfiguredSink<P: SinkPlugin>(P::Config);
 impl<P: SinkPlugin> SinkFactory for ConfiguredSink<P> {
     fn writes_to_terminal(&self) -> bool {
         P::WRITES_TO_TERMINAL
+    }
+
+    fn writes_formats(&self) -> bool {
+        P::WRITES_FORMATS
     }
 
     fn progress_home(&self) -> ProgressHome {

@@ -13,7 +13,7 @@ use crate::check::CheckContext;
 use crate::failure::{Cause, Result};
 use crate::finding::{Explanation, Finding};
 use crate::progress::{Position, ProgressHome, ProgressStore, TopicPartition};
-use crate::record::{Batch, Header};
+use crate::record::{Batch, Header, Side};
 use crate::units::SchemaFile;
 use crate::value::ValueRef;
 
@@ -30,6 +30,8 @@ pub trait SinkPlugin: 'static {
     const EXPLANATIONS: &'static [Explanation] = &[];
     /// Whether records go to standard output. `run` then leaves the terminal to them and draws no live table there.
     const WRITES_TO_TERMINAL: bool = false;
+    /// Whether the sink encodes with [`SinkContext::encoders`], so that its table may have `key_format` and `value_format`.
+    const WRITES_FORMATS: bool = false;
     /// What stands in the `[[sinks]]` table beside the engine's keys. Needs `#[serde(deny_unknown_fields)]`.
     type Config: DeserializeOwned + JsonSchema + Send + Sync + 'static;
     type Sink: Sink + 'static;
@@ -135,6 +137,8 @@ pub struct SinkContext {
     pub publishers: Arc<dyn PublisherFactory>,
     /// Compiles contracts that a sink's own configuration names.
     pub contracts: Arc<dyn ContractCompiler>,
+    /// Encoders by `key_format` and `value_format` of the sink's table.
+    pub encoders: Arc<dyn EncoderFactory>,
 }
 
 /// A number that only grows, shared with the metrics.
@@ -180,6 +184,20 @@ pub trait Publisher: Send {
 /// Compiles JSON Schema files into checks.
 pub trait ContractCompiler: Send + Sync {
     fn compile(&self, schema: &SchemaFile) -> Result<Arc<dyn ContractCheck>, Cause>;
+}
+
+/// Makes encoders of the formats that a sink's table names.
+#[async_trait]
+pub trait EncoderFactory: Send + Sync {
+    /// The encoder of one side of the records that go to `topic`, ready to use: its schema has been looked up, or registered
+    /// where the table says so. `None` where the table names no format.
+    async fn encoder(&self, side: Side, topic: &str) -> Result<Option<Arc<dyn Encode>>>;
+}
+
+/// Writes values in one format.
+pub trait Encode: Send + Sync {
+    /// `Err` says what the format or its schema cannot hold exactly.
+    fn encode(&self, value: ValueRef<'_>) -> Result<Bytes, Cause>;
 }
 
 /// A compiled contract.

@@ -2,7 +2,7 @@
 
 mod format;
 
-use connect_api::{Cause, Duration, FilePath, Finding, SchemaFile, Secret};
+use connect_api::{Cause, Duration, FilePath, Finding, SchemaFile, Secret, Side};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -83,7 +83,7 @@ impl RegistrySubject {
     pub(crate) fn subject_of(&self, side: Side, topic: &str, record: Option<&str>) -> String {
         match (&self.subject, self.subject_strategy, record) {
             (Some(_), _, _) | (None, SubjectStrategy::TopicName, _) => {
-                side.subject(&self.subject, topic)
+                topic_subject(side, &self.subject, topic)
             }
             (None, SubjectStrategy::RecordName, Some(record)) => record.to_owned(),
             (None, SubjectStrategy::TopicRecordName, Some(record)) => format!("{topic}-{record}"),
@@ -444,20 +444,11 @@ impl RegistryConfig {
     }
 }
 
-/// Which part of a record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Side {
-    Key,
-    Value,
-}
-
-impl Side {
-    /// The subject by Confluent's `TopicNameStrategy`, unless one is named.
-    pub(crate) fn subject(self, named: &Option<String>, topic: &str) -> String {
-        match (named, self) {
-            (Some(subject), _) => subject.clone(),
-            (None, Side::Key) => format!("{topic}-key"),
-            (None, Side::Value) => format!("{topic}-value"),
-        }
+/// The subject by Confluent's `TopicNameStrategy`, unless one is named.
+pub(crate) fn topic_subject(side: Side, named: &Option<String>, topic: &str) -> String {
+    match (named, side) {
+        (Some(subject), _) => subject.clone(),
+        (None, Side::Key) => format!("{topic}-key"),
+        (None, Side::Value) => format!("{topic}-value"),
     }
 }

@@ -4,10 +4,10 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use connect_api::{Cause, ContractCheck, ContractCompiler, Finding, SchemaFile};
+use connect_api::{Cause, ContractCheck, ContractCompiler, Finding, SchemaFile, Side};
 use parking_lot::Mutex;
 
-use crate::config::{FormatConfig, RegistryConfig, Side, Usage};
+use crate::config::{FormatConfig, RegistryConfig, Usage};
 use crate::decode::Decoder;
 use crate::encode::Encoder;
 use crate::registry::Registry;

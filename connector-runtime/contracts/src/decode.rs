@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use connect_api::{Cause, Failure, Value};
+use connect_api::{Cause, Failure, Side, Value};
 
-use crate::config::{Format, FormatConfig, RegistryVersion, Side};
+use crate::config::{Format, FormatConfig, RegistryVersion, topic_subject};
 use crate::formats::Codec;
 use crate::registry::{Lookup, RegisteredContract, Registry, SchemaNeeded, Wanted, unframe};
 use crate::rejection::{DecodeError, Rejection};
@@ -122,7 +122,7 @@ impl Decoder {
         version: RegistryVersion,
         value: &Value,
     ) -> Result<(), DecodeError> {
-        let subject = self.side.subject(&registered.subject, topic);
+        let subject = topic_subject(self.side, &registered.subject, topic);
         let Some(contract) = registered.registry.by_version(&subject, version) else {
             return Err(DecodeError::SchemaNeeded(SchemaNeeded(Wanted::Version {
                 subject,

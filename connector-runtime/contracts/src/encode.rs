@@ -3,9 +3,9 @@
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
-use connect_api::{Cause, Failure, ValueRef};
+use connect_api::{Cause, Encode, Failure, Side, ValueRef};
 
-use crate::config::{Format, FormatConfig, RegistryVersion, Side};
+use crate::config::{Format, FormatConfig, RegistryVersion};
 use crate::formats::Codec;
 use crate::registry::{Posted, RegisteredContract, Registry, fits, frame};
 use crate::rejection::Rejection;
@@ -89,6 +89,12 @@ impl Encoder {
             }
             CodecChoice::Registered(registered) => registered.encode(value),
         }
+    }
+}
+
+impl Encode for Encoder {
+    fn encode(&self, value: ValueRef<'_>) -> Result<Bytes, Cause> {
+        Encoder::encode(self, value).map_err(Cause::from)
     }
 }
 

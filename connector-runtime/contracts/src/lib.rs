@@ -17,9 +17,11 @@ mod rejection;
 mod schema;
 
 pub use config::{
-    Format, FormatConfig, RegistryConfig, RegistrySubject, RegistryVersion, Side, SubjectStrategy,
+    Format, FormatConfig, RegistryConfig, RegistrySubject, RegistryVersion, SubjectStrategy,
     TombstonePolicy, Usage,
 };
+/// The part of a record that a decoder or encoder is for.
+pub use connect_api::Side;
 pub use contracts::Contracts;
 pub use decode::Decoder;
 pub use encode::Encoder;

@@ -35,7 +35,8 @@ pub use load::{Mode, load, load_with};
 pub use resolve::{
     BatchConfig, BrokenConnector, ConfiguredSink, ConfiguredSource, ConfiguredTransform, Connector,
     ConnectorKind, CreateTopics, Discard, ErrorsConfig, HttpAddress, HttpConfig, Loaded,
-    ProcessConfig, SinkConnector, SourceConnector, Start, StopAfter, Tolerance, Topics,
+    ProcessConfig, SinkConnector, SinkFormats, SourceConnector, Start, StopAfter, Tolerance,
+    Topics,
 };
 pub use schema::tidy;
 pub use schema_file::connector_schema;

@@ -254,7 +254,8 @@ impl<'a> Desk<'a> {
             create_topics: None,
             transactional_id: format!("connect-{name}-offsets"),
             rows_written: connect_api::Counter::default(),
-            contracts: Arc::new(self.contracts.clone()),
+            contracts: self.contracts.clone(),
+            engine: tokio::runtime::Handle::current(),
         };
         opener.open(&sink.sink).await.map_err(cause)
     }

@@ -3,11 +3,14 @@
 use std::sync::Arc;
 
 use connect_api::{
-    Cause, ContractCompiler, Counter, Failure, ProgressHome, Result, Sink, SinkContext,
+    Cause, Counter, Encode, EncoderFactory, Failure, ProgressHome, Result, Side, Sink, SinkContext,
+    async_trait,
 };
+use connect_contracts::{Contracts, Encoder};
+use tokio::runtime::Handle;
 
 use crate::cluster::Cluster;
-use crate::config::{ConfiguredSink, CreateTopics};
+use crate::config::{ConfiguredSink, CreateTopics, SinkFormats};
 use crate::publisher::TaskPublishers;
 
 /// Where and for whom a sink is opened.
@@ -19,7 +22,46 @@ pub(crate) struct SinkOpener<'a> {
     /// Of the publishers. Nobody else may have it: fencing is by the group's metadata.
     pub(crate) transactional_id: String,
     pub(crate) rows_written: Counter,
-    pub(crate) contracts: Arc<dyn ContractCompiler>,
+    pub(crate) contracts: Contracts,
+    /// Where the schema registry is asked: no connection of it may depend on the connector's own threads.
+    pub(crate) engine: Handle,
+}
+
+/// The encoders of one sink, by the formats of its table.
+struct Encoders {
+    formats: SinkFormats,
+    contracts: Contracts,
+    engine: Handle,
+}
+
+#[async_trait]
+impl EncoderFactory for Encoders {
+    async fn encoder(&self, side: Side, topic: &str) -> Result<Option<Arc<dyn Encode>>> {
+        let format = match side {
+            Side::Key => &self.formats.key,
+            Side::Value => &self.formats.value,
+        };
+        let Some(format) = format else {
+            return Ok(None);
+        };
+        let encoder = self
+            .contracts
+            .encoder(side, format, topic)
+            .map_err(Failure::Fatal)?;
+        prepare(&self.engine, &encoder).await?;
+        Ok(Some(Arc::new(encoder)))
+    }
+}
+
+/// Looks up or registers the schema that `encoder` writes with.
+pub(crate) async fn prepare(engine: &Handle, encoder: &Encoder) -> Result<()> {
+    let encoder = encoder.clone();
+    let asked = engine.spawn(async move { encoder.prepare().await });
+    asked.await.unwrap_or_else(|error| {
+        Err(Failure::Fatal(Cause::new(format!(
+            "request to the schema registry was interrupted: {error}"
+        ))))
+    })
 }
 
 impl SinkOpener<'_> {
@@ -37,7 +79,12 @@ impl SinkOpener<'_> {
                 create_topics: self.create_topics.cloned(),
                 home: self.cluster.progress_home(declared),
             }),
-            contracts: self.contracts.clone(),
+            contracts: Arc::new(self.contracts.clone()),
+            encoders: Arc::new(Encoders {
+                formats: sink.formats.clone(),
+                contracts: self.contracts.clone(),
+                engine: self.engine.clone(),
+            }),
         };
         let mut open = sink.factory.open(context).await?;
         check_store(sink.kind, declared, open.as_mut())?;
@@ -66,9 +113,7 @@ fn check_store(kind: &str, declared: ProgressHome, open: &mut dyn Sink) -> Resul
 #[cfg(test)]
 #[allow(clippy::panic)]
 mod tests {
-    use connect_api::{
-        Batch, OtherProgress, Position, ProgressStore, TopicPartition, Written, async_trait,
-    };
+    use connect_api::{Batch, OtherProgress, Position, ProgressStore, TopicPartition, Written};
 
     use super::*;
 

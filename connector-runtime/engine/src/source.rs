@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use connect_api::{Cause, Failure, Polled, Source, SourceContext};
-use connect_contracts::{Contracts, Encoder};
+use connect_contracts::Contracts;
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 
@@ -25,6 +25,7 @@ use crate::backoff::Backoff;
 use crate::cluster::Cluster;
 use crate::config::SourceConnector;
 use crate::control::{Stop, TaskEnd};
+use crate::open_sink::prepare;
 use crate::pipeline::task::CLOSE_WITHIN;
 use crate::policy::{Attempts, Directive, Stage, decide};
 use crate::publisher::{failure_of, make_room};
@@ -122,21 +123,13 @@ impl SourceTask {
                 .await?;
         }
         let maker = Maker::new(self.name.clone(), self.connector.clone(), &self.contracts)?;
-        let contract = maker.contract();
-        waiting
-            .insist(Stage::Open, || self.prepare_contract(contract.clone()))
-            .await?;
+        for encoder in maker.encoders() {
+            waiting
+                .insist(Stage::Open, || prepare(&self.engine, encoder))
+                .await?;
+        }
         let owner = Owner::join(&self.cluster, &self.name)?;
         Ok((owner, maker))
-    }
-
-    async fn prepare_contract(&self, contract: Arc<Encoder>) -> Result<(), Failure> {
-        let asked = self.engine.spawn(async move { contract.prepare().await });
-        asked.await.unwrap_or_else(|error| {
-            Err(Failure::Fatal(Cause::new(format!(
-                "request to the schema registry was interrupted: {error}"
-            ))))
-        })
     }
 
     async fn run_owned(&self, owner: &mut Owner, maker: &mut Maker) -> Result<TaskEnd, Over> {

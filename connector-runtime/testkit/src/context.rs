@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use connect_api::{
-    Cause, ContractCheck, ContractCompiler, Counter, Result, SchemaFile, SinkContext, ValueRef,
+    Cause, ContractCheck, ContractCompiler, Counter, Encode, EncoderFactory, Result, SchemaFile,
+    Side, SinkContext, ValueRef, async_trait,
 };
 
 use crate::publisher::Publishers;
@@ -39,5 +40,16 @@ pub fn context_with(publishers: Publishers, contracts: Contracts) -> SinkContext
         rows_written: Counter::default(),
         publishers: Arc::new(publishers),
         contracts: Arc::new(contracts),
+        encoders: Arc::new(NoFormats),
+    }
+}
+
+/// A sink's table without `key_format` and `value_format`.
+pub struct NoFormats;
+
+#[async_trait]
+impl EncoderFactory for NoFormats {
+    async fn encoder(&self, _side: Side, _topic: &str) -> Result<Option<Arc<dyn Encode>>> {
+        Ok(None)
     }
 }

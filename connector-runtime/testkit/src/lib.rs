@@ -13,7 +13,7 @@ mod publisher;
 mod records;
 mod source;
 
-pub use context::{Contracts, context, context_with};
+pub use context::{Contracts, NoFormats, context, context_with};
 pub use faults::{Fault, Faults, Faulty};
 pub use memory::{Memory, MemorySink};
 pub use publisher::{Publishers, Transaction};

@@ -144,6 +144,10 @@ impl SinkFactory for MemoryFactory {
         false
     }
 
+    fn writes_formats(&self) -> bool {
+        false
+    }
+
     fn progress_home(&self) -> ProgressHome {
         ProgressHome::Sink
     }

@@ -1,8 +1,8 @@
 //! `insert_field`: puts a literal, a field or metadata of the record into a field.
 
 use connect_api::{
-    Cause, Explanation, Field, Finding, Record, Reference, Resolved, Step, Transform,
-    TransformPlugin, Value, time,
+    Cause, Explanation, Field, Finding, Record, Reference, Step, Transform, TransformPlugin, Value,
+    time,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -117,13 +117,7 @@ fn resolve(from: &Reference, record: &Record) -> Result<Option<Value>, Cause> {
     let resolved = from
         .resolve(record, None, time::now_ms())
         .map_err(Cause::new)?;
-    Ok(match resolved {
-        Resolved::Missing => None,
-        Resolved::Value(place) => Some(place.to_value()),
-        Resolved::Text(text) => Some(Value::string(text)),
-        Resolved::Integer(number) => Some(Value::integer(number)),
-        Resolved::Timestamp(milliseconds) => Some(Value::string(&time::format_ms(milliseconds))),
-    })
+    Ok(resolved.to_value())
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Sink `kafka`: publishes records to Kafka again, as JSON, exactly once for readers that read committed records.
+//! Sink `kafka`: publishes records to Kafka again, in any format, exactly once for readers that read committed records.
 //!
 //! The engine owns the client and its transactions: the messages of a batch and its progress become visible together,
 //! through the [`Publisher`] that the context hands out.
@@ -11,9 +11,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use connect_api::{
-    Batch, Cause, CheckContext, ContractCheck, Counter, Explanation, Failure, Finding, JsonLimits,
-    Key, Metadata, Outgoing, ProgressHome, Publisher, Record, Reference, Refusal, Resolved, Result,
-    Sink, SinkContext, SinkPlugin, Value, Written, async_trait, time,
+    Batch, Cause, CheckContext, ContractCheck, Counter, Encode, Explanation, Failure, Finding,
+    JsonLimits, Key, Metadata, Outgoing, ProgressHome, Publisher, Record, Reference, Refusal,
+    Resolved, Result, Side, Sink, SinkContext, SinkPlugin, Value, Written, async_trait, time,
 };
 
 pub use config::{Config, TopicFrom};
@@ -31,6 +31,7 @@ topic = "enriched_users"
 key   = "#key"
 "##;
     const EXPLANATIONS: &'static [Explanation] = config::EXPLANATIONS;
+    const WRITES_FORMATS: bool = true;
     type Config = Config;
     type Sink = KafkaSink;
 
@@ -58,9 +59,18 @@ key   = "#key"
             None => None,
         };
         let topics: Vec<Arc<str>> = config.topics().into_iter().map(Arc::from).collect();
+        let publisher = context.publishers.publisher(&topics).await?;
+        let mut targets = Vec::with_capacity(topics.len());
+        for topic in topics {
+            targets.push(Target {
+                key: context.encoders.encoder(Side::Key, &topic).await?,
+                value: context.encoders.encoder(Side::Value, &topic).await?,
+                topic,
+            });
+        }
         Ok(KafkaSink {
-            publisher: context.publishers.publisher(&topics).await?,
-            topics,
+            publisher,
+            targets,
             topic_from: config.topic_from.as_ref().map(|from| from.field.clone()),
             key: config.key.clone(),
             contract,
@@ -73,12 +83,19 @@ key   = "#key"
 pub struct KafkaSink {
     publisher: Box<dyn Publisher>,
     /// The fixed topic, or those that a record may choose from.
-    topics: Vec<Arc<str>>,
+    targets: Vec<Target>,
     /// Where a record says which topic it goes to.
     topic_from: Option<Reference>,
     key: Option<Reference>,
     contract: Option<Arc<dyn ContractCheck>>,
     rows_written: Counter,
+}
+
+/// A topic and what its messages are written as: `None` is the default of `key`, and JSON.
+struct Target {
+    topic: Arc<str>,
+    key: Option<Arc<dyn Encode>>,
+    value: Option<Arc<dyn Encode>>,
 }
 
 #[async_trait]
@@ -114,19 +131,32 @@ impl KafkaSink {
         if let (Some(contract), Some(value)) = (&self.contract, record.root()) {
             contract.check(value)?;
         }
+        let target = self.target(record, now_ms)?;
+        let key = match &target.key {
+            Some(encoder) => {
+                let key = self.key_value(record, now_ms)?;
+                key.map(|key| encoder.encode(key.root())).transpose()?
+            }
+            None => self.key(record, now_ms)?,
+        };
+        let value = match (&target.value, &record.value) {
+            (_, None) => None,
+            (Some(encoder), Some(value)) => Some(encoder.encode(value.root())?),
+            (None, Some(value)) => Some(encode(value)),
+        };
         Ok(Outgoing {
-            topic: self.topic(record, now_ms)?,
-            key: self.key(record, now_ms)?,
-            value: record.value.as_ref().map(encode),
+            topic: target.topic.clone(),
+            key,
+            value,
             headers: record.origin.headers.clone(),
             timestamp_ms: record.origin.timestamp_ms,
         })
     }
 
-    fn topic(&self, record: &Record, now_ms: i64) -> Result<Arc<str>, Cause> {
+    fn target(&self, record: &Record, now_ms: i64) -> Result<&Target, Cause> {
         let Some(from) = &self.topic_from else {
-            let fixed = self.topics.first().cloned();
-            return fixed.ok_or_else(|| Cause::new("no topic is configured"));
+            let fixed = self.targets.first();
+            return Ok(fixed.expect("`check` demands `topic` or `topic_from`"));
         };
         let resolved = from.resolve(record, None, now_ms).map_err(Cause::new)?;
         let chosen = match &resolved {
@@ -135,10 +165,9 @@ impl KafkaSink {
             Resolved::Missing | Resolved::Integer(_) | Resolved::Timestamp(_) => None,
         };
         let allowed = self
-            .topics
+            .targets
             .iter()
-            .find(|topic| chosen == Some(&***topic))
-            .cloned();
+            .find(|target| chosen == Some(&*target.topic));
         allowed.ok_or_else(|| {
             Cause::new(match chosen {
                 Some(_) => format!("{from} names none of the allowed topics"),
@@ -146,6 +175,29 @@ impl KafkaSink {
             })
             .with_help("topic_from.allow lists the topics that a record may choose")
         })
+    }
+
+    /// What `key_format` encodes: the value that `key` refers to, by default the record's key as transforms left it.
+    fn key_value(&self, record: &Record, now_ms: i64) -> Result<Option<Value>, Cause> {
+        let of_key = Reference::Metadata(Metadata::Key);
+        let reference = self.key.as_ref().unwrap_or(&of_key);
+        if *reference == of_key {
+            return match &record.key {
+                Key::Absent => Ok(None),
+                Key::Undecodable(reason) => Err(Cause::new(&**reason)),
+                Key::Decoded(key) => Ok(Some(key.clone())),
+            };
+        }
+        let resolved = reference
+            .resolve(record, None, now_ms)
+            .map_err(Cause::new)?;
+        match resolved {
+            Resolved::Missing => Err(Cause::new(format!(
+                "the key cannot be made: {reference} is missing"
+            ))),
+            Resolved::Value(found) if found.is_null() => Ok(None),
+            found => Ok(found.to_value()),
+        }
     }
 
     fn key(&self, record: &Record, now_ms: i64) -> Result<Option<Bytes>, Cause> {

@@ -106,7 +106,11 @@ async fn a_message_keeps_headers_time_key_and_digits() {
 fn check_key(reference: &str, key: Key, bytes: Option<&str>, expected: Result<Option<&str>, &str>) {
     let sink = KafkaSink {
         publisher: Box::new(Publishers::default()),
-        topics: vec!["out".into()],
+        targets: vec![Target {
+            topic: "out".into(),
+            key: None,
+            value: None,
+        }],
         topic_from: None,
         key: (!reference.is_empty()).then(|| Reference::parse(reference).unwrap()),
         contract: None,
@@ -290,4 +294,78 @@ fn configuration_is_checked() {
     assert_eq!(Kafka::target_topics(&config("topic = 'a'")), ["a"]);
     let allowed = config("topic_from = { field = '$.x', allow = ['a', 'b'] }");
     assert_eq!(Kafka::target_topics(&allowed), ["a", "b"]);
+}
+
+/// Writes the side and topic before the value's JSON, and refuses what has a member `refuse`.
+struct Formats;
+
+struct Prefixed(String);
+
+#[async_trait]
+impl connect_api::EncoderFactory for Formats {
+    async fn encoder(&self, side: Side, topic: &str) -> Result<Option<Arc<dyn Encode>>> {
+        Ok(Some(Arc::new(Prefixed(format!("{side:?} {topic} ")))))
+    }
+}
+
+impl Encode for Prefixed {
+    fn encode(&self, value: connect_api::ValueRef<'_>) -> Result<Bytes, Cause> {
+        match value.get("refuse") {
+            Some(_) => Err(Cause::new("at $.refuse found 1, expected nothing")),
+            None => Ok(format!("{}{}", self.0, value.to_json()).into()),
+        }
+    }
+}
+
+#[tokio::test]
+async fn messages_are_written_in_the_formats_of_the_table() {
+    for (table, key) in [
+        ("topic = 'out'", Some("Key out \"key-7\"")),
+        ("topic = 'out'\nkey = '#key'", Some("Key out \"key-7\"")),
+        ("topic = 'out'\nkey = '$.a'", Some("Key out 1.50")),
+        ("topic = 'out'\nkey = '#offset'", Some("Key out 7")),
+        ("topic = 'out'\nkey = '#topic'", Some("Key out \"records\"")),
+        ("topic = 'out'\nkey = '$.n'", None),
+        (
+            "topic_from = { field = '$.to', allow = ['x', 'out'] }",
+            Some("Key out \"key-7\""),
+        ),
+    ] {
+        let publishers = Publishers::default();
+        let mut context = context_with(publishers.clone(), TAKE_ALL);
+        context.encoders = Arc::new(Formats);
+        let mut sink = Kafka::open(&config(table), context).await.unwrap();
+        let records = [record(7, r#"{"a":1.50,"n":null,"to":"out"}"#)];
+        sink.write(&batch(&records)).await.unwrap();
+        let messages = publishers.messages();
+        let message = messages.first().unwrap();
+        let text = |bytes: &Option<Bytes>| {
+            let bytes = bytes.as_ref()?;
+            Some(String::from_utf8(bytes.to_vec()).unwrap())
+        };
+        assert_eq!(text(&message.key).as_deref(), key, "{table}");
+        assert_eq!(
+            text(&message.value).as_deref(),
+            Some(r#"Value out {"a":1.50,"n":null,"to":"out"}"#),
+            "{table}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_record_that_its_format_cannot_hold_is_refused_and_a_tombstone_stays_one() {
+    let publishers = Publishers::default();
+    let mut context = context_with(publishers.clone(), TAKE_ALL);
+    context.encoders = Arc::new(Formats);
+    let mut sink = Kafka::open(&config("topic = 'out'"), context)
+        .await
+        .unwrap();
+    let records = [record(1, "{}"), record(2, r#"{"refuse":1}"#)];
+    let Err(Failure::Refused(refusals)) = sink.write(&batch(&records)).await else {
+        panic!("refused");
+    };
+    assert_eq!(refusals.len(), 1);
+    assert_eq!(refusals.first().unwrap().record, 1);
+    sink.write(&batch(&[tombstone(3)])).await.unwrap();
+    assert_eq!(publishers.messages().first().unwrap().value, None);
 }

@@ -140,35 +140,80 @@ fn a_local_contract_is_kept() {
 
 #[test]
 fn configurations_that_make_no_sense_are_refused() {
+    use Usage::{Read, Write};
     let cases = [
-        (json!({"format": "avro"}), "contract.needs-registry"),
+        (Read, json!({"format": "avro"}), "contract.needs-registry"),
+        (Write, json!({"format": "avro"}), "contract.needs-registry"),
         (
+            Read,
             json!({"format": "string", "registry": {}}),
             "contract.registry-unused",
         ),
         (
+            Read,
+            json!({"format": "json_envelope", "registry": {}}),
+            "contract.registry-unused",
+        ),
+        (
+            Read,
             json!({"format": "bytes", "schema": "x.json"}),
             "contract.schema-unused",
         ),
+        (
+            Read,
+            json!({"format": "avro", "registry": {"version": 1}}),
+            "contract.version-unused",
+        ),
+        (
+            Read,
+            json!({"format": "json_envelope", "write_schema": "x"}),
+            "contract.write-only",
+        ),
+        (
+            Read,
+            json!({"registry": {"auto_register": true}}),
+            "contract.write-only",
+        ),
+        (
+            Read,
+            json!({"registry": {"subject_strategy": "record_name"}}),
+            "contract.write-only",
+        ),
+        (Write, json!({"write_schema": "x"}), "contract.write-schema"),
+        (
+            Write,
+            json!({"format": "bytes", "write_schema": "x"}),
+            "contract.write-schema",
+        ),
+        (
+            Write,
+            json!({"registry": {"auto_register": true}}),
+            "contract.write-schema",
+        ),
+        (
+            Write,
+            json!({"registry": {"subject_strategy": "record_name"}}),
+            "contract.write-schema",
+        ),
+        (
+            Write,
+            json!({"registry": {"version": 1}, "write_schema": "x"}),
+            "contract.version-unused",
+        ),
     ];
-    for (table, code) in cases {
-        let config: FormatConfig = serde_json::from_value(table).unwrap();
-        let findings = config.check(Usage::Read);
-        assert_eq!(
-            findings
-                .iter()
-                .map(|finding| finding.code)
-                .collect::<Vec<_>>(),
-            [code]
-        );
-        assert!(
-            Contracts::new(None)
-                .unwrap()
-                .decoder(Side::Value, &config)
-                .is_err()
-        );
+    for (usage, table, code) in cases {
+        let config: FormatConfig = serde_json::from_value(table.clone()).unwrap();
+        let findings = config.check(usage);
+        let codes: Vec<_> = findings.iter().map(|finding| finding.code).collect();
+        assert_eq!(codes, [code], "{table}");
+        let contracts = Contracts::new(None).unwrap();
+        let refused = match usage {
+            Read => contracts.decoder(Side::Value, &config).err(),
+            Write => contracts.encoder(Side::Value, &config, "topic").err(),
+        };
+        assert!(refused.is_some(), "{table}");
     }
-    let unknown = json!({"format": "protobuf"});
+    let unknown = json!({"format": "cbor"});
     assert!(serde_json::from_value::<FormatConfig>(unknown).is_err());
     let registry = json!({"registry": {}});
     let config: FormatConfig = serde_json::from_value(registry).unwrap();

@@ -544,3 +544,139 @@ fn a_registry_is_configured_without_secrets_in_its_address() {
         assert!(serde_json::from_value::<crate::RegistryVersion>(version).is_err());
     }
 }
+
+/// Encodes 7 in a record with a schema file. The file and the answers are those of the test below.
+async fn written_by_file(url: &str, mut config: Json, schema: &Json) -> Result<Bytes, Failure> {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("schema");
+    std::fs::write(&file, schema.to_string()).unwrap();
+    config["write_schema"] = file.to_str().unwrap().into();
+    let encoder = encoder(url, config);
+    encoder.prepare().await?;
+    let value = Value::parse_json(Bytes::from_static(b"{\"n\":7}"), JsonLimits::default());
+    Ok(encoder.encode(value.unwrap().root()).unwrap())
+}
+
+#[tokio::test]
+async fn a_schema_file_is_looked_up_or_registered_under_the_subject_of_its_strategy() {
+    let avro = json!({"type": "record", "name": "Sale", "namespace": "shop",
+        "fields": [{"name": "n", "type": "long"}]});
+    let json_schema = json!({"title": "Sale", "required": ["n"]});
+    let cases = [
+        ("avro", &avro, json!({}), "/subjects/sales-value"),
+        (
+            "avro",
+            &avro,
+            json!({"auto_register": true}),
+            "/subjects/sales-value/versions",
+        ),
+        (
+            "avro",
+            &avro,
+            json!({"subject": "my/own"}),
+            "/subjects/my%2Fown",
+        ),
+        (
+            "avro",
+            &avro,
+            json!({"subject_strategy": "record_name"}),
+            "/subjects/shop.Sale",
+        ),
+        (
+            "avro",
+            &avro,
+            json!({"subject_strategy": "topic_record_name", "auto_register": true}),
+            "/subjects/sales-shop.Sale/versions",
+        ),
+        (
+            "json",
+            &json_schema,
+            json!({"subject_strategy": "record_name"}),
+            "/subjects/Sale",
+        ),
+    ];
+    for (format, schema, registry, path) in cases {
+        let fake = Fake::default().schema(path, json!({"id": 258}));
+        let url = fake.start().await;
+        let config = json!({"format": format, "registry": registry});
+        let written = written_by_file(&url, config, schema).await;
+        let body: &[u8] = if format == "avro" {
+            &[14]
+        } else {
+            b"{\"n\":7}"
+        };
+        assert_eq!(written.unwrap(), message(258, body), "{path}");
+        assert_eq!(fake.requests(), [path], "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_schema_file_that_the_registry_does_not_take_stops_and_an_outage_waits() {
+    let avro = json!({"type": "record", "name": "R", "fields": [{"name": "n", "type": "long"}]});
+    let look_up = json!({"format": "avro", "registry": {}});
+    let register = json!({"format": "avro", "registry": {"auto_register": true}});
+    let incompatible = json!({"error_code": 409, "message": "incompatible with version 1"});
+    let broken = json!({"error_code": 50001, "message": "store is down"});
+    let cases = [
+        (
+            &look_up,
+            "/subjects/sales-value",
+            None,
+            "Fatal",
+            "auto_register",
+        ),
+        (
+            &look_up,
+            "/subjects/sales-value",
+            Some((500, broken.clone())),
+            "Retry",
+            "store is down",
+        ),
+        (
+            &register,
+            "/subjects/sales-value/versions",
+            Some((409, incompatible)),
+            "Fatal",
+            "incompatible with version 1",
+        ),
+        (
+            &register,
+            "/subjects/sales-value/versions",
+            Some((500, broken)),
+            "Retry",
+            "store is down",
+        ),
+        (
+            &register,
+            "/subjects/sales-value/versions",
+            Some((401, json!("no"))),
+            "Retry",
+            "401",
+        ),
+        (
+            &register,
+            "/subjects/sales-value/versions",
+            Some((200, json!("no"))),
+            "Retry",
+            "cannot be read",
+        ),
+    ];
+    for (config, path, answer, kind, words) in cases {
+        let fake = Fake::default();
+        let fake = match answer {
+            Some(answer) => fake.answers(path, [answer]),
+            None => fake,
+        };
+        let url = fake.start().await;
+        let failure = written_by_file(&url, config.clone(), &avro)
+            .await
+            .unwrap_err();
+        let shown = format!("{failure:?}");
+        assert!(
+            shown.starts_with(kind) && shown.contains(words),
+            "{path}: {shown}"
+        );
+    }
+    let nobody = written_by_file("http://127.0.0.1:1", register, &avro).await;
+    assert!(matches!(nobody, Err(Failure::Retry(_))), "{nobody:?}");
+}

@@ -105,14 +105,42 @@ pub(super) fn connector(
         checks.batch(loading);
     }
     checks.errors(loading, direction);
-    for (pointer, key_of_sink) in [("/value", true), ("/key", direction == Direction::Sink)] {
-        if key_of_sink {
-            let usage = match direction {
-                Direction::Sink => Usage::Read,
-                Direction::Source => Usage::Write,
-            };
-            checks.format(pointer, usage, loading);
+    match direction {
+        Direction::Sink => {
+            checks.format("/value", Usage::Read, loading);
+            checks.format("/key", Usage::Read, loading);
+            checks.sink_formats(loading);
         }
+        Direction::Source => {
+            checks.format("/value", Usage::Write, loading);
+            checks.format("/key_format", Usage::Write, loading);
+        }
+    }
+}
+
+/// The keys of a sink's table that say what its messages are.
+const SINK_FORMATS: [&str; 2] = ["key_format", "value_format"];
+
+/// A sink that writes no messages would ignore their format.
+pub(super) fn unused_formats(
+    sink: &str,
+    root: &Json,
+    pointer: &str,
+    places: &Places,
+    report: &mut Report,
+) {
+    for key in SINK_FORMATS {
+        let pointer = format!("{pointer}/{key}");
+        if root.pointer(&pointer).is_none() {
+            continue;
+        }
+        let message = format!("the sink {sink} writes no messages, so `{key}` says nothing");
+        report.add(
+            Draft::error(code::FORMAT_UNUSED, places.key(&pointer), message)
+                .label("not a key of this sink")
+                .help(format!("leave out `{key}`"))
+                .at(pointer),
+        );
     }
 }
 
@@ -234,6 +262,18 @@ impl Checks<'_> {
             .help("write two connectors: another file with the same topics and this sink")
             .at("/sinks/1");
             self.report.add(draft);
+        }
+    }
+
+    fn sink_formats(&mut self, loading: &Loading<'_>) {
+        let sinks = self.root.get("sinks").and_then(Json::as_array);
+        for index in 0..sinks.map_or(0, Vec::len) {
+            for key in SINK_FORMATS {
+                let pointer = format!("/sinks/{index}/{key}");
+                if self.root.pointer(&pointer).is_some() {
+                    self.format(&pointer, Usage::Write, loading);
+                }
+            }
         }
     }
 

@@ -219,6 +219,11 @@ codes! {
         example: "[value]\nformat = \"bytes\"\nschema = \"../schemas/orders/schema.json\"",
         fix: "[value]\nformat = \"json\"\nschema = \"../schemas/orders/schema.json\""
     }
+    FORMAT_UNUSED = "contract.format-unused" {
+        why: "`key_format` and `value_format` say what the messages of a sink are, and this sink writes none: rows and lines have forms of their own.",
+        example: "[[sinks]]\ntype = \"postgres\"\nvalue_format = { format = \"avro\" }",
+        fix: "[[sinks]]\ntype = \"kafka\"\ntopic = \"orders\"\nvalue_format = { format = \"avro\", registry = {} }"
+    }
     WRITE_ONLY = "contract.write-only" {
         why: "Where messages are read, each names the schema that wrote it. A schema to write with, a subject strategy and registering belong to the table that says how messages are written.",
         example: "topics = [\"orders\"]\n[value]\nformat = \"avro\"\nregistry = { auto_register = true }",

@@ -22,7 +22,7 @@ use super::plugin_tables::{self, Kind, PluginTable};
 use super::report::{Draft, Report};
 use super::resolve::{
     ConfiguredSink, ConfiguredSource, ConfiguredTransform, Connector, ConnectorKind, SinkConnector,
-    SourceConnector, Topics,
+    SinkFormats, SourceConnector, Topics,
 };
 use super::schema;
 use super::validate::{Unit, validate};
@@ -213,6 +213,9 @@ fn configure(
         let findings = match table.kind {
             Kind::Sink => one(plugins.sinks(), table, places, report).map(|(name, factory)| {
                 checks::target_topics(&factory.target_topics(), root, &pointer, places, report);
+                if !factory.writes_formats() {
+                    checks::unused_formats(name, root, &pointer, places, report);
+                }
                 let findings = factory.check(&context);
                 configured.sinks.push((name, factory));
                 findings
@@ -307,6 +310,10 @@ fn sink(loading: &Loading<'_>, file: SinkFile, plugins: Configured) -> Option<Co
             name: table.name.as_deref().unwrap_or(kind).into(),
             kind,
             when: table.when,
+            formats: SinkFormats {
+                key: table.key_format,
+                value: table.value_format,
+            },
             factory,
         },
         batch: file.batch.or(&loading.defaults.batch),
@@ -321,6 +328,7 @@ fn source(loading: &Loading<'_>, file: SourceFile, plugins: Configured) -> Optio
     Some(ConnectorKind::Source(SourceConnector {
         topic: file.topic,
         key: file.key,
+        key_format: file.key_format,
         source: ConfiguredSource { kind, factory },
         transforms: transforms(plugins.transforms, whens),
         value: file.value,

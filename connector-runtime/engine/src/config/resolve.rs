@@ -104,6 +104,8 @@ pub struct SourceConnector {
     pub topic: String,
     /// What the produced record's key is made from; `None`: as the source made it.
     pub key: Option<Reference>,
+    /// `None`: text and bytes as they are, everything else as JSON.
+    pub key_format: Option<FormatConfig>,
     pub source: ConfiguredSource,
     pub transforms: Vec<ConfiguredTransform>,
     pub value: FormatConfig,
@@ -119,6 +121,13 @@ pub struct ConfiguredTransform {
     pub factory: Arc<dyn TransformFactory>,
 }
 
+/// What a sink that writes messages writes them as; `None`: the sink's own default.
+#[derive(Clone, Debug, Default)]
+pub struct SinkFormats {
+    pub key: Option<FormatConfig>,
+    pub value: Option<FormatConfig>,
+}
+
 #[derive(Clone)]
 pub struct ConfiguredSink {
     /// Default: its type.
@@ -126,6 +135,7 @@ pub struct ConfiguredSink {
     /// The word in `type = "…"`.
     pub kind: &'static str,
     pub when: Option<Predicate>,
+    pub formats: SinkFormats,
     pub factory: Arc<dyn SinkFactory>,
 }
 

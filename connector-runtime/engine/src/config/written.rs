@@ -73,6 +73,8 @@ pub(super) struct SourceFile {
     pub(super) topic: String,
     /// What the produced record's key is made from, such as "$.transaction_id". Default: what the source says.
     pub(super) key: Option<Reference>,
+    /// What the bytes of the key will be. Default: text and bytes as they are, everything else as JSON.
+    pub(super) key_format: Option<FormatConfig>,
     /// Where the records come from.
     #[allow(
         dead_code,
@@ -107,6 +109,11 @@ pub(super) struct SinkTable {
     pub(super) name: Option<String>,
     /// Only records that meet this condition go there.
     pub(super) when: Option<Predicate>,
+    /// Where the sink writes messages: what the bytes of their key will be. Default: what the sink says.
+    pub(super) key_format: Option<FormatConfig>,
+    /// Where the sink writes messages: what the bytes of their value will be, and the contract that it must keep. Default:
+    /// JSON without a contract.
+    pub(super) value_format: Option<FormatConfig>,
 }
 
 /// The engine's keys of a `[[transforms]]` table.

@@ -81,7 +81,8 @@ impl SinkTask {
             create_topics: self.connector.create_topics.as_ref(),
             transactional_id: format!("connect-{}-{}-{}", self.name, self.process_id, self.task),
             rows_written: self.meters.rows.clone(),
-            contracts: Arc::new(self.contracts.clone()),
+            contracts: self.contracts.clone(),
+            engine: self.engine.clone(),
         };
         let sink = waiting
             .insist(Stage::Open, || opener.open(&self.connector.sink))

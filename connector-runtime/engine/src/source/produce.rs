@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use connect_api::{Cause, Key, Origin, Outgoing, Positions, Record, Reference, SourceRecord, time};
+use connect_api::{
+    Cause, Key, Origin, Outgoing, Positions, Record, Reference, SourceRecord, ValueRef, time,
+};
 use connect_contracts::{Contracts, Encoder, Side};
 
 use crate::config::{ErrorsConfig, SourceConnector};
@@ -40,7 +42,9 @@ pub(crate) struct Maker {
     topic: Arc<str>,
     key: Option<Reference>,
     transforms: Transforms,
-    value: Arc<Encoder>,
+    /// Text and bytes as they are, everything else as JSON, where the file names no format.
+    key_format: Option<Encoder>,
+    value: Encoder,
     /// Numbers the polled records of this run; stands where a record from Kafka has its offset.
     made: i64,
 }
@@ -56,14 +60,19 @@ impl Maker {
             topic: Arc::from(connector.topic.as_str()),
             key: connector.key.clone(),
             transforms: Transforms::build(&connector.transforms)?,
-            value: Arc::new(contracts.encoder(Side::Value, &connector.value, &connector.topic)?),
+            key_format: connector
+                .key_format
+                .as_ref()
+                .map(|format| contracts.encoder(Side::Key, format, &connector.topic))
+                .transpose()?,
+            value: contracts.encoder(Side::Value, &connector.value, &connector.topic)?,
             made: 0,
         })
     }
 
-    /// The contract, which may have to be looked up in a registry before the first record.
-    pub(crate) fn contract(&self) -> Arc<Encoder> {
-        self.value.clone()
+    /// The encoders, whose schemas may have to be looked up or registered before the first record.
+    pub(crate) fn encoders(&self) -> impl Iterator<Item = &Encoder> {
+        self.key_format.iter().chain([&self.value])
     }
 
     pub(crate) fn make(&mut self, polled: SourceRecord) -> Made {
@@ -126,7 +135,7 @@ impl Maker {
     fn key_of(&self, record: &Record) -> Result<Option<Bytes>, Rejection> {
         let Some(reference) = &self.key else {
             return Ok(match &record.key {
-                Key::Decoded(key) => Some(Key::bytes_of(key.root())),
+                Key::Decoded(key) => Some(self.encode_key(key.root())?),
                 Key::Absent | Key::Undecodable(_) => None,
             });
         };
@@ -136,7 +145,17 @@ impl Maker {
             .resolve(record, None, time::now_ms())
             .map_err(refuse)?;
         let missing = || refuse(format!("the record has no {reference}, which is its key"));
-        resolved.key_bytes().map(Some).ok_or_else(missing)
+        let key = resolved.to_value().ok_or_else(missing)?;
+        self.encode_key(key.root()).map(Some)
+    }
+
+    fn encode_key(&self, key: ValueRef<'_>) -> Result<Bytes, Rejection> {
+        match &self.key_format {
+            Some(encoder) => encoder
+                .encode(key)
+                .map_err(|rejection| Rejection::of_contract(Side::Key, rejection)),
+            None => Ok(Key::bytes_of(key)),
+        }
     }
 
     pub(crate) fn letter(

@@ -171,6 +171,7 @@ pub(crate) fn context(connector: &str) -> SinkContext {
         rows_written: Counter::default(),
         publishers: Arc::new(Nothing),
         contracts: Arc::new(Nothing),
+        encoders: Arc::new(connect_testkit::NoFormats),
     }
 }
 
