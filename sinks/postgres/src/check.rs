@@ -289,7 +289,7 @@ fn tombstones(table: &TableConfig, pointer: &str, findings: &mut Vec<Finding>) {
         found.map(|(_, source)| &source.path)
     };
     let from_value = table.key.iter().enumerate().find(|(_, name)| {
-        source(name).is_none_or(|path| !path.reads_key() && !(sweeps && path.needs_element()))
+        source(name).is_none_or(|path| !(path.reads_key() || sweeps && path.needs_element()))
     });
     let Some((index, name)) = from_value else {
         return;

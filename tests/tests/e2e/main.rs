@@ -9,6 +9,7 @@
 
 mod bad_records;
 mod beginnings;
+mod changing_tables;
 mod compacted;
 mod configuration;
 mod embedded;
