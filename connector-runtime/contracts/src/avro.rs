@@ -7,19 +7,19 @@ mod decode;
 mod default;
 mod encode;
 mod leaf;
-mod logical;
 mod parse;
 mod plan;
 #[cfg(test)]
 mod tests;
-mod time;
 mod union;
+mod uuid;
 mod wire;
 
 use bytes::Bytes;
 use connect_api::{Value, ValueRef};
 
 use crate::place::{push_index, push_member};
+use crate::rejection::Rejection;
 use plan::Plans;
 
 /// Records, arrays, maps and unions inside each other.
@@ -28,14 +28,6 @@ const MAX_DEPTH: usize = 100;
 /// A compiled Avro schema.
 pub(crate) struct AvroSchema {
     plans: Plans,
-}
-
-/// Why a value has no encoding: where in the value, what was found, what its type can hold.
-#[derive(Debug)]
-pub(crate) struct Misfit {
-    pub(crate) at: String,
-    pub(crate) found: String,
-    pub(crate) expected: String,
 }
 
 /// The way from the root to a problem, noted from the inside out while the walk returns.
@@ -74,7 +66,7 @@ impl AvroSchema {
     }
 
     /// Appends the value's encoding. After an error `out` holds a part of it.
-    pub(crate) fn encode(&self, value: ValueRef<'_>, out: &mut Vec<u8>) -> Result<(), Misfit> {
+    pub(crate) fn encode(&self, value: ValueRef<'_>, out: &mut Vec<u8>) -> Result<(), Rejection> {
         encode::from_value(&self.plans, value, out)
     }
 }

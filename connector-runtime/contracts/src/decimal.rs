@@ -9,6 +9,8 @@ use num_bigint::{BigInt, BigUint, Sign};
 
 /// The digits that arithmetic materializes at most; what a `Value` takes.
 pub(crate) const MAX_DIGITS: usize = 1_000;
+/// Bytes that hold so many digits.
+const MAX_BYTES: usize = 416;
 
 /// A number by its value: `digits` times ten to the power of `exponent`. `1.0`, `1` and `10e-1` are equal.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -68,12 +70,12 @@ impl Decimal {
     }
 
     /// The number times ten to the power of `scale`, if that is a whole number of at most [`MAX_DIGITS`] digits.
-    pub(crate) fn unscaled(&self, scale: u32) -> Option<BigInt> {
+    pub(crate) fn unscaled(&self, scale: i64) -> Option<BigInt> {
         if self.is_zero() {
             return Some(BigInt::ZERO);
         }
         // The digits do not end in a zero, so a negative shift always leaves a fraction.
-        let zeros = usize::try_from(self.exponent + i64::from(scale)).ok()?;
+        let zeros = usize::try_from(self.exponent.checked_add(scale)?).ok()?;
         if zeros.saturating_add(self.digits.len()) > MAX_DIGITS {
             return None;
         }
@@ -147,6 +149,32 @@ impl PartialOrd for Decimal {
     fn partial_cmp(&self, other: &Decimal) -> Option<Ordering> {
         Some(self.cmp(other))
     }
+}
+
+/// Two's complement, big-endian, and a scale, as digits. A negative scale is a power of ten: Java's `1E+2` is 1 with the
+/// scale -2. `None` if there are too many digits.
+pub(crate) fn digits(bytes: &[u8], scale: i64) -> Option<String> {
+    if bytes.len() > MAX_BYTES || scale.unsigned_abs() > MAX_DIGITS as u64 {
+        return None;
+    }
+    let digits = BigInt::from_signed_bytes_be(bytes).to_string();
+    let Ok(scale) = usize::try_from(scale) else {
+        let zeros = scale.unsigned_abs() as usize;
+        if digits == "0" {
+            return Some(digits);
+        }
+        return (digits.len() + zeros <= MAX_DIGITS).then(|| digits + &"0".repeat(zeros));
+    };
+    if scale == 0 {
+        return Some(digits);
+    }
+    let (sign, digits) = match digits.strip_prefix('-') {
+        Some(digits) => ("-", digits),
+        None => ("", digits.as_str()),
+    };
+    let padded = format!("{digits:0>width$}", width = scale + 1);
+    let (whole, fraction) = padded.split_at(padded.len() - scale);
+    Some(format!("{sign}{whole}.{fraction}"))
 }
 
 fn magnitude(digits: &str) -> BigUint {

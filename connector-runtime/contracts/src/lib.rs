@@ -15,6 +15,7 @@ mod place;
 mod registry;
 mod rejection;
 mod schema;
+mod time;
 
 pub use config::{
     Format, FormatConfig, RegistryConfig, RegistrySubject, RegistryVersion, SubjectStrategy,

@@ -2,6 +2,7 @@
 
 mod document;
 mod effort;
+mod equality;
 mod explain;
 mod folder;
 mod formats;

@@ -4,8 +4,9 @@ use bytes::Bytes;
 use connect_api::{BuildError, Value, ValueBuilder, ValueLimits};
 
 use super::plan::{Plan, PlanId, Plans};
-use super::time::{self, TimeUnit};
-use super::{MAX_DEPTH, Trail, TrailStep, logical};
+use super::{MAX_DEPTH, Trail, TrailStep, uuid};
+use crate::decimal;
+use crate::time::{self, TimeUnit};
 
 /// Text that any payload may become, however small it is.
 const FREE_TEXT: usize = 1 << 20;
@@ -157,10 +158,10 @@ impl<'a> Reader<'a> {
                 } else {
                     self.take(16)?
                 };
-                let Ok(uuid) = bytes.try_into() else {
+                let Ok(sixteen) = bytes.try_into() else {
                     return misread(format!("a UUID of {} bytes", bytes.len()));
                 };
-                self.out.string(&logical::uuid_text(uuid))?;
+                self.out.string(&uuid::text(sixteen))?;
             }
             Plan::Date => {
                 let days = self.int()?;
@@ -326,7 +327,7 @@ impl<'a> Reader<'a> {
     }
 
     fn decimal(&mut self, bytes: &[u8], scale: i64) -> Result<(), Misread> {
-        match logical::decimal_text(bytes, scale) {
+        match decimal::digits(bytes, scale) {
             Some(digits) => Ok(self.out.number(&digits)?),
             None => misread(format!(
                 "a decimal of {} bytes with the scale {scale}",

@@ -6,29 +6,26 @@ use super::leaf::Leaf;
 use super::plan::{Field, Plan, PlanId, Plans};
 use super::union::branch_for;
 use super::wire::{write_long, write_sized};
-use super::{MAX_DEPTH, Misfit, Trail, TrailStep};
-use crate::rejection::shown;
+use super::{MAX_DEPTH, Trail, TrailStep};
+use crate::rejection::{Rejection, shown};
 
 pub(super) fn from_value(
     plans: &Plans,
     value: ValueRef<'_>,
     out: &mut Vec<u8>,
-) -> Result<(), Misfit> {
+) -> Result<(), Rejection> {
     let mut writer = Writer {
         plans,
         out,
         depth: 0,
     };
-    writer
-        .value(plans.root(), value)
-        .map_err(|mismatch| Misfit {
-            at: mismatch.trail.place(),
-            found: mismatch.found,
-            expected: mismatch.expected,
-        })
+    let written = writer.value(plans.root(), value);
+    written.map_err(|mismatch| {
+        Rejection::contract(mismatch.trail.place(), mismatch.found, mismatch.expected)
+    })
 }
 
-/// A [`Misfit`] whose path is still being collected.
+/// A [`Rejection`] whose path is still being collected.
 struct Mismatch {
     found: String,
     expected: String,

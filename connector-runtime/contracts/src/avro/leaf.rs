@@ -8,11 +8,11 @@ use base64::engine::general_purpose::STANDARD;
 use connect_api::{Kind, ValueRef};
 use num_bigint::{BigInt, Sign};
 
-use super::logical;
 use super::plan::Plan;
-use super::time::{self, TimeUnit};
+use super::uuid;
 use super::wire::{write_long, write_sized};
 use crate::decimal::{Decimal, MAX_DIGITS};
+use crate::time::{self, TimeUnit};
 
 /// The encoding of a leaf.
 pub(super) enum Leaf {
@@ -67,11 +67,11 @@ impl Leaf {
             } => decimal(value, *precision, *scale, *fixed)?,
             Plan::BigDecimal => Leaf::Sized(big_decimal(value)?),
             Plan::UuidText => {
-                logical::uuid_of(text?)?;
+                uuid::bytes_of(text?)?;
                 Leaf::Sized(text?.as_bytes().to_vec())
             }
-            Plan::UuidBytes { sized: true } => Leaf::Sized(logical::uuid_of(text?)?.to_vec()),
-            Plan::UuidBytes { sized: false } => Leaf::Bare(logical::uuid_of(text?)?.to_vec()),
+            Plan::UuidBytes { sized: true } => Leaf::Sized(uuid::bytes_of(text?)?.to_vec()),
+            Plan::UuidBytes { sized: false } => Leaf::Bare(uuid::bytes_of(text?)?.to_vec()),
             Plan::Date => Leaf::Number(time::date_of(text?)?.into()),
             Plan::TimeMillis => Leaf::Number(time::time_of(text?, TimeUnit::Milliseconds)?),
             Plan::TimeMicros => Leaf::Number(time::time_of(text?, TimeUnit::Microseconds)?),
@@ -167,7 +167,7 @@ fn decimal(
     scale: u32,
     fixed: Option<usize>,
 ) -> Option<Leaf> {
-    let number = digits(value)?.unscaled(scale)?;
+    let number = digits(value)?.unscaled(scale.into())?;
     if number.magnitude().to_string().len() > precision {
         return None;
     }
@@ -196,7 +196,10 @@ fn big_decimal(value: ValueRef<'_>) -> Option<Vec<u8>> {
     let scale = u32::try_from(number.fraction_digits()).ok();
     let scale = scale.filter(|scale| *scale as usize <= MAX_DIGITS)?;
     let mut inner = Vec::new();
-    write_sized(&mut inner, &number.unscaled(scale)?.to_signed_bytes_be());
+    write_sized(
+        &mut inner,
+        &number.unscaled(scale.into())?.to_signed_bytes_be(),
+    );
     write_long(&mut inner, scale.into());
     Some(inner)
 }

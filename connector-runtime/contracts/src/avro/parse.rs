@@ -10,8 +10,8 @@ use serde_json::{Map, Value as Json};
 
 use super::default;
 use super::plan::{Field, Plan, PlanId, Plans};
-use super::time::TimeUnit;
 use crate::rejection::shown;
+use crate::time::TimeUnit;
 
 /// `referenced` are the schemas whose names `text` uses, in any order.
 pub(super) fn parse(text: &str, referenced: &[String]) -> Result<Plans, String> {

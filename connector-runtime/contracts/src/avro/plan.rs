@@ -1,7 +1,7 @@
 //! An Avro schema as the walks need it: names resolved, logical types decided, one flat list.
 
-use super::time::TimeUnit;
 use crate::rejection::shown;
+use crate::time::TimeUnit;
 
 /// Index into [`Plans`].
 pub(super) type PlanId = usize;

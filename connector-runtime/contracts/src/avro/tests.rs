@@ -28,10 +28,7 @@ fn encode(schema: &str, json: &str) -> Result<Vec<u8>, String> {
     let mut out = Vec::new();
     match schema.encode(value(json).root(), &mut out) {
         Ok(()) => Ok(out),
-        Err(misfit) => Err(format!(
-            "at {} found {}, expected {}",
-            misfit.at, misfit.found, misfit.expected
-        )),
+        Err(rejection) => Err(rejection.message),
     }
 }
 

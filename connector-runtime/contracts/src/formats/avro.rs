@@ -49,9 +49,10 @@ impl Codec for Avro {
     }
 
     fn encode(&self, value: ValueRef<'_>, out: &mut Vec<u8>) -> Result<(), Rejection> {
-        self.schema.encode(value, out).map_err(|misfit| Rejection {
+        let written = self.schema.encode(value, out);
+        written.map_err(|rejection| Rejection {
             contract: Some(self.name.clone()),
-            ..Rejection::contract(misfit.at, misfit.found, misfit.expected)
+            ..rejection
         })
     }
 }

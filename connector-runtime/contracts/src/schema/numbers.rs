@@ -2,17 +2,17 @@
 //!
 //! `jsonschema` compares doubles, for which 100.00000000000000001 is 100. Its feature `arbitrary-precision` would change
 //! `serde_json` for the whole program, third-party plugins included, so these keywords are ours: bounds, `multipleOf`,
-//! `const` and `enum`. `uniqueItems` comes to [`is_unique`] by way of the tape.
+//! `const` and `enum`. `uniqueItems` comes to [`super::equality`] by way of the tape.
 
 use std::cmp::Ordering;
-use std::collections::{HashMap, HashSet};
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::collections::HashSet;
 
-use connect_api::{Elements, Kind, Number, Value, ValueLimits, ValueRef};
+use connect_api::{Kind, Number, Value, ValueLimits, ValueRef};
 use jsonschema::paths::Location;
 use jsonschema::{Keyword, ValidationError, ValidationOptions};
 use serde_json::{Map, Value as Json};
 
+use super::equality::{decimal, equal};
 use super::explain::{describe_found, types_of};
 use super::keywords::{Content, content_of};
 use super::tape::{Tape, TapeNode};
@@ -20,9 +20,6 @@ use crate::decimal::Decimal;
 
 /// Where [`schema_json`] notes what a `serde_json` number would lose: the text of a keyword's value, by the keyword.
 const EXACT: &str = "connect:exact";
-
-/// Elements up to which comparing each with each is cheaper than hashing.
-const FEW: usize = 16;
 
 type Compiled<'a> = Result<Box<dyn for<'i> Keyword<'i, Tape>>, ValidationError<'a>>;
 
@@ -103,10 +100,6 @@ fn loses_digits(value: ValueRef<'_>) -> bool {
         Kind::Object(mut members) => members.any(|(_, member)| loses_digits(member)),
         _ => false,
     }
-}
-
-fn decimal(digits: &str) -> Decimal {
-    Decimal::parse(digits).expect("the digits of a JSON number are a number")
 }
 
 /// `options` with our keywords in place of the validator's.
@@ -345,82 +338,4 @@ fn listed(options: &[Value]) -> String {
         None | Some(0) => format!("one of {}", shown.join(", ")),
         Some(more) => format!("one of {} and {more} more", shown.join(", ")),
     }
-}
-
-/// Equality of JSON Schema: numbers by their value, objects whatever the order of their members.
-pub(super) fn equal(left: ValueRef<'_>, right: ValueRef<'_>) -> bool {
-    match (left.kind(), right.kind()) {
-        (Kind::Null, Kind::Null) => true,
-        (Kind::Bool(left), Kind::Bool(right)) => left == right,
-        (Kind::Number(left), Kind::Number(right)) => same_number(left.as_str(), right.as_str()),
-        (Kind::Array(left), Kind::Array(right)) => {
-            left.len() == right.len() && left.zip(right).all(|(left, right)| equal(left, right))
-        }
-        (Kind::Object(mut left), Kind::Object(right)) => {
-            left.len() == right.len()
-                && left.all(|(name, member)| {
-                    let other = right.get(name);
-                    other.is_some_and(|other| equal(member, other))
-                })
-        }
-        _ => match (string_of(left), string_of(right)) {
-            (Some(left), Some(right)) => left == right,
-            _ => false,
-        },
-    }
-}
-
-/// As the tape shows it to schemas.
-fn string_of(value: ValueRef<'_>) -> Option<std::borrow::Cow<'_, str>> {
-    use jsonschema::json::Node;
-    TapeNode::Value(value).as_string()
-}
-
-/// Whether two JSON numbers have one value.
-pub(super) fn same_number(left: &str, right: &str) -> bool {
-    left == right || decimal(left) == decimal(right)
-}
-
-/// Whether no two elements are equal.
-pub(super) fn is_unique(elements: Elements<'_>) -> bool {
-    let elements: Vec<ValueRef<'_>> = elements.collect();
-    let is_new = |(index, element): (usize, &ValueRef<'_>)| {
-        let mut before = elements.iter().take(index);
-        !before.any(|other| equal(*element, *other))
-    };
-    if elements.len() <= FEW {
-        return elements.iter().enumerate().all(is_new);
-    }
-    let mut seen: HashMap<u64, Vec<ValueRef<'_>>> = HashMap::with_capacity(elements.len());
-    elements.iter().all(|element| {
-        let alike = seen.entry(hash_of(*element)).or_default();
-        let is_new = !alike.iter().any(|other| equal(*element, *other));
-        alike.push(*element);
-        is_new
-    })
-}
-
-/// Equal values have one hash.
-fn hash_of(value: ValueRef<'_>) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    match value.kind() {
-        Kind::Null => 0_u8.hash(&mut hasher),
-        Kind::Bool(boolean) => (1_u8, boolean).hash(&mut hasher),
-        Kind::Number(number) => (2_u8, decimal(number.as_str())).hash(&mut hasher),
-        Kind::Array(elements) => {
-            3_u8.hash(&mut hasher);
-            elements.for_each(|element| hash_of(element).hash(&mut hasher));
-        }
-        Kind::Object(members) => {
-            // In no order.
-            let members = members.map(|(name, member)| {
-                let mut hasher = DefaultHasher::new();
-                (name, hash_of(member)).hash(&mut hasher);
-                hasher.finish()
-            });
-            (4_u8, members.fold(0, u64::wrapping_add)).hash(&mut hasher);
-        }
-        _ => (5_u8, string_of(value)).hash(&mut hasher),
-    }
-    hasher.finish()
 }

@@ -11,7 +11,7 @@ use connect_api::{Elements, Kind, Members, Number, ValueRef};
 use jsonschema::json::{Array, Json, JsonNumber, Node, NodeIdentity, Object};
 use jsonschema::types::JsonType;
 
-use super::numbers;
+use super::equality;
 
 /// The representation: [`connect_api::Value`].
 pub(crate) struct Tape;
@@ -134,7 +134,7 @@ fn equals(value: ValueRef<'_>, expected: &serde_json::Value) -> bool {
         (Kind::String(found), Json::String(expected)) => found == expected,
         (Kind::Bytes(found), Json::String(expected)) => STANDARD.encode(found) == *expected,
         (Kind::Number(found), Json::Number(expected)) => {
-            numbers::same_number(found.as_str(), &expected.to_string())
+            equality::same_number(found.as_str(), &expected.to_string())
         }
         (Kind::Array(found), Json::Array(expected)) => {
             found.len() == expected.len()
@@ -203,7 +203,7 @@ impl<'a> Array<'a, Tape> for TapeArray<'a> {
     }
 
     fn is_unique(&self) -> bool {
-        numbers::is_unique(self.0)
+        equality::is_unique(self.0)
     }
 }
 

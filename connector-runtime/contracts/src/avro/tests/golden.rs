@@ -46,7 +46,7 @@ fn what_fastavro_writes_is_read_and_written_again() {
                 let mut written = Vec::new();
                 schema
                     .encode(value.root(), &mut written)
-                    .unwrap_or_else(|misfit| panic!("{shown}: {misfit:?}"));
+                    .unwrap_or_else(|rejection| panic!("{shown}: {rejection:?}"));
                 assert_eq!(written, record, "{shown}");
             }
         }

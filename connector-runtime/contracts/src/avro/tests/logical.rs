@@ -183,11 +183,11 @@ fn no_bytes_of_any_logical_type_panic() {
                     let mut again = Vec::new();
                     compiled
                         .encode(value.root(), &mut again)
-                        .unwrap_or_else(|misfit| {
+                        .unwrap_or_else(|rejection| {
                             // Only what a strict writer would not have written: too many digits, text that is no UUID.
                             assert!(
                                 schema.contains("decimal") || schema.contains("uuid"),
-                                "{schema} {payload:?}: {misfit:?}"
+                                "{schema} {payload:?}: {rejection:?}"
                             );
                         });
                 }

@@ -166,7 +166,7 @@ fn scale_of(schema: ValueRef<'_>) -> Result<i32, String> {
     let scale = scale
         .and_then(ValueRef::as_str)
         .and_then(|scale| scale.parse().ok())
-        .filter(|scale: &i32| scale.abs() <= MOST);
+        .filter(|scale: &i32| (-MOST..=MOST).contains(scale));
     scale.ok_or_else(|| {
         format!("a Decimal needs `parameters.scale`, a text of digits from -{MOST} to {MOST}")
     })

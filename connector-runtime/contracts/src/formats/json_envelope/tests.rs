@@ -142,6 +142,11 @@ fn payloads_are_read_as_their_schema_means_them() {
             "-1",
             Ok("\"1969-12-31T23:59:59.999Z\""),
         ),
+        (
+            logical("int64", "Timestamp"),
+            "253402300799999",
+            Ok("\"9999-12-31T23:59:59.999Z\""),
+        ),
         // A name of somebody else is no logical type.
         (
             json!({"type": "int32", "name": "io.debezium.time.Date"}),
@@ -215,6 +220,14 @@ fn payloads_are_read_as_their_schema_means_them() {
         let found = read(&schema, payload);
         let found = found.as_ref().map(String::as_str).map_err(String::as_str);
         assert_eq!(found, expected, "{schema} {payload}");
+    }
+}
+
+#[test]
+fn a_scale_that_no_decimal_has_is_refused() {
+    for scale in ["-2147483648", "2147483647", "1001", "-1001", "x", ""] {
+        let reason = read(&decimal(scale), "\"AQ==\"").expect_err(scale);
+        assert!(reason.contains("parameters.scale"), "{reason}");
     }
 }
 
@@ -300,6 +313,16 @@ fn a_configured_schema_writes_what_it_holds_exactly() {
         (decimal("-2"), "101", None),
         (logical("int32", "Date"), "\"2026-11-20\"", Some("20777")),
         (logical("int32", "Date"), "20777", Some("20777")),
+        (
+            logical("int32", "Date"),
+            "\"+5881580-07-11\"",
+            Some("2147483647"),
+        ),
+        (
+            logical("int64", "Timestamp"),
+            "\"9999-12-31T23:59:59.999Z\"",
+            Some("253402300799999"),
+        ),
         (logical("int32", "Date"), "\"2026-11-20T10:00:00\"", None),
         (
             logical("int32", "Time"),

@@ -1,5 +1,5 @@
-//! Dates and times as Avro counts them, and as text. Every count of an Avro `int` or `long` has a text, and the text is read
-//! back as that count.
+//! Dates and times as Avro and Kafka Connect count them, and as text. Every count has a text, also those that Debezium writes
+//! for "no end", and the text is read back as that count.
 
 use connect_api::calendar::CivilDate;
 
@@ -8,7 +8,7 @@ const NANOSECONDS_PER_SECOND: i128 = 1_000_000_000;
 
 /// What a time counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum TimeUnit {
+pub(crate) enum TimeUnit {
     Milliseconds,
     Microseconds,
     Nanoseconds,
@@ -41,7 +41,7 @@ impl TimeUnit {
         i64::try_from(nanoseconds / nanoseconds_per_unit).ok()
     }
 
-    pub(super) fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             TimeUnit::Milliseconds => "milliseconds",
             TimeUnit::Microseconds => "microseconds",
@@ -51,12 +51,12 @@ impl TimeUnit {
 }
 
 /// An instant as RFC 3339 in UTC; a year beyond four digits has a sign, as in ISO 8601.
-pub(super) fn timestamp_text(count: i64, unit: TimeUnit) -> String {
+pub(crate) fn timestamp_text(count: i64, unit: TimeUnit) -> String {
     local_timestamp_text(count, unit) + "Z"
 }
 
 /// A time on no particular clock, without an offset.
-pub(super) fn local_timestamp_text(count: i64, unit: TimeUnit) -> String {
+pub(crate) fn local_timestamp_text(count: i64, unit: TimeUnit) -> String {
     let seconds = count.div_euclid(unit.per_second());
     let date = CivilDate::from_epoch_days(seconds.div_euclid(SECONDS_PER_DAY));
     let clock = clock_text(seconds.rem_euclid(SECONDS_PER_DAY), count, unit);
@@ -64,12 +64,12 @@ pub(super) fn local_timestamp_text(count: i64, unit: TimeUnit) -> String {
 }
 
 /// Days since 1970 as `2026-11-20`.
-pub(super) fn date_text(days: i32) -> String {
+pub(crate) fn date_text(days: i32) -> String {
     CivilDate::from_epoch_days(days.into()).to_string()
 }
 
 /// A time of day as `20:15:00.000`; `None` before midnight or after the day.
-pub(super) fn time_text(count: i64, unit: TimeUnit) -> Option<String> {
+pub(crate) fn time_text(count: i64, unit: TimeUnit) -> Option<String> {
     let second = count.div_euclid(unit.per_second());
     (0..SECONDS_PER_DAY)
         .contains(&second)
@@ -87,7 +87,7 @@ fn clock_text(second: i64, count: i64, unit: TimeUnit) -> String {
 }
 
 /// RFC 3339 with an offset, if it is a whole number of units.
-pub(super) fn timestamp_of(text: &str, unit: TimeUnit) -> Option<i64> {
+pub(crate) fn timestamp_of(text: &str, unit: TimeUnit) -> Option<i64> {
     let mut rest = Scanner(text);
     let days = rest.date()?;
     rest.one_of(&['T', 't', ' '])?;
@@ -99,12 +99,12 @@ pub(super) fn timestamp_of(text: &str, unit: TimeUnit) -> Option<i64> {
 }
 
 /// Milliseconds since 1970 in another unit: numbers in records are milliseconds.
-pub(super) fn timestamp_of_milliseconds(milliseconds: i64, unit: TimeUnit) -> Option<i64> {
+pub(crate) fn timestamp_of_milliseconds(milliseconds: i64, unit: TimeUnit) -> Option<i64> {
     unit.exactly(i128::from(milliseconds) * 1_000_000)
 }
 
 /// A date and time without an offset, or a date alone, which is its midnight.
-pub(super) fn local_timestamp_of(text: &str, unit: TimeUnit) -> Option<i64> {
+pub(crate) fn local_timestamp_of(text: &str, unit: TimeUnit) -> Option<i64> {
     let mut rest = Scanner(text);
     let days = rest.date()?;
     let clock = match rest.one_of(&['T', 't', ' ']) {
@@ -116,13 +116,13 @@ pub(super) fn local_timestamp_of(text: &str, unit: TimeUnit) -> Option<i64> {
     unit.exactly(nanoseconds).filter(|_| rest.0.is_empty())
 }
 
-pub(super) fn date_of(text: &str) -> Option<i32> {
+pub(crate) fn date_of(text: &str) -> Option<i32> {
     let mut rest = Scanner(text);
     let days = rest.date()?;
     i32::try_from(days).ok().filter(|_| rest.0.is_empty())
 }
 
-pub(super) fn time_of(text: &str, unit: TimeUnit) -> Option<i64> {
+pub(crate) fn time_of(text: &str, unit: TimeUnit) -> Option<i64> {
     let mut rest = Scanner(text);
     let clock = rest.clock()?;
     unit.exactly(clock.into()).filter(|_| rest.0.is_empty())
