@@ -41,15 +41,15 @@ enum TrailStep {
 }
 
 impl Trail {
-    fn place(&self) -> String {
-        let mut place = String::from("$");
+    fn path(&self) -> String {
+        let mut path = String::from("$");
         for step in self.0.iter().rev() {
             match step {
-                TrailStep::Member(name) => push_member(&mut place, name),
-                TrailStep::Index(index) => push_index(&mut place, *index),
+                TrailStep::Member(name) => push_member(&mut path, name),
+                TrailStep::Index(index) => push_index(&mut path, *index),
             }
         }
-        place
+        path
     }
 }
 

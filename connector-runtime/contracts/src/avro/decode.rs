@@ -37,7 +37,7 @@ pub(super) fn to_value(plans: &Plans, payload: &Bytes) -> Result<Value, String> 
             Err(format!(
                 "{} at byte {offset}, at {}",
                 misread.reason,
-                misread.trail.place()
+                misread.trail.path()
             ))
         }
     }

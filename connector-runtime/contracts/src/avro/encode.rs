@@ -21,7 +21,7 @@ pub(super) fn from_value(
     };
     let written = writer.value(plans.root(), value);
     written.map_err(|mismatch| {
-        Rejection::contract(mismatch.trail.place(), mismatch.found, mismatch.expected)
+        Rejection::contract(mismatch.trail.path(), mismatch.found, mismatch.expected)
     })
 }
 

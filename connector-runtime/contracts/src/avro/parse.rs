@@ -67,7 +67,7 @@ fn qualified(name: &str, namespace: &str) -> String {
 struct Definition<'s> {
     schema: &'s Map<String, Json>,
     enclosing: String,
-    /// Another definition of the name differs: each is read where it stands, and nobody may refer to it.
+    /// Another definition of the name differs: each is read where it is defined, and references by name are ambiguous.
     ambiguous: bool,
 }
 

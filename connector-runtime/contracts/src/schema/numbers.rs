@@ -23,7 +23,8 @@ const EXACT: &str = "connect:exact";
 
 type Compiled<'a> = Result<Box<dyn for<'i> Keyword<'i, Tape>>, ValidationError<'a>>;
 
-/// A schema as `jsonschema` takes it. Beside a keyword whose number has more digits than a double stands its exact text.
+/// A schema as `jsonschema` takes it. A number with more digits than a double has its exact text in [`EXACT`], next to its
+/// keyword.
 pub(super) fn schema_json(schema: ValueRef<'_>) -> Json {
     match schema.kind() {
         Kind::Object(members) => {
@@ -102,7 +103,7 @@ fn loses_digits(value: ValueRef<'_>) -> bool {
     }
 }
 
-/// `options` with our keywords in place of the validator's.
+/// `options` with our keywords instead of the validator's.
 pub(super) fn exact<R>(options: ValidationOptions<'_, R, Tape>) -> ValidationOptions<'_, R, Tape> {
     options
         .with_keyword("minimum", |parent, value, _: Location| {
@@ -308,7 +309,7 @@ impl<'i> Keyword<'i, Tape> for OneOf {
     }
 }
 
-/// What draft 4 writes beside a bound, which has read it already.
+/// The boolean of draft 4, which its bound reads.
 struct Anything;
 
 impl<'i> Keyword<'i, Tape> for Anything {

@@ -26,7 +26,7 @@ const CONDITIONAL: [&str; 8] = [
     "$recursiveRef",
 ];
 
-/// A schema object, and where it stands.
+/// A schema object and its location.
 #[derive(Clone)]
 struct Spot<'s> {
     /// The URI of its document.
@@ -97,7 +97,7 @@ impl CompiledSchema {
                     Some(target) => open.push(target),
                     None => spot.is_open = true,
                 }
-                // Up to draft 7 a `$ref` stands alone: the keywords beside it do not count.
+                // Up to draft 7 a `$ref` makes its sibling keywords ignored.
                 if !is_modern(spot.draft) {
                     continue;
                 }
@@ -163,7 +163,7 @@ impl<'s> Spot<'s> {
     }
 }
 
-/// From 2019-09 on, keywords beside `$ref` count, and `unevaluatedProperties` is one.
+/// From 2019-09 on, siblings of `$ref` count, and `unevaluatedProperties` is one.
 fn is_modern(draft: Draft) -> bool {
     !matches!(draft, Draft::Draft4 | Draft::Draft6 | Draft::Draft7)
 }
