@@ -3,7 +3,7 @@
 //! PostgreSQL never changes a row of its catalog in place where the meaning changes: it writes a new one, whose `xmin` is
 //! the transaction that did so. We compare these instead of names, types, lengths and defaults, because then nothing that
 //! rows are encoded by can be forgotten, a change that is taken back is noticed too, and the comparison costs a fifth of
-//! reading the table's columns (0.2 ms at 50 columns).
+//! reading the table's columns (0.4 ms at 50 columns, a round trip included).
 
 use sqlx::postgres::PgConnection;
 use sqlx::postgres::types::Oid;

@@ -19,6 +19,8 @@ enum Road {
     /// Insert with a column that COPY BINARY cannot carry.
     Unnest,
     Upsert,
+    /// Upsert without named statements.
+    Pooled,
     Update,
     Delete,
 }
@@ -38,15 +40,24 @@ impl Road {
     fn toml(self) -> String {
         let mode = match self {
             Road::Copy | Road::Unnest => "mode = \"insert\"",
-            Road::Upsert => "mode = \"upsert\"\nkey = [\"id\"]",
+            Road::Upsert | Road::Pooled => "mode = \"upsert\"\nkey = [\"id\"]",
             Road::Update => "mode = \"update\"\nkey = [\"id\"]",
             Road::Delete => "mode = \"delete\"\nkey = [\"id\"]",
         };
-        format!("lock_timeout = \"20s\"\n[[tables]]\ntable = \"t\"\n{mode}")
+        let pooler = self == Road::Pooled;
+        format!("pooler = {pooler}\nlock_timeout = \"20s\"\n[[tables]]\ntable = \"t\"\n{mode}")
     }
 
     fn is_insert(self) -> bool {
         matches!(self, Road::Copy | Road::Unnest)
+    }
+
+    /// Through a pooler, statements are those of upsert; a delete needs no column but the key.
+    fn moments(self) -> &'static [Moment] {
+        match self {
+            Road::Pooled | Road::Delete => &[Moment::Before],
+            _ => &[Moment::Before, Moment::Encoded, Moment::Waiting],
+        }
     }
 
     /// The table before a change, with the rows that update and delete need.
@@ -63,7 +74,7 @@ impl Road {
             )
         };
         let sql = format!(
-            "BEGIN; DROP SCHEMA IF EXISTS shop CASCADE; CREATE SCHEMA shop;
+            "BEGIN; DROP SCHEMA IF EXISTS shop, gone, first CASCADE; CREATE SCHEMA shop;
              CREATE TYPE mood AS ENUM ('sad'); CREATE DOMAIN must AS int4;
              CREATE TABLE t (id int8 PRIMARY KEY, {}{text}); {seed}; COMMIT",
             change.columns
@@ -100,14 +111,15 @@ async fn outcome(database: &mut Database, written: Result<(), Failure>) -> Strin
         Ok(()) => (),
     }
     let mut rows = Vec::new();
-    for table in ["t", "old"] {
+    for table in ["first.t", "shop.t", "shop.old", "gone.t"] {
         let exists = format!("SELECT to_regclass('{table}') IS NOT NULL");
         if database.text(&exists).await == "(t)" {
             let query = format!("SELECT * FROM {table} WHERE id = 2");
-            rows.push(database.lines(&query).await.join(" "));
+            let found = database.lines(&query).await.join(" ");
+            rows.push(format!("{table}: {found}"));
         }
     }
-    rows.join(" old: ")
+    rows.join(", ")
 }
 
 /// Writes record 2 with a sink that is opened after the change.
@@ -167,7 +179,7 @@ async fn every_change_at_every_moment(road: Road) {
     // Thousands of small transactions: what a crash would lose is no matter here.
     let settings = format!(
         "ALTER DATABASE {name} SET synchronous_commit = off; SET synchronous_commit = off;
-         ALTER DATABASE {name} SET search_path = shop, public; SET search_path = shop, public"
+         ALTER DATABASE {name} SET search_path = first, shop, public; SET search_path = first, shop, public"
     );
     database.run(&settings).await;
     let mut changing = connect(&database.url()).await;
@@ -189,13 +201,20 @@ async fn every_change_at_every_moment(road: Road) {
                 change.name
             );
         }
-        for moment in [Moment::Before, Moment::Encoded, Moment::Waiting] {
-            if change.widens && moment != Moment::Before {
+        for moment in road.moments() {
+            if change.widens && *moment != Moment::Before {
                 continue;
             }
             let found;
-            (running, found) =
-                while_running(&mut database, &mut changing, running, road, &change, moment).await;
+            (running, found) = while_running(
+                &mut database,
+                &mut changing,
+                running,
+                road,
+                &change,
+                *moment,
+            )
+            .await;
             assert_eq!(found, expected, "{}, {moment:?}", change.name);
         }
     }
@@ -215,6 +234,11 @@ async fn insert_by_unnest_follows_every_change() {
 #[tokio::test]
 async fn upsert_follows_every_change() {
     every_change_at_every_moment(Road::Upsert).await;
+}
+
+#[tokio::test]
+async fn upsert_through_a_pooler_follows_every_change() {
+    every_change_at_every_moment(Road::Pooled).await;
 }
 
 #[tokio::test]

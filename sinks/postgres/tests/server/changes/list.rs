@@ -31,7 +31,7 @@ const WIDER: Change = Change {
     ..NARROWER
 };
 
-pub(super) const CHANGES: [Change; 23] = [
+pub(super) const CHANGES: [Change; 26] = [
     Change {
         name: "a column is added",
         sql: "ALTER TABLE t ADD extra int4",
@@ -212,6 +212,33 @@ pub(super) const CHANGES: [Change; 23] = [
         sql: "ALTER TABLE t DROP CONSTRAINT t_pkey; ALTER TABLE t ADD UNIQUE (id, v)",
         fields: r#""v":5"#,
         expected: "(2,5)",
+        ..NARROWER
+    },
+    Change {
+        name: "another schema takes the name",
+        columns: "v int8",
+        sql: "CREATE SCHEMA next; CREATE TABLE next.t (LIKE t INCLUDING ALL); ALTER TABLE next.t ALTER v TYPE float8;
+              INSERT INTO next.t SELECT * FROM t; ALTER SCHEMA shop RENAME TO gone; ALTER SCHEMA next RENAME TO shop",
+        fields: r#""v":200"#,
+        expected: "(2,200)",
+        ..NARROWER
+    },
+    Change {
+        name: "the search path finds another table first",
+        columns: "v int8",
+        sql: "CREATE SCHEMA first; CREATE TABLE first.t (LIKE t INCLUDING ALL); ALTER TABLE first.t ALTER v TYPE float8;
+              INSERT INTO first.t SELECT * FROM shop.t",
+        fields: r#""v":200"#,
+        expected: "(2,200)",
+        ..NARROWER
+    },
+    Change {
+        name: "a trigger comes that changes rows",
+        sql: "CREATE FUNCTION shop.more() RETURNS trigger LANGUAGE plpgsql AS
+              $$ BEGIN NEW.v := NEW.v + 1; RETURN NEW; END $$;
+              CREATE TRIGGER more BEFORE INSERT OR UPDATE ON t FOR EACH ROW EXECUTE FUNCTION shop.more()",
+        fields: r#""v":5"#,
+        expected: "(2,6)",
         ..NARROWER
     },
 ];
