@@ -105,7 +105,8 @@ impl Decimal {
             divisor.digits.parse::<u64>(),
             shift,
         ) {
-            return u128::from(digits) * 10_u128.pow(shift as u32) % u128::from(divisor) == 0;
+            return (u128::from(digits) * 10_u128.pow(shift as u32))
+                .is_multiple_of(u128::from(divisor));
         }
         let divisor = magnitude(&divisor.digits);
         let power = BigUint::from(10_u8).modpow(&shift.into(), &divisor);

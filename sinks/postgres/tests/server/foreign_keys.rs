@@ -31,7 +31,9 @@ fn c(op: &str, id: i32, parent: i32) -> String {
 async fn parents_and_children_of_one_batch() {
     let mut database = Database::new("CREATE TABLE nothing ()").await;
     // Over parents 1 and 9, and child 10 of parent 1.
-    let cases: [(&str, &[&str], Vec<String>, &str, &str); 10] = [
+    // Name, actions of the foreign key, records, parents and children afterwards.
+    type Case<'a> = (&'a str, &'a [&'a str], Vec<String>, &'a str, &'a str);
+    let cases: [Case<'_>; 10] = [
         (
             "child, then parent deleted",
             &["", "RESTRICT", "CASCADE", "SET NULL"],

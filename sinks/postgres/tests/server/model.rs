@@ -265,7 +265,9 @@ async fn sparse_records_are_written_at_a_third_of_the_speed_of_dense_ones_or_fas
         sink.close().await.unwrap();
     }
     let [dense, sparse] = best;
-    println!("{RECORDS} records: dense {dense:?}, sparse {sparse:?}");
-    assert!(sparse < dense * 3, "dense {dense:?}, sparse {sparse:?}");
+    assert!(
+        sparse < dense * 3,
+        "{RECORDS} records: dense {dense:?}, sparse {sparse:?}"
+    );
     database.drop().await;
 }

@@ -38,12 +38,8 @@ fn present(schema: &Schema, found: ValueRef<'_>, out: &mut Vec<u8>) -> Result<()
             out.extend_from_slice(if boolean { b"true" } else { b"false" });
         }
         Kind::Integer(width) => write_integer(integer(found, *width).ok_or_else(misfit)?, out),
-        Kind::Float => {
-            write_float(found, |digits| shortest::<f32>(digits), out).ok_or_else(misfit)?
-        }
-        Kind::Double => {
-            write_float(found, |digits| shortest::<f64>(digits), out).ok_or_else(misfit)?
-        }
+        Kind::Float => write_float(found, shortest::<f32>, out).ok_or_else(misfit)?,
+        Kind::Double => write_float(found, shortest::<f64>, out).ok_or_else(misfit)?,
         Kind::String => {
             found.as_str().ok_or_else(misfit)?;
             found.write_json(out);
