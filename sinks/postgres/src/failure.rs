@@ -5,6 +5,7 @@ use std::time::Duration;
 use connect_api::{Cause, Failure, Refusal};
 use sqlx::postgres::PgDatabaseError;
 
+use crate::evidence::Evidence;
 use crate::sqlstate::{self, Meaning};
 
 /// Why a step of a write failed, before it is decided what follows.
@@ -68,7 +69,12 @@ impl WriteError {
 
     /// What the database's error means; `None` if it is not one of the database.
     pub(crate) fn meaning(&self) -> Option<Meaning> {
-        self.database().map(sqlstate::meaning_of)
+        self.evidence().map(|evidence| evidence.meaning())
+    }
+
+    /// Where the database's error was raised; `None` if it is not one of the database.
+    pub(crate) fn evidence(&self) -> Option<Evidence<'_>> {
+        self.database().map(Evidence::of)
     }
 
     /// Whether reading the catalog again may help.
@@ -97,7 +103,22 @@ impl WriteError {
 
     /// Whether a row's parent is missing, or a parent that goes still has children.
     pub(crate) fn is_foreign_key(&self) -> bool {
-        self.database().is_some_and(|error| error.code() == "23503")
+        self.meaning() == Some(Meaning::MissingParent)
+    }
+
+    /// Whether a trigger or another function of the database was at work.
+    pub(crate) fn is_in_function(&self) -> bool {
+        self.evidence()
+            .is_some_and(|evidence| evidence.is_in_function())
+    }
+
+    /// Of these errors, whether a row that goes is still named by another.
+    pub(crate) fn is_still_referenced(&self) -> bool {
+        let WriteError::Driver { table, .. } = self else {
+            return false;
+        };
+        let is_referenced = |error| sqlstate::is_still_referenced(error, table.as_deref());
+        self.database().is_some_and(is_referenced)
     }
 
     /// Whether the connection can be used on. After anything but a plain error of the database nobody knows what is

@@ -13,6 +13,7 @@ mod connect;
 mod copy;
 mod encode;
 mod entries;
+mod evidence;
 mod failure;
 mod identifier;
 mod lookup;

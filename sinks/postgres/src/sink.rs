@@ -164,6 +164,10 @@ impl PostgresSink {
     /// What a failure means where no batch is to blame.
     fn decide(&self, error: WriteError) -> Failure {
         match error.meaning() {
+            Some(Meaning::Privilege) if error.is_in_function() => {
+                let help = "a trigger or another function of the table needs the privilege: grant it to this role, or make the function SECURITY DEFINER";
+                Failure::Fatal(error.cause().with_help(help))
+            }
             Some(Meaning::Privilege) => {
                 let grants = verdict::grants(
                     self.options.get_username(),

@@ -5,6 +5,8 @@
 use connect_api::Cause;
 use sqlx::postgres::PgDatabaseError;
 
+use crate::evidence::Evidence;
+
 /// What an error means for the batch at hand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Meaning {
@@ -14,26 +16,30 @@ pub(crate) enum Meaning {
     TooMuchIfRepeated,
     /// Some record of the batch cannot be written.
     Refused,
-    /// The row that a foreign key names is not there, and may still come.
+    /// A function asks for another try: so often, and then the record cannot be written.
+    RefusedIfRepeated,
+    /// The row that a foreign key names is not there, and may still come; or one that goes is still named.
     MissingParent,
     /// The table changed under a prepared statement, or away from what was read of it.
     CatalogChanged,
-    /// A privilege is missing.
+    /// The role lacks a privilege.
     Privilege,
     /// A person must act.
     Fatal,
 }
 
 /// From an SQLSTATE or its first characters to the meaning; the longest match counts.
-const MEANINGS: [(&str, Meaning); 44] = [
+const MEANINGS: [(&str, Meaning); 47] = [
     ("08", Meaning::Outage),            // connection exceptions
     ("08P01", Meaning::CatalogChanged), // a binary field of another length than the column's type has
     ("0A000", Meaning::CatalogChanged), // cached plan must not change result type
+    ("21", Meaning::Refused),           // cardinality: ON CONFLICT meets a row twice
     ("22", Meaning::Refused),           // data exceptions
     ("22P04", Meaning::CatalogChanged), // bad COPY file format: a column's type is not what it was
     ("22P03", Meaning::CatalogChanged), // invalid binary representation, likewise
     ("23", Meaning::Refused),           // integrity constraints
-    ("23503", Meaning::MissingParent),
+    ("23001", Meaning::MissingParent),  // restrict: a parent that goes has children
+    ("23503", Meaning::MissingParent),  // foreign key
     ("25001", Meaning::Outage),
     ("25006", Meaning::Outage), // read only: a standby after a failover
     ("25P02", Meaning::Outage), // in failed transaction
@@ -43,6 +49,7 @@ const MEANINGS: [(&str, Meaning); 44] = [
     ("40003", Meaning::Outage), // statement completion unknown
     ("40P01", Meaning::Outage), // deadlock
     ("40", Meaning::Refused),   // 40002: integrity violation at commit
+    ("3F000", Meaning::CatalogChanged), // undefined schema
     ("42501", Meaning::Privilege),
     ("42703", Meaning::CatalogChanged), // undefined column
     ("42P01", Meaning::CatalogChanged), // undefined table
@@ -81,39 +88,6 @@ pub(crate) fn meaning(code: &str) -> Meaning {
         .map_or(Meaning::Fatal, |(_, meaning)| *meaning)
 }
 
-/// What an error of the database means. Input functions of types tell of a value that they cannot read as of a fault of
-/// the statement (`ltree`, `tsquery`) or of the server (`hstore` and PostGIS, whose source files are named here); unlike
-/// those faults it is the value's own, and must not hold up the records beside it.
-pub(crate) fn meaning_of(error: &PgDatabaseError) -> Meaning {
-    let is_of_value = is_of_value(error.code(), error.position().is_some(), error.file());
-    if is_of_value {
-        Meaning::Refused
-    } else {
-        meaning(error.code())
-    }
-}
-
-fn is_of_value(code: &str, points_into_statement: bool, source_file: Option<&str>) -> bool {
-    match code {
-        "42601" => !points_into_statement,
-        "XX000" => matches!(source_file, Some("hstore_io.c" | "lwgeom_pg.c")),
-        _ => is_of_a_trigger(code, source_file),
-    }
-}
-
-/// The classes that PostgreSQL uses.
-const CLASSES: [&str; 44] = [
-    "00", "01", "02", "03", "08", "09", "0A", "0B", "0F", "0L", "0P", "0Z", "10", "20", "21", "22",
-    "23", "24", "25", "26", "27", "28", "2B", "2D", "2F", "34", "38", "39", "3B", "3D", "3F", "40",
-    "42", "44", "53", "54", "55", "57", "58", "72", "F0", "HV", "P0", "XX",
-];
-
-/// `RAISE … USING ERRCODE` in somebody's trigger is as much about the row as P0001, if the class is nobody else's. Other
-/// unlisted codes come from extensions, which may be full or out of order: those stop.
-fn is_of_a_trigger(code: &str, source_file: Option<&str>) -> bool {
-    source_file == Some("pl_exec.c") && !CLASSES.iter().any(|class| code.starts_with(class))
-}
-
 /// What to do about an error that waits or stops, where that is known.
 fn help(code: &str) -> Option<&'static str> {
     Some(match code {
@@ -135,14 +109,35 @@ fn help(code: &str) -> Option<&'static str> {
     })
 }
 
-/// The error in words that may be logged: its primary message, never its DETAIL (which repeats row values), and of data
-/// exceptions nothing that stands in quotes (`invalid input syntax for type date: "…"` quotes the value).
+/// The help for an error that was raised while a row was on its way, where the table of codes speaks of our statement.
+fn help_for_row(evidence: &Evidence<'_>) -> Option<String> {
+    if evidence.is_of_policy() {
+        let help = "a policy of the table (row-level security) does not let this role write such a row: send it through a role that may, or change the policy";
+        return Some(help.to_owned());
+    }
+    evidence
+        .function()
+        .map(|function| format!("raised in {function}"))
+}
+
+/// Whether a row is still named by rows of another table, rather than naming one that is not there.
+pub(crate) fn is_still_referenced(error: &PgDatabaseError, written: Option<&str>) -> bool {
+    // The error names the table with the foreign key. The words are translated by some servers.
+    let is_of_another = |written: &str| {
+        let (_, name) = written.rsplit_once('.').unwrap_or(("", written));
+        error.table().is_some_and(|table| table != name)
+    };
+    error.code() == "23001"
+        || error.message().starts_with("update or delete on table")
+        || written.is_some_and(is_of_another)
+}
+
+/// The error in words that may be logged: its primary message, never its DETAIL (which repeats row values), and of errors
+/// that may quote values nothing that stands in quotes (`invalid input syntax for type date: "…"` does).
 pub(crate) fn cause(error: &PgDatabaseError, table: Option<&str>) -> Cause {
     let code = error.code();
-    let quotes_values = ["22", "P0", "42601", "XX"]
-        .iter()
-        .any(|prefix| code.starts_with(prefix));
-    let mut message = if quotes_values {
+    let evidence = Evidence::of(error);
+    let mut message = if evidence.quotes_values() {
         without_quoted(error.message())
     } else {
         error.message().to_owned()
@@ -161,7 +156,16 @@ pub(crate) fn cause(error: &PgDatabaseError, table: Option<&str>) -> Cause {
         }
     }
     let cause = Cause::new(message).with_code(code);
-    match help(code) {
+    let is_of_row = matches!(
+        evidence.meaning(),
+        Meaning::Refused | Meaning::RefusedIfRepeated
+    );
+    let help = if is_of_row || evidence.is_in_function() {
+        help_for_row(&evidence)
+    } else {
+        help(code).map(str::to_owned)
+    };
+    match help {
         Some(help) => cause.with_help(help),
         None => cause,
     }
@@ -194,6 +198,7 @@ mod tests {
             ("25006", Meaning::Outage),
             ("57014", Meaning::TooMuchIfRepeated),
             ("53200", Meaning::TooMuchIfRepeated),
+            ("21000", Meaning::Refused),
             ("22003", Meaning::Refused),
             ("23505", Meaning::Refused),
             ("23514", Meaning::Refused),
@@ -201,6 +206,8 @@ mod tests {
             ("54000", Meaning::Refused),
             ("P0001", Meaning::Refused),
             ("23503", Meaning::MissingParent),
+            ("23001", Meaning::MissingParent),
+            ("3F000", Meaning::CatalogChanged),
             ("0A000", Meaning::CatalogChanged),
             ("42P01", Meaning::CatalogChanged),
             ("42501", Meaning::Privilege),
@@ -211,27 +218,6 @@ mod tests {
         ];
         for (code, expected) in cases {
             assert_eq!(meaning(code), expected, "{code}");
-        }
-    }
-
-    #[test]
-    fn a_value_that_its_type_cannot_read_is_no_fault_of_the_server() {
-        let cases = [
-            ("42601", false, Some("ltree_io.c"), true),
-            ("42601", true, Some("scan.l"), false),
-            ("XX000", false, Some("hstore_io.c"), true),
-            ("XX000", false, Some("md.c"), false),
-            ("XX000", false, None, false),
-            ("42P01", false, Some("hstore_io.c"), false),
-            ("ABC01", false, Some("pl_exec.c"), true),
-            ("45000", false, Some("pl_exec.c"), true),
-            ("TS160", false, Some("chunk.c"), false),
-            ("53100", false, Some("pl_exec.c"), false),
-            ("57P01", false, None, false),
-            ("P0001", false, None, false),
-        ];
-        for (code, points, file, expected) in cases {
-            assert_eq!(is_of_value(code, points, file), expected, "{code} {file:?}");
         }
     }
 

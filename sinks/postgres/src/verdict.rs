@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use connect_api::{Cause, Duration, Failure, Progress};
+use connect_api::{Batch, Cause, Duration, Failure, Progress};
 
 use crate::failure::WriteError;
 use crate::identifier::quote;
@@ -11,12 +11,22 @@ use crate::progress::ProgressTable;
 use crate::sqlstate::Meaning;
 use crate::target::Write;
 
+/// How often a record is tried whose function asks for another try.
+const TRIES: u32 = 5;
+
 /// What was tolerated of a batch so far.
 pub(crate) struct Patience {
     missing_parent: Duration,
     /// The batch that failed for lack of time or memory: the second time it is too much.
     exhausted: Option<Vec<Progress>>,
     parents: Option<MissingParents>,
+    repeated: Option<Repeated>,
+}
+
+/// A record for which a function asks for another try again and again.
+struct Repeated {
+    progress: Vec<Progress>,
+    tries: u32,
 }
 
 /// A batch that waits for rows that foreign keys name.
@@ -31,6 +41,7 @@ impl Patience {
             missing_parent,
             exhausted: None,
             parents: None,
+            repeated: None,
         }
     }
 
@@ -40,11 +51,27 @@ impl Patience {
     }
 
     /// The engine's word for a failure that the batch may be to blame for; `None` for all others.
-    pub(crate) fn judge(&mut self, error: &WriteError, progress: &[Progress]) -> Option<Failure> {
+    pub(crate) fn judge(&mut self, error: &WriteError, batch: &Batch<'_>) -> Option<Failure> {
         let cause = error.cause();
+        let progress = batch.progress.as_slice();
         Some(match error.meaning()? {
             Meaning::Refused => Failure::RefusedSomewhere(cause),
-            Meaning::MissingParent => self.wait_for_parent(cause, progress),
+            Meaning::RefusedIfRepeated => self.try_again(cause, batch),
+            Meaning::MissingParent => {
+                let help = if error.is_still_referenced() {
+                    "the rows that name this one by the foreign key may still go"
+                } else {
+                    "the row that the foreign key names may still come"
+                };
+                self.wait_for_parent(cause, help, progress)
+            }
+            // The catalog was read again and fits the statement: what is said of our tables does not apply.
+            Meaning::CatalogChanged if error.evidence()?.may_be_of_a_row() => {
+                Failure::RefusedSomewhere(Cause {
+                    help: None,
+                    ..cause
+                })
+            }
             Meaning::TooMuchIfRepeated if self.exhausted.as_deref() == Some(progress) => {
                 Failure::TooMuch(cause)
             }
@@ -58,7 +85,7 @@ impl Patience {
 
     /// A parent may arrive late, on another topic. The wait is for the batch as it was first written: its halves, on the
     /// way to the culprit, do not wait again.
-    fn wait_for_parent(&mut self, cause: Cause, progress: &[Progress]) -> Failure {
+    fn wait_for_parent(&mut self, cause: Cause, help: &str, progress: &[Progress]) -> Failure {
         let waiting = match self.parents.take() {
             Some(waiting) if covers(&waiting.progress, progress) => waiting,
             _ => MissingParents {
@@ -73,9 +100,40 @@ impl Patience {
             Failure::RefusedSomewhere(cause)
         } else {
             Failure::Retry(cause.with_help(format!(
-            "the row that the foreign key names may still come; after {limit} (`missing_parent`) the record is refused"
-        )))
+                "{help}; after {limit} (`missing_parent`) the record is refused"
+            )))
         }
+    }
+
+    /// Among others, the record is looked for at once. Alone, it is tried again, because the function may mean it.
+    fn try_again(&mut self, cause: Cause, batch: &Batch<'_>) -> Failure {
+        let mut offsets = batch.records.iter().map(|record| &record.origin);
+        let is_alone = offsets.next().is_none_or(|first| {
+            offsets.all(|origin| {
+                origin.offset == first.offset
+                    && origin.partition == first.partition
+                    && origin.topic == first.topic
+            })
+        });
+        if !is_alone {
+            return Failure::RefusedSomewhere(cause);
+        }
+        let before = self.repeated.take();
+        let before = before.filter(|before| before.progress == batch.progress);
+        let tries = before.map_or(0, |before| before.tries) + 1;
+        if tries >= TRIES {
+            return Failure::RefusedSomewhere(cause);
+        }
+        self.repeated = Some(Repeated {
+            progress: batch.progress.clone(),
+            tries,
+        });
+        let function = cause
+            .help
+            .clone()
+            .map_or(String::new(), |help| format!("{help}; "));
+        let help = format!("{function}after {TRIES} tries of the record alone it is refused");
+        Failure::Retry(cause.with_help(help))
     }
 }
 

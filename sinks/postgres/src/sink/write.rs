@@ -175,7 +175,7 @@ impl PostgresSink {
 
     /// What a failed attempt means for this batch.
     fn judge(&mut self, error: WriteError, batch: &Batch<'_>) -> Failure {
-        match self.patience.judge(&error, &batch.progress) {
+        match self.patience.judge(&error, batch) {
             Some(failure) => failure,
             None => self.decide(error),
         }

@@ -11,6 +11,7 @@ mod frozen;
 mod model;
 mod names;
 mod progress;
+mod refusals;
 mod rows;
 mod support;
 mod tls;

@@ -251,3 +251,36 @@ pub(crate) async fn write_all(url: &str, toml: &str, values: &[&str]) -> Result<
     sink.write(&batch(&records, expected)).await?;
     sink.close().await
 }
+
+/// As the engine does: named refusals are taken out, unknown ones are found by halves, each a whole write.
+pub(crate) async fn bisect(
+    sink: &mut PostgresSink,
+    mut list: Vec<&Record>,
+    (first, last): (i64, i64),
+    refused: &mut Vec<(i64, Cause)>,
+) {
+    loop {
+        let progress = batch_of(Vec::new(), 0, first, last).progress;
+        let records = list.clone();
+        match sink.write(&Batch::new(records, progress)).await {
+            Ok(_) => return,
+            Err(Failure::Refused(refusals)) => {
+                for refusal in refusals.into_iter().rev() {
+                    refused.push((list.remove(refusal.record).origin.offset, refusal.cause));
+                }
+            }
+            Err(Failure::RefusedSomewhere(cause)) if list.len() == 1 => {
+                refused.push((list.remove(0).origin.offset, cause));
+            }
+            Err(Failure::RefusedSomewhere(_)) => {
+                let right = list.split_off(list.len() / 2);
+                let middle = right[0].origin.offset;
+                Box::pin(bisect(sink, list, (first, middle), refused)).await;
+                Box::pin(bisect(sink, right, (middle, last), refused)).await;
+                return;
+            }
+            Err(Failure::Retry(cause)) if cause.to_string().contains("tries") => {}
+            Err(other) => panic!("{other}"),
+        }
+    }
+}
