@@ -34,9 +34,9 @@ pub use finding::{Findings, Place, PlacedFinding};
 pub use load::{Mode, load, load_with};
 pub use resolve::{
     BatchConfig, BrokenConnector, ConfiguredSink, ConfiguredSource, ConfiguredTransform, Connector,
-    ConnectorKind, CreateTopics, Discard, ErrorsConfig, HttpAddress, HttpConfig, Loaded,
-    ProcessConfig, SinkConnector, SinkFormats, SourceConnector, Start, StopAfter, Tolerance,
-    Topics,
+    ConnectorKind, CreateTopics, Discard, ErrorsConfig, HttpAddress, HttpConfig, LONGEST_LANE_NAME,
+    Loaded, MOST_LANES, ProcessConfig, SinkConnector, SinkFormats, SourceConnector, Start,
+    StopAfter, Tolerance, Topics,
 };
 pub use schema::tidy;
 pub use schema_file::connector_schema;

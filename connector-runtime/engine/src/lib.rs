@@ -16,5 +16,7 @@ mod supervisor;
 mod waiting;
 
 pub use cluster::client_settings;
-pub use status::{ConnectorStatus, Counters, HISTOGRAM_BOUNDS, Histogram, Reason, State};
+pub use status::{
+    ConnectorStatus, Counters, HISTOGRAM_BOUNDS, Histogram, LaneStatus, Reason, State,
+};
 pub use supervisor::{Engine, EngineOptions, Summary};

@@ -1,7 +1,7 @@
 //! `connect offsets`: where a connector stands, and moving it. What the sink stores and what the group has are shown side
 //! by side and set together.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use connect_api::{Cause, Failure, Position, Positions, Sink, TopicPartition};
@@ -9,16 +9,22 @@ use connect_contracts::Contracts;
 use connect_kafka::{ANSWER_WITHIN, Admin, ClientSettings, GroupOffsets, StartOffset};
 
 use crate::cluster::Cluster;
-use crate::config::{Connector, ConnectorKind, ProcessConfig, SinkConnector, Topics};
+use crate::config::{
+    ConfiguredSink, Connector, ConnectorKind, ProcessConfig, SinkConnector, Topics,
+};
 use crate::open_sink::SinkOpener;
+use crate::pipeline::lane_positions::{GroupOffset, metadata};
 use crate::source;
 
-/// One partition of a sink connector.
+/// One partition of one sink of a connector.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PartitionOffsets {
     pub partition: TopicPartition,
+    /// The name of the `[[sinks]]` entry.
+    pub sink: Arc<str>,
     /// What the sink stores beside its rows; it wins. `None` also where the sink stores nothing.
     pub stored: Option<i64>,
+    /// What the consumer group has of this sink; `None` also where the sink is new.
     pub group: Option<i64>,
     /// The first offset that Kafka has.
     pub low: i64,
@@ -98,11 +104,14 @@ pub async fn set(
         return Err(Cause::new("no partition of this connector is meant")
             .with_help("leave out --topic and --partition"));
     }
-    let positions = match to {
-        MoveTo::Start(start) => desk.places_of_start(&partitions, *start).await?,
-        MoveTo::Connector(name) => desk.places_of_connector(name, sink, &partitions).await?,
+    let lanes = match to {
+        MoveTo::Start(start) => {
+            let positions = desk.positions_of_start(&partitions, *start).await?;
+            vec![positions; sink.sinks.len()]
+        }
+        MoveTo::Connector(name) => desk.positions_of_connector(name, sink, &partitions).await?,
     };
-    for Position { partition, next } in &positions {
+    for Position { partition, next } in lanes.iter().flatten() {
         let (low, high) = desk.group.watermarks(partition).await?;
         if !(low..=high).contains(next) {
             return Err(Cause::new(format!(
@@ -111,12 +120,14 @@ pub async fn set(
         }
     }
     // The group first: it refuses while a member is active, and then nothing at all was changed.
-    desk.group.set(&positions).await?;
-    let mut open = desk.open_sink(sink, &connector.name).await?;
-    if let Some(store) = open.progress_store() {
-        store.store(&positions).await.map_err(cause)?;
+    desk.set_group(sink, &lanes).await?;
+    for (configured, positions) in sink.sinks.iter().zip(&lanes) {
+        let mut open = desk.open_sink(configured, &connector.name).await?;
+        if let Some(store) = open.progress_store() {
+            store.store(positions).await.map_err(cause)?;
+        }
+        open.close().await.map_err(cause)?;
     }
-    open.close().await.map_err(cause)?;
     desk.sink_offsets(sink).await
 }
 
@@ -177,29 +188,79 @@ impl<'a> Desk<'a> {
 
     async fn sink_offsets(&self, sink: &SinkConnector) -> Result<Vec<PartitionOffsets>, Cause> {
         let partitions = self.partitions(sink).await?;
-        let group = self.group.committed(&partitions).await?;
-        let mut open = self.open_sink(sink, &self.connector.name).await?;
-        let stored = match open.progress_store() {
-            Some(store) => store.stored(&partitions).await.map_err(cause)?,
-            None => Vec::new(),
-        };
-        open.close().await.map_err(cause)?;
-        let stored: HashMap<&TopicPartition, Option<i64>> = partitions.iter().zip(stored).collect();
-        let mut rows = Vec::with_capacity(partitions.len());
-        for partition in &partitions {
+        let group = self.group.committed_with_metadata(&partitions).await?;
+        let mut stored = Vec::with_capacity(sink.sinks.len());
+        for configured in &sink.sinks {
+            stored.push(
+                self.stored(configured, &self.connector.name, &partitions)
+                    .await?,
+            );
+        }
+        let mut rows = Vec::with_capacity(partitions.len() * sink.sinks.len());
+        for (index, partition) in partitions.iter().enumerate() {
             let (low, high) = self.group.watermarks(partition).await?;
-            rows.push(PartitionOffsets {
-                partition: partition.clone(),
-                stored: stored.get(partition).copied().flatten(),
-                group: group.get(partition).copied().flatten(),
-                low,
-                high,
-            });
+            let group = group.get(partition).and_then(Option::as_ref);
+            let group = group.map(GroupOffset::of);
+            for (configured, stored) in sink.sinks.iter().zip(&stored) {
+                rows.push(PartitionOffsets {
+                    partition: partition.clone(),
+                    sink: configured.name.clone(),
+                    stored: stored.as_ref().and_then(|stored| *stored.get(index)?),
+                    group: group
+                        .as_ref()
+                        .and_then(|group| group.of_lane(&configured.name)),
+                    low,
+                    high,
+                });
+            }
         }
         Ok(rows)
     }
 
-    async fn places_of_start(
+    /// What a sink stores about these partitions; `None` where the group has its progress.
+    async fn stored(
+        &self,
+        sink: &ConfiguredSink,
+        connector: &Arc<str>,
+        partitions: &[TopicPartition],
+    ) -> Result<Option<Vec<Option<i64>>>, Cause> {
+        let mut open = self.open_sink(sink, connector).await?;
+        let stored = match open.progress_store() {
+            Some(store) => Some(store.stored(partitions).await.map_err(cause)?),
+            None => None,
+        };
+        open.close().await.map_err(cause)?;
+        Ok(stored)
+    }
+
+    /// Writes the group's offsets: of each partition the smallest of all sinks, with each sink's own beside it.
+    async fn set_group(&self, sink: &SinkConnector, lanes: &[Vec<Position>]) -> Result<(), Cause> {
+        let mut by_partition: BTreeMap<&TopicPartition, Vec<(Arc<str>, i64)>> = BTreeMap::new();
+        for (configured, positions) in sink.sinks.iter().zip(lanes) {
+            for Position { partition, next } in positions {
+                let of_partition = by_partition.entry(partition).or_default();
+                of_partition.push((configured.name.clone(), *next));
+            }
+        }
+        let positions: Vec<Position> = by_partition
+            .iter()
+            .filter_map(|(partition, lanes)| {
+                let next = lanes.iter().map(|(_, next)| *next).min()?;
+                Some(Position {
+                    partition: (*partition).clone(),
+                    next,
+                })
+            })
+            .collect();
+        let metadata = |partition: &TopicPartition| {
+            let lanes = by_partition.get(partition).into_iter().flatten();
+            let (names, lanes): (Vec<Arc<str>>, Vec<i64>) = lanes.cloned().unzip();
+            metadata(&names, &lanes).to_string()
+        };
+        self.group.set_with_metadata(&positions, metadata).await
+    }
+
+    async fn positions_of_start(
         &self,
         partitions: &[TopicPartition],
         start: StartOffset,
@@ -210,41 +271,43 @@ impl<'a> Desk<'a> {
         }))
     }
 
-    /// Where the sink stores progress, that counts and not the group's.
-    async fn places_of_connector(
+    /// The positions of each sink under another name. Where the sink stores progress, that counts and not the group's.
+    async fn positions_of_connector(
         &self,
         name: &str,
         sink: &SinkConnector,
         partitions: &[TopicPartition],
-    ) -> Result<Vec<Position>, Cause> {
-        let mut open = self.open_sink(sink, &Arc::from(name)).await?;
-        let stored = match open.progress_store() {
-            Some(store) => Some(store.stored(partitions).await.map_err(cause)?),
-            None => None,
-        };
-        open.close().await.map_err(cause)?;
-        let offsets: HashMap<TopicPartition, Option<i64>> = match stored {
-            Some(stored) => partitions.iter().cloned().zip(stored).collect(),
-            None => {
-                let group = GroupOffsets::open(&self.cluster.settings, &group_of(name))?;
-                group.committed(partitions).await?
-            }
-        };
-        let places = known(partitions, |partition| offsets.get(partition).copied()?);
-        if !places.is_empty() {
-            Ok(places)
-        } else {
-            Err(Cause::new(format!(
+    ) -> Result<Vec<Vec<Position>>, Cause> {
+        let group = GroupOffsets::open(&self.cluster.settings, &group_of(name))?;
+        let committed = group.committed_with_metadata(partitions).await?;
+        let mut lanes = Vec::with_capacity(sink.sinks.len());
+        for configured in &sink.sinks {
+            let stored = self
+                .stored(configured, &Arc::from(name), partitions)
+                .await?;
+            let stored: Option<HashMap<_, _>> =
+                stored.map(|stored| partitions.iter().zip(stored).collect());
+            lanes.push(known(partitions, |partition| match &stored {
+                Some(stored) => stored.get(partition).copied()?,
+                None => {
+                    let committed = committed.get(partition)?.as_ref()?;
+                    GroupOffset::of(committed).of_lane(&configured.name)
+                }
+            }));
+        }
+        if lanes.iter().any(|positions| !positions.is_empty()) {
+            return Ok(lanes);
+        }
+        Err(Cause::new(format!(
             "no connector `{name}` has progress in these topics, on this Kafka cluster and in this sink"
         ))
         .with_help("the name is what `name` said in its file, or the file's name without .toml"))
-        }
     }
 
     /// The sink, as the connector of this name opens it.
     async fn open_sink(
         &self,
-        sink: &SinkConnector,
+        sink: &ConfiguredSink,
         name: &Arc<str>,
     ) -> Result<Box<dyn Sink>, Cause> {
         let opener = SinkOpener {
@@ -257,7 +320,7 @@ impl<'a> Desk<'a> {
             contracts: self.contracts.clone(),
             engine: tokio::runtime::Handle::current(),
         };
-        opener.open(&sink.sink).await.map_err(cause)
+        opener.open(sink).await.map_err(cause)
     }
 }
 

@@ -1,19 +1,24 @@
 //! The road of a record through a sink connector.
 //!
 //! A task is two halves joined by two bounded channels. The *reader* ([`reader`]), a thread of its own, owns the
-//! consumer: it collects a batch, prepares it ([`prepare`]: decode, contract, transforms) and sends it; it alone
-//! stores and commits what the writer reports. The *writer* ([`writer`]), on the runtime, owns the sink: dead letters
-//! of what was rejected, then the write (isolating refused records), then the report. While one batch is written the
-//! next is read and prepared; backpressure is that the reader's channel holds one batch.
+//! consumer: it collects a batch, prepares it ([`prepare`]: decode, contract, transforms; [`select`]: each sink's `when`)
+//! and sends it; it alone stores and commits what the writer reports. The *writer* ([`writer`]), on the runtime, settles
+//! what was rejected and gives the batch to every *lane* ([`lane`]), one for each `[[sinks]]` entry: the write (isolating
+//! refused records), then the report. While one batch is written the next is read and prepared; backpressure is that the
+//! reader's channel holds one batch.
 
 pub(crate) mod accepted;
 pub(crate) mod breaker;
 pub(crate) mod dead_letter;
 pub(crate) mod isolate;
+pub(crate) mod lane;
+pub(crate) mod lane_positions;
 pub(crate) mod other_names;
 pub(crate) mod prepare;
 pub(crate) mod reader;
 pub(crate) mod reject;
+pub(crate) mod rejects;
+pub(crate) mod select;
 pub(crate) mod start;
 pub(crate) mod task;
 #[cfg(test)]
@@ -25,12 +30,14 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Instant;
 
-use connect_api::{Origin, Position, Progress, Record, TopicPartition};
-use connect_kafka::{Generation, GroupMetadata, OwnedPosition};
+use connect_api::{Origin, Progress, Record, TopicPartition};
+use connect_kafka::{Generation, GroupMetadata};
 use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Notify;
 
+use lane_positions::Reached;
 use reject::Rejection;
+use select::Selection;
 
 /// What became of one source record while it was prepared.
 pub(crate) enum Outcome {
@@ -51,6 +58,8 @@ pub(crate) struct Prepared {
     /// In arrival order.
     pub(crate) sources: Vec<Source>,
     pub(crate) records: Vec<Record>,
+    /// What each lane takes of the records; `None`: all of them.
+    pub(crate) selections: Vec<Option<Selection>>,
     /// In order of topic and partition.
     pub(crate) progress: Vec<OwnedProgress>,
     /// The consumer group as it was when the batch's first record was read.
@@ -70,21 +79,47 @@ impl Prepared {
 /// Progress, and under which assignment of the partition it was made.
 #[derive(Clone)]
 pub(crate) struct OwnedProgress {
+    /// Of what is read: from the smallest position of all lanes on.
     pub(crate) progress: Progress,
     pub(crate) generation: Generation,
+    /// Where each lane began under this assignment.
+    pub(crate) begins: Arc<[LaneBegin]>,
+    /// The assignment's first progress.
+    pub(crate) is_first: bool,
+}
+
+/// Where a lane begins in a partition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct LaneBegin {
+    /// The lane has everything below.
+    pub(crate) offset: i64,
+    /// A first start of a sink that stores progress: it stores this position although no record moves it.
+    pub(crate) store: bool,
 }
 
 impl OwnedProgress {
-    /// Where the partition is once the progress is durable.
-    pub(crate) fn reached(self) -> OwnedPosition {
-        OwnedPosition {
-            position: Position {
-                partition: self.progress.partition,
-                next: self.progress.next,
-            },
-            generation: self.generation,
-        }
+    /// The progress of one lane; `None` where it does not move.
+    pub(crate) fn of_lane(&self, lane: usize) -> Option<Progress> {
+        let begin = self.begins.get(lane).expect("every lane begins somewhere");
+        let expected = self.progress.expected.max(begin.offset);
+        let next = self.progress.next.max(begin.offset);
+        (next > expected || (self.is_first && begin.store)).then(|| Progress {
+            expected,
+            next,
+            ..self.progress.clone()
+        })
     }
+}
+
+/// Where a lane begins in each partition in which it begins later than this progress.
+pub(crate) fn begins_of(progress: &[OwnedProgress], lane: usize) -> HashMap<(&Arc<str>, i32), i64> {
+    let later = progress.iter().filter_map(|owned| {
+        let TopicPartition { topic, partition } = &owned.progress.partition;
+        let begin = owned.begins.get(lane).expect("every lane begins somewhere");
+        let is_later = begin.offset > owned.progress.expected;
+        is_later.then_some(((topic, *partition), begin.offset))
+    });
+    later.collect()
 }
 
 /// A partition under one assignment.
@@ -108,20 +143,21 @@ pub(crate) enum Work {
 /// From the writer to the reader.
 pub(crate) enum Report {
     /// Everything below these positions is durable.
-    Durable(Vec<OwnedPosition>),
+    Durable(Vec<Reached>),
     Resumed(Vec<Resumed>),
     /// The sink's progress is not what was expected, or an outcome is unclear, or what was accepted did not become
     /// durable: ask again where every partition resumes.
     Superseded,
 }
 
-/// What the sink says about a partition that was assigned.
+/// What the sinks say about a partition that was assigned.
 pub(crate) struct Resumed {
     pub(crate) assigned: Assigned,
-    pub(crate) stored: Stored,
+    /// Of each lane.
+    pub(crate) stored: Vec<Stored>,
 }
 
-/// Where progress is stored, and what the sink has of it.
+/// Where a lane's progress is stored, and what its sink has of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stored {
     /// The consumer group has it.

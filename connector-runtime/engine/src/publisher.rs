@@ -11,17 +11,15 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use connect_api::{
-    Batch, Cause, Failure, Outgoing, Position, ProgressHome, Publisher, PublisherFactory, Refusal,
-    Result,
+    Batch, Cause, Failure, Outgoing, ProgressHome, Publisher, PublisherFactory, Refusal, Result,
 };
-use connect_kafka::{
-    GroupCommit, GroupMetadata, Outcome, Producer, TransactionError, TransactionalProducer,
-};
+use connect_kafka::{Outcome, Producer, TransactionError, TransactionalProducer};
 
 use self::compacted::ToCompacted;
 use crate::backlog::Backlog;
 use crate::cluster::Cluster;
 use crate::config::CreateTopics;
+use crate::pipeline::lane::LaneCommit;
 
 /// Makes the publishers of one task.
 pub(crate) struct TaskPublishers {
@@ -75,18 +73,11 @@ struct TransactionPublisher {
 #[async_trait]
 impl Publisher for TransactionPublisher {
     async fn publish(&mut self, messages: Vec<Outgoing>, batch: &Batch<'_>) -> Result<()> {
-        let group = batch
+        let commit = batch
             .commit
-            .get::<GroupMetadata>()
-            .expect("the engine gives a batch whose progress moves in a transaction its group");
-        let positions = batch.progress.iter().map(|progress| Position {
-            partition: progress.partition.clone(),
-            next: progress.next,
-        });
-        let commit = GroupCommit {
-            positions: positions.collect(),
-            group: group.clone(),
-        };
+            .get::<LaneCommit>()
+            .expect("the engine gives a batch whose progress moves in a transaction its group")
+            .of(&batch.progress);
         let mut producer = match self.producer.take() {
             Some(producer) => producer,
             None => {

@@ -29,7 +29,7 @@ use crate::open_sink::prepare;
 use crate::pipeline::task::CLOSE_WITHIN;
 use crate::policy::{Attempts, Directive, Stage, decide};
 use crate::publisher::{failure_of, make_room};
-use crate::status::{Meters, State};
+use crate::status::{Meters, State, Waiter};
 use crate::waiting::Waiting;
 
 /// At most one transaction in this time.
@@ -188,6 +188,7 @@ impl SourceTask {
         Waiting {
             connector: self.name.clone(),
             task: 0,
+            lane: None,
             meters: self.meters.clone(),
             stop: self.stop.clone(),
         }
@@ -226,7 +227,7 @@ impl Running<'_> {
                 match polled {
                     Ok(polled) => {
                         backoff = Backoff::new();
-                        self.task.meters.not_waiting(0);
+                        self.task.meters.not_waiting(Waiter::default());
                         finished = polled.finished;
                         self.take(polled, &mut pending)?;
                     }
@@ -333,14 +334,14 @@ impl Running<'_> {
                 .retry(Stage::Publish, &failure, &backoff)
                 .inspect_err(|_| tracing::warn!(event = "source_publish_failed", connector = %self.task.name, %failure))?;
             backoff.grow();
-            self.task.meters.retried();
+            self.task.meters.retried(None);
             let waiting = self.task.waiting();
             tokio::select! {
                 waited = waiting.wait("source_waits", &failure, delay) => waited.map_err(Over::End)?,
                 () = self.owner.lost() => return Err(Over::Lost),
             }
         }
-        self.task.meters.not_waiting(0);
+        self.task.meters.not_waiting(Waiter::default());
         self.task.meters.rows.add(rows);
         self.task.meters.ended(pending.end);
         self.task

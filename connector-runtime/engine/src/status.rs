@@ -4,6 +4,7 @@
 //! behind one lock, taken once a batch, so that at every look (P8)
 //! consumed = delivered + dead-lettered + filtered + given back + in flight.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use connect_api::{Counter, Guarantee, time};
@@ -90,6 +91,21 @@ pub struct ConnectorStatus {
     pub batch_seconds: Histogram,
     /// Seconds from a record's own time to its batch being durable (the batch's last record).
     pub end_to_end_seconds: Histogram,
+    /// Each `[[sinks]]` entry, in the order of the file; none of a source.
+    pub lanes: Vec<LaneStatus>,
+}
+
+/// A look at one `[[sinks]]` entry of a connector.
+#[derive(Clone, Debug)]
+pub struct LaneStatus {
+    pub name: Arc<str>,
+    /// The plugin: the word in `type = "…"`.
+    pub plugin: &'static str,
+    pub guarantee: Guarantee,
+    /// Of the records that this lane had not yet when they were read.
+    pub counters: Counters,
+    /// What it waits for.
+    pub reason: Option<Reason>,
 }
 
 /// Upper bounds in seconds of [`Histogram`]'s buckets.
@@ -132,8 +148,17 @@ struct Shared {
     status: ConnectorStatus,
     /// Lag of each task; a task that has not measured any yet is absent.
     lag_by_task: Vec<Option<u64>>,
-    /// What each task waits for.
-    waiting_by_task: Vec<Option<Reason>>,
+    waiting: BTreeMap<Waiter, Reason>,
+    /// Rows or records that each lane wrote.
+    lane_rows: Vec<Counter>,
+}
+
+/// What may wait for something.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Waiter {
+    pub(crate) task: u32,
+    /// One lane of the task; `None`: the task as a whole.
+    pub(crate) lane: Option<usize>,
 }
 
 /// How one batch of source records ended.
@@ -179,16 +204,37 @@ impl Meters {
             last_commit_ms: None,
             batch_seconds: Histogram::default(),
             end_to_end_seconds: Histogram::default(),
+            lanes: Vec::new(),
         };
         let tasks = tasks as usize;
         let shared = Shared {
             status,
             lag_by_task: vec![None; tasks],
-            waiting_by_task: vec![None; tasks],
+            waiting: BTreeMap::new(),
+            lane_rows: Vec::new(),
         };
         Meters {
             rows: Counter::default(),
             shared: Arc::new(Mutex::new(shared)),
+        }
+    }
+
+    /// A connector with these `[[sinks]]` entries.
+    pub(crate) fn with_lanes(self, lanes: Vec<LaneStatus>) -> Meters {
+        {
+            let mut shared = self.lock();
+            shared.lane_rows = lanes.iter().map(|_| Counter::default()).collect();
+            shared.status.lanes = lanes;
+        }
+        self
+    }
+
+    pub(crate) fn lane(&self, lane: usize) -> LaneMeters {
+        let rows = self.lock().lane_rows.get(lane).cloned();
+        LaneMeters {
+            rows: rows.expect("the meters know every lane"),
+            meters: self.clone(),
+            lane,
         }
     }
 
@@ -202,10 +248,18 @@ impl Meters {
         let shared = self.lock();
         let mut status = shared.status.clone();
         status.counters.rows = self.rows.get();
+        for (index, (lane, rows)) in status.lanes.iter_mut().zip(&shared.lane_rows).enumerate() {
+            lane.counters.rows = rows.get();
+            status.counters.rows += rows.get();
+            let of_lane = |(waiter, _): &(&Waiter, &Reason)| waiter.lane == Some(index);
+            let mut waiting = shared.waiting.iter();
+            lane.reason = waiting.find(of_lane).map(|(_, reason)| reason.clone());
+        }
+        status.counters = of_connector(status.counters, &status.lanes);
         let known: Vec<u64> = shared.lag_by_task.iter().flatten().copied().collect();
         status.lag = (!known.is_empty()).then(|| known.iter().sum());
         if status.state == State::Running && status.reason.is_none() {
-            status.reason = shared.waiting_by_task.iter().flatten().next().cloned();
+            status.reason = shared.waiting.values().next().cloned();
         }
         status
     }
@@ -219,29 +273,26 @@ impl Meters {
             retry_at_ms,
         });
         if state != State::Running {
-            shared.waiting_by_task.fill(None);
+            shared.waiting.clear();
         }
     }
 
-    /// The task waits for something; said again with another text or time, `since` stays.
-    pub(crate) fn waiting(&self, task: u32, text: String, retry_at_ms: Option<i64>) {
-        if let Some(slot) = self.lock().waiting_by_task.get_mut(task as usize) {
-            let since_ms = slot
-                .as_ref()
-                .map_or_else(time::now_ms, |reason| reason.since_ms);
-            *slot = Some(Reason {
-                text,
-                since_ms,
-                retry_at_ms,
-            });
-        }
+    /// Something is waited for; said again with another text or time, `since` stays.
+    pub(crate) fn waiting(&self, waiter: Waiter, text: String, retry_at_ms: Option<i64>) {
+        let mut shared = self.lock();
+        let known = shared.waiting.get(&waiter);
+        let since_ms = known.map_or_else(time::now_ms, |reason| reason.since_ms);
+        let reason = Reason {
+            text,
+            since_ms,
+            retry_at_ms,
+        };
+        shared.waiting.insert(waiter, reason);
     }
 
-    /// The task goes on.
-    pub(crate) fn not_waiting(&self, task: u32) {
-        if let Some(slot) = self.lock().waiting_by_task.get_mut(task as usize) {
-            *slot = None;
-        }
+    /// The waiter goes on.
+    pub(crate) fn not_waiting(&self, waiter: Waiter) {
+        self.lock().waiting.remove(&waiter);
     }
 
     pub(crate) fn set_lag(&self, task: u32, lag: u64) {
@@ -256,18 +307,17 @@ impl Meters {
         counters.in_flight += records;
     }
 
-    pub(crate) fn retried(&self) {
-        self.lock().status.counters.retries += 1;
+    pub(crate) fn retried(&self, lane: Option<usize>) {
+        let mut shared = self.lock();
+        shared.status.counters.retries += 1;
+        if let Some(lane) = lane.and_then(|lane| shared.status.lanes.get_mut(lane)) {
+            lane.counters.retries += 1;
+        }
     }
 
     /// Some of the records in flight came to an end.
     pub(crate) fn ended(&self, end: BatchEnd) {
-        let counters = &mut self.lock().status.counters;
-        counters.delivered += end.delivered;
-        counters.dead_lettered += end.dead_lettered;
-        counters.filtered += end.filtered;
-        counters.given_back += end.given_back;
-        counters.in_flight = counters.in_flight.saturating_sub(end.records());
+        self.lock().status.counters.end(end);
     }
 
     /// A batch is durable, `seconds` after its first record was read; its last record's own time is given.
@@ -285,8 +335,77 @@ impl Meters {
 
     /// After a task died: what it had in flight goes back to where it came from.
     pub(crate) fn give_back_in_flight(&self) {
-        let counters = &mut self.lock().status.counters;
-        counters.given_back += counters.in_flight;
-        counters.in_flight = 0;
+        let mut shared = self.lock();
+        shared.status.counters.give_back_in_flight();
+        let lanes = shared.status.lanes.iter_mut();
+        lanes.for_each(|lane| lane.counters.give_back_in_flight());
+    }
+}
+
+impl Counters {
+    fn end(&mut self, end: BatchEnd) {
+        self.delivered += end.delivered;
+        self.dead_lettered += end.dead_lettered;
+        self.filtered += end.filtered;
+        self.given_back += end.given_back;
+        self.in_flight = self.in_flight.saturating_sub(end.records());
+    }
+
+    fn give_back_in_flight(&mut self) {
+        self.given_back += self.in_flight;
+        self.in_flight = 0;
+    }
+}
+
+/// The counts of a connector. With one lane they are that lane's. With several, a record has come to its end once the
+/// batch is over in every lane; what some lane has only accepted is still in flight.
+fn of_connector(counters: Counters, lanes: &[LaneStatus]) -> Counters {
+    let [only] = lanes else {
+        let accepted = lanes.iter().map(|lane| lane.counters.in_flight).max();
+        let accepted = accepted.unwrap_or(0).saturating_sub(counters.in_flight);
+        let accepted = accepted.min(counters.delivered);
+        return Counters {
+            delivered: counters.delivered - accepted,
+            in_flight: counters.in_flight + accepted,
+            ..counters
+        };
+    };
+    Counters {
+        rows: counters.rows,
+        retries: counters.retries,
+        ..only.counters
+    }
+}
+
+/// Where one lane writes what happens, for itself and for its connector.
+#[derive(Clone)]
+pub(crate) struct LaneMeters {
+    pub(crate) rows: Counter,
+    meters: Meters,
+    lane: usize,
+}
+
+impl LaneMeters {
+    fn with(&self, change: impl FnOnce(&mut Counters)) {
+        let mut shared = self.meters.lock();
+        let lane = shared.status.lanes.get_mut(self.lane);
+        change(&mut lane.expect("the meters know every lane").counters);
+    }
+
+    pub(crate) fn consumed(&self, records: u64) {
+        self.with(|counters| {
+            counters.consumed += records;
+            counters.in_flight += records;
+        });
+    }
+
+    pub(crate) fn ended(&self, end: BatchEnd) {
+        self.with(|counters| counters.end(end));
+    }
+
+    /// A batch is durable in this lane.
+    pub(crate) fn batch_durable(&self, seconds: f64, last_timestamp_ms: Option<i64>) {
+        self.with(|counters| counters.batches += 1);
+        self.meters.batch_durable(seconds, last_timestamp_ms);
     }
 }

@@ -10,13 +10,15 @@ use crate::backoff::Backoff;
 use crate::config::ErrorsConfig;
 use crate::control::{Stop, TaskEnd};
 use crate::policy::{Attempts, Directive, Stage, decide};
-use crate::status::Meters;
+use crate::status::{Meters, Waiter};
 
 /// The waits of one task.
 #[derive(Clone)]
 pub(crate) struct Waiting {
     pub(crate) connector: Arc<str>,
     pub(crate) task: u32,
+    /// Which lane of the task waits; `None`: the task as a whole.
+    pub(crate) lane: Option<usize>,
     pub(crate) meters: Meters,
     pub(crate) stop: Stop,
 }
@@ -57,7 +59,8 @@ impl Waiting {
     /// Shows and logs what is waited for. `None`: the client itself goes on trying.
     pub(crate) fn show(&self, event: &'static str, why: &impl Display, delay: Option<Duration>) {
         let retry_at_ms = delay.map(|delay| time::now_ms() + delay.as_millis() as i64);
-        self.meters.waiting(self.task, why.to_string(), retry_at_ms);
+        self.meters
+            .waiting(self.waiter(), why.to_string(), retry_at_ms);
         tracing::warn!(
             event,
             connector = %self.connector,
@@ -81,8 +84,26 @@ impl Waiting {
         }
     }
 
+    /// As [`Waiting::wait`], before a write that is tried again.
+    pub(crate) async fn retry(
+        &self,
+        event: &'static str,
+        why: &impl Display,
+        delay: Duration,
+    ) -> std::result::Result<(), TaskEnd> {
+        self.meters.retried(self.lane);
+        self.wait(event, why, delay).await
+    }
+
+    fn waiter(&self) -> Waiter {
+        Waiter {
+            task: self.task,
+            lane: self.lane,
+        }
+    }
+
     /// Nothing is waited for any more.
     pub(crate) fn over(&self) {
-        self.meters.not_waiting(self.task);
+        self.meters.not_waiting(self.waiter());
     }
 }

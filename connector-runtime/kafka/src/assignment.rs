@@ -32,6 +32,13 @@ pub struct OwnedPosition {
     pub generation: Generation,
 }
 
+/// What the group stores for a partition: a position, and a text beside it (Kafka keeps up to 4096 bytes).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupPosition {
+    pub owned: OwnedPosition,
+    pub metadata: Arc<str>,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
     /// The group gave it, and the owner has not been told yet.
@@ -197,7 +204,7 @@ impl Assignment {
     }
 
     /// Whether this position may be stored: of the current generation, of a partition that runs, not beyond what was
-    /// delivered, and further than what is stored.
+    /// delivered, and not before what is stored.
     pub(crate) fn may_store(
         &self,
         partition: &TopicPartition,
@@ -208,7 +215,7 @@ impl Assignment {
             state.generation == generation
                 && matches!(state.phase, Phase::Running | Phase::OutOfRange)
                 && next <= state.next
-                && state.stored.is_none_or(|stored| stored < next)
+                && state.stored.is_none_or(|stored| stored <= next)
         })
     }
 

@@ -15,14 +15,13 @@ use connect_api::{Cause, Header, Origin, Position, TopicPartition};
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Headers, Message};
-use rdkafka::{Offset, TopicPartitionList};
 
-use crate::assignment::{Generation, OwnedPosition};
+use crate::assignment::{Generation, GroupPosition, OwnedPosition};
 use crate::blocking::with_deadline;
-use crate::consumer_context::{Pending, Shared, SinkConsumerContext, list_of};
+use crate::consumer_context::{Pending, Shared, SinkConsumerContext, list_of, list_of_positions};
 use crate::error::{cause, code_cause, is_rebalance};
-use crate::event::{ConsumerOptions, Event, GroupMetadata, Subscription};
-use crate::offsets;
+use crate::event::{ConsumerOptions, Event, GroupMetadata, StartOffset, Subscription};
+use crate::offsets::{self, Committed};
 use crate::payload::Payloads;
 use crate::settings::ClientSettings;
 use crate::topic_pattern::TopicPattern;
@@ -147,39 +146,40 @@ impl SinkConsumer {
         }
     }
 
-    /// Stores positions as durable; `commit` sends them. Of several of one partition the furthest counts; one of an older
-    /// generation, or not beyond what is stored, is left out.
-    pub fn store(&mut self, positions: &[OwnedPosition]) {
+    /// Stores positions as durable; `commit` sends them. Of several of one partition the furthest counts, and the last of
+    /// equal ones; one of an older generation, or before what is stored, is left out.
+    pub fn store(&mut self, positions: &[GroupPosition]) {
         // librdkafka's list takes a partition once: a second entry would be stored as "no offset".
-        let mut furthest = BTreeMap::new();
+        let mut furthest: BTreeMap<&TopicPartition, &GroupPosition> = BTreeMap::new();
         {
             let state = self.shared.lock();
-            for OwnedPosition {
-                position: Position { partition, next },
-                generation,
-            } in positions
-            {
+            for stored in positions {
+                let OwnedPosition {
+                    position: Position { partition, next },
+                    generation,
+                } = &stored.owned;
                 if state.assignment.may_store(partition, *next, *generation) {
-                    let known = furthest.entry(partition).or_insert(*next);
-                    *known = (*known).max(*next);
+                    let known = furthest.entry(partition).or_insert(stored);
+                    if known.owned.position.next <= *next {
+                        *known = stored;
+                    }
                 }
             }
         }
         if furthest.is_empty() {
             return;
         }
-        let mut list = TopicPartitionList::new();
-        let listed = furthest.iter().try_for_each(|(partition, next)| {
-            list.add_partition_offset(&partition.topic, partition.partition, Offset::Offset(*next))
-        });
+        let list = list_of_positions(furthest.values().copied());
         // librdkafka refuses what it no longer owns, as we do.
-        if let Err(error) = listed.and_then(|()| self.client.store_offsets(&list)) {
+        if let Err(error) = list.and_then(|list| self.client.store_offsets(&list)) {
             tracing::debug!(%error, "positions not stored");
             return;
         }
         let mut state = self.shared.lock();
-        for (partition, next) in furthest {
-            state.assignment.stored(partition, next);
+        for (partition, stored) in furthest {
+            state
+                .assignment
+                .stored(partition, stored.owned.position.next);
         }
     }
 
@@ -233,6 +233,19 @@ impl SinkConsumer {
         self.client
             .resume(&list_of(partitions))
             .map_err(|error| cause("resuming", &error))
+    }
+
+    /// As `committed`, with the text that was stored beside each position.
+    pub fn committed_with_metadata(
+        &self,
+        partitions: &[TopicPartition],
+    ) -> Result<HashMap<TopicPartition, Option<Committed>>, Cause> {
+        offsets::committed_with_metadata(&self.client, partitions)
+    }
+
+    /// Where this start is, as an offset. Asks the cluster unless it is one.
+    pub fn resolve(&self, partition: &TopicPartition, start: StartOffset) -> Result<i64, Cause> {
+        offsets::resolve(&self.client, partition, start)
     }
 
     /// What the group has committed, `None` where nothing is. Asks the cluster.

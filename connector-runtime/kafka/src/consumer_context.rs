@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use connect_api::TopicPartition;
+use connect_api::{Position, TopicPartition};
 use parking_lot::{Mutex, MutexGuard};
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, RebalanceProtocol};
@@ -11,7 +11,7 @@ use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{ClientContext, Offset, Statistics, TopicPartitionList};
 
-use crate::assignment::{Assignment, Generation};
+use crate::assignment::{Assignment, Generation, GroupPosition};
 use crate::error::{code_cause, is_rebalance};
 use crate::event::Event;
 use crate::lag::Ends;
@@ -176,6 +176,20 @@ pub(crate) fn partitions_of(list: &TopicPartitionList) -> Vec<TopicPartition> {
             partition: element.partition(),
         })
         .collect()
+}
+
+/// librdkafka's list of these positions, with what is stored beside each.
+pub(crate) fn list_of_positions<'a>(
+    positions: impl IntoIterator<Item = &'a GroupPosition>,
+) -> KafkaResult<TopicPartitionList> {
+    let mut list = TopicPartitionList::new();
+    for GroupPosition { owned, metadata } in positions {
+        let Position { partition, next } = &owned.position;
+        let mut element = list.add_partition(&partition.topic, partition.partition);
+        element.set_offset(Offset::Offset(*next))?;
+        element.set_metadata(&**metadata);
+    }
+    Ok(list)
 }
 
 /// librdkafka's list of these partitions.

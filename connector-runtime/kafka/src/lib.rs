@@ -24,13 +24,13 @@ mod transaction;
 mod trouble;
 
 pub use admin::{Admin, NewTopics};
-pub use assignment::{Generation, OwnedPosition};
+pub use assignment::{Generation, GroupPosition, OwnedPosition};
 pub use consumer::SinkConsumer;
 pub use delivery::Outcome;
 pub use error::keep_every_record;
 pub use event::{ConsumerOptions, Event, GroupMetadata, StartOffset, Subscription};
 pub use mock::Embedded;
-pub use offsets::{ANSWER_WITHIN, GroupOffsets, GroupState};
+pub use offsets::{ANSWER_WITHIN, Committed, GroupOffsets, GroupState};
 pub use ownership::{Ownership, PartitionOwner};
 pub use producer::Producer;
 pub use settings::{ClientSettings, check_setting, is_setting, of_java, usual_settings};

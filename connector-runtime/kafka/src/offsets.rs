@@ -20,11 +20,29 @@ use crate::trouble::explain;
 /// How long one question to the cluster may take.
 pub const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
+/// A position as the group has committed it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Committed {
+    pub next: i64,
+    /// The text that was stored beside it; empty where there was none.
+    pub metadata: String,
+}
+
 /// What the group has committed, `None` where nothing is.
 pub(crate) fn committed<C: ConsumerContext>(
     client: &BaseConsumer<C>,
     partitions: &[TopicPartition],
 ) -> Result<HashMap<TopicPartition, Option<i64>>, Cause> {
+    let committed = committed_with_metadata(client, partitions)?.into_iter();
+    Ok(committed
+        .map(|(partition, committed)| (partition, committed.map(|committed| committed.next)))
+        .collect())
+}
+
+pub(crate) fn committed_with_metadata<C: ConsumerContext>(
+    client: &BaseConsumer<C>,
+    partitions: &[TopicPartition],
+) -> Result<HashMap<TopicPartition, Option<Committed>>, Cause> {
     let doing = "reading the group's offsets";
     let answer = client
         .committed_offsets(list_of(partitions), ANSWER_WITHIN)
@@ -36,11 +54,14 @@ pub(crate) fn committed<C: ConsumerContext>(
                 .find_partition(&partition.topic, partition.partition)
                 .ok_or_else(|| Cause::new(format!("{doing}: no answer for {partition}")))?;
             element.error().map_err(|error| cause(doing, &error))?;
-            let offset = match element.offset() {
-                Offset::Offset(offset) => Some(offset),
+            let committed = match element.offset() {
+                Offset::Offset(next) => Some(Committed {
+                    next,
+                    metadata: element.metadata().to_owned(),
+                }),
                 _ => None,
             };
-            Ok((partition.clone(), offset))
+            Ok((partition.clone(), committed))
         })
         .collect()
 }
@@ -182,6 +203,16 @@ impl GroupOffsets {
         self.ask(move |client| committed(client, &partitions)).await
     }
 
+    /// As `committed`, with the text that was stored beside each offset.
+    pub async fn committed_with_metadata(
+        &self,
+        partitions: &[TopicPartition],
+    ) -> Result<HashMap<TopicPartition, Option<Committed>>, Cause> {
+        let partitions = partitions.to_vec();
+        self.ask(move |client| committed_with_metadata(client, &partitions))
+            .await
+    }
+
     /// The first offset that Kafka has and the one after the last.
     pub async fn watermarks(&self, partition: &TopicPartition) -> Result<(i64, i64), Cause> {
         let partition = partition.clone();
@@ -229,10 +260,22 @@ impl GroupOffsets {
 
     /// Writes the group's offsets. Refused by Kafka while the group has members, which would not notice.
     pub async fn set(&self, positions: &[Position]) -> Result<(), Cause> {
+        self.set_with_metadata(positions, |_| String::new()).await
+    }
+
+    /// As `set`, with a text beside each offset.
+    pub async fn set_with_metadata(
+        &self,
+        positions: &[Position],
+        metadata: impl Fn(&TopicPartition) -> String,
+    ) -> Result<(), Cause> {
         let mut list = TopicPartitionList::new();
         for Position { partition, next } in positions {
-            list.add_partition_offset(&partition.topic, partition.partition, Offset::Offset(*next))
+            let mut element = list.add_partition(&partition.topic, partition.partition);
+            element
+                .set_offset(Offset::Offset(*next))
                 .map_err(|error| cause("writing the group's offsets", &error))?;
+            element.set_metadata(metadata(partition));
         }
         if let Some(state) = self.state().await?
             && !state.members.is_empty()

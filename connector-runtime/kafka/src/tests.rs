@@ -29,10 +29,13 @@ fn at(partition: TopicPartition, next: i64) -> Position {
     Position { partition, next }
 }
 
-fn owned(partition: TopicPartition, next: i64, generation: Generation) -> OwnedPosition {
-    OwnedPosition {
-        position: at(partition, next),
-        generation,
+fn owned(partition: TopicPartition, next: i64, generation: Generation) -> GroupPosition {
+    GroupPosition {
+        owned: OwnedPosition {
+            position: at(partition, next),
+            generation,
+        },
+        metadata: format!("at {next}").into(),
     }
 }
 

@@ -2,13 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-use connect_api::{Cause, Outgoing, Position};
+use connect_api::{Cause, Outgoing};
 use parking_lot::Mutex;
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseProducer, Producer};
-use rdkafka::{Offset, TopicPartitionList};
 
+use crate::assignment::GroupPosition;
 use crate::blocking::{SharedClient, off_the_runtime};
+use crate::consumer_context::list_of_positions;
 use crate::delivery::{Delivery, DeliveryContext, Outcome, Report, drain, trouble};
 use crate::error::{cause, code_cause, is_rebalance};
 use crate::event::GroupMetadata;
@@ -74,7 +75,7 @@ impl TransactionError {
 /// Positions for a transaction, and the group member that commits them.
 #[derive(Clone, Debug)]
 pub struct GroupCommit {
-    pub positions: Vec<Position>,
+    pub positions: Vec<GroupPosition>,
     pub group: GroupMetadata,
 }
 
@@ -189,17 +190,13 @@ impl Inner {
 
     fn send_offsets(&self, commit: &GroupCommit) -> Result<(), TransactionError> {
         let doing = "adding offsets to the transaction";
-        let mut list = TopicPartitionList::new();
-        for Position { partition, next } in &commit.positions {
-            if let Err(error) = list.add_partition_offset(
-                &partition.topic,
-                partition.partition,
-                Offset::Offset(*next),
-            ) {
+        let list = match list_of_positions(&commit.positions) {
+            Ok(list) => list,
+            Err(error) => {
                 let fatal = TransactionError::Fatal(cause(doing, &error));
                 return Err(self.abort_because(fatal));
             }
-        }
+        };
         let deadline = Instant::now() + CALL_WITHIN;
         let sent = retried(&self.client, deadline, |left| {
             self.client

@@ -156,6 +156,7 @@ fn json_of(one: &PartitionOffsets) -> serde_json::Value {
     json!({
         "topic": &*one.partition.topic,
         "partition": one.partition.partition,
+        "sink": &*one.sink,
         "stored": one.stored,
         "group": one.group,
         "first": one.low,
@@ -182,25 +183,28 @@ fn target(to: &OffsetsTo) -> Option<MoveTo> {
     }))
 }
 
-/// One row a partition. `stored` is what the sink keeps beside its rows, and it wins over `group`.
+/// One row a partition, and a row for each sink of a partition where there are several. `stored` is what the sink keeps
+/// beside its rows, and it wins over `group`.
 fn table(partitions: &[PartitionOffsets]) -> String {
     let known =
         |offset: Option<i64>| offset.map_or_else(|| "–".to_owned(), |offset| offset.to_string());
-    let mut rows = vec![
-        [
-            "topic",
-            "partition",
-            "stored",
-            "group",
-            "first",
-            "end",
-            "lag",
-        ]
-        .map(str::to_owned),
+    let first = partitions.first().map(|one| &one.sink);
+    let has_several_sinks = partitions.iter().any(|one| Some(&one.sink) != first);
+    let head = [
+        "topic",
+        "sink",
+        "partition",
+        "stored",
+        "group",
+        "first",
+        "end",
+        "lag",
     ];
+    let mut rows = vec![head.map(str::to_owned).to_vec()];
     for one in partitions {
-        rows.push([
+        rows.push(vec![
             one.partition.topic.to_string(),
+            one.sink.to_string(),
             one.partition.partition.to_string(),
             known(one.stored),
             known(one.group),
@@ -209,7 +213,11 @@ fn table(partitions: &[PartitionOffsets]) -> String {
             known(lag(one)),
         ]);
     }
-    let widths: Vec<usize> = (0..7)
+    if !has_several_sinks {
+        rows.iter_mut().for_each(|row| drop(row.remove(SINK_CELL)));
+    }
+    let columns = rows.first().map_or(0, Vec::len);
+    let widths: Vec<usize> = (0..columns)
         .map(|column| {
             rows.iter()
                 .filter_map(|row| row.get(column))
@@ -218,19 +226,22 @@ fn table(partitions: &[PartitionOffsets]) -> String {
                 .unwrap_or(0)
         })
         .collect();
-    let line = |row: &[String; 7]| {
-        let cells =
-            row.iter()
-                .zip(&widths)
-                .enumerate()
-                .map(|(column, (cell, width))| match column {
-                    0 => format!("{cell:<width$}"),
-                    _ => format!("{cell:>width$}"),
-                });
+    let texts = if has_several_sinks { 2 } else { 1 };
+    let line = |row: &Vec<String>| {
+        let cells = row.iter().zip(&widths).enumerate();
+        let cells = cells.map(|(column, (cell, width))| {
+            if column < texts {
+                format!("{cell:<width$}")
+            } else {
+                format!("{cell:>width$}")
+            }
+        });
         format!("  {}", cells.collect::<Vec<_>>().join("  "))
     };
     rows.iter().map(line).collect::<Vec<_>>().join("\n")
 }
+
+const SINK_CELL: usize = 1;
 
 #[cfg(test)]
 mod tests {
@@ -245,13 +256,14 @@ mod tests {
                 topic: "sales".into(),
                 partition: 3,
             },
+            sink: "postgres".into(),
             stored: Some(5),
             group: None,
             low: 2,
             high: 9,
         }]);
         let expected = json!({ "version": 1, "partitions": [{
-            "topic": "sales", "partition": 3, "stored": 5, "group": null, "first": 2, "end": 9, "lag": 4,
+            "topic": "sales", "partition": 3, "sink": "postgres", "stored": 5, "group": null, "first": 2, "end": 9, "lag": 4,
         }]});
         assert_eq!(shown(&offsets, Format::Json), format!("{expected:#}"));
     }
@@ -285,6 +297,7 @@ mod tests {
                 topic: "PointOfSale".into(),
                 partition,
             },
+            sink: "postgres".into(),
             stored,
             group,
             low: 0,

@@ -93,7 +93,10 @@ fn may_be_live(arguments: &RunArguments, loaded: &Loaded) -> bool {
         .connectors
         .iter()
         .any(|connector| match &connector.kind {
-            ConnectorKind::Sink(sink) => sink.sink.factory.writes_to_terminal(),
+            ConnectorKind::Sink(sink) => {
+                let mut sinks = sink.sinks.iter();
+                sinks.any(|sink| sink.factory.writes_to_terminal())
+            }
             ConnectorKind::Source(_) => false,
         });
     let printed_there = prints && std::io::stdout().is_terminal();

@@ -1,7 +1,7 @@
 //! What `GET /connectors` says about a connector: no configuration, so nothing secret.
 
 use connect_api::time::format_ms;
-use connect_engine::{ConnectorStatus, State};
+use connect_engine::{ConnectorStatus, Counters, LaneStatus, State};
 use serde::Serialize;
 
 #[derive(Serialize)]
@@ -20,6 +20,9 @@ pub(super) struct Connector {
     lag: Option<u64>,
     last_commit: Option<String>,
     records: Records,
+    /// None of a source.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    sinks: Vec<Sink>,
 }
 
 #[derive(Serialize)]
@@ -28,6 +31,29 @@ struct Reason {
     since: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     again_at: Option<String>,
+}
+
+/// One `[[sinks]]` entry.
+#[derive(Serialize)]
+struct Sink {
+    name: String,
+    plugin: &'static str,
+    guarantee: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<Reason>,
+    records: Records,
+}
+
+impl Sink {
+    fn of(lane: &LaneStatus) -> Sink {
+        Sink {
+            name: lane.name.to_string(),
+            plugin: lane.plugin,
+            guarantee: lane.guarantee.to_string(),
+            reason: lane.reason.as_ref().map(Reason::of),
+            records: Records::of(lane.counters),
+        }
+    }
 }
 
 /// consumed = delivered + dead_lettered + filtered + given_back + in_flight.
@@ -43,6 +69,31 @@ struct Records {
     retries: u64,
 }
 
+impl Reason {
+    fn of(reason: &connect_engine::Reason) -> Reason {
+        Reason {
+            text: reason.text.clone(),
+            since: format_ms(reason.since_ms),
+            again_at: reason.retry_at_ms.map(format_ms),
+        }
+    }
+}
+
+impl Records {
+    fn of(counters: Counters) -> Records {
+        Records {
+            consumed: counters.consumed,
+            delivered: counters.delivered,
+            dead_lettered: counters.dead_lettered,
+            filtered: counters.filtered,
+            given_back: counters.given_back,
+            in_flight: counters.in_flight,
+            rows: counters.rows,
+            retries: counters.retries,
+        }
+    }
+}
+
 impl Connector {
     pub(super) fn of(status: &ConnectorStatus) -> Connector {
         let counters = status.counters;
@@ -51,25 +102,13 @@ impl Connector {
             kind: status.kind,
             plugin: status.plugin,
             state: status.state,
-            reason: status.reason.as_ref().map(|reason| Reason {
-                text: reason.text.clone(),
-                since: format_ms(reason.since_ms),
-                again_at: reason.retry_at_ms.map(format_ms),
-            }),
+            reason: status.reason.as_ref().map(Reason::of),
             guarantee: status.guarantee.to_string(),
             tasks: status.tasks,
             lag: status.lag,
             last_commit: status.last_commit_ms.map(format_ms),
-            records: Records {
-                consumed: counters.consumed,
-                delivered: counters.delivered,
-                dead_lettered: counters.dead_lettered,
-                filtered: counters.filtered,
-                given_back: counters.given_back,
-                in_flight: counters.in_flight,
-                rows: counters.rows,
-                retries: counters.retries,
-            },
+            records: Records::of(counters),
+            sinks: status.lanes.iter().map(Sink::of).collect(),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Error;
 
-use connect_engine::{ConnectorStatus, Counters, HISTOGRAM_BOUNDS, Histogram, State};
+use connect_engine::{ConnectorStatus, Counters, HISTOGRAM_BOUNDS, Histogram, LaneStatus, State};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet};
@@ -36,6 +36,7 @@ impl Collector for Scrape {
         let encoder = &mut encoder;
         self.counters(encoder)?;
         self.gauges(encoder)?;
+        self.sinks(encoder)?;
         self.states(encoder)?;
         self.histogram(
             encoder,
@@ -107,6 +108,37 @@ impl Scrape {
             }
         }
         Ok(())
+    }
+
+    /// The same counts for each `[[sinks]]` entry. They add up by themselves: a record counts once in every sink.
+    fn sinks(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), Error> {
+        for (name, help, count) in COUNTERS {
+            let name = name.replacen("connect_", "connect_sink_", 1);
+            let help = format!("{help}, by sink");
+            let mut family = encoder.encode_descriptor(&name, &help, None, MetricType::Counter)?;
+            for (status, lane) in self.lanes() {
+                family
+                    .encode_family(&sink_labels(status, lane))?
+                    .encode_counter::<NoLabelSet, _, u64>(&count(&lane.counters), None)?;
+            }
+        }
+        let mut family = encoder.encode_descriptor(
+            "connect_sink_records_in_flight",
+            "Records read and not yet at their end, by sink",
+            None,
+            MetricType::Gauge,
+        )?;
+        for (status, lane) in self.lanes() {
+            family
+                .encode_family(&sink_labels(status, lane))?
+                .encode_gauge(&lane.counters.in_flight)?;
+        }
+        Ok(())
+    }
+
+    fn lanes(&self) -> impl Iterator<Item = (&ConnectorStatus, &LaneStatus)> {
+        let connectors = self.0.iter();
+        connectors.flat_map(|status| status.lanes.iter().map(move |lane| (status, lane)))
     }
 
     fn gauges(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), Error> {
@@ -191,6 +223,13 @@ impl Scrape {
         }
         Ok(())
     }
+}
+
+fn sink_labels<'a>(
+    status: &'a ConnectorStatus,
+    lane: &'a LaneStatus,
+) -> [(&'static str, &'a str); 2] {
+    [("connector", &*status.name), ("sink", &*lane.name)]
 }
 
 fn labels(status: &ConnectorStatus) -> [(&'static str, &str); 1] {

@@ -32,6 +32,7 @@ fn status(name: &str, state: State) -> ConnectorStatus {
         last_commit_ms: Some(1_763_668_800_500),
         batch_seconds: Default::default(),
         end_to_end_seconds: Default::default(),
+        lanes: Vec::new(),
     }
 }
 

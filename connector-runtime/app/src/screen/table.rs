@@ -1,6 +1,6 @@
 //! The table as lines of text: a pure function of what is known.
 
-use connect_engine::{ConnectorStatus, State};
+use connect_engine::{ConnectorStatus, LaneStatus, State};
 use crossterm::style::{Color, Stylize};
 
 use super::rates::Rate;
@@ -35,12 +35,12 @@ pub(crate) fn render(statuses: &[ConnectorStatus], rates: &[Rate], view: View) -
     let still = Rate::default();
     let rates = rates.iter().chain(std::iter::repeat(&still));
     let mut rows = vec![Row::head()];
-    rows.extend(
-        statuses
-            .iter()
-            .zip(rates)
-            .map(|(status, rate)| Row::of(status, *rate)),
-    );
+    for (status, rate) in statuses.iter().zip(rates) {
+        rows.push(Row::of(status, *rate));
+        if status.lanes.len() > 1 {
+            rows.extend(status.lanes.iter().map(|lane| Row::of_lane(status, lane)));
+        }
+    }
     let widths = widths(&rows);
 
     let mut lines = vec![String::new()];
@@ -117,6 +117,25 @@ impl Row {
             per_second(rate.written),
             status.lag.map_or_else(|| NONE.to_owned(), grouped),
             grouped(status.counters.dead_lettered),
+        ];
+        Row {
+            cells,
+            state: Some(status.state),
+            waiting,
+        }
+    }
+
+    /// One sink of several, below its connector. Rates are the connector's: a record goes to every sink at the same time.
+    fn of_lane(status: &ConnectorStatus, lane: &LaneStatus) -> Row {
+        let waiting = status.state == State::Running && lane.reason.is_some();
+        let cells = [
+            format!("{GAP}{}", clean(&lane.name)),
+            if waiting { "WAITING" } else { "" }.to_owned(),
+            lane.guarantee.to_string(),
+            String::new(),
+            String::new(),
+            String::new(),
+            grouped(lane.counters.dead_lettered),
         ];
         Row {
             cells,

@@ -4,6 +4,8 @@
 
 mod errors;
 
+use std::collections::BTreeMap;
+
 use connect_api::Pattern;
 use connect_contracts::{FormatConfig, Usage};
 use serde_json::Value as Json;
@@ -14,7 +16,7 @@ use super::load::Loading;
 use super::names::check_connector_name;
 use super::parse::{Places, Syntax};
 use super::report::{Draft, Report};
-use super::resolve::{BatchConfig, Topics};
+use super::resolve::{BatchConfig, LONGEST_LANE_NAME, MOST_LANES, Topics};
 use super::suggest::nearest;
 
 /// Which kind of connector this file is; `None` if that cannot be told.
@@ -101,7 +103,7 @@ pub(super) fn connector(
     checks.name(name);
     if direction == Direction::Sink {
         checks.topics();
-        checks.several_sinks();
+        checks.sinks();
         checks.batch(loading);
     }
     checks.errors(loading, direction);
@@ -246,21 +248,54 @@ impl Checks<'_> {
             .any(|key| nearest(key, &["topics", "topics_regex"]).is_some())
     }
 
-    fn several_sinks(&mut self) {
-        let count = self
-            .root
-            .get("sinks")
-            .and_then(Json::as_array)
-            .map_or(0, Vec::len);
-        if count > 1 {
-            let draft = Draft::error(
-                code::SEVERAL_SINKS,
-                self.places.value("/sinks/1"),
-                "this connector has more than one sink",
-            )
-            .label("the second sink")
-            .help("write two connectors: another file with the same topics and this sink")
-            .at("/sinks/1");
+    /// Each sink has a name of its own, and the names fit beside an offset of the group.
+    fn sinks(&mut self) {
+        let tables = self.root.get("sinks").and_then(Json::as_array);
+        let tables: Vec<&Json> = tables.into_iter().flatten().collect();
+        let name_of = |table: &Json| {
+            let name = table.get("name").or_else(|| table.get("type"));
+            name.and_then(Json::as_str).map(str::to_owned)
+        };
+        let names: Vec<Option<String>> = tables.into_iter().map(name_of).collect();
+        if names.len() > MOST_LANES {
+            let pointer = format!("/sinks/{MOST_LANES}");
+            let message = format!("this connector has {} sinks", names.len());
+            let draft = Draft::error(code::TOO_MANY_SINKS, self.places.value(&pointer), message)
+                .label(format!("a connector has at most {MOST_LANES}"))
+                .help(
+                    "write two connectors: another file with the same topics and some of the sinks",
+                )
+                .at(pointer);
+            self.report.add(draft);
+        }
+        let mut first_of: BTreeMap<&str, usize> = BTreeMap::new();
+        for (index, name) in names.iter().enumerate() {
+            let Some(name) = name.as_deref() else {
+                continue;
+            };
+            let pointer = if self.has(&format!("/sinks/{index}/name")) {
+                format!("/sinks/{index}/name")
+            } else {
+                format!("/sinks/{index}")
+            };
+            if name.len() > LONGEST_LANE_NAME {
+                let message = format!("the name of a sink has {} bytes", name.len());
+                let draft =
+                    Draft::error(code::LONG_SINK_NAME, self.places.value(&pointer), message)
+                        .label(format!("at most {LONGEST_LANE_NAME} bytes"))
+                        .help("give it a shorter `name`")
+                        .at(pointer.clone());
+                self.report.add(draft);
+            }
+            let Some(first) = first_of.get(name) else {
+                first_of.insert(name, index);
+                continue;
+            };
+            let message = format!("two sinks of this connector are named `{name}`");
+            let draft = Draft::error(code::SINK_NAME_TWICE, self.places.value(&pointer), message)
+                .label(format!("sink {} of this file has it too", first + 1))
+                .help("a sink's name is part of its progress (default: its type): give one of them another `name`")
+                .at(pointer);
             self.report.add(draft);
         }
     }

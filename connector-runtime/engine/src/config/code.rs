@@ -139,10 +139,20 @@ codes! {
         example: "topics = [\"orders\"]\ntopics_regex = \"orders.*\"",
         fix: "topics_regex = \"orders.*\""
     }
-    SEVERAL_SINKS = "connector.several-sinks" {
-        why: "Each sink has its own progress. One connector with one sink says clearly where each of them stands; two connectors on the same topics do the same work.",
-        example: "[[sinks]]\ntype = \"postgres\"\n[[sinks]]\ntype = \"stdout\"",
-        fix: "write two connectors: a file for each sink, with the same topics"
+    SINK_NAME_TWICE = "connector.sink-name-twice" {
+        why: "A sink's name is part of the identity of its progress, and metrics and dead letters carry it. Two sinks of one name could not be told apart.",
+        example: "[[sinks]]\ntype = \"postgres\"\n[[sinks]]\ntype = \"postgres\"",
+        fix: "[[sinks]]\ntype = \"postgres\"\n[[sinks]]\nname = \"archive\"\ntype = \"postgres\""
+    }
+    TOO_MANY_SINKS = "connector.too-many-sinks" {
+        why: "Kafka keeps the position of each sink beside the group's offset, in at most 4096 bytes.",
+        example: "17 tables [[sinks]] in one file",
+        fix: "write two connectors: a file for some of the sinks each, with the same topics"
+    }
+    LONG_SINK_NAME = "connector.long-sink-name" {
+        why: "Kafka keeps the names of a connector's sinks beside the group's offset, in at most 4096 bytes.",
+        example: "name = \"a name of more than 100 bytes…\"",
+        fix: "name = \"archive\""
     }
     DUPLICATE_NAME = "connector.duplicate-name" {
         why: "The name is the identity of the consumer group and of stored progress. Two connectors of one name would take each other's records.",

@@ -296,26 +296,32 @@ fn sink(loading: &Loading<'_>, file: SinkFile, plugins: Configured) -> Option<Co
         (None, Some(pattern)) => Topics::Pattern(pattern),
         (None, None) => return None,
     };
-    let (kind, factory) = plugins.sinks.into_iter().next()?;
-    let table = file.sinks.into_iter().next()?;
-    let whens = file.transforms.into_iter().map(|table| table.when);
-    Some(ConnectorKind::Sink(SinkConnector {
-        topics,
-        tasks: file.tasks,
-        start: file.start,
-        key: file.key,
-        value: file.value,
-        transforms: transforms(plugins.transforms, whens),
-        sink: ConfiguredSink {
+    let start = file.start;
+    let sinks = plugins.sinks.into_iter().zip(file.sinks);
+    let sinks: Vec<ConfiguredSink> = sinks
+        .map(|((kind, factory), table)| ConfiguredSink {
             name: table.name.as_deref().unwrap_or(kind).into(),
             kind,
             when: table.when,
+            start: table.start.or(start),
             formats: SinkFormats {
                 key: table.key_format,
                 value: table.value_format,
             },
             factory,
-        },
+        })
+        .collect();
+    if sinks.is_empty() {
+        return None;
+    }
+    let whens = file.transforms.into_iter().map(|table| table.when);
+    Some(ConnectorKind::Sink(SinkConnector {
+        topics,
+        tasks: file.tasks,
+        key: file.key,
+        value: file.value,
+        transforms: transforms(plugins.transforms, whens),
+        sinks,
         batch: file.batch.or(&loading.defaults.batch),
         errors: file.errors.or(&loading.defaults.errors),
         create_topics: file.create_topics.map(Into::into),

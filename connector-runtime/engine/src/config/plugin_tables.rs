@@ -23,7 +23,14 @@ impl Kind {
     /// The keys of its table that belong to the engine.
     pub(super) fn engine_keys(self) -> &'static [&'static str] {
         match self {
-            Kind::Sink => &["type", "name", "when", "key_format", "value_format"],
+            Kind::Sink => &[
+                "type",
+                "name",
+                "when",
+                "start",
+                "key_format",
+                "value_format",
+            ],
             Kind::Source => &["type"],
             Kind::Transform => &["type", "when"],
         }

@@ -57,13 +57,12 @@ pub enum ConnectorKind {
 pub struct SinkConnector {
     pub topics: Topics,
     pub tasks: u32,
-    /// `None`: not written, which means earliest but asks where a group has offsets already.
-    pub start: Option<Start>,
     /// `None`: a string, decoded only if it is read.
     pub key: Option<FormatConfig>,
     pub value: FormatConfig,
     pub transforms: Vec<ConfiguredTransform>,
-    pub sink: ConfiguredSink,
+    /// At least one; their names differ.
+    pub sinks: Vec<ConfiguredSink>,
     pub batch: BatchConfig,
     pub errors: ErrorsConfig,
     pub create_topics: Option<CreateTopics>,
@@ -128,6 +127,11 @@ pub struct SinkFormats {
     pub value: Option<FormatConfig>,
 }
 
+/// How many sinks a connector may have, and how long their names may be: Kafka keeps their positions beside the group's
+/// offset, in at most 4096 bytes.
+pub const MOST_LANES: usize = 16;
+pub const LONGEST_LANE_NAME: usize = 100;
+
 #[derive(Clone)]
 pub struct ConfiguredSink {
     /// Default: its type.
@@ -136,6 +140,9 @@ pub struct ConfiguredSink {
     pub kind: &'static str,
     pub when: Option<Predicate>,
     pub formats: SinkFormats,
+    /// Where it begins without a position. `None`: not written, which means earliest but asks where a group has offsets
+    /// already.
+    pub start: Option<Start>,
     pub factory: Arc<dyn SinkFactory>,
 }
 

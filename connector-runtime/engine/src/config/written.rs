@@ -104,7 +104,7 @@ pub(super) struct SinkTable {
     /// The kind of sink; `connect plugins` lists them.
     #[allow(dead_code, reason = "read before the plugin's keys are looked at")]
     pub(super) r#type: String,
-    /// Part of the identity of stored progress. Default: the type.
+    /// Part of the identity of stored progress; each sink of a connector has another. Default: the type.
     #[schemars(extend("format" = "connector-name"))]
     pub(super) name: Option<String>,
     /// Only records that meet this condition go there.
@@ -114,6 +114,9 @@ pub(super) struct SinkTable {
     /// Where the sink writes messages: what the bytes of their value will be, and the contract that it must keep. Default:
     /// JSON without a contract.
     pub(super) value_format: Option<FormatConfig>,
+    /// Where this sink begins if no position of it is stored. Default: the connector's `start`.
+    #[schemars(with = "Option<String>", extend("format" = "timestamp-or-word"))]
+    pub(super) start: Option<Start>,
 }
 
 /// The engine's keys of a `[[transforms]]` table.

@@ -231,6 +231,9 @@ impl LetterWriter<'_> {
             ),
         ];
         headers.extend(said.into_iter().map(|(name, text)| header(name, text)));
+        if let Some(lane) = &rejection.lane {
+            headers.push(header("sink", lane.to_string()));
+        }
         if let Some(milliseconds) = origin.timestamp_ms.filter(|_| !form.timestamp) {
             headers.push(header(
                 "timestamp.left.out",

@@ -8,15 +8,19 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
 
-use connect_api::{Batch, CommitToken, Progress, Record, TopicPartition};
+use connect_api::{Batch, CommitToken, Position, Progress, Record, TopicPartition};
+use connect_kafka::OwnedPosition;
 
 use super::accepted::Part;
-use super::{Generations, Outcome, OwnedProgress, Prepared, Source, bytes_of};
+use super::select::Selection;
+use super::{Generations, Outcome, OwnedProgress, Prepared, Source, begins_of, bytes_of};
 use crate::status::BatchEnd;
 
 /// What is still to be written of one prepared batch.
 pub(crate) struct Isolation<'a> {
     prepared: &'a Prepared,
+    /// What this lane takes; `None`: everything.
+    selection: Option<&'a Selection>,
     commit: CommitToken,
     /// Ranges of `prepared.sources`, in order.
     ranges: VecDeque<Range<usize>>,
@@ -35,8 +39,22 @@ enum Fate {
     Rejected,
     /// Rejected, and counted as dead-lettered or discarded: part of no write.
     Settled,
+    /// This lane had it before it was read for another one.
+    Had,
     /// Its partition belongs to somebody else now.
     NotOurs,
+}
+
+/// What became of a source record in one lane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LaneEnd {
+    Written,
+    Filtered,
+    /// Dead-lettered or discarded.
+    Settled,
+    /// This lane had it before it was read for another one.
+    Had,
+    GivenBack,
 }
 
 struct Partition {
@@ -63,33 +81,53 @@ impl Write<'_> {
 
 /// A write that succeeded.
 pub(crate) struct Finished {
-    pub(crate) progress: Vec<OwnedProgress>,
+    pub(crate) positions: Vec<OwnedPosition>,
     pub(crate) end: BatchEnd,
     /// Milliseconds since 1970 of the last record.
     pub(crate) last_timestamp_ms: Option<i64>,
 }
 
 impl<'a> Isolation<'a> {
-    pub(crate) fn new(prepared: &'a Prepared) -> Isolation<'a> {
-        let fate = |source: &Source| match source.outcome {
-            Outcome::Records(_) => Fate::Written,
-            Outcome::Filtered => Fate::Filtered,
-            Outcome::Rejected(_) => Fate::Rejected,
+    pub(crate) fn new(prepared: &'a Prepared, lane: usize, commit: CommitToken) -> Isolation<'a> {
+        let selection = prepared.selections.get(lane).and_then(Option::as_ref);
+        let begins = begins_of(&prepared.progress, lane);
+        let fate = |(index, source): (usize, &Source)| {
+            let origin = &source.origin;
+            let begin = begins.get(&(&origin.topic, origin.partition));
+            if begin.is_some_and(|begin| origin.offset < *begin) {
+                return Fate::Had;
+            }
+            match &source.outcome {
+                Outcome::Filtered => Fate::Filtered,
+                Outcome::Rejected(_) => Fate::Rejected,
+                Outcome::Records(made) => match selection {
+                    None => Fate::Written,
+                    Some(selection) if selection.rejected.contains_key(&index) => Fate::Rejected,
+                    Some(selection) if made.clone().any(|record| selection.takes(record)) => {
+                        Fate::Written
+                    }
+                    Some(_) => Fate::Filtered,
+                },
+            }
         };
         let partition = |owned: &OwnedProgress| {
-            let partition = Partition {
-                owned: owned.clone(),
-                reached: owned.progress.expected,
+            let progress = owned.of_lane(lane)?;
+            let reached = progress.expected;
+            let owned = OwnedProgress {
+                progress,
+                ..owned.clone()
             };
-            (owned.progress.partition.clone(), partition)
+            let name = owned.progress.partition.clone();
+            Some((name, Partition { owned, reached }))
         };
-        let commit = prepared.group.clone();
+        let sources = prepared.sources.iter().enumerate();
         Isolation {
             prepared,
-            commit: commit.map_or_else(CommitToken::default, CommitToken::new),
+            selection,
+            commit,
             ranges: std::iter::once(0..prepared.sources.len()).collect(),
-            fates: prepared.sources.iter().map(fate).collect(),
-            partitions: prepared.progress.iter().map(partition).collect(),
+            fates: sources.map(fate).collect(),
+            partitions: prepared.progress.iter().filter_map(partition).collect(),
         }
     }
 
@@ -128,8 +166,7 @@ impl<'a> Isolation<'a> {
                 .clone()
                 .filter(|index| self.fate(*index) == Fate::Written)
             {
-                let made = self.records_of(index);
-                records.extend(made);
+                records.extend(self.records_of(index));
                 source_of.resize(records.len(), index);
             }
             let progress = self.progress_of(&range);
@@ -159,7 +196,8 @@ impl<'a> Isolation<'a> {
         for (name, partition) in &self.partitions {
             let next = match &reached {
                 None => Some(partition.owned.progress.next),
-                Some(reached) => reached.get(name).copied(),
+                // Below where this lane begins there is nothing to move.
+                Some(reached) => reached.get(name).map(|next| partition.reached.max(*next)),
             };
             if let Some(next) = next {
                 let template = partition.owned.progress.clone();
@@ -187,7 +225,7 @@ impl<'a> Isolation<'a> {
     /// The write succeeded: its range is done.
     pub(crate) fn written(&mut self, write: &Write<'_>) -> Finished {
         self.ranges.pop_front();
-        let mut progress = Vec::with_capacity(write.batch.progress.len());
+        let mut positions = Vec::with_capacity(write.batch.progress.len());
         for reached in &write.batch.progress {
             let partition = self
                 .partitions
@@ -195,8 +233,11 @@ impl<'a> Isolation<'a> {
                 .expect("a write moves only partitions of its batch");
             partition.reached = reached.next;
             let generation = partition.owned.generation;
-            progress.push(OwnedProgress {
-                progress: reached.clone(),
+            positions.push(OwnedPosition {
+                position: Position {
+                    partition: reached.partition.clone(),
+                    next: reached.next,
+                },
                 generation,
             });
         }
@@ -211,7 +252,7 @@ impl<'a> Isolation<'a> {
             .and_then(|last| self.prepared.sources.get(last));
         let last_timestamp_ms = last.and_then(|source| source.origin.timestamp_ms);
         Finished {
-            progress,
+            positions,
             end,
             last_timestamp_ms,
         }
@@ -223,12 +264,14 @@ impl<'a> Isolation<'a> {
         for progress in &write.batch.progress {
             let partition = self.partitions.get(&progress.partition);
             let partition = partition.expect("a write has progress of its own partitions only");
-            let reached = OwnedProgress {
-                progress: progress.clone(),
-                generation: partition.owned.generation,
-            };
             let part = Part {
-                reached: reached.reached(),
+                reached: OwnedPosition {
+                    position: Position {
+                        partition: progress.partition.clone(),
+                        next: progress.next,
+                    },
+                    generation: partition.owned.generation,
+                },
                 end: BatchEnd::default(),
                 bytes: 0,
                 first_read: self.prepared.first_read,
@@ -238,7 +281,7 @@ impl<'a> Isolation<'a> {
         }
         for index in write.range.clone() {
             let fate = self.fate(index);
-            if matches!(fate, Fate::Settled | Fate::NotOurs) {
+            if matches!(fate, Fate::Settled | Fate::Had | Fate::NotOurs) {
                 continue;
             }
             let source = self.source(index);
@@ -300,14 +343,15 @@ impl<'a> Isolation<'a> {
         }
         let reached = self.positions_after(start..index);
         for (name, partition) in &mut self.partitions {
-            partition.owned.progress.next = reached.get(name).copied().unwrap_or(partition.reached);
+            let reached = reached.get(name).copied().unwrap_or(partition.reached);
+            partition.owned.progress.next = reached.max(partition.reached);
         }
         before - self.remaining()
     }
 
     /// Whether nothing has become of this source record and it was ours when [`Self::drop_stale`] last looked.
     pub(crate) fn is_open(&self, index: usize) -> bool {
-        !matches!(self.fate(index), Fate::NotOurs | Fate::Settled)
+        !matches!(self.fate(index), Fate::NotOurs | Fate::Settled | Fate::Had)
     }
 
     /// Source records in the ranges that are not done yet and are still open.
@@ -335,12 +379,30 @@ impl<'a> Isolation<'a> {
         source.expect("a range lies within the batch's source records")
     }
 
-    fn records_of(&self, index: usize) -> &'a [Record] {
+    /// Those of the records that a source record became which this lane takes.
+    fn records_of(&self, index: usize) -> impl Iterator<Item = &'a Record> {
         let Outcome::Records(made) = &self.source(index).outcome else {
             unreachable!("only a source record that became records is written")
         };
         let records = self.prepared.records.get(made.clone());
-        records.expect("what a source record became lies within the batch's records")
+        let records = records.expect("what a source record became lies within the batch's records");
+        let selection = self.selection;
+        let taken = records.iter().zip(made.clone());
+        taken
+            .filter(move |(_, record)| selection.is_none_or(|selection| selection.takes(*record)))
+            .map(|(record, _)| record)
+    }
+
+    /// What became of a source record in this lane, once the batch is over.
+    pub(crate) fn end_of(&self, index: usize) -> LaneEnd {
+        let is_done = !self.ranges.iter().any(|range| range.contains(&index));
+        match self.fate(index) {
+            Fate::Settled => LaneEnd::Settled,
+            Fate::Had => LaneEnd::Had,
+            Fate::Written if is_done => LaneEnd::Written,
+            Fate::Filtered if is_done => LaneEnd::Filtered,
+            Fate::Written | Fate::Filtered | Fate::Rejected | Fate::NotOurs => LaneEnd::GivenBack,
+        }
     }
 }
 
@@ -348,7 +410,7 @@ fn count(end: &mut BatchEnd, fate: Fate) {
     match fate {
         Fate::Written => end.delivered += 1,
         Fate::Filtered => end.filtered += 1,
-        Fate::Settled | Fate::NotOurs => {}
+        Fate::Settled | Fate::Had | Fate::NotOurs => {}
         Fate::Rejected => {
             unreachable!("progress never passes a rejected record before something became of it")
         }

@@ -18,8 +18,6 @@ pub(crate) struct Preparer {
     /// until somebody reads it.
     key: Option<Arc<Decoder>>,
     transforms: Transforms,
-    /// The sink's own `when`.
-    sink_when: Option<Predicate>,
 }
 
 /// What one source record became.
@@ -43,7 +41,6 @@ impl Preparer {
             tombstone: connector.value.tombstone,
             key,
             transforms: Transforms::build(&connector.transforms)?,
-            sink_when: connector.sink.when.clone(),
         })
     }
 
@@ -79,11 +76,7 @@ impl Preparer {
             value,
             ordinal: 0,
         };
-        let outcome = self
-            .transforms
-            .apply(record, out)
-            .and_then(|()| self.filter_for_sink(start, out));
-        match outcome {
+        match self.transforms.apply(record, out) {
             Ok(()) if out.len() == start => Made::Filtered,
             Ok(()) => Made::Records,
             Err(reject) => {
@@ -104,23 +97,6 @@ impl Preparer {
                 Err(error) => Err(refused(Side::Key, error)),
             },
         }
-    }
-
-    fn filter_for_sink(&self, start: usize, out: &mut Vec<Record>) -> Result<(), Rejection> {
-        let Some(when) = &self.sink_when else {
-            return Ok(());
-        };
-        let mut kept = Vec::new();
-        for record in out.drain(start..) {
-            if when
-                .matches(&record)
-                .map_err(|reason| when_reject("sinks.when", reason))?
-            {
-                kept.push(record);
-            }
-        }
-        out.append(&mut kept);
-        Ok(())
     }
 }
 

@@ -20,19 +20,20 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use connect_api::{Origin, ProgressHome, TopicPartition};
-use connect_kafka::{Generation, GroupMetadata, OwnedPosition, SinkConsumer};
+use connect_api::{Origin, Predicate, TopicPartition};
+use connect_kafka::{Generation, GroupMetadata, SinkConsumer};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
+use super::lane_positions::{Lanes, Reached};
 use super::prepare::Preparer;
 use super::start::FirstSights;
-use super::{Assigned, Generations, Report, Resumed, Work};
+use super::{Assigned, Generations, LaneBegin, Report, Resumed, Work};
 use crate::backlog::ReaderBacklog;
 use crate::backoff::Backoff;
 use crate::config::{BatchConfig, Start};
 use crate::control::{Stop, TaskEnd, panic_cause};
-use crate::status::Meters;
+use crate::status::{LaneMeters, Meters};
 use crate::waiting::Waiting;
 
 /// How long the consumer may take to leave its group.
@@ -48,9 +49,10 @@ pub(crate) struct ReaderParts {
     pub(crate) consumer: SinkConsumer,
     pub(crate) preparer: Preparer,
     pub(crate) batch: BatchConfig,
-    pub(crate) start: Option<Start>,
-    /// Where progress is kept. If in the sink's own Kafka transaction, the reader stores nothing.
-    pub(crate) home: ProgressHome,
+    /// What the reader knows of each lane.
+    pub(crate) lanes: Vec<ReaderLane>,
+    /// The reader moves the group; otherwise a sink's Kafka transactions do.
+    pub(crate) moves_group: bool,
     pub(crate) generations: Generations,
     pub(crate) first_sights: FirstSights,
     pub(crate) backlog: Option<ReaderBacklog>,
@@ -59,6 +61,16 @@ pub(crate) struct ReaderParts {
     pub(crate) reports: mpsc::Receiver<Report>,
     pub(crate) stop: Stop,
     pub(crate) runtime: Handle,
+}
+
+/// A `[[sinks]]` entry, as far as reading goes.
+pub(crate) struct ReaderLane {
+    pub(crate) name: Arc<str>,
+    /// Which records go there.
+    pub(crate) when: Option<Predicate>,
+    /// Where it begins without a position.
+    pub(crate) start: Option<Start>,
+    pub(crate) meters: LaneMeters,
 }
 
 pub(crate) struct Reader {
@@ -72,8 +84,8 @@ pub(crate) struct Reader {
     superseded: bool,
     /// The sink has answered, not sought yet.
     to_begin: Vec<Resumed>,
-    /// The last durable position of each partition that is assigned. The group may not have it yet.
-    durable: HashMap<TopicPartition, i64>,
+    /// What each lane has of each partition that is assigned. The group may not have it yet.
+    durable: HashMap<TopicPartition, Lanes>,
     next_begin: Instant,
     begin_backoff: Backoff,
     collected: Collected,
@@ -92,8 +104,11 @@ struct Reading {
     /// What the sink holds once everything sent so far is durable.
     sent: i64,
     next: i64,
-    /// A first start: the position itself is stored although no record moved it.
+    /// Where each lane began.
+    begins: Arc<[LaneBegin]>,
+    /// Nothing was sent yet, and some lane stores where it begins although no record moved it.
     store_start: bool,
+    is_first: bool,
     last_timestamp_ms: Option<i64>,
 }
 
@@ -190,6 +205,7 @@ impl Reader {
         Waiting {
             connector: self.parts.connector.clone(),
             task: self.parts.task,
+            lane: None,
             meters: self.parts.meters.clone(),
             stop: self.parts.stop.clone(),
         }
@@ -209,12 +225,13 @@ impl Reader {
         match report {
             Report::Durable(positions) => {
                 if let Some(backlog) = &self.parts.backlog {
-                    backlog.reached(&positions);
+                    let positions = positions.iter();
+                    let smallest = positions.map(|reached| reached.smallest.clone());
+                    backlog.reached(&smallest.collect::<Vec<_>>());
                 }
                 self.remember_durable(&positions);
-                if self.parts.home != ProgressHome::KafkaTransaction {
-                    self.parts.consumer.store(&positions);
-                    self.uncommitted = true;
+                if self.parts.moves_group {
+                    self.store(&positions);
                 }
             }
             Report::Resumed(partitions) => {
@@ -230,17 +247,23 @@ impl Reader {
         }
     }
 
-    fn remember_durable(&mut self, positions: &[OwnedPosition]) {
-        for OwnedPosition {
-            position,
-            generation,
-        } in positions
-        {
-            if self.parts.consumer.generation(&position.partition) == Some(*generation) {
-                let known = self.durable.entry(position.partition.clone()).or_default();
-                *known = position.next.max(*known);
+    fn remember_durable(&mut self, positions: &[Reached]) {
+        for reached in positions {
+            let partition = &reached.smallest.position.partition;
+            if self.parts.consumer.generation(partition) == Some(reached.smallest.generation) {
+                self.durable
+                    .insert(partition.clone(), reached.lanes.clone());
             }
         }
+    }
+
+    fn store(&mut self, positions: &[Reached]) {
+        let names = self.parts.lanes.iter().map(|lane| lane.name.clone());
+        let names: Vec<Arc<str>> = names.collect();
+        let positions = positions.iter().map(|reached| reached.to_group(&names));
+        let positions: Vec<_> = positions.collect();
+        self.parts.consumer.store(&positions);
+        self.uncommitted = true;
     }
 
     fn commit_now_and_then(&mut self) {

@@ -3,23 +3,27 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use connect_api::{Cause, Failure, Sink};
+use connect_api::{Cause, Failure, ProgressHome, Sink};
 use connect_contracts::Contracts;
 use connect_kafka::{ConsumerOptions, SinkConsumer, Subscription};
+use futures_util::future::{join_all, try_join_all};
 use tokio::runtime::Handle;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Mutex, mpsc, oneshot};
 
 use super::Generations;
 use super::breaker::Breaker;
 use super::dead_letter::DeadLetters;
+use super::lane::{Accepting, Lane};
+use super::lane_positions::LanePositions;
 use super::other_names::OtherNames;
 use super::prepare::Preparer;
-use super::reader::{Reader, ReaderParts};
+use super::reader::{Reader, ReaderLane, ReaderParts};
+use super::rejects::Rejects;
 use super::start::FirstSights;
-use super::writer::{Accepting, Writer};
+use super::writer::Writer;
 use crate::backoff::Supersessions;
 use crate::cluster::Cluster;
-use crate::config::{SinkConnector, Tolerance, Topics};
+use crate::config::{ConfiguredSink, SinkConnector, Tolerance, Topics};
 use crate::control::{Stop, TaskEnd, panic_cause};
 use crate::open_sink::SinkOpener;
 use crate::policy::Stage;
@@ -46,7 +50,8 @@ pub(crate) struct SinkTask {
 
 /// What is open before the halves start.
 struct Opened {
-    sink: Box<dyn Sink>,
+    /// In the order of the file.
+    sinks: Vec<Box<dyn Sink>>,
     dead_letters: Option<DeadLetters>,
 }
 
@@ -74,28 +79,47 @@ impl SinkTask {
         let dead_letters = waiting
             .insist(Stage::Open, || self.open_dead_letters())
             .await?;
-        let opener = SinkOpener {
-            connector: &self.name,
-            task: self.task,
-            cluster: &self.cluster,
-            create_topics: self.connector.create_topics.as_ref(),
-            transactional_id: format!("connect-{}-{}-{}", self.name, self.process_id, self.task),
-            rows_written: self.meters.rows.clone(),
-            contracts: self.contracts.clone(),
-            engine: self.engine.clone(),
-        };
-        let sink = waiting
-            .insist(Stage::Open, || opener.open(&self.connector.sink))
-            .await?;
-        Ok(Opened { sink, dead_letters })
+        let sinks = self.connector.sinks.iter().enumerate();
+        let opening = sinks.map(|(index, sink)| async move {
+            let several = self.connector.sinks.len() > 1;
+            let suffix = if several {
+                format!("-{}", sink.name)
+            } else {
+                String::new()
+            };
+            let opener = SinkOpener {
+                connector: &self.name,
+                task: self.task,
+                cluster: &self.cluster,
+                create_topics: self.connector.create_topics.as_ref(),
+                transactional_id: format!(
+                    "connect-{}-{}-{}{suffix}",
+                    self.name, self.process_id, self.task
+                ),
+                rows_written: self.meters.lane(index).rows,
+                contracts: self.contracts.clone(),
+                engine: self.engine.clone(),
+            };
+            let waiting = self.waiting_in(Some(index), &self.stop);
+            waiting.insist(Stage::Open, || opener.open(sink)).await
+        });
+        Ok(Opened {
+            sinks: try_join_all(opening).await?,
+            dead_letters,
+        })
     }
 
     fn waiting(&self) -> Waiting {
+        self.waiting_in(None, &self.stop)
+    }
+
+    fn waiting_in(&self, lane: Option<usize>, stop: &Stop) -> Waiting {
         Waiting {
             connector: self.name.clone(),
             task: self.task,
+            lane,
             meters: self.meters.clone(),
-            stop: self.stop.clone(),
+            stop: stop.clone(),
         }
     }
 
@@ -141,21 +165,43 @@ impl SinkTask {
         let (work, work_to_do) = mpsc::channel(1);
         let (reports, reported) = mpsc::channel(64);
         let generations = Generations::default();
-        let declared = self.connector.sink.factory.progress_home();
-        let home = self.cluster.progress_home(declared);
-        let writer = Writer {
-            sink_kind: self.connector.sink.kind,
+        let names = self.connector.sinks.iter().map(|sink| sink.name.clone());
+        let positions = Arc::new(parking_lot::Mutex::new(LanePositions::new(names.collect())));
+        let rejects = Arc::new(Mutex::new(Rejects {
             errors: self.connector.errors.clone(),
             dead_letters: opened.dead_letters,
             breaker: self.connector.errors.stop_after.map(Breaker::new),
+        }));
+        let lanes_stop = self.stop.child();
+        let count = opened.sinks.len() as u64;
+        let sinks = self.connector.sinks.iter().zip(opened.sinks).enumerate();
+        let lanes = sinks.map(|(index, (configured, sink))| Lane {
+            index,
+            name: configured.name.clone(),
+            kind: configured.kind,
+            sink,
+            home: self.home_of(configured),
+            errors: self.connector.errors.clone(),
+            rejects: rejects.clone(),
+            generations: generations.clone(),
+            meters: self.meters.lane(index),
+            accepting: Accepting::up_to(self.connector.batch.may_be_accepted() / count),
+            positions: positions.clone(),
+            reports: reports.clone(),
+            waiting: self.waiting_in(Some(index), &lanes_stop),
+            supersessions: Supersessions::default(),
+        });
+        let mut writer = Writer {
+            lanes: lanes.collect(),
+            errors: self.connector.errors.clone(),
+            rejects: rejects.clone(),
             generations: generations.clone(),
             meters: self.meters.clone(),
-            home,
-            accepting: Accepting::up_to(self.connector.batch.may_be_accepted()),
+            positions: positions.clone(),
             reports,
             waiting: self.waiting(),
+            lanes_stop,
             other_names: self.other_names.clone(),
-            supersessions: Supersessions::default(),
             to_resume: Vec::new(),
         };
         let backlog = self.cluster.backlog().map(|backlog| {
@@ -171,8 +217,8 @@ impl SinkTask {
             consumer,
             preparer,
             batch: self.connector.batch,
-            start: self.connector.start,
-            home,
+            lanes: self.reader_lanes(),
+            moves_group: self.moves_group(),
             generations,
             first_sights: self.first_sights.clone(),
             backlog,
@@ -183,13 +229,37 @@ impl SinkTask {
             runtime: self.engine.clone(),
         });
         let reader = self.spawn_reader(reader)?;
-        let mut sink = opened.sink;
         let writer = tokio::spawn(async move {
-            let end = writer.run(sink.as_mut(), work_to_do).await;
-            close(sink).await;
+            let end = writer.run(work_to_do).await;
+            join_all(writer.lanes.into_iter().map(|lane| close(lane.sink))).await;
             end
         });
         Ok((reader, writer))
+    }
+
+    fn reader_lanes(&self) -> Vec<ReaderLane> {
+        let sinks = self.connector.sinks.iter().enumerate();
+        sinks
+            .map(|(index, sink)| ReaderLane {
+                name: sink.name.clone(),
+                when: sink.when.clone(),
+                start: sink.start,
+                meters: self.meters.lane(index),
+            })
+            .collect()
+    }
+
+    fn home_of(&self, sink: &ConfiguredSink) -> ProgressHome {
+        self.cluster.progress_home(sink.factory.progress_home())
+    }
+
+    /// Where a sink publishes in Kafka transactions, only these move the group: a commit of the reader could arrive late
+    /// and take it back.
+    fn moves_group(&self) -> bool {
+        let sinks = &self.connector.sinks;
+        !sinks
+            .iter()
+            .any(|sink| self.home_of(sink) == ProgressHome::KafkaTransaction)
     }
 
     fn consumer_options(&self) -> ConsumerOptions {

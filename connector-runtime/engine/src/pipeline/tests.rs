@@ -21,17 +21,20 @@ use super::breaker::Breaker;
 use super::dead_letter::DeadLetters;
 use super::other_names::OtherNames;
 use super::reject::{Rejection, Stage};
-use super::writer::{Accepting, Writer};
-use super::{Generations, Outcome, OwnedProgress, Prepared, Report, Source, Work};
+use super::writer::Writer;
+use super::{Generations, LaneBegin, Outcome, OwnedProgress, Prepared, Report, Source, Work};
 use crate::backoff::Supersessions;
 use crate::config::{Discard, ErrorsConfig, StopAfter, Tolerance};
 use crate::control::{Stop, TaskEnd};
 use crate::status::{Counters, Meters};
 use crate::waiting::Waiting;
 
+mod lanes;
 mod letters;
+mod writers;
 
 use letters::LetterTopic;
+use writers::{TestLane, consumed, writer};
 
 const TOPIC: &str = "sales";
 
@@ -163,10 +166,17 @@ fn batch(generation: Generation, rejected: &[(i32, i64)]) -> Prepared {
             last_timestamp_ms: None,
         },
         generation,
+        begins: [LaneBegin {
+            offset: 0,
+            store: false,
+        }]
+        .into(),
+        is_first: true,
     });
     Prepared {
         sources,
         records,
+        selections: Vec::new(),
         progress: progress.into(),
         group: None,
         first_read: Instant::now(),
@@ -219,7 +229,7 @@ async fn run(case: Case) -> Ran {
 
 async fn run_with(case: Case, letters: Option<LetterTopic>) -> Ran {
     let database = Arc::new(Mutex::new(Database::default()));
-    let mut sink = FakeSink {
+    let sink = FakeSink {
         database: database.clone(),
         bad: case.bad,
         says: case.says,
@@ -227,62 +237,34 @@ async fn run_with(case: Case, letters: Option<LetterTopic>) -> Ran {
         too_much: case.too_much,
         superseded: case.superseded,
     };
-    let generations = Generations::default();
-    let generation = Generation::for_tests(1);
-    for number in [0, 1] {
-        let current = if case.lost == Some(number) {
-            Generation::for_tests(2)
-        } else {
-            generation
-        };
-        generations.set(partition(number), current);
-    }
-    let meters = Meters::new(Arc::from("test"), "sink", "fake", Guarantee::ExactlyOnce, 1);
-    meters.consumed(10);
-    let (reports, mut reported) = mpsc::channel(64);
-    let (work, to_do) = mpsc::channel(1);
-    let writer = Writer {
-        sink_kind: "fake",
-        errors: ErrorsConfig {
-            tolerance: case.tolerance,
-            dead_letter_topic: letters.is_some().then(|| "dlq".to_owned()),
-            dead_letter: letters.is_none().then_some(Discard::Discard),
-            stop_after: case.stop_after,
-        },
-        dead_letters: letters.map(|producer| DeadLetters {
-            producer: Box::new(producer),
-            topic: Arc::from("dlq"),
-            connector: Arc::from("test"),
-            task: 0,
-        }),
-        breaker: case.stop_after.map(Breaker::new),
-        generations,
-        meters: meters.clone(),
-        home: ProgressHome::Sink,
-        accepting: Accepting::up_to(u64::MAX),
-        reports,
-        waiting: Waiting {
-            connector: Arc::from("test"),
-            task: 0,
-            meters: meters.clone(),
-            stop: Stop::default(),
-        },
-        other_names: OtherNames::default(),
-        supersessions: Supersessions::default(),
-        to_resume: Vec::new(),
+    let errors = ErrorsConfig {
+        tolerance: case.tolerance,
+        dead_letter_topic: letters.is_some().then(|| "dlq".to_owned()),
+        dead_letter: letters.is_none().then_some(Discard::Discard),
+        stop_after: case.stop_after,
     };
+    let mut joined = writer(vec![TestLane::new("fake", sink)], errors, letters);
+    if let Some(number) = case.lost {
+        let later = Generation::for_tests(2);
+        joined.generations.set(partition(number), later);
+    }
+    consumed(&joined.meters, 10);
+    let (work, to_do) = mpsc::channel(1);
+    let generation = Generation::for_tests(1);
     work.send(Work::Batch(Box::new(batch(generation, &case.rejected))))
         .await
         .unwrap();
     drop(work);
-    let end = writer.run(&mut sink, to_do).await;
+    let end = joined.writer.run(to_do).await;
+    drop(joined.writer);
+    let (meters, mut reported) = (joined.meters, joined.reports);
     let mut next = BTreeMap::new();
     let mut superseded = false;
     while let Some(report) = reported.recv().await {
         match report {
             Report::Durable(positions) => {
-                next.extend(positions.into_iter().map(|owned| {
-                    let position = owned.position;
+                next.extend(positions.into_iter().map(|reached| {
+                    let position = reached.smallest.position;
                     (position.partition.partition, position.next)
                 }));
             }

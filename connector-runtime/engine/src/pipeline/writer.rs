@@ -1,55 +1,45 @@
-//! The writing half of a task: dead letters, the write, the report.
+//! The writing half of a task: settles what preparing rejected, and gives each batch to every lane.
 //!
-//! For each batch, in this order: drop what is not ours any more; deliver dead letters of what preparing rejected;
-//! write, taking refused records out one by one (their letters delivered first) and waiting out outages; after each
-//! durable write report the positions. So whenever progress passes a record, the record is durable, dead-lettered, or
-//! left out on purpose (P1). Nothing but a stop ends the wait for an outage, and no outage ever makes a dead letter (P4).
+//! Lanes write one batch side by side. Each waits out its own server and never makes another write twice; the batch as a
+//! whole waits for the slowest, which bounds memory. Lanes whose progress moves in a Kafka transaction come last, one
+//! after the other: their transaction commits the group's offset for all. Nothing is atomic between lanes.
 
-mod accepting;
-mod rejecting;
+use std::sync::Arc;
 
-use std::fmt::Display;
-use std::time::{Duration, Instant};
+use connect_api::ProgressHome;
+use futures_util::future::join_all;
+use tokio::sync::{Mutex, mpsc};
 
-use connect_api::{Cause, Failure, ProgressHome, Sink, TopicPartition};
-use tokio::sync::mpsc;
-
-use super::breaker::Breaker;
-use super::dead_letter::DeadLetters;
-use super::isolate::{Isolation, Write};
+use super::dead_letter::Letter;
+use super::isolate::{Isolation, LaneEnd};
+use super::lane::{BatchOver, Lane, SharedPositions};
 use super::other_names::OtherNames;
-use super::{Assigned, Generations, Prepared, Report, Resumed, Stored, Work};
+use super::rejects::{Judged, Rejects};
+use super::{Assigned, Generations, Outcome, Prepared, Report, Resumed, Work};
 use crate::backoff::{Backoff, Supersessions};
 use crate::config::ErrorsConfig;
-use crate::control::TaskEnd;
+use crate::control::{Stop, TaskEnd};
 use crate::policy::{Attempts, Directive, Stage, decide};
-use crate::status::{BatchEnd, Meters};
+use crate::status::{BatchEnd, LaneMeters, Meters};
 use crate::waiting::Waiting;
 
-pub(crate) use accepting::Accepting;
-
-/// Everything that the writing half needs beside the sink.
 pub(crate) struct Writer {
-    /// The sink's type, for messages.
-    pub(crate) sink_kind: &'static str,
+    pub(crate) lanes: Vec<Lane>,
     pub(crate) errors: ErrorsConfig,
-    /// `None`: rejected records are discarded on purpose (or stop the connector).
-    pub(crate) dead_letters: Option<DeadLetters>,
-    pub(crate) breaker: Option<Breaker>,
+    pub(crate) rejects: Arc<Mutex<Rejects>>,
     pub(crate) generations: Generations,
     pub(crate) meters: Meters,
-    /// Where progress is kept.
-    pub(crate) home: ProgressHome,
-    pub(crate) accepting: Accepting,
+    pub(crate) positions: SharedPositions,
     pub(crate) reports: mpsc::Sender<Report>,
     pub(crate) waiting: Waiting,
+    /// Ends the waits of all lanes, once one of them ends the task.
+    pub(crate) lanes_stop: Stop,
     pub(crate) other_names: OtherNames,
-    pub(crate) supersessions: Supersessions,
-    /// Questions that the sink could not answer yet, the next one first.
+    /// Questions that the sinks could not answer yet, the next one first.
     pub(crate) to_resume: Vec<ToResume>,
 }
 
-/// Partitions whose place in the sink is asked for (again) at a time.
+/// Partitions of which the sinks are asked (again) at a time where they resume.
 pub(crate) struct ToResume {
     partitions: Vec<Assigned>,
     at: tokio::time::Instant,
@@ -74,90 +64,96 @@ async fn next_due(questions: &[ToResume]) {
     }
 }
 
-/// Why the rest of a batch is not written.
-enum Ended {
-    /// The group or another owner has it now.
-    Superseded,
-    Task(TaskEnd),
+/// A lane whose sink must be flushed at a time.
+struct FlushDue {
+    at: tokio::time::Instant,
+    lane: usize,
 }
 
-impl From<TaskEnd> for Ended {
-    fn from(end: TaskEnd) -> Self {
-        Ended::Task(end)
+/// The flush that is due first.
+fn first_flush(lanes: &[Lane]) -> Option<FlushDue> {
+    let due = lanes.iter().enumerate().filter_map(|(lane, of_lane)| {
+        let at = of_lane.accepting.flush_by()?;
+        Some(FlushDue { at, lane })
+    });
+    due.min_by_key(|due| due.at)
+}
+
+/// Returns the lane when its flush is due; never without one.
+async fn flush_due(first: Option<FlushDue>) -> usize {
+    match first {
+        Some(FlushDue { at, lane }) => {
+            tokio::time::sleep_until(at).await;
+            lane
+        }
+        None => std::future::pending().await,
     }
 }
 
 impl Writer {
     /// Runs until the reader has no more work.
-    pub(crate) async fn run(
-        mut self,
-        sink: &mut dyn Sink,
-        mut work: mpsc::Receiver<Work>,
-    ) -> TaskEnd {
+    pub(crate) async fn run(&mut self, mut work: mpsc::Receiver<Work>) -> TaskEnd {
         let end = loop {
-            if let Err(end) = self.turn(sink, &mut work).await {
+            if let Err(end) = self.turn(&mut work).await {
                 break end;
             }
         };
         if matches!(end, TaskEnd::Stopped) {
-            self.flush_at_the_end(sink).await;
+            self.flush_at_the_end().await;
         }
         end
     }
 
     /// Does what is due next. `Err`: how the task ends.
-    async fn turn(
-        &mut self,
-        sink: &mut dyn Sink,
-        work: &mut mpsc::Receiver<Work>,
-    ) -> Result<(), TaskEnd> {
+    async fn turn(&mut self, work: &mut mpsc::Receiver<Work>) -> Result<(), TaskEnd> {
         enum Next {
             Work(Option<Work>),
             AskAgain,
-            Flush,
+            Flush(usize),
             Forget,
         }
-        let holds_records = !self.accepting.accepted.is_empty();
+        let holds_records = self.lanes.iter().any(|lane| lane.accepting.holds_records());
+        let first_flush = first_flush(&self.lanes);
         let next = tokio::select! {
             next = work.recv() => Next::Work(next),
             () = next_due(&self.to_resume) => Next::AskAgain,
-            () = self.accepting.flush_due() => Next::Flush,
+            lane = flush_due(first_flush) => Next::Flush(lane),
             () = self.generations.forgotten(), if holds_records => Next::Forget,
         };
         match next {
             Next::Work(None) => Err(TaskEnd::Stopped),
-            Next::Work(Some(Work::Batch(prepared))) => self.batch(sink, &prepared).await,
+            Next::Work(Some(Work::Batch(prepared))) => self.batch(&prepared).await,
             Next::Work(Some(Work::Resume {
                 partitions,
                 after_rebalance,
             })) => {
                 if after_rebalance {
-                    self.supersessions = Supersessions::default();
+                    let lanes = self.lanes.iter_mut();
+                    lanes.for_each(|lane| lane.supersessions = Supersessions::default());
                 }
-                self.resume(sink, ToResume::now(partitions)).await
+                self.resume(ToResume::now(partitions)).await
             }
             Next::AskAgain => {
                 let due = self.to_resume.remove(0);
-                self.resume(sink, due).await
+                self.resume(due).await
             }
-            Next::Flush => match self.flush(sink).await {
-                Ok(()) => Ok(()),
-                Err(Ended::Superseded) => {
-                    self.start_over(sink).await;
-                    Ok(())
-                }
-                Err(Ended::Task(end)) => Err(end),
-            },
+            Next::Flush(lane) => {
+                let lane = self.lanes.get_mut(lane).expect("the lane that is due");
+                let over = lane.flush_now().await;
+                self.over([over]).await
+            }
             Next::Forget => {
-                self.forget_stale(sink).await;
+                for lane in &mut self.lanes {
+                    lane.forget_stale().await;
+                }
                 Ok(())
             }
         }
     }
 
-    /// Asks the sink where partitions resume. What it cannot say now is asked again later: a predecessor that still
+    /// Asks the sinks where partitions resume. What one cannot say now is asked again later: a predecessor that still
     /// holds these partitions must not hold up the others.
-    async fn resume(&mut self, sink: &mut dyn Sink, mut asked: ToResume) -> Result<(), TaskEnd> {
+    async fn resume(&mut self, mut asked: ToResume) -> Result<(), TaskEnd> {
         asked.partitions.retain(|asked| {
             self.generations
                 .is_current(&asked.partition, asked.generation)
@@ -165,179 +161,211 @@ impl Writer {
         if asked.partitions.is_empty() {
             return Ok(());
         }
-        self.forget_stale(sink).await;
-        match self.stored(sink, &asked.partitions).await {
-            Ok(stored) => {
-                self.waiting.over();
-                let resumed = asked.partitions.into_iter().zip(stored);
-                let resumed = resumed.map(|(assigned, stored)| Resumed { assigned, stored });
-                let _ = self.reports.send(Report::Resumed(resumed.collect())).await;
+        let mut stored = vec![Vec::with_capacity(self.lanes.len()); asked.partitions.len()];
+        for lane in &mut self.lanes {
+            match lane.stored(&asked.partitions, &self.other_names).await {
+                Ok(of_lane) => {
+                    for (all, one) in stored.iter_mut().zip(of_lane) {
+                        all.push(one);
+                    }
+                }
+                Err(failure) => return self.ask_again(asked, &failure),
+            }
+        }
+        self.waiting.over();
+        let resumed = asked.partitions.into_iter().zip(stored);
+        let resumed = resumed.map(|(assigned, stored)| Resumed { assigned, stored });
+        let _ = self.reports.send(Report::Resumed(resumed.collect())).await;
+        Ok(())
+    }
+
+    fn ask_again(
+        &mut self,
+        mut asked: ToResume,
+        failure: &connect_api::Failure,
+    ) -> Result<(), TaskEnd> {
+        let attempts = Attempts {
+            next_delay: asked.backoff.next_delay(),
+            ..Attempts::default()
+        };
+        match decide(Stage::Resume, failure, &self.errors, &attempts) {
+            Directive::RetryIn(delay) => {
+                self.waiting.show("resume_retried", failure, Some(delay));
+                asked.backoff.grow();
+                asked.at = tokio::time::Instant::now() + delay;
+                self.to_resume.push(asked);
+                self.to_resume.sort_by_key(|asked| asked.at);
                 Ok(())
             }
-            Err(failure) => {
-                let attempts = Attempts {
-                    next_delay: asked.backoff.next_delay(),
-                    ..Attempts::default()
-                };
-                match decide(Stage::Resume, &failure, &self.errors, &attempts) {
-                    Directive::RetryIn(delay) => {
-                        self.waiting.show("resume_retried", &failure, Some(delay));
-                        asked.backoff.grow();
-                        asked.at = tokio::time::Instant::now() + delay;
-                        self.to_resume.push(asked);
-                        self.to_resume.sort_by_key(|asked| asked.at);
-                        Ok(())
-                    }
-                    Directive::Fail(cause) => Err(TaskEnd::Failed(cause.to_string())),
-                    other => unreachable!("no record takes part in a resume, so not {other:?}"),
+            Directive::Fail(cause) => Err(TaskEnd::Failed(cause.to_string())),
+            other => unreachable!("no record takes part in a resume, so not {other:?}"),
+        }
+    }
+
+    async fn batch(&mut self, prepared: &Prepared) -> Result<(), TaskEnd> {
+        {
+            let mut positions = self.positions.lock();
+            prepared
+                .progress
+                .iter()
+                .for_each(|owned| positions.begin(owned));
+        }
+        let mut isolations = Vec::with_capacity(self.lanes.len());
+        for lane in &mut self.lanes {
+            isolations.push(lane.isolate(prepared).await);
+        }
+        let rejected = match self.settle_rejected(prepared, &mut isolations).await {
+            Ok(bad_record) => bad_record.map(BatchOver::BadRecord),
+            Err(end) => {
+                for (lane, isolation) in self.lanes.iter().zip(&isolations) {
+                    lane.give_back(isolation.remaining());
                 }
+                self.count(prepared, &isolations);
+                return Err(end);
+            }
+        };
+        // What a lane rejects lies before the record that ends the batch for all.
+        let mut over = self.write(prepared, &mut isolations).await;
+        over.extend(rejected);
+        self.count(prepared, &isolations);
+        self.over(over).await
+    }
+
+    /// Lanes side by side, then those whose transaction commits for all.
+    async fn write(
+        &mut self,
+        prepared: &Prepared,
+        isolations: &mut [Isolation<'_>],
+    ) -> Vec<BatchOver> {
+        let stop = &self.lanes_stop;
+        let mut together = Vec::new();
+        let mut last = Vec::new();
+        for (lane, isolation) in self.lanes.iter_mut().zip(isolations) {
+            let is_last = lane.home == ProgressHome::KafkaTransaction;
+            let write = async move {
+                let over = lane.batch(prepared, isolation).await;
+                if matches!(over, BatchOver::Task(_)) {
+                    stop.drain.cancel();
+                }
+                over
+            };
+            if is_last {
+                last.push(write);
+            } else {
+                together.push(write);
             }
         }
-    }
-
-    async fn stored(
-        &mut self,
-        sink: &mut dyn Sink,
-        partitions: &[Assigned],
-    ) -> Result<Vec<Stored>, Failure> {
-        let Some(store) = sink.progress_store() else {
-            return Ok(vec![Stored::InGroup; partitions.len()]);
-        };
-        let names: Vec<TopicPartition> =
-            partitions.iter().map(|one| one.partition.clone()).collect();
-        let resumed = store.resume(&names).await?;
-        if resumed.len() != names.len() {
-            return Err(Failure::Fatal(Cause::new(format!(
-                "the sink `{}` was asked where {} partitions resume and answered {}: this is a bug of the plugin",
-                self.sink_kind,
-                names.len(),
-                resumed.len()
-            ))));
+        let mut over = join_all(together).await;
+        for write in last {
+            over.push(write.await);
         }
-        self.other_names
-            .point_out(&self.waiting.connector, store, &names, &resumed)
-            .await;
-        Ok(resumed.into_iter().map(Stored::InSink).collect())
+        over
     }
 
-    async fn batch(&mut self, sink: &mut dyn Sink, prepared: &Prepared) -> Result<(), TaskEnd> {
-        self.forget_stale(sink).await;
-        let mut isolation = Isolation::new(prepared);
-        let dropped = isolation.drop_stale(&self.generations);
-        self.give_back(dropped);
-        let written = self.write_all(sink, prepared, &mut isolation).await;
-        self.give_back(isolation.remaining());
-        match written {
-            Ok(None) => Ok(()),
-            Ok(Some(bad_record)) => {
-                self.flush_at_the_end(sink).await;
+    /// What follows from the ends of a batch in all lanes; the worst counts.
+    async fn over(&mut self, lanes: impl IntoIterator<Item = BatchOver>) -> Result<(), TaskEnd> {
+        let mut bad_record = None;
+        let mut starts_over = false;
+        let mut end: Option<TaskEnd> = None;
+        for over in lanes {
+            match over {
+                BatchOver::Written => {}
+                BatchOver::BadRecord(text) => bad_record = bad_record.or(Some(text)),
+                BatchOver::StartOver => starts_over = true,
+                // What made the others stop says more than that they stopped.
+                BatchOver::Task(one) if matches!(end, None | Some(TaskEnd::Stopped)) => {
+                    end = Some(one);
+                }
+                BatchOver::Task(_) => {}
+            }
+        }
+        match (end, bad_record) {
+            (Some(end), _) => Err(end),
+            (None, Some(bad_record)) => {
+                self.flush_at_the_end().await;
                 Err(TaskEnd::Failed(bad_record))
             }
-            Err(Ended::Task(end)) => Err(end),
-            Err(Ended::Superseded) => {
-                self.start_over(sink).await;
+            (None, None) if starts_over => {
+                for lane in &mut self.lanes {
+                    lane.forget_accepted().await;
+                }
+                let _ = self.reports.send(Report::Superseded).await;
                 Ok(())
             }
+            (None, None) => Ok(()),
         }
     }
 
-    /// Writes what can be written. `Some` under `tolerance = "none"`: the bad record at which the connector stops, all
-    /// before it being durable.
-    async fn write_all(
+    /// Settles what was rejected before it came to any lane: one dead letter for all. `Some`: the bad record before which
+    /// the batch ends.
+    async fn settle_rejected(
         &mut self,
-        sink: &mut dyn Sink,
         prepared: &Prepared,
-        isolation: &mut Isolation<'_>,
-    ) -> Result<Option<String>, Ended> {
-        let mut bad_record = self.settle_rejected(prepared, isolation).await?;
-        let mut backoff = Backoff::new();
-        while let Some(write) = isolation.next_write() {
-            self.make_room(sink, isolation.bytes_of(&write)).await?;
-            match sink.write(&write.batch).await {
-                Ok(written) => {
-                    backoff = Backoff::new();
-                    self.written(prepared, isolation, &write, written).await?;
+        isolations: &mut [Isolation<'_>],
+    ) -> Result<Option<String>, TaskEnd> {
+        let rejects = self.rejects.clone();
+        let mut rejects = rejects.lock().await;
+        let mut judged = Judged::default();
+        for (index, source) in prepared.sources.iter().enumerate() {
+            rejects.see();
+            let is_open = isolations.iter().any(|isolation| isolation.is_open(index));
+            let rejection = match &source.outcome {
+                Outcome::Rejected(rejection) if is_open => rejection,
+                _ => continue,
+            };
+            let letter = Letter {
+                index,
+                origin: source.origin.clone(),
+                rejection: (**rejection).clone(),
+            };
+            let stops = rejects.judge(letter, &mut judged);
+            stops.map_err(|cause| TaskEnd::Failed(cause.to_string()))?;
+            if let Some(bad) = &judged.stop_before {
+                for (lane, isolation) in self.lanes.iter().zip(isolations) {
+                    lane.give_back(isolation.cut_before(bad.index));
                 }
-                Err(failure) => {
-                    let stops_at = self
-                        .failed(prepared, isolation, &write, &failure, &mut backoff)
-                        .await?;
-                    bad_record = stops_at.or(bad_record);
-                }
+                let text = bad.rejection.explain(&self.waiting.connector, &bad.origin);
+                return Ok(Some(text));
             }
         }
-        Ok(bad_record)
-    }
-
-    /// Does what the policy says about a failed write. `Some`: the bad record before which the batch ends now.
-    async fn failed(
-        &mut self,
-        prepared: &Prepared,
-        isolation: &mut Isolation<'_>,
-        write: &Write<'_>,
-        failure: &Failure,
-        backoff: &mut Backoff,
-    ) -> Result<Option<String>, Ended> {
-        // What became another owner's meanwhile is not ours to reject.
-        let dropped = isolation.drop_stale(&self.generations);
-        self.give_back(dropped);
-        let rejected = self.rejected_by(prepared, isolation, write, failure);
-        let attempts = Attempts {
-            next_delay: backoff.next_delay(),
-            records: write.sources().len(),
-            rejected_lately: self.rejected_lately() + rejected.len(),
-            superseded_lately: self.supersessions.lately(Instant::now()),
+        let meters: Vec<LaneMeters> = self.lanes.iter().map(|lane| lane.meters.clone()).collect();
+        let mut settled = |index: usize, end: BatchEnd| {
+            for (lane, isolation) in meters.iter().zip(isolations.iter_mut()) {
+                if isolation.is_open(index) {
+                    isolation.settle(index);
+                    lane.ended(end);
+                }
+            }
         };
-        match decide(Stage::Write, failure, &self.errors, &attempts) {
-            Directive::RetryIn(delay) => self.wait_out(failure, delay, backoff).await?,
-            // A half may be empty by now, if the rest went to others: then the next write is the other one.
-            Directive::Halve => {
-                isolation.halve();
-            }
-            Directive::DeadLetter => self.dead_letter(isolation, rejected).await?,
-            Directive::Discard => self.discard(isolation, &rejected),
-            Directive::StopBefore => return Ok(self.stop_before(isolation, rejected.first())),
-            Directive::GiveBack => return Err(self.superseded(failure)),
-            Directive::Fail(cause) => return Err(TaskEnd::Failed(cause.to_string()).into()),
-        }
+        Rejects::discard(&self.waiting, &judged.discarded, &mut settled);
+        rejects
+            .dead_letter(&self.waiting, judged.letters, &mut settled)
+            .await?;
         Ok(None)
     }
 
-    fn superseded(&mut self, failure: &Failure) -> Ended {
-        self.supersessions.add(Instant::now());
-        tracing::warn!(
-            event = "progress_superseded",
-            connector = %self.waiting.connector,
-            task = self.waiting.task,
-            cause = %failure,
-        );
-        Ended::Superseded
-    }
-
-    /// Every partition is read again from where its progress is stored.
-    async fn start_over(&mut self, sink: &mut dyn Sink) {
-        self.forget_accepted(sink).await;
-        let _ = self.reports.send(Report::Superseded).await;
-    }
-
-    /// Waits before the batch is tried again; a stop ends the wait, and with it the task.
-    async fn wait_out(
-        &mut self,
-        why: &impl Display,
-        delay: Duration,
-        backoff: &mut Backoff,
-    ) -> Result<(), TaskEnd> {
-        self.meters.retried();
-        backoff.grow();
-        self.waiting.wait("batch_retried", why, delay).await
-    }
-
-    fn give_back(&self, records: u64) {
-        if records > 0 {
-            self.meters.ended(BatchEnd {
-                given_back: records,
-                ..BatchEnd::default()
-            });
+    /// Counts the batch for the connector: a record is delivered once no lane needs it any more.
+    fn count(&self, prepared: &Prepared, isolations: &[Isolation<'_>]) {
+        let discards = self.errors.dead_letter_topic.is_none();
+        let mut end = BatchEnd::default();
+        for index in 0..prepared.sources.len() {
+            let in_lanes = isolations.iter().map(|isolation| isolation.end_of(index));
+            let ends: Vec<LaneEnd> = in_lanes.collect();
+            if ends.contains(&LaneEnd::GivenBack) {
+                end.given_back += 1;
+            } else if ends.contains(&LaneEnd::Settled) && !discards {
+                end.dead_lettered += 1;
+            } else if ends.contains(&LaneEnd::Written) {
+                end.delivered += 1;
+            } else {
+                end.filtered += 1;
+            }
         }
+        self.meters.ended(end);
+    }
+
+    /// What the sinks still hold when the task ends becomes durable, or is read again at the next start.
+    async fn flush_at_the_end(&mut self) {
+        join_all(self.lanes.iter_mut().map(Lane::flush_at_the_end)).await;
     }
 }

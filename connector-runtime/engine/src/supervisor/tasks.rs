@@ -10,13 +10,13 @@ use super::shutdown;
 use super::state::{Next, next, worst};
 use super::workers::Workers;
 use crate::cluster::Cluster;
-use crate::config::{Connector, ConnectorKind};
+use crate::config::{ConfiguredSink, Connector, ConnectorKind};
 use crate::control::{Stop, TaskEnd, panic_cause};
 use crate::pipeline::other_names::OtherNames;
 use crate::pipeline::start::FirstSights;
 use crate::pipeline::task::SinkTask;
 use crate::source::SourceTask;
-use crate::status::{Meters, State};
+use crate::status::{Counters, LaneStatus, Meters, State};
 use crate::supervisor::Shared;
 
 /// A run of this long without a crash makes the next crash the first one.
@@ -27,9 +27,22 @@ pub(crate) fn meters(connector: &Connector, cluster: &Cluster) -> Meters {
     let name = connector.name.clone();
     match &connector.kind {
         ConnectorKind::Sink(sink) => {
-            let home = cluster.progress_home(sink.sink.factory.progress_home());
-            let guarantee = home.guarantee();
-            Meters::new(name, "sink", sink.sink.kind, guarantee, sink.tasks)
+            let lane = |configured: &ConfiguredSink| {
+                let home = cluster.progress_home(configured.factory.progress_home());
+                LaneStatus {
+                    name: configured.name.clone(),
+                    plugin: configured.kind,
+                    guarantee: home.guarantee(),
+                    counters: Counters::default(),
+                    reason: None,
+                }
+            };
+            let lanes: Vec<LaneStatus> = sink.sinks.iter().map(lane).collect();
+            let first = lanes.first().expect("a connector has a sink");
+            // A connector promises what its weakest lane does.
+            let weakest = lanes.iter().map(|lane| lane.guarantee).min();
+            let weakest = weakest.expect("a connector has a sink");
+            Meters::new(name, "sink", first.plugin, weakest, sink.tasks).with_lanes(lanes)
         }
         ConnectorKind::Source(source) => Meters::new(
             name,

@@ -154,7 +154,7 @@ fn a_position_is_stored_only_forward_and_only_of_what_was_delivered() {
     check(None, 15, true);
     check(None, 20, true);
     check(None, 21, false);
-    check(Some(15), 15, false);
+    check(Some(15), 15, true); // The text beside it may be another.
     check(Some(15), 14, false);
     check(Some(15), 16, true);
 }

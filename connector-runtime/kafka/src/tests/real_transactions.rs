@@ -119,7 +119,7 @@ async fn offsets_move_with_the_transaction_or_not_at_all() {
     let mut producer = transactional(&settings, &unique("id")).await;
     let offsets = |next: i64| {
         Some(GroupCommit {
-            positions: vec![at(only.clone(), next)],
+            positions: vec![owned(only.clone(), next, Generation::for_tests(1))],
             group: metadata.clone(),
         })
     };

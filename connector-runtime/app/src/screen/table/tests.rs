@@ -18,6 +18,7 @@ pub(in crate::screen) fn status(name: &str) -> ConnectorStatus {
         last_commit_ms: None,
         batch_seconds: Default::default(),
         end_to_end_seconds: Default::default(),
+        lanes: Vec::new(),
     }
 }
 

@@ -90,15 +90,15 @@ fn every_key_arrives() {
     };
     assert!(matches!(&sink.topics, Topics::Named(names) if names == &["PointOfSale"]));
     assert_eq!(
-        (sink.tasks, sink.start),
+        (sink.tasks, sink.sinks[0].start),
         (4, Some(Start::At(1_795_132_800_000)))
     );
     assert!(sink.value.schema.as_ref().unwrap().as_path().is_absolute());
     assert_eq!(
-        (sink.transforms[0].kind, &*sink.sink.name),
+        (sink.transforms[0].kind, &*sink.sinks[0].name),
         ("set", "warehouse")
     );
-    assert!(sink.transforms[0].when.is_some() && sink.sink.when.is_none());
+    assert!(sink.transforms[0].when.is_some() && sink.sinks[0].when.is_none());
     let batch = BatchConfig {
         max_records: 100,
         linger: connect_api::Duration::from_millis(1000),

@@ -10,6 +10,8 @@ use super::{Reader, Reading};
 use crate::backoff::Backoff;
 use crate::config::Start;
 use crate::control::TaskEnd;
+use crate::pipeline::LaneBegin;
+use crate::pipeline::lane_positions::{GroupOffset, Reached};
 use crate::pipeline::start::{Begin, Decision, Known, decide};
 use crate::pipeline::{Assigned, Resumed, Stored, Work};
 
@@ -81,7 +83,7 @@ impl Reader {
             self.to_begin.extend(left);
         } else {
             self.begin_backoff = Backoff::new();
-            self.parts.meters.not_waiting(self.parts.task);
+            self.waiting().over();
         }
     }
 
@@ -92,49 +94,35 @@ impl Reader {
     ) -> Result<(), (Cause, Vec<Resumed>)> {
         let names = waiting.iter().map(|one| one.assigned.partition.clone());
         let names: Vec<TopicPartition> = names.collect();
-        let committed = match self.parts.consumer.committed(&names) {
+        let committed = match self.parts.consumer.committed_with_metadata(&names) {
             Ok(committed) => committed,
             Err(cause) => return Err((cause, waiting)),
         };
         let mut targets = Vec::with_capacity(waiting.len());
-        let mut to_store = HashMap::new();
+        let mut to_begin = HashMap::new();
         let mut waiting = waiting.into_iter();
         while let Some(one) = waiting.next() {
-            let partition = &one.assigned.partition;
-            let committed = committed.get(partition).copied().flatten();
-            let later = match self.is_later(partition) {
-                Ok(later) => later,
+            let partition = one.assigned.partition.clone();
+            let group = committed.get(&partition).and_then(Option::as_ref);
+            let begins = self.lanes_begin(&one, group.map(GroupOffset::of).as_ref());
+            let begins = match begins {
+                Ok(Some(begins)) => begins,
+                // A person is asked: the task ends.
+                Ok(None) => return Ok(()),
                 Err(cause) => return Err((cause, std::iter::once(one).chain(waiting).collect())),
             };
-            let known = Known {
-                stored: one.stored,
-                committed: committed.max(self.durable.get(partition).copied()),
-                start: self.parts.start,
-                later,
-            };
-            match decide(&self.parts.connector, known) {
-                Decision::Ask(question) => {
-                    self.fail(TaskEnd::Failed(format!("{partition}: {question}")));
-                    return Ok(());
-                }
-                Decision::Begin {
-                    at,
-                    store,
-                    group_differs,
-                } => {
-                    self.note_difference(partition, at, group_differs);
-                    targets.push((partition.clone(), start_offset(at)));
-                    to_store.insert(partition.clone(), (one, store));
-                }
-            }
+            let smallest = begins.iter().map(|begin| begin.offset).min();
+            let smallest = smallest.expect("a connector has a sink");
+            targets.push((partition.clone(), StartOffset::At(smallest)));
+            to_begin.insert(partition, (one, begins));
         }
         let mut left = Vec::new();
         let mut first_cause = None;
         for (partition, begun) in self.parts.consumer.begin_at(&targets) {
-            let asked = to_store.remove(&partition);
-            let (one, store) = asked.expect("each partition that is sought was asked for once");
+            let asked = to_begin.remove(&partition);
+            let (one, begins) = asked.expect("each partition that is sought was asked for once");
             match begun {
-                Ok(offset) => self.begun(one, offset, store),
+                Ok(offset) => self.begun(one, offset, begins),
                 Err(cause) => {
                     first_cause.get_or_insert(cause);
                     left.push(one);
@@ -147,12 +135,54 @@ impl Reader {
         }
     }
 
+    /// Where each lane begins. `None`: a person must say what is meant, and the task ends.
+    fn lanes_begin(
+        &mut self,
+        one: &Resumed,
+        group: Option<&GroupOffset>,
+    ) -> Result<Option<Vec<LaneBegin>>, Cause> {
+        let partition = &one.assigned.partition;
+        let is_later = self.is_later(partition)?;
+        let durable = self.durable.get(partition).cloned();
+        let mut begins = Vec::with_capacity(one.stored.len());
+        for (index, stored) in one.stored.iter().enumerate() {
+            let lane = self.parts.lanes.get(index);
+            let lane = lane.expect("every sink was asked where it resumes");
+            let durable = durable.as_ref().and_then(|lanes| lanes.get(index)).copied();
+            let known = known(*stored, group, durable, &lane.name, lane.start, is_later);
+            match decide(&self.parts.connector, known) {
+                Decision::Ask(question) => {
+                    let of_lane = match self.parts.lanes.len() {
+                        1 => String::new(),
+                        _ => format!(", sink {}", lane.name),
+                    };
+                    let text = format!("{partition}{of_lane}: {question}");
+                    self.fail(TaskEnd::Failed(text));
+                    return Ok(None);
+                }
+                Decision::Begin {
+                    at,
+                    store,
+                    group_differs,
+                } => {
+                    // With several lanes the group's offset is the smallest of all: it differs as a rule.
+                    if self.parts.lanes.len() == 1 {
+                        self.note_difference(partition, at, group_differs);
+                    }
+                    begins.push(LaneBegin {
+                        offset: self.parts.consumer.resolve(partition, start_offset(at))?,
+                        store,
+                    });
+                }
+            }
+        }
+        Ok(Some(begins))
+    }
+
     /// Only `latest` and a time treat a later partition differently from a first start.
     pub(super) fn is_later(&mut self, partition: &TopicPartition) -> Result<bool, Cause> {
-        if !matches!(
-            self.parts.start,
-            Some(Start::Latest | Start::At(_) | Start::Group)
-        ) {
+        let matters = |start| matches!(start, Some(Start::Latest | Start::At(_) | Start::Group));
+        if !self.parts.lanes.iter().any(|lane| matters(lane.start)) {
             return Ok(false);
         }
         let consumer = &self.parts.consumer;
@@ -196,34 +226,74 @@ impl Reader {
         );
     }
 
-    pub(super) fn begun(&mut self, one: Resumed, offset: i64, store: bool) {
+    fn begun(&mut self, one: Resumed, offset: i64, begins: Vec<LaneBegin>) {
         let Assigned {
             partition,
             generation,
         } = one.assigned;
-        let begun = [OwnedPosition {
-            position: Position {
-                partition: partition.clone(),
-                next: offset,
+        let begun = Reached {
+            smallest: OwnedPosition {
+                position: Position {
+                    partition: partition.clone(),
+                    next: offset,
+                },
+                generation,
             },
-            generation,
-        }];
+            lanes: begins.iter().map(|begin| begin.offset).collect(),
+        };
         if let Some(backlog) = &self.parts.backlog {
-            backlog.reached(&begun);
+            backlog.reached(std::slice::from_ref(&begun.smallest));
         }
-        let in_group = one.stored == Stored::InGroup;
-        if store && in_group {
-            self.parts.consumer.store(&begun);
-            self.uncommitted = true;
+        let stored_in = |place: fn(&Stored) -> bool| {
+            let mut lanes = begins.iter().zip(&one.stored);
+            lanes.any(|(begin, stored)| begin.store && place(stored))
+        };
+        if stored_in(|stored| *stored == Stored::InGroup) {
+            self.store(&[begun]);
         }
         let reading = Reading {
             partition,
             sent: offset,
             next: offset,
-            store_start: store && !in_group,
+            store_start: stored_in(|stored| *stored != Stored::InGroup),
+            begins: begins
+                .iter()
+                .zip(&one.stored)
+                .map(|(begin, stored)| LaneBegin {
+                    store: begin.store && *stored != Stored::InGroup,
+                    ..*begin
+                })
+                .collect(),
+            is_first: true,
             last_timestamp_ms: None,
         };
         self.positions.insert(generation, reading);
+    }
+}
+
+/// What is known about one lane of a partition. A lane that was not there when the group's offset was committed is new:
+/// that offset is no answer and no question, and the partition is not later than the lane.
+fn known(
+    stored: Stored,
+    group: Option<&GroupOffset>,
+    durable: Option<i64>,
+    lane: &str,
+    start: Option<Start>,
+    is_later: bool,
+) -> Known {
+    let is_new = durable.is_none() && group.is_some_and(|group| group.is_new(lane));
+    let next = group.map(|group| group.next);
+    let committed = match (stored, start) {
+        (_, Some(Start::Group)) if is_new => next,
+        _ if is_new => None,
+        (Stored::InGroup, _) => group.and_then(|group| group.of_lane(lane)).max(durable),
+        (Stored::InSink(_), _) => next,
+    };
+    Known {
+        stored,
+        committed,
+        start,
+        later: is_later && !is_new,
     }
 }
 

@@ -9,6 +9,7 @@ use connect_kafka::{Event, Generation};
 use super::{POLL, Reader};
 use crate::control::TaskEnd;
 use crate::pipeline::bytes_of;
+use crate::status::Waiter;
 
 impl Reader {
     pub(super) fn collect(&mut self) {
@@ -90,7 +91,11 @@ impl Reader {
     /// Shows what is waited for, and logs it when it is something new: the client says the same again and again.
     fn waits_for(&mut self, text: String) {
         if self.waited_for.as_deref() == Some(&text) {
-            self.parts.meters.waiting(self.parts.task, text, None);
+            let waiter = Waiter {
+                task: self.parts.task,
+                lane: None,
+            };
+            self.parts.meters.waiting(waiter, text, None);
         } else {
             self.waiting().show("connector_waits", &text, None);
             self.waited_for = Some(text);
@@ -106,7 +111,7 @@ impl Reader {
         if self.collected.first_read.is_none() {
             self.collected.first_read = Some(Instant::now());
             self.remember_group();
-            self.parts.meters.not_waiting(self.parts.task);
+            self.waiting().over();
             self.waited_for = None;
         }
         self.collected.bytes += bytes_of(&origin);

@@ -9,7 +9,8 @@ use connect_contracts::{SchemaNeeded, Side};
 use super::Reader;
 use crate::control::TaskEnd;
 use crate::pipeline::prepare::Made;
-use crate::pipeline::{Outcome, OwnedProgress, Prepared, Source, Work};
+use crate::pipeline::select::Selection;
+use crate::pipeline::{Outcome, OwnedProgress, Prepared, Source, Work, begins_of};
 use crate::policy::Stage;
 
 impl Reader {
@@ -30,16 +31,47 @@ impl Reader {
             }
         }
         progress.retain(|owned| self.positions.contains_key(&owned.generation));
-        self.parts.meters.consumed(sources.len() as u64);
+        let selections = self.select(&sources, &records);
+        self.count(&sources, &progress);
         let group = collected.group;
         let prepared = Prepared {
             sources,
             records,
+            selections,
             progress,
             group,
             first_read,
         };
         self.send(Work::Batch(Box::new(prepared)));
+    }
+
+    /// What each lane takes.
+    fn select(&self, sources: &[Source], records: &[Record]) -> Vec<Option<Selection>> {
+        let lanes = self.parts.lanes.iter();
+        lanes
+            .map(|lane| {
+                let when = lane.when.as_ref()?;
+                Some(Selection::of(when, sources, records))
+            })
+            .collect()
+    }
+
+    /// Counts what is read; for each lane only what it has not had before.
+    fn count(&self, sources: &[Source], progress: &[OwnedProgress]) {
+        self.parts.meters.consumed(sources.len() as u64);
+        for (index, lane) in self.parts.lanes.iter().enumerate() {
+            let begins = begins_of(progress, index);
+            let is_new = |source: &&Source| {
+                let begin = begins.get(&(&source.origin.topic, source.origin.partition));
+                begin.is_none_or(|begin| source.origin.offset >= *begin)
+            };
+            let count = if begins.is_empty() {
+                sources.len()
+            } else {
+                sources.iter().filter(is_new).count()
+            };
+            lane.meters.consumed(count as u64);
+        }
     }
 
     /// `None`: the task was abandoned while a schema was waited for.
@@ -82,6 +114,8 @@ impl Reader {
                 continue;
             }
             progress.push(OwnedProgress {
+                begins: position.begins.clone(),
+                is_first: position.is_first,
                 progress: Progress {
                     partition: position.partition.clone(),
                     expected: position.sent,
@@ -92,6 +126,7 @@ impl Reader {
             });
             position.sent = position.next;
             position.store_start = false;
+            position.is_first = false;
         }
         progress.sort_by(|left, right| left.progress.partition.cmp(&right.progress.partition));
         progress

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use connect_api::Position;
-use connect_kafka::OwnedPosition;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
+use super::writers::Joined;
 use super::*;
 
 /// What the sink does with a batch, and what was asked of it.
@@ -139,54 +139,39 @@ fn start(answers: Answers, limit: u64) -> Running {
 
 fn start_with(answers: Answers, limit: u64, home: ProgressHome) -> Running {
     let archive = Arc::new(Mutex::new(Archive::default()));
-    let mut sink = AcceptingSink {
+    let sink = AcceptingSink {
         archive: archive.clone(),
         answers,
         opened: Instant::now(),
     };
-    let generations = Generations::default();
-    for number in [0, 1] {
-        generations.set(partition(number), Generation::for_tests(1));
-    }
-    let meters = Meters::new(Arc::from("test"), "sink", "fake", Guarantee::AtLeastOnce, 1);
-    let (reports, reported) = mpsc::channel(64);
-    let (work, to_do) = mpsc::channel(1);
-    let stop = Stop::default();
-    let writer = Writer {
-        sink_kind: "fake",
-        errors: ErrorsConfig::default(),
-        dead_letters: None,
-        breaker: None,
-        generations: generations.clone(),
-        meters: meters.clone(),
+    let lane = TestLane {
         home,
-        accepting: Accepting::up_to(limit),
-        reports,
-        waiting: Waiting {
-            connector: Arc::from("test"),
-            task: 0,
-            meters: meters.clone(),
-            stop: stop.clone(),
-        },
-        other_names: OtherNames::default(),
-        supersessions: Supersessions::default(),
-        to_resume: Vec::new(),
+        limit,
+        ..TestLane::new("archive", sink)
     };
-    Running {
-        archive,
-        work,
-        reports: reported,
+    let Joined {
+        writer: mut to_run,
+        reports,
         generations,
         meters,
         stop,
-        ended: tokio::spawn(async move { writer.run(&mut sink, to_do).await }),
+    } = writer(vec![lane], ErrorsConfig::default(), None);
+    let (work, to_do) = mpsc::channel(1);
+    Running {
+        archive,
+        work,
+        reports,
+        generations,
+        meters,
+        stop,
+        ended: tokio::spawn(async move { to_run.run(to_do).await }),
     }
 }
 
 impl Running {
     /// Ten records, five of each partition, after `batches` like it; and waits until the writer is done with them.
     async fn send(&self, batches: i64) {
-        self.meters.consumed(10);
+        consumed(&self.meters, 10);
         let prepared = shifted(batch(Generation::for_tests(1), &[]), batches * 5);
         self.work
             .send(Work::Batch(Box::new(prepared)))
@@ -202,8 +187,9 @@ impl Running {
         while let Ok(report) = self.reports.try_recv() {
             match report {
                 Report::Durable(positions) => {
-                    durable.extend(positions.into_iter().map(|owned: OwnedPosition| {
-                        (owned.position.partition.partition, owned.position.next)
+                    durable.extend(positions.into_iter().map(|reached| {
+                        let position = reached.smallest.position;
+                        (position.partition.partition, position.next)
                     }));
                 }
                 Report::Superseded => start_over = true,
@@ -368,7 +354,7 @@ async fn a_failed_flush_gives_everything_back_and_begins_again_after_a_wait() {
                 .generations
                 .set(partition(number), Generation::for_tests(2));
         }
-        running.meters.consumed(10);
+        consumed(&running.meters, 10);
         let again = Work::Batch(Box::new(batch(Generation::for_tests(2), &[])));
         running.work.send(again).await.unwrap();
         settle().await;

@@ -16,6 +16,7 @@ pub(super) struct LetterTopic {
     /// The letters of each delivery that was asked for, by their origin.
     deliveries: Arc<Mutex<Vec<Vec<Place>>>>,
     stored: Arc<Mutex<Vec<Place>>>,
+    lanes: Arc<Mutex<Vec<String>>>,
     /// So many first deliveries are not answered at all.
     outages: usize,
     /// The first delivery takes every other letter.
@@ -23,6 +24,22 @@ pub(super) struct LetterTopic {
     /// The topic never takes these, for this reason.
     never: Vec<Place>,
     code: &'static str,
+}
+
+impl LetterTopic {
+    /// The lane that each stored letter names; empty where it names none.
+    pub(super) fn sinks(&self) -> Vec<String> {
+        self.lanes.lock().unwrap().clone()
+    }
+}
+
+fn lane_of(letter: &Outgoing) -> String {
+    let mut headers = letter.headers.iter();
+    let header = headers.find(|header| header.name == "__connect.errors.sink");
+    let value = header
+        .and_then(|header| header.value.clone())
+        .unwrap_or_default();
+    String::from_utf8(value.to_vec()).unwrap()
 }
 
 fn origin_of(letter: &Outgoing) -> Place {
@@ -51,6 +68,10 @@ impl LetterProducer for LetterTopic {
         if turn <= self.outages {
             return Err(Failure::Retry(Cause::new("no broker")));
         }
+        self.lanes
+            .lock()
+            .unwrap()
+            .extend(messages.iter().map(lane_of));
         let mut stored = self.stored.lock().unwrap();
         let outcome = |(index, place): (usize, &Place)| {
             if self.never.contains(place) {

@@ -5,14 +5,14 @@
 //! when `flush_by` passes, before too many bytes are in flight (P5), and at the end of the task. Whatever is lost on the
 //! way (a failed flush, a partition that went) was never reported, so somebody reads it again (P1).
 
-use connect_api::{Cause, Failure, ProgressHome, Sink, TopicPartition, Written};
+use connect_api::{Cause, Failure, ProgressHome, TopicPartition, Written};
 
-use super::{Ended, Writer};
+use super::{BatchOver, Ended, Lane};
 use crate::backoff::Backoff;
 use crate::control::TaskEnd;
+use crate::pipeline::Prepared;
 use crate::pipeline::accepted::{Accepted, Settled};
 use crate::pipeline::isolate::{Isolation, Write};
-use crate::pipeline::{OwnedProgress, Prepared, Report};
 use crate::policy::{Attempts, Directive, Stage, decide};
 
 /// What the sink holds that is not durable yet, and when it must be.
@@ -34,16 +34,16 @@ impl Accepting {
         }
     }
 
-    /// Returns when a flush is due; never without one.
-    pub(super) async fn flush_due(&self) {
-        match self.flush_by {
-            Some(at) => tokio::time::sleep_until(at).await,
-            None => std::future::pending().await,
-        }
+    pub(crate) fn flush_by(&self) -> Option<tokio::time::Instant> {
+        self.flush_by
+    }
+
+    pub(crate) fn holds_records(&self) -> bool {
+        !self.accepted.is_empty()
     }
 }
 
-impl Writer {
+impl Lane {
     /// A write succeeded: what is durable is counted and reported, what is accepted stays in flight.
     pub(super) async fn written(
         &mut self,
@@ -55,9 +55,8 @@ impl Writer {
         self.waiting.over();
         if written == Written::Durable && self.accepting.accepted.is_empty() {
             let finished = isolation.written(write);
-            let progress = finished.progress.into_iter();
             let settled = Settled {
-                positions: progress.map(OwnedProgress::reached).collect(),
+                positions: finished.positions,
                 end: finished.end,
                 first_read: Some(prepared.first_read),
                 last_timestamp_ms: finished.last_timestamp_ms,
@@ -98,29 +97,38 @@ impl Writer {
             self.meters
                 .batch_durable(seconds, settled.last_timestamp_ms);
         }
-        let _ = self.reports.send(Report::Durable(settled.positions)).await;
+        self.report(&settled.positions).await;
     }
 
     /// Flushes before a write whose records would be too much together with those that are accepted (P5).
-    pub(super) async fn make_room(&mut self, sink: &mut dyn Sink, bytes: u64) -> Result<(), Ended> {
+    pub(super) async fn make_room(&mut self, bytes: u64) -> Result<(), Ended> {
         let accepted = self.accepting.accepted.bytes();
         if accepted > 0 && accepted + bytes > self.accepting.limit {
-            self.flush(sink).await?;
+            self.flush().await?;
         }
         Ok(())
     }
 
+    /// A flush that is due between two batches.
+    pub(crate) async fn flush_now(&mut self) -> BatchOver {
+        match self.flush().await {
+            Ok(()) => BatchOver::Written,
+            Err(Ended::Superseded) => BatchOver::StartOver,
+            Err(Ended::Task(end)) => BatchOver::Task(end),
+        }
+    }
+
     /// Makes everything durable that the sink has accepted. If that fails nothing of it counts: the caller starts over at
     /// the last durable positions, after the wait that the policy demands.
-    pub(super) async fn flush(&mut self, sink: &mut dyn Sink) -> Result<(), Ended> {
-        let failure = match self.try_flush(sink).await? {
+    pub(super) async fn flush(&mut self) -> Result<(), Ended> {
+        let failure = match self.try_flush().await? {
             Ok(()) => {
                 self.accepting.backoff = Backoff::new();
                 return Ok(());
             }
             Err(failure) => failure,
         };
-        self.forget_accepted(sink).await;
+        self.forget_accepted().await;
         let attempts = Attempts {
             next_delay: self.accepting.backoff.next_delay(),
             superseded_lately: self.supersessions.lately(std::time::Instant::now()),
@@ -128,9 +136,8 @@ impl Writer {
         };
         match decide(Stage::Flush, &failure, &self.errors, &attempts) {
             Directive::RetryIn(delay) => {
-                self.meters.retried();
                 self.accepting.backoff.grow();
-                self.waiting.wait("flush_retried", &failure, delay).await?;
+                self.waiting.retry("flush_retried", &failure, delay).await?;
                 Err(Ended::Superseded)
             }
             Directive::GiveBack => Err(self.superseded(&failure)),
@@ -140,12 +147,12 @@ impl Writer {
     }
 
     /// The outer error: the sink breaks its contract.
-    async fn try_flush(&mut self, sink: &mut dyn Sink) -> Result<Result<(), Failure>, TaskEnd> {
-        self.forget_stale(sink).await;
+    async fn try_flush(&mut self) -> Result<Result<(), Failure>, TaskEnd> {
+        self.forget_stale().await;
         if self.accepting.accepted.is_empty() {
             return Ok(Ok(()));
         }
-        let positions = match sink.flush().await {
+        let positions = match self.sink.flush().await {
             Ok(positions) => positions,
             Err(failure) => return Ok(Err(failure)),
         };
@@ -162,14 +169,14 @@ impl Writer {
     }
 
     /// What the sink still holds when the task ends becomes durable, or is read again at the next start.
-    pub(super) async fn flush_at_the_end(&mut self, sink: &mut dyn Sink) {
-        let why = match self.try_flush(sink).await {
+    pub(crate) async fn flush_at_the_end(&mut self) {
+        let why = match self.try_flush().await {
             Ok(Ok(())) => return,
             Ok(Err(failure)) => failure.to_string(),
             Err(TaskEnd::Crashed(cause)) => cause.to_string(),
             Err(end) => unreachable!("a sink that breaks its contract crashes, so not {end:?}"),
         };
-        self.forget_accepted(sink).await;
+        self.forget_accepted().await;
         tracing::warn!(
             event = "flush_failed",
             connector = %self.waiting.connector,
@@ -180,21 +187,21 @@ impl Writer {
     }
 
     /// The sink drops what it accepted of partitions that went to another owner or are read again.
-    pub(super) async fn forget_stale(&mut self, sink: &mut dyn Sink) {
+    pub(crate) async fn forget_stale(&mut self) {
         let stale = self.accepting.accepted.stale(&self.generations);
-        self.forget(sink, &stale).await;
+        self.forget(&stale).await;
     }
 
-    pub(super) async fn forget_accepted(&mut self, sink: &mut dyn Sink) {
+    pub(crate) async fn forget_accepted(&mut self) {
         let all = self.accepting.accepted.partitions();
-        self.forget(sink, &all).await;
+        self.forget(&all).await;
     }
 
-    async fn forget(&mut self, sink: &mut dyn Sink, partitions: &[TopicPartition]) {
+    async fn forget(&mut self, partitions: &[TopicPartition]) {
         if partitions.is_empty() {
             return;
         }
-        sink.forget(partitions).await;
+        self.sink.forget(partitions).await;
         let given_back = self.accepting.accepted.forget(partitions);
         self.give_back(given_back);
         if self.accepting.accepted.is_empty() {
@@ -205,7 +212,7 @@ impl Writer {
     fn broken_promise(&self, what: &str) -> TaskEnd {
         let message = format!(
             "the sink `{}` {what}: this is a bug of the plugin",
-            self.sink_kind
+            self.kind
         );
         TaskEnd::Crashed(Cause::new(message))
     }

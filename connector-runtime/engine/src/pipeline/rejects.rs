@@ -1,0 +1,164 @@
+//! What becomes of rejected records: their dead letters are delivered together, before progress passes any of them.
+//!
+//! Shared by the lanes of a task: one dead letter topic, one count of bad records.
+
+use connect_api::{Cause, Failure};
+
+use super::breaker::Breaker;
+use super::dead_letter::{DeadLetters, Letter};
+use crate::backoff::Backoff;
+use crate::config::ErrorsConfig;
+use crate::control::TaskEnd;
+use crate::policy::{Attempts, Directive, Stage, decide};
+use crate::status::BatchEnd;
+use crate::waiting::Waiting;
+
+pub(crate) struct Rejects {
+    pub(crate) errors: ErrorsConfig,
+    /// `None`: rejected records are discarded on purpose (or stop the connector).
+    pub(crate) dead_letters: Option<DeadLetters>,
+    pub(crate) breaker: Option<Breaker>,
+}
+
+/// What is to become of rejected records.
+#[derive(Default)]
+pub(crate) struct Judged {
+    pub(crate) letters: Vec<Letter>,
+    pub(crate) discarded: Vec<Letter>,
+    /// The batch ends before this one.
+    pub(crate) stop_before: Option<Letter>,
+}
+
+impl Rejects {
+    /// One more source record is looked at.
+    pub(crate) fn see(&mut self) {
+        if let Some(breaker) = &mut self.breaker {
+            breaker.see();
+        }
+    }
+
+    pub(crate) fn lately(&self) -> usize {
+        self.breaker.as_ref().map_or(0, Breaker::lately)
+    }
+
+    pub(crate) fn count(&mut self, records: usize) {
+        if let Some(breaker) = &mut self.breaker {
+            (0..records).for_each(|_| breaker.reject());
+        }
+    }
+
+    /// Adds a record that was rejected before it was written. `Err`: the connector stops.
+    pub(crate) fn judge(&mut self, letter: Letter, judged: &mut Judged) -> Result<(), Cause> {
+        let attempts = Attempts {
+            records: 1,
+            rejected_lately: self.lately() + 1,
+            ..Attempts::default()
+        };
+        let failure = letter.rejection.failure();
+        match decide(Stage::Prepare, &failure, &self.errors, &attempts) {
+            Directive::DeadLetter => judged.letters.push(letter),
+            Directive::Discard => judged.discarded.push(letter),
+            Directive::StopBefore => {
+                judged.stop_before = Some(letter);
+                return Ok(());
+            }
+            Directive::Fail(cause) => return Err(cause),
+            other => unreachable!("a record that preparing rejects is settled, so not {other:?}"),
+        }
+        self.count(1);
+        Ok(())
+    }
+
+    /// Leaves the records out on purpose.
+    pub(crate) fn discard(waiting: &Waiting, letters: &[Letter], settled: &mut Settle<'_>) {
+        log_rejected(waiting, letters);
+        let end = BatchEnd {
+            filtered: 1,
+            ..BatchEnd::default()
+        };
+        letters.iter().for_each(|letter| settled(letter.index, end));
+    }
+
+    /// Delivers letters, waiting out outages of the dead letter topic: progress never passes an undelivered letter. Each
+    /// is counted once it is delivered, and what is delivered is not sent again.
+    pub(crate) async fn dead_letter(
+        &mut self,
+        waiting: &Waiting,
+        mut letters: Vec<Letter>,
+        settled: &mut Settle<'_>,
+    ) -> Result<(), TaskEnd> {
+        log_rejected(waiting, &letters);
+        let end = BatchEnd {
+            dead_lettered: 1,
+            ..BatchEnd::default()
+        };
+        let mut backoff = Backoff::new();
+        while !letters.is_empty() {
+            let dead_letters = self
+                .dead_letters
+                .as_mut()
+                .expect("the dead letter topic is opened before the first record");
+            let delivered = dead_letters.deliver(&letters).await;
+            let mut acknowledged = delivered.acknowledged.into_iter();
+            letters.retain(|letter| {
+                let is_acknowledged = acknowledged.next() == Some(true);
+                if is_acknowledged {
+                    settled(letter.index, end);
+                }
+                !is_acknowledged
+            });
+            let Some(failure) = delivered.failure else {
+                waiting.over();
+                continue;
+            };
+            self.retry(waiting, &failure, letters.len(), &mut backoff)
+                .await?;
+        }
+        Ok(())
+    }
+
+    async fn retry(
+        &mut self,
+        waiting: &Waiting,
+        failure: &Failure,
+        records: usize,
+        backoff: &mut Backoff,
+    ) -> Result<(), TaskEnd> {
+        let attempts = Attempts {
+            next_delay: backoff.next_delay(),
+            records,
+            ..Attempts::default()
+        };
+        match decide(Stage::DeadLetters, failure, &self.errors, &attempts) {
+            Directive::RetryIn(delay) => {
+                backoff.grow();
+                waiting.retry("batch_retried", failure, delay).await
+            }
+            Directive::Fail(cause) => Err(TaskEnd::Failed(cause.to_string())),
+            other => unreachable!("a letter has no letter, so not {other:?}"),
+        }
+    }
+}
+
+/// Is called for each source record of the batch, by index, once it has come to an end.
+pub(crate) type Settle<'a> = dyn FnMut(usize, BatchEnd) + Send + 'a;
+
+fn log_rejected(waiting: &Waiting, letters: &[Letter]) {
+    for Letter {
+        origin, rejection, ..
+    } in letters
+    {
+        tracing::warn!(
+            event = "record_rejected",
+            connector = %waiting.connector,
+            task = waiting.task,
+            sink = rejection.lane.as_deref(),
+            topic = %origin.topic,
+            partition = origin.partition,
+            offset = origin.offset,
+            stage = rejection.stage.as_str(),
+            by = %rejection.by,
+            reason = %rejection.message,
+        );
+    }
+}
