@@ -16,6 +16,8 @@ pub(crate) struct Letter {
     pub(crate) index: usize,
     pub(crate) origin: Arc<Origin>,
     pub(crate) rejection: Rejection,
+    /// The lane that rejected it; `None`: it was rejected before it came to any.
+    pub(crate) lane: Option<Arc<str>>,
 }
 
 /// Brings messages to the dead letter topic; the outcomes are in their order.
@@ -77,6 +79,7 @@ impl DeadLetters {
             topic: &self.topic,
             connector: &self.connector,
             task: self.task,
+            lane: pending.letter.lane.as_deref(),
         };
         let Letter {
             origin, rejection, ..
@@ -198,6 +201,8 @@ pub(crate) struct LetterWriter<'a> {
     pub(crate) topic: &'a Arc<str>,
     pub(crate) connector: &'a str,
     pub(crate) task: u32,
+    /// The lane that rejected the record, if one did.
+    pub(crate) lane: Option<&'a str>,
 }
 
 impl LetterWriter<'_> {
@@ -231,7 +236,7 @@ impl LetterWriter<'_> {
             ),
         ];
         headers.extend(said.into_iter().map(|(name, text)| header(name, text)));
-        if let Some(lane) = &rejection.lane {
+        if let Some(lane) = self.lane {
             headers.push(header("sink", lane.to_string()));
         }
         if let Some(milliseconds) = origin.timestamp_ms.filter(|_| !form.timestamp) {
@@ -289,6 +294,7 @@ mod tests {
             topic: &Arc::from("dlq"),
             connector: "c",
             task: 0,
+            lane: None,
         };
         let letter = writer.letter(&origin, &rejection, without_time);
         assert_eq!((letter.timestamp_ms, &letter.value), (None, &origin.value));

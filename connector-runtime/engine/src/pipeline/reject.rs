@@ -1,7 +1,5 @@
 //! Why one record cannot go on, for the dead letter queue and for the screen.
 
-use std::sync::Arc;
-
 use connect_api::{Cause, Failure, Origin, Refusal, time};
 use connect_contracts::{Side, Stage as ContractStage};
 
@@ -29,8 +27,6 @@ impl Stage {
 #[derive(Clone, Debug)]
 pub(crate) struct Rejection {
     pub(crate) stage: Stage,
-    /// The lane that rejected it; `None`: it was rejected before it came to any.
-    pub(crate) lane: Option<Arc<str>>,
     /// What rejected it: a contract, the transform's or the sink's type.
     pub(crate) by: String,
     /// The kind of problem, as a word: `DecodeError`, `ContractViolation`, `TransformError`, `SinkRefusal`.
@@ -53,7 +49,6 @@ impl Rejection {
         };
         Rejection {
             stage,
-            lane: None,
             by: rejection.contract.unwrap_or_else(|| "format".to_owned()),
             kind,
             message: rejection.message,
@@ -72,7 +67,6 @@ impl Rejection {
         let message = message.into();
         Rejection {
             stage,
-            lane: None,
             by: by.into(),
             kind,
             message,
@@ -84,11 +78,6 @@ impl Rejection {
 
     pub(crate) fn of_sink(sink: &str, cause: &Cause) -> Rejection {
         Rejection::plain(Stage::TaskPut, sink, "SinkRefusal", cause.to_string())
-    }
-
-    pub(crate) fn in_lane(mut self, lane: &Arc<str>) -> Rejection {
-        self.lane = Some(lane.clone());
-        self
     }
 
     /// What the policy is asked about.

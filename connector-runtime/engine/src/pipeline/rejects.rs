@@ -145,14 +145,17 @@ pub(crate) type Settle<'a> = dyn FnMut(usize, BatchEnd) + Send + 'a;
 
 fn log_rejected(waiting: &Waiting, letters: &[Letter]) {
     for Letter {
-        origin, rejection, ..
+        origin,
+        rejection,
+        lane,
+        ..
     } in letters
     {
         tracing::warn!(
             event = "record_rejected",
             connector = %waiting.connector,
             task = waiting.task,
-            sink = rejection.lane.as_deref(),
+            sink = lane.as_deref(),
             topic = %origin.topic,
             partition = origin.partition,
             offset = origin.offset,

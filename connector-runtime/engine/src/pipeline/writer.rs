@@ -317,6 +317,7 @@ impl Writer {
                 index,
                 origin: source.origin.clone(),
                 rejection: (**rejection).clone(),
+                lane: None,
             };
             let stops = rejects.judge(letter, &mut judged);
             stops.map_err(|cause| TaskEnd::Failed(cause.to_string()))?;

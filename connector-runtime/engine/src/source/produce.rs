@@ -170,6 +170,7 @@ impl Maker {
             topic: &topic,
             connector: &self.name,
             task: 0,
+            lane: None,
         }
         .letter(origin, rejection, Form::WHOLE)
     }

@@ -31,7 +31,8 @@ impl Lane {
             let letter = Letter {
                 index: *index,
                 origin: prepared.origin(*index).clone(),
-                rejection: rejection.clone().in_lane(&self.name),
+                rejection: rejection.clone(),
+                lane: Some(self.name.clone()),
             };
             let stops = rejects.judge(letter, &mut judged);
             stops.map_err(|cause| TaskEnd::Failed(cause.to_string()))?;
@@ -81,7 +82,8 @@ impl Lane {
         let letter = |(index, cause)| Letter {
             index,
             origin: prepared.origin(index).clone(),
-            rejection: Rejection::of_sink(self.kind, &cause).in_lane(&self.name),
+            rejection: Rejection::of_sink(self.kind, &cause),
+            lane: Some(self.name.clone()),
         };
         blamed.into_iter().map(letter).collect()
     }
