@@ -11,6 +11,7 @@
 
 mod assignment;
 mod collect;
+mod lane_start;
 mod send;
 
 use std::collections::{BTreeMap, HashMap};
@@ -271,6 +272,10 @@ impl Reader {
         if !self.uncommitted || self.last_commit.elapsed() < INTERVAL {
             return;
         }
+        self.commit();
+    }
+
+    fn commit(&mut self) {
         self.last_commit = Instant::now();
         match self.parts.consumer.commit() {
             Ok(()) => self.uncommitted = false,

@@ -12,7 +12,7 @@ use crate::config::Start;
 use crate::control::TaskEnd;
 use crate::pipeline::LaneBegin;
 use crate::pipeline::lane_positions::{GroupOffset, Reached};
-use crate::pipeline::start::{Begin, Decision, Known, decide};
+use crate::pipeline::start::{Begin, Decision, decide};
 use crate::pipeline::{Assigned, Resumed, Stored, Work};
 
 impl Reader {
@@ -250,6 +250,8 @@ impl Reader {
         };
         if stored_in(|stored| *stored == Stored::InGroup) {
             self.store(&[begun]);
+            // At once: where transactions move the group, a commit that comes after the first of them would take it back.
+            self.commit();
         }
         let reading = Reading {
             partition,
@@ -268,32 +270,6 @@ impl Reader {
             last_timestamp_ms: None,
         };
         self.positions.insert(generation, reading);
-    }
-}
-
-/// What is known about one lane of a partition. A lane that was not there when the group's offset was committed is new:
-/// that offset is no answer and no question, and the partition is not later than the lane.
-fn known(
-    stored: Stored,
-    group: Option<&GroupOffset>,
-    durable: Option<i64>,
-    lane: &str,
-    start: Option<Start>,
-    is_later: bool,
-) -> Known {
-    let is_new = durable.is_none() && group.is_some_and(|group| group.is_new(lane));
-    let next = group.map(|group| group.next);
-    let committed = match (stored, start) {
-        (_, Some(Start::Group)) if is_new => next,
-        _ if is_new => None,
-        (Stored::InGroup, _) => group.and_then(|group| group.of_lane(lane)).max(durable),
-        (Stored::InSink(_), _) => next,
-    };
-    Known {
-        stored,
-        committed,
-        start,
-        later: is_later && !is_new,
     }
 }
 
