@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use connect_api::{Cause, Position, TopicPartition};
 use connect_kafka::{OwnedPosition, StartOffset};
 
+use super::lane_start::known;
 use super::{Reader, Reading};
 use crate::backoff::Backoff;
 use crate::config::Start;
