@@ -56,9 +56,10 @@ listener.name.sasl_ssl.plain.sasl.jaas.config=org.apache.kafka.common.security.p
 listener.name.sasl_ssl.scram-sha-256.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
 listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
 PROPERTIES
+  # A cluster id that begins with a hyphen is an option for the tool: one start in 64 failed.
   if [ ! -e "$dir/data/meta.properties" ]; then
     kafka_java server.properties kafka.tools.StorageTool format -c "$dir/server.properties" \
-      -t "$(openssl rand -base64 16 | tr '+/' '-_' | cut -c1-22)" \
+      -t "$(openssl rand -base64 16 | tr '+/' '__' | cut -c1-22)" \
       --add-scram 'SCRAM-SHA-256=[name=alice,password=alice-secret]' \
       --add-scram 'SCRAM-SHA-512=[name=alice,password=alice-secret]'
     "${kafka[@]}" >"$dir/format.log" 2>&1 || { cat "$dir/format.log" >&2; fail "kafka: cannot format its storage"; }

@@ -15,6 +15,7 @@ mod configuration;
 mod embedded;
 mod harness;
 mod in_flight;
+mod lanes;
 mod neighbours;
 mod observing;
 mod offsets;
