@@ -88,7 +88,7 @@ pub trait ProgressStore: Send {
     async fn store(&mut self, positions: &[Position]) -> Result<()>;
 
     /// What connectors of other names have stored about these topics, as far as nothing is stored for this one: a
-    /// connector that was renamed begins again, and its user is told how to continue.
+    /// connector that was renamed begins again, and a log line says how to continue.
     async fn of_other_connectors(&mut self, topics: &[Arc<str>]) -> Result<Vec<OtherProgress>>;
 }
 

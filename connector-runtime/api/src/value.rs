@@ -181,7 +181,7 @@ impl Value {
             .content(span)
     }
 
-    /// Moves text that nobody shares yet to where clones and parts of this value share it.
+    /// Moves text that is not shared yet into the buffer that clones and parts of this value share.
     fn with_shareable_text(mut self) -> Value {
         if !self.buffer.is_empty() || self.text.is_empty() {
             return self;

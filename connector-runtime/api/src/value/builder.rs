@@ -40,7 +40,7 @@ pub struct ValueBuilder {
     names: RecentNames,
 }
 
-/// An array or object that has not ended.
+/// An array or object that is still open.
 struct Container {
     /// Index of its node.
     start: usize,

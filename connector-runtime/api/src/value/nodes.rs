@@ -168,7 +168,7 @@ impl Nodes {
     }
 }
 
-/// A small filter of the keys of one object: a key that it has not is new, and needs no comparing with the others.
+/// A small filter of the keys of one object: a key it does not contain is new and is not compared with the others.
 #[derive(Default)]
 struct Marks([u64; 4]);
 

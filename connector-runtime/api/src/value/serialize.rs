@@ -35,7 +35,7 @@ pub struct Compound<'b> {
     builder: &'b mut ValueBuilder,
     /// A variant's content is the only member of an object of its own.
     is_variant: bool,
-    /// The struct stands for a number: its only field holds the digits.
+    /// The struct represents a number: its only field holds the digits.
     is_digits: bool,
 }
 

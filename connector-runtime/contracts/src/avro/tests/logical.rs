@@ -1,4 +1,4 @@
-//! Logical types at their edges, and with bytes that nobody meant.
+//! Logical types at their edges, and random bytes.
 
 use super::{decode, encode};
 

@@ -7,7 +7,7 @@ use super::{Road, value, wait_until_blocked};
 use crate::support::*;
 
 /// The change waits for the transaction that has written to the table already: that batch is as the table was, the next
-/// as it becomes. A type's change waits for nobody, so the batch is written again.
+/// as it becomes. A change of a type takes no lock on the table, so the batch is written again.
 #[tokio::test]
 async fn a_change_that_comes_while_the_transaction_is_open_counts_from_the_next_batch() {
     let mut database = Database::new("").await;
