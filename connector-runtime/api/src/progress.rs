@@ -42,10 +42,12 @@ pub struct Progress {
     pub last_timestamp_ms: Option<i64>,
 }
 
-/// Progress of one partition that is stored under the name of another connector.
+/// Progress of one partition that is stored under other names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OtherProgress {
     pub connector: Arc<str>,
+    /// The name of the `[[sinks]]` entry.
+    pub sink: Arc<str>,
     pub partition: TopicPartition,
     pub next: i64,
 }
@@ -87,9 +89,10 @@ pub trait ProgressStore: Send {
     /// superseded.
     async fn store(&mut self, positions: &[Position]) -> Result<()>;
 
-    /// What connectors of other names have stored about these topics, as far as nothing is stored for this one: a
-    /// connector that was renamed begins again, and a log line says how to continue.
-    async fn of_other_connectors(&mut self, topics: &[Arc<str>]) -> Result<Vec<OtherProgress>>;
+    /// What is stored about these topics for this sink's name under other connectors, and for other sinks of this
+    /// connector, as far as nothing is stored for this sink: a connector or sink that was renamed begins again, and a
+    /// log line says how to continue.
+    async fn of_other_names(&mut self, topics: &[Arc<str>]) -> Result<Vec<OtherProgress>>;
 }
 
 /// What a publisher of the engine needs to move the connector's progress in its own transaction. Opaque to plugins: a

@@ -169,7 +169,7 @@ mod tests {
             Ok(())
         }
 
-        async fn of_other_connectors(&mut self, _: &[Arc<str>]) -> Result<Vec<OtherProgress>> {
+        async fn of_other_names(&mut self, _: &[Arc<str>]) -> Result<Vec<OtherProgress>> {
             Ok(Vec::new())
         }
     }

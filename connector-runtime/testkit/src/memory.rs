@@ -128,7 +128,7 @@ impl ProgressStore for MemorySink {
     }
 
     /// One connector owns a memory.
-    async fn of_other_connectors(&mut self, _topics: &[Arc<str>]) -> Result<Vec<OtherProgress>> {
+    async fn of_other_names(&mut self, _topics: &[Arc<str>]) -> Result<Vec<OtherProgress>> {
         Ok(Vec::new())
     }
 }

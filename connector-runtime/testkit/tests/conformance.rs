@@ -115,11 +115,11 @@ impl ProgressStore for Breaking {
         self.memory.sink().store(positions).await
     }
 
-    async fn of_other_connectors(
+    async fn of_other_names(
         &mut self,
         topics: &[std::sync::Arc<str>],
     ) -> Result<Vec<OtherProgress>> {
-        self.memory.sink().of_other_connectors(topics).await
+        self.memory.sink().of_other_names(topics).await
     }
 }
 

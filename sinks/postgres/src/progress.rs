@@ -323,7 +323,8 @@ impl ProgressTable {
             .collect())
     }
 
-    /// What other connectors have stored about these topics, as far as this one has stored nothing about them.
+    /// What is stored about these topics under exactly one other name, of the connector or of the sink, as far as nothing
+    /// is stored about them under these two.
     pub(crate) async fn of_others(
         &self,
         connection: &mut PgConnection,
@@ -339,6 +340,7 @@ impl ProgressTable {
         let others = rows.iter().map(|row| {
             Ok(OtherProgress {
                 connector: row.try_get::<&str, _>("connector")?.into(),
+                sink: row.try_get::<&str, _>("sink")?.into(),
                 partition: partition_of(row)?,
                 next: row.try_get("next_offset")?,
             })

@@ -289,10 +289,7 @@ impl ProgressStore for PostgresSink {
         stored.map_err(WriteError::into_failure)
     }
 
-    async fn of_other_connectors(
-        &mut self,
-        topics: &[Arc<str>],
-    ) -> Result<Vec<OtherProgress>, Failure> {
+    async fn of_other_names(&mut self, topics: &[Arc<str>]) -> Result<Vec<OtherProgress>, Failure> {
         let mut connection = self.connected().await.map_err(WriteError::into_failure)?;
         let progress = self.progress.as_ref().expect(HAS_PROGRESS);
         let reading = progress.of_others(&mut connection.driver, topics);

@@ -188,3 +188,35 @@ async fn a_sink_that_is_added_begins_where_its_start_says_and_the_others_resume(
     assert_eq!(process.stop(Duration::from_secs(30)).await, 0);
     database.remove().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_renamed_sink_is_warned_of_the_progress_under_its_old_name() {
+    let _turn = servers::shared().await;
+    let topic = Topic::create("lanes-renamed", 1).await;
+    let database = payments::database().await;
+    let folder = payments::folder();
+    let name = Topic::unborn("lanes-renamed");
+    let written = payments::connector(&topic, "", "");
+    let named = |sink: &str| {
+        let table = format!("type = \"postgres\"\nname = \"{sink}\"");
+        written.replace("type = \"postgres\"", &table)
+    };
+    let launch = Launch::run(&folder).database(database.url());
+    let load = SteadyLoad::start(&topic, 1, 500.0);
+    folder.connector(name.name(), named("old"));
+    let mut process = launch.start();
+    payments::rows(&database, 500).await;
+    load.stop().await;
+    assert_eq!(process.stop(Duration::from_secs(30)).await, 0);
+    assert!(process.events("progress_under_another_sink").is_empty());
+
+    folder.connector(name.name(), named("new"));
+    let mut process = launch.start();
+    process
+        .event("progress_under_another_sink", payments::SETTLED, |event| {
+            event["other"] == "old" && event["sink"] == "new"
+        })
+        .await;
+    assert_eq!(process.stop(Duration::from_secs(30)).await, 0);
+    database.remove().await;
+}

@@ -101,7 +101,7 @@ impl Lane {
             ))));
         }
         other_names
-            .point_out(&self.waiting.connector, store, &names, &resumed)
+            .point_out(&self.waiting.connector, &self.name, store, &names, &resumed)
             .await;
         Ok(resumed.into_iter().map(Stored::InSink).collect())
     }

@@ -1,5 +1,5 @@
-//! A connector that got another name begins anew: its progress stands under the old one. Whether that is meant nobody
-//! can know here, so it is only said, once, with what to type to go on from there.
+//! Warns once of progress under other names. A connector or sink that was renamed begins again, because its name is the
+//! identity of its progress. Whether that is intended cannot be known here, so the warning says how to continue instead.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
@@ -12,23 +12,30 @@ use tokio::sync::Mutex;
 pub(crate) struct OtherNames {
     /// Of every connector file there is, broken ones too: their progress is theirs.
     loaded: Arc<HashSet<Arc<str>>>,
-    /// The topics that a sink was asked about. Locked while it is asked: a task that begins meanwhile would write
+    /// The sinks of this connector: their progress is theirs.
+    sinks: Arc<HashSet<Arc<str>>>,
+    /// The sinks that were asked, and about which topics. Locked while it is asked: a task that begins meanwhile would write
     /// progress, and the answer would be that the connector has some.
-    asked: Arc<Mutex<HashSet<Arc<str>>>>,
+    asked: Arc<Mutex<HashSet<(Arc<str>, Arc<str>)>>>,
 }
 
 impl OtherNames {
-    pub(crate) fn new(loaded: Arc<HashSet<Arc<str>>>) -> OtherNames {
+    pub(crate) fn new(
+        loaded: Arc<HashSet<Arc<str>>>,
+        sinks: impl Iterator<Item = Arc<str>>,
+    ) -> OtherNames {
         OtherNames {
             loaded,
+            sinks: Arc::new(sinks.collect()),
             asked: Arc::default(),
         }
     }
 
-    /// Asks the sink about topics in which it knows no partition of this connector, before anybody begins there.
+    /// Asks the sink about topics of which it knows no partition, before any task begins there.
     pub(crate) async fn point_out(
         &self,
         connector: &str,
+        sink: &Arc<str>,
         store: &mut dyn ProgressStore,
         partitions: &[TopicPartition],
         stored: &[Option<i64>],
@@ -40,25 +47,30 @@ impl OtherNames {
         let mut asked = self.asked.lock().await;
         let topics: Vec<Arc<str>> = unknown
             .into_iter()
-            .filter(|topic| !asked.contains(topic))
+            .filter(|topic| !asked.contains(&(sink.clone(), topic.clone())))
             .collect();
         if topics.is_empty() {
             return;
         }
-        match store.of_other_connectors(&topics).await {
-            Ok(others) => self.tell(connector, others),
+        match store.of_other_names(&topics).await {
+            Ok(others) => self.warn(connector, sink, others),
             // It is a note: what is wrong with the sink is said by whatever must succeed.
             Err(failure) => {
                 tracing::debug!(event = "other_names_unknown", connector, %failure);
                 return;
             }
         }
-        asked.extend(topics);
+        asked.extend(topics.into_iter().map(|topic| (sink.clone(), topic)));
     }
 
-    fn tell(&self, connector: &str, mut others: Vec<OtherProgress>) {
-        others.retain(|other| !self.loaded.contains(&other.connector));
-        for (name, progress) in by_name(&others) {
+    fn warn(&self, connector: &str, sink: &str, others: Vec<OtherProgress>) {
+        let (sinks, connectors): (Vec<_>, Vec<_>) = others
+            .into_iter()
+            .partition(|other| &*other.connector == connector);
+        for (name, progress) in by_name(&connectors, |other| &other.connector) {
+            if self.loaded.contains(name) {
+                continue;
+            }
             tracing::warn!(
                 event = "progress_under_another_name",
                 connector,
@@ -67,6 +79,20 @@ impl OtherNames {
                 "this connector begins anew, and `{name}`, which is not loaded, has progress in its topics. \
                  Is it the same, renamed? To go on from there, name it `{name}` again; or stop it and type: \
                  connect offsets {connector} set --from {name}"
+            );
+        }
+        for (name, progress) in by_name(&sinks, |other| &other.sink) {
+            if self.sinks.contains(name) {
+                continue;
+            }
+            tracing::warn!(
+                event = "progress_under_another_sink",
+                connector,
+                sink,
+                other = name,
+                progress,
+                "the sink `{sink}` begins where its `start` says, and `{name}`, which the file does not have, has \
+                 progress in these topics. Is it the same sink, renamed? To go on from there, name it `{name}` again"
             );
         }
     }
@@ -88,12 +114,15 @@ fn without_progress(partitions: &[TopicPartition], stored: &[Option<i64>]) -> Ha
 }
 
 /// For each name how far it is: `PointOfSale partition 0 at 500, …`.
-fn by_name(others: &[OtherProgress]) -> BTreeMap<&str, String> {
+fn by_name(
+    others: &[OtherProgress],
+    name: impl Fn(&OtherProgress) -> &Arc<str>,
+) -> BTreeMap<&str, String> {
     const SHOWN: usize = 10;
     let mut places: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for other in others {
         let place = format!("{} at {}", other.partition, other.next);
-        places.entry(&other.connector).or_default().push(place);
+        places.entry(name(other)).or_default().push(place);
     }
     let shortened = places.into_iter().map(|(name, mut places)| {
         let more = places.len().saturating_sub(SHOWN);
@@ -140,11 +169,12 @@ mod tests {
     fn how_far_another_name_is() {
         let other = |connector: &str, number, next| OtherProgress {
             connector: connector.into(),
+            sink: "postgres".into(),
             partition: partition("sales", number),
             next,
         };
         let mut others = vec![other("b", 0, 7), other("a", 0, 500), other("a", 1, 480)];
-        let told = by_name(&others);
+        let told = by_name(&others, |other| &other.connector);
         let told: Vec<_> = told.iter().map(|(name, text)| (*name, &**text)).collect();
         let expected = [
             ("a", "sales partition 0 at 500, sales partition 1 at 480"),
@@ -152,7 +182,7 @@ mod tests {
         ];
         assert_eq!(told, expected);
         others.extend((2..40).map(|number| other("a", number, 1)));
-        let told = by_name(&others);
+        let told = by_name(&others, |other| &other.connector);
         let long = told.get("a").map(String::as_str).unwrap_or_default();
         assert!(
             long.ends_with("sales partition 9 at 1, and 30 more"),

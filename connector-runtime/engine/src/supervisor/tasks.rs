@@ -74,6 +74,14 @@ pub(crate) async fn supervise(
     let_go
 }
 
+fn sink_names(connector: &Connector) -> impl Iterator<Item = Arc<str>> {
+    let sinks = match &connector.kind {
+        ConnectorKind::Sink(sink) => sink.sinks.as_slice(),
+        ConnectorKind::Source(_) => &[],
+    };
+    sinks.iter().map(|sink| sink.name.clone())
+}
+
 async fn keep_running(
     connector: &Connector,
     shared: &Shared,
@@ -82,7 +90,7 @@ async fn keep_running(
     stop: &Stop,
 ) -> bool {
     let first_sights = FirstSights::default();
-    let other_names = OtherNames::new(shared.names.clone());
+    let other_names = OtherNames::new(shared.names.clone(), sink_names(connector));
     let mut crashes = 0;
     loop {
         meters.set_state(State::Running, None, None);

@@ -65,12 +65,12 @@ impl Statements {
                  AND (p.topic, p.partition) IN (SELECT * FROM unnest($4::text[], $5::int4[]))"
             ),
             of_others: format!(
-                "SELECT p.connector, p.topic, p.partition, p.next_offset FROM {table} AS p \
-                 WHERE p.cluster_id = $1 AND p.connector <> $2 AND p.sink = $3 AND p.topic = ANY ($4::text[]) \
+                "SELECT p.connector, p.sink, p.topic, p.partition, p.next_offset FROM {table} AS p \
+                 WHERE p.cluster_id = $1 AND (p.connector = $2) <> (p.sink = $3) AND p.topic = ANY ($4::text[]) \
                  AND p.next_offset IS NOT NULL AND NOT EXISTS (SELECT FROM {table} AS own \
                  WHERE own.cluster_id = $1 AND own.connector = $2 AND own.sink = $3 AND own.topic = p.topic \
                  AND own.next_offset IS NOT NULL) \
-                 ORDER BY p.connector, p.topic, p.partition"
+                 ORDER BY p.connector, p.sink, p.topic, p.partition"
             ),
             store: format!(
                 "INSERT INTO {table} AS p ({IDENTITY}, epoch, next_offset) \

@@ -144,6 +144,7 @@ async fn progress_under_other_names_is_found_where_there_is_none_of_its_own() {
     };
     let other = |connector: &str, partition: TopicPartition, next| OtherProgress {
         connector: connector.into(),
+        sink: "postgres".into(),
         partition,
         next,
     };
@@ -169,12 +170,21 @@ async fn progress_under_other_names_is_found_where_there_is_none_of_its_own() {
         other("old", of("visits", 0), 7),
         other("older", partition(0), 3),
     ];
-    assert_eq!(new.of_other_connectors(&topics).await.unwrap(), all);
-    assert_eq!(new.of_other_connectors(&[]).await.unwrap(), []);
+    assert_eq!(new.of_other_names(&topics).await.unwrap(), all);
+    assert_eq!(new.of_other_names(&[]).await.unwrap(), []);
     // Once it has begun with a topic, nobody asks about that one any more.
     new.store(&[at(partition(2), 0)]).await.unwrap();
     let rest = [other("old", of("visits", 0), 7)];
-    assert_eq!(new.of_other_connectors(&topics).await.unwrap(), rest);
+    assert_eq!(new.of_other_names(&topics).await.unwrap(), rest);
+    // A sink of another name, in the same connector: it finds what the connector's other sinks have, and nothing more.
+    let renamed = SinkContext {
+        sink: "renamed".into(),
+        ..context("older")
+    };
+    let opened = Postgres::open(&config(&database.url(), INSERT), renamed).await;
+    let mut renamed = opened.unwrap();
+    let own = [other("older", partition(0), 3)];
+    assert_eq!(renamed.of_other_names(&topics).await.unwrap(), own);
     // Another cluster's offsets mean something else.
     let elsewhere = SinkContext {
         cluster_id: "another".into(),
@@ -182,7 +192,7 @@ async fn progress_under_other_names_is_found_where_there_is_none_of_its_own() {
     };
     let opened = Postgres::open(&config(&database.url(), INSERT), elsewhere).await;
     let mut elsewhere = opened.unwrap();
-    assert_eq!(elsewhere.of_other_connectors(&topics).await.unwrap(), []);
+    assert_eq!(elsewhere.of_other_names(&topics).await.unwrap(), []);
     database.drop().await;
 }
 
