@@ -16,6 +16,7 @@
 pub mod checker;
 pub mod database;
 mod eventually;
+pub mod faults;
 pub mod folder;
 pub mod http;
 pub mod kafka;

@@ -28,7 +28,31 @@ struct Orders {
 pub struct Proxy {
     address: SocketAddr,
     orders: Arc<Orders>,
-    paused: watch::Sender<bool>,
+    gate: watch::Sender<Gate>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Gate {
+    Open,
+    /// Nothing passes, and nothing is refused.
+    Paused,
+    /// Every connection breaks, and none is taken.
+    Closed,
+}
+
+impl Gate {
+    /// Returns once bytes may pass; `false`: the connection breaks.
+    async fn passes(gate: &mut watch::Receiver<Gate>) -> bool {
+        let decided = gate.wait_for(|gate| *gate != Gate::Paused).await;
+        decided.is_ok_and(|gate| *gate == Gate::Open)
+    }
+
+    async fn closes(gate: &mut watch::Receiver<Gate>) {
+        // Without the proxy it cannot close any more.
+        if gate.wait_for(|gate| *gate == Gate::Closed).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
 }
 
 impl Proxy {
@@ -41,20 +65,23 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         let orders = Arc::new(Orders::default());
-        let (paused, gate) = watch::channel(false);
+        let (gate, opened) = watch::channel(Gate::Open);
         let shared = orders.clone();
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 // An upstream that is down looks as it is: the connection closes.
+                if *opened.borrow() == Gate::Closed {
+                    continue;
+                }
                 if let Ok(server) = TcpStream::connect(&upstream).await {
-                    tokio::spawn(serve(client, server, shared.clone(), gate.clone()));
+                    tokio::spawn(serve(client, server, shared.clone(), opened.clone()));
                 }
             }
         });
         Proxy {
             address,
             orders,
-            paused,
+            gate,
         }
     }
 
@@ -90,11 +117,16 @@ impl Proxy {
 
     /// Nothing passes until `resume`; nothing is refused either.
     pub fn pause(&self) {
-        self.paused.send_replace(true);
+        self.gate.send_replace(Gate::Paused);
+    }
+
+    /// The server is gone: connections break, and new ones are closed at once, until `resume`.
+    pub fn close(&self) {
+        self.gate.send_replace(Gate::Closed);
     }
 
     pub fn resume(&self) {
-        self.paused.send_replace(false);
+        self.gate.send_replace(Gate::Open);
     }
 }
 
@@ -102,7 +134,7 @@ async fn serve(
     client: TcpStream,
     server: TcpStream,
     orders: Arc<Orders>,
-    gate: watch::Receiver<bool>,
+    mut gate: watch::Receiver<Gate>,
 ) {
     client.set_nodelay(true).ok();
     server.set_nodelay(true).ok();
@@ -113,7 +145,8 @@ async fn serve(
     // Whichever direction ends first ends both, so that a cut is seen on both sides.
     tokio::select! {
         () = requests(from_client, to_server, &orders, gate.clone(), &swallow) => {}
-        () = answers(from_server, to_client, &orders, gate, &swallow) => {}
+        () = answers(from_server, to_client, &orders, gate.clone(), &swallow) => {}
+        () = Gate::closes(&mut gate) => {}
     }
 }
 
@@ -122,7 +155,7 @@ async fn requests(
     mut from: OwnedReadHalf,
     mut to: OwnedWriteHalf,
     orders: &Orders,
-    mut gate: watch::Receiver<bool>,
+    mut gate: watch::Receiver<Gate>,
     swallow: &AtomicBool,
 ) {
     let mut pending = Vec::new();
@@ -155,7 +188,7 @@ async fn requests(
             started = true;
             passed += length;
         }
-        if gate.wait_for(|paused| !paused).await.is_err() {
+        if !Gate::passes(&mut gate).await {
             return;
         }
         if to.write_all(&pending[..passed]).await.is_err() {
@@ -170,14 +203,14 @@ async fn answers(
     mut from: OwnedReadHalf,
     mut to: OwnedWriteHalf,
     orders: &Orders,
-    mut gate: watch::Receiver<bool>,
+    mut gate: watch::Receiver<Gate>,
     swallow: &AtomicBool,
 ) {
     let mut swallowed = Vec::new();
     loop {
         let mut chunk = [0; 64 * 1024];
         let read = from.read(&mut chunk).await.unwrap_or(0);
-        if read == 0 || gate.wait_for(|paused| !paused).await.is_err() {
+        if read == 0 || !Gate::passes(&mut gate).await {
             return;
         }
         if swallow.load(Ordering::SeqCst) {

@@ -172,6 +172,9 @@ pub(crate) struct OffsetsSet {
     /// Only this partition, for example --partition 3
     #[arg(long, value_name = "NUMBER", requires = "topic")]
     pub(crate) partition: Option<i32>,
+    /// Only this sink, by its name; the others stay where they are; for example --sink postgres
+    #[arg(long, value_name = "SINK")]
+    pub(crate) sink: Option<String>,
     #[command(flatten)]
     pub(crate) place: OffsetsPlace,
 }

@@ -39,11 +39,13 @@ pub enum Offsets {
     Source(Positions),
 }
 
-/// Which partitions are to be moved.
+/// What is to be moved; `None`: all.
 #[derive(Clone, Debug, Default)]
 pub struct Only {
     pub topic: Option<String>,
     pub partition: Option<i32>,
+    /// The name of a `[[sinks]]` entry.
+    pub sink: Option<String>,
 }
 
 impl Only {
@@ -54,6 +56,10 @@ impl Only {
             && self
                 .partition
                 .is_none_or(|number| number == partition.partition)
+    }
+
+    fn moves(&self, sink: &ConfiguredSink) -> bool {
+        self.sink.as_deref().is_none_or(|name| name == &*sink.name)
     }
 }
 
@@ -97,6 +103,14 @@ pub async fn set(
         ))
         .with_help("give the connector another name to begin anew"));
     };
+    if !sink.sinks.iter().any(|configured| only.moves(configured)) {
+        let name = only.sink.as_deref().unwrap_or_default();
+        let names: Vec<&str> = sink.sinks.iter().map(|one| &*one.name).collect();
+        return Err(
+            Cause::new(format!("{} has no sink `{name}`", connector.name))
+                .with_help(format!("its sinks: {}", names.join(", "))),
+        );
+    }
     let desk = Desk::open(connector, process, clients)?;
     let mut partitions = desk.partitions(sink).await?;
     partitions.retain(|partition| only.matches(partition));
@@ -104,24 +118,27 @@ pub async fn set(
         return Err(Cause::new("no partition of this connector is meant")
             .with_help("leave out --topic and --partition"));
     }
-    let lanes = match to {
+    let targets = match to {
         MoveTo::Start(start) => {
             let positions = desk.positions_of_start(&partitions, *start).await?;
             vec![positions; sink.sinks.len()]
         }
         MoveTo::Connector(name) => desk.positions_of_connector(name, sink, &partitions).await?,
     };
-    for Position { partition, next } in lanes.iter().flatten() {
-        let (low, high) = desk.group.watermarks(partition).await?;
-        if !(low..=high).contains(next) {
-            return Err(Cause::new(format!(
-                "{partition} has offsets {low} to {high}; {next} is not among them"
-            )));
+    let current = desk.sink_offsets(sink).await?;
+    let mut lanes = Vec::with_capacity(targets.len());
+    for (configured, targets) in sink.sinks.iter().zip(targets) {
+        if only.moves(configured) {
+            desk.refuse_what_kafka_has_not(&targets).await?;
+            lanes.push(targets);
+        } else {
+            lanes.push(stays(&current, configured, &partitions));
         }
     }
     // The group first: it refuses while a member is active, and then nothing at all was changed.
     desk.set_group(sink, &lanes).await?;
-    for (configured, positions) in sink.sinks.iter().zip(&lanes) {
+    let moved = sink.sinks.iter().zip(&lanes);
+    for (configured, positions) in moved.filter(|(configured, _)| only.moves(configured)) {
         let mut open = desk.open_sink(configured, &connector.name).await?;
         if let Some(store) = open.progress_store() {
             store.store(positions).await.map_err(cause)?;
@@ -184,6 +201,18 @@ impl<'a> Desk<'a> {
         }
         partitions.sort();
         Ok(partitions)
+    }
+
+    async fn refuse_what_kafka_has_not(&self, targets: &[Position]) -> Result<(), Cause> {
+        for Position { partition, next } in targets {
+            let (low, high) = self.group.watermarks(partition).await?;
+            if !(low..=high).contains(next) {
+                return Err(Cause::new(format!(
+                    "{partition} has offsets {low} to {high}; {next} is not among them"
+                )));
+            }
+        }
+        Ok(())
     }
 
     async fn sink_offsets(&self, sink: &SinkConnector) -> Result<Vec<PartitionOffsets>, Cause> {
@@ -322,6 +351,20 @@ impl<'a> Desk<'a> {
         };
         opener.open(sink).await.map_err(cause)
     }
+}
+
+/// The positions of a sink that is not moved. A sink that has none yet begins where its `start` says.
+fn stays(
+    current: &[PartitionOffsets],
+    sink: &ConfiguredSink,
+    partitions: &[TopicPartition],
+) -> Vec<Position> {
+    known(partitions, |partition| {
+        let of_sink = current
+            .iter()
+            .find(|one| one.partition == *partition && one.sink == sink.name)?;
+        of_sink.stored.or(of_sink.group)
+    })
 }
 
 fn group_of(connector: &str) -> String {

@@ -3,13 +3,16 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use connect_tests::checker::Entry;
 use connect_tests::kafka::{Isolation, Topic};
-use connect_tests::load::SteadyLoad;
+use connect_tests::load::{SteadyLoad, produce_payments};
 use connect_tests::process::{ConnectProcess, Launch};
-use connect_tests::{eventually, servers};
+use connect_tests::proxy::Proxy;
+use connect_tests::{eventually, faults, http, servers};
 use serde_json::Value;
 
-use crate::payments;
+use crate::offsets::offsets;
+use crate::{observing, payments};
 
 /// PostgreSQL as [`payments::connector`] has it, then a copy in Kafka, then standard output.
 fn connector(topic: &Topic, copy: &Topic, keys: &str, more: &str) -> String {
@@ -59,14 +62,14 @@ async fn kill_9_leaves_every_sink_complete_and_repeats_nothing_that_is_exactly_o
     );
     let database = payments::database().await;
     let folder = payments::folder();
-    folder.connector("lanes", connector(&topic, &copy, "", ""));
+    folder.connector("lanes-killed", connector(&topic, &copy, "", ""));
     let launch = Launch::run(&folder).database(database.url());
     let load = SteadyLoad::start(&topic, 3, 1_000.0);
     let mut seen = BTreeSet::new();
-    for _ in 0..3 {
+    for _ in 0..faults::kills() {
         let before = database.count("payments").await;
         let mut process = launch.start();
-        payments::rows(&database, before + 1_000).await;
+        payments::rows(&database, before + 500).await;
         process.kill();
         seen.extend(ids_on_stdout(&process));
     }
@@ -91,6 +94,176 @@ async fn kill_9_leaves_every_sink_complete_and_repeats_nothing_that_is_exactly_o
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_outage_of_one_sink_delays_the_others_and_nothing_is_repeated() {
+    let _turn = servers::shared().await;
+    let (topic, copy) = (
+        Topic::create("lanes-outage", 3).await,
+        Topic::create("lanes-outage-copy", 3).await,
+    );
+    let database = payments::database().await;
+    let folder = payments::folder();
+    folder.connector("lanes-cut", connector(&topic, &copy, "", ""));
+    let port = http::free_port();
+    let proxy = Proxy::before_postgres().await;
+    let mut process = Launch::run(&folder)
+        .argument(format!("--http=127.0.0.1:{port}"))
+        .database(database.url_through(proxy.address()))
+        .start();
+    let load = SteadyLoad::start(&topic, 3, 1_000.0);
+    payments::rows(&database, 2_000).await;
+    proxy.close();
+    // The outage itself.
+    tokio::time::sleep(faults::outage()).await;
+    let connector = http::connector(port, "lanes-cut")
+        .await
+        .expect("a connector");
+    let waiting = |sink: &Value| sink.get("reason").map(|_| sink["name"].clone());
+    let sinks = connector["sinks"].as_array().expect("sinks").iter();
+    let waiting: Vec<Value> = sinks.filter_map(waiting).collect();
+    assert_eq!(waiting, ["postgres"], "{connector}");
+    proxy.resume();
+    let ledger = load.stop().await;
+    let verdict = payments::verdict(&ledger, &database, None).await;
+    verdict.assert_clean();
+    let sent: BTreeSet<String> = ledger.entries().map(|entry| entry.id.clone()).collect();
+    let ids = reaches(&copy, ledger.len()).await;
+    assert_eq!(ids.len(), ledger.len(), "a message came twice");
+    assert_eq!(ids.into_iter().collect::<BTreeSet<_>>(), sent);
+    eventually("every record on stdout", payments::SETTLED, async || {
+        (ids_on_stdout(&process) == sent).then_some(())
+    })
+    .await;
+    let lines = process.stdout().lines().count();
+    assert_eq!(lines, sent.len(), "a line came twice");
+    assert_eq!(process.stop(Duration::from_secs(30)).await, 0);
+    database.remove().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_counts_of_every_sink_add_up_at_every_look() {
+    let _turn = servers::shared().await;
+    let (topic, copy) = (
+        Topic::create("lanes-counted", 2).await,
+        Topic::create("lanes-counted-copy", 2).await,
+    );
+    let database = payments::database().await;
+    let folder = payments::folder();
+    let few = "when = \"value.sequence % 10 == 0\"";
+    folder.connector("lanes-counted", connector(&topic, &copy, "", few));
+    let port = http::free_port();
+    let mut process = Launch::run(&folder)
+        .argument(format!("--http=127.0.0.1:{port}"))
+        .database(database.url())
+        .start();
+    let load = SteadyLoad::start(&topic, 2, 2_000.0);
+    eventually(
+        "8,000 records in each sink",
+        payments::SETTLED,
+        async || {
+            let connector = http::connector(port, "lanes-counted").await?;
+            let sinks = connector["sinks"].as_array()?;
+            sinks.iter().for_each(observing::assert_adds_up);
+            let ended = |sink: &Value| {
+                observing::count(&sink["records"], "delivered")
+                    + observing::count(&sink["records"], "filtered")
+            };
+            sinks.iter().all(|sink| ended(sink) > 8_000).then_some(())
+        },
+    )
+    .await;
+    let sent = load.stop().await;
+    payments::verdict(&sent, &database, None)
+        .await
+        .assert_clean();
+    let metrics = eventually("the last record", payments::SETTLED, async || {
+        let connector = http::connector(port, "lanes-counted").await?;
+        let sinks = connector["sinks"].as_array()?;
+        let in_flight = |sink: &Value| observing::count(&sink["records"], "in_flight");
+        let consumed = |sink: &Value| observing::count(&sink["records"], "consumed");
+        let is_done = |sink: &Value| in_flight(sink) == 0 && consumed(sink) == sent.len() as u64;
+        match sinks.iter().all(is_done) {
+            true => Some(http::get(port, "/metrics").await),
+            false => None,
+        }
+    })
+    .await;
+    let all = sent.len();
+    let is_tenth = |entry: &&Entry| entry.id.ends_with('0');
+    let tenth = sent.entries().filter(is_tenth).count();
+    for (sink, delivered) in [("postgres", all), ("kafka", all), ("stdout", tenth)] {
+        let series = format!(
+            "connect_sink_records_delivered_total{{connector=\"lanes-counted\",sink=\"{sink}\"}} {delivered}\n"
+        );
+        assert!(metrics.contains(&series), "{series} is not in\n{metrics}");
+    }
+    assert_eq!(process.stop(Duration::from_secs(30)).await, 0);
+    database.remove().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_offsets_of_one_sink_are_set_and_the_others_stay() {
+    let _turn = servers::shared().await;
+    let (topic, copy) = (
+        Topic::create("lanes-offsets", 1).await,
+        Topic::create("lanes-offsets-copy", 1).await,
+    );
+    let database = payments::database().await;
+    let folder = payments::folder();
+    let name = Topic::unborn("lanes-offsets");
+    let name = name.name();
+    folder.connector(name, connector(&topic, &copy, "", ""));
+    let launch = Launch::run(&folder).database(database.url());
+    produce_payments(&topic, 1, 1_000).await;
+    let (mut rows, mut copies, mut lines) = (1_000, 1_000, 1_000);
+    // What is set before a run, and how many records each sink gets again.
+    let cases: [(&[&str], [usize; 3]); 5] = [
+        (&[], [0, 0, 0]),
+        (&["--to", "earliest", "--sink", "kafka"], [0, 1_000, 0]),
+        (&["--to", "400", "--sink", "postgres"], [600, 0, 0]),
+        (&["--to", "900", "--sink", "stdout"], [0, 0, 100]),
+        (&["--to", "990"], [10, 10, 10]),
+    ];
+    for (words, again) in cases {
+        if !words.is_empty() {
+            let words = [&["set"], words].concat();
+            let set = offsets(name, &words, &folder, &database).await;
+            assert_eq!(set.code, 0, "{words:?}: {}{}", set.stdout, set.stderr);
+            (rows, copies) = (rows + again[0], copies + again[1]);
+            lines = again[2];
+        }
+        let mut process = launch.start();
+        payments::rows(&database, rows as i64).await;
+        reaches(&copy, copies).await;
+        eventually("the lines", payments::SETTLED, async || {
+            (ids_on_stdout(&process).len() >= lines).then_some(())
+        })
+        .await;
+        assert_eq!(process.stop(Duration::from_secs(30)).await, 0);
+        assert_eq!(database.count("payments").await, rows as i64, "{words:?}");
+        assert_eq!(ids_in(&copy).await.len(), copies, "{words:?}");
+        assert_eq!(process.stdout().lines().count(), lines, "{words:?}");
+        let shown = offsets(name, &["show", "--format", "json"], &folder, &database).await;
+        let shown: Value = serde_json::from_str(&shown.stdout).expect("JSON");
+        let partitions = shown["partitions"].as_array().expect("partitions").iter();
+        let lags: Vec<(&Value, &Value)> = partitions
+            .map(|partition| (&partition["sink"], &partition["lag"]))
+            .collect();
+        let expected = ["postgres", "kafka", "stdout"].map(Value::from);
+        let zero = Value::from(0);
+        assert_eq!(lags, expected.each_ref().map(|sink| (sink, &zero)));
+    }
+    let unknown = ["set", "--to", "earliest", "--sink", "kafak"];
+    let refused = offsets(name, &unknown, &folder, &database).await;
+    assert_ne!(refused.code, 0);
+    assert!(
+        refused.stderr.contains("postgres, kafka, stdout"),
+        "{}",
+        refused.stderr
+    );
+    database.remove().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_record_that_one_sink_rejects_reaches_the_others_and_is_one_dead_letter() {
     let _turn = servers::shared().await;
     let (topic, copy, dead) = (
@@ -104,7 +277,7 @@ async fn a_record_that_one_sink_rejects_reaches_the_others_and_is_one_dead_lette
         .await;
     let folder = payments::folder();
     let keys = payments::tolerant(&dead);
-    folder.connector("lanes", connector(&topic, &copy, &keys, ""));
+    folder.connector("lanes-rejecting", connector(&topic, &copy, &keys, ""));
     let load = SteadyLoad::start(&topic, 1, 500.0);
     let mut process = Launch::run(&folder).database(database.url()).start();
     payments::rows(&database, 500).await;
@@ -152,7 +325,7 @@ async fn a_sink_that_is_added_begins_where_its_start_says_and_the_others_resume(
     );
     let database = payments::database().await;
     let folder = payments::folder();
-    folder.connector("lanes", connector(&topic, &copy, "", ""));
+    folder.connector("lanes-added", connector(&topic, &copy, "", ""));
     let launch = Launch::run(&folder).database(database.url());
     let load = SteadyLoad::start(&topic, 1, 500.0);
     let mut process = launch.start();
@@ -168,7 +341,7 @@ async fn a_sink_that_is_added_begins_where_its_start_says_and_the_others_resume(
         again.name(),
         late.name()
     );
-    folder.connector("lanes", connector(&topic, &copy, "", &added));
+    folder.connector("lanes-added", connector(&topic, &copy, "", &added));
     let mut process = launch.start();
     let ids = reaches(&again, first).await;
     assert_eq!(ids.len(), first);

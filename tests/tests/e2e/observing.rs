@@ -10,13 +10,13 @@ use serde_json::Value;
 
 use crate::{payments, shipped};
 
-fn count(records: &Value, name: &str) -> u64 {
+pub(crate) fn count(records: &Value, name: &str) -> u64 {
     records[name]
         .as_u64()
         .unwrap_or_else(|| panic!("{name} is missing in {records}"))
 }
 
-fn assert_adds_up(connector: &Value) {
+pub(crate) fn assert_adds_up(connector: &Value) {
     let records = &connector["records"];
     let ends = [
         "delivered",

@@ -12,7 +12,12 @@ use serde_json::Value;
 
 use crate::payments;
 
-async fn offsets(name: &str, words: &[&str], folder: &Folder, database: &Database) -> Finished {
+pub(crate) async fn offsets(
+    name: &str,
+    words: &[&str],
+    folder: &Folder,
+    database: &Database,
+) -> Finished {
     let arguments = [&["offsets", name], words].concat();
     let kafka = servers::kafka();
     let variables = [

@@ -108,6 +108,7 @@ async fn answer(
             let only = Only {
                 topic: set.topic.clone(),
                 partition: set.partition,
+                sink: set.sink.clone(),
             };
             let Some(to) = target(&set.to) else {
                 return Err(Cause::new("neither --to nor --from says where to"));

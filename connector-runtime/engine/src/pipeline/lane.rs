@@ -6,15 +6,14 @@
 //! purpose (P1). Nothing but a stop ends the wait for an outage, and no outage ever makes a dead letter (P4).
 
 mod accepting;
+mod group;
 mod rejecting;
 
 use std::sync::Arc;
 use std::time::Instant;
 
-use connect_api::{
-    Cause, CommitToken, Failure, Position, Progress, ProgressHome, Sink, TopicPartition,
-};
-use connect_kafka::{GroupCommit, GroupMetadata, OwnedPosition};
+use connect_api::{Cause, CommitToken, Failure, ProgressHome, Sink, TopicPartition};
+use connect_kafka::OwnedPosition;
 use tokio::sync::{Mutex, mpsc};
 
 use super::isolate::{Isolation, Write};
@@ -30,6 +29,7 @@ use crate::status::{BatchEnd, LaneMeters};
 use crate::waiting::Waiting;
 
 pub(crate) use accepting::Accepting;
+pub(crate) use group::LaneCommit;
 
 /// A sink, and everything that writing to it needs.
 pub(crate) struct Lane {
@@ -110,11 +110,7 @@ impl Lane {
     pub(crate) async fn isolate<'a>(&mut self, prepared: &'a Prepared) -> Isolation<'a> {
         self.forget_stale().await;
         let commit = match &prepared.group {
-            Some(group) => CommitToken::new(LaneCommit {
-                group: group.clone(),
-                lane: self.index,
-                positions: self.positions.clone(),
-            }),
+            Some(group) => self.commit_token(group),
             None => CommitToken::default(),
         };
         let mut isolation = Isolation::new(prepared, self.index, commit);
@@ -153,6 +149,7 @@ impl Lane {
                 Ok(written) => {
                     backoff = Backoff::new();
                     self.written(prepared, isolation, &write, written).await?;
+                    self.committed(&write.batch.progress);
                 }
                 Err(failure) => {
                     let stops_at = self
@@ -233,30 +230,6 @@ impl Lane {
                 given_back: records,
                 ..BatchEnd::default()
             });
-        }
-    }
-}
-
-/// What a publisher needs to move the group's offsets in its transaction: those of every lane.
-pub(crate) struct LaneCommit {
-    group: GroupMetadata,
-    lane: usize,
-    positions: SharedPositions,
-}
-
-impl LaneCommit {
-    /// The commit that takes this lane to where `progress` ends.
-    pub(crate) fn of(&self, progress: &[Progress]) -> GroupCommit {
-        let positions = self.positions.lock();
-        let moved = progress.iter().map(|moved| Position {
-            partition: moved.partition.clone(),
-            next: moved.next,
-        });
-        GroupCommit {
-            positions: moved
-                .map(|position| positions.with(self.lane, &position))
-                .collect(),
-            group: self.group.clone(),
         }
     }
 }

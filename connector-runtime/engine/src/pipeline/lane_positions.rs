@@ -4,13 +4,13 @@
 //! records. Beside it, as the commit's metadata, it keeps the position of each lane by name. So a lane that is ahead does
 //! not repeat what it has, a lane that was added later is known to be new, and one that was removed is forgotten.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use connect_api::{Position, TopicPartition};
+use connect_api::{Position, Progress, TopicPartition};
 use connect_kafka::{Committed, Generation, GroupPosition, OwnedPosition};
 
-use super::OwnedProgress;
+use super::{Generations, OwnedProgress};
 
 /// The positions of all lanes in one partition, in the order of the file.
 pub(crate) type Lanes = Arc<[i64]>;
@@ -75,6 +75,8 @@ pub(crate) fn metadata(names: &[Arc<str>], lanes: &[i64]) -> Arc<str> {
 pub(crate) struct LanePositions {
     names: Arc<[Arc<str>]>,
     partitions: HashMap<TopicPartition, Tracked>,
+    /// Partitions in which a lane moved since a Kafka transaction committed the group's offset.
+    moved: BTreeSet<TopicPartition>,
 }
 
 #[derive(Debug)]
@@ -96,6 +98,7 @@ impl LanePositions {
         LanePositions {
             names,
             partitions: HashMap::new(),
+            moved: BTreeSet::new(),
         }
     }
 
@@ -109,6 +112,7 @@ impl LanePositions {
                 lanes: owned.begins.iter().map(|begin| begin.offset).collect(),
             };
             self.partitions.insert(partition.clone(), tracked);
+            self.moved.remove(partition);
         }
     }
 
@@ -126,8 +130,36 @@ impl LanePositions {
             .lanes
             .get_mut(lane)
             .expect("every lane has a position");
-        *next = position.next.max(*next);
+        if position.next > *next {
+            *next = position.next;
+            self.moved.insert(position.partition.clone());
+        }
         Some(tracked.at(&position.partition))
+    }
+
+    /// What a transaction of this lane without records has to commit: partitions in which other lanes moved since the last
+    /// one.
+    pub(crate) fn uncommitted(&self, lane: usize, generations: &Generations) -> Vec<Progress> {
+        let moved = self.moved.iter().filter_map(|partition| {
+            let tracked = self.partitions.get(partition);
+            let tracked = tracked.expect("only a partition that is tracked moves");
+            let next = *tracked.lanes.get(lane).expect("every lane has a position");
+            let is_ours = generations.is_current(partition, tracked.generation);
+            is_ours.then(|| Progress {
+                partition: partition.clone(),
+                expected: next,
+                next,
+                last_timestamp_ms: None,
+            })
+        });
+        moved.collect()
+    }
+
+    /// A Kafka transaction committed the group's offsets of these partitions, with the positions of all lanes.
+    pub(crate) fn committed(&mut self, progress: &[Progress]) {
+        for committed in progress {
+            self.moved.remove(&committed.partition);
+        }
     }
 
     /// What a transaction commits that takes this lane to this position.
@@ -172,6 +204,7 @@ impl Reached {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use super::super::LaneBegin;
     use super::*;
 
     fn committed(next: i64, metadata: &str) -> GroupOffset {
@@ -200,6 +233,70 @@ mod tests {
             assert_eq!(group.is_new(lane), is_new, "{metadata} {lane}");
             assert_eq!(group.of_lane(lane), position, "{metadata} {lane}");
         }
+    }
+
+    #[test]
+    fn what_moved_since_the_last_transaction_is_to_be_committed() {
+        let names: Arc<[Arc<str>]> = ["copy".into(), "lines".into()].into();
+        let generations = Generations::default();
+        let mut positions = LanePositions::new(names);
+        let sales = |partition| TopicPartition {
+            topic: "sales".into(),
+            partition,
+        };
+        let assign = |positions: &mut LanePositions, partition: i32, generation: Generation| {
+            generations.set(sales(partition), generation);
+            let begin = |offset| LaneBegin {
+                offset,
+                store: false,
+            };
+            positions.begin(&OwnedProgress {
+                progress: Progress {
+                    partition: sales(partition),
+                    expected: 5,
+                    next: 9,
+                    last_timestamp_ms: None,
+                },
+                generation,
+                is_first: true,
+                begins: [begin(9), begin(5)].into(),
+            });
+        };
+        let reach = |positions: &mut LanePositions, lane, partition, generation, next| {
+            let position = Position {
+                partition: sales(partition),
+                next,
+            };
+            positions.reached(
+                lane,
+                &OwnedPosition {
+                    position,
+                    generation,
+                },
+            );
+        };
+        let uncommitted = |positions: &LanePositions| -> Vec<(i32, i64)> {
+            let progress = positions.uncommitted(0, &generations);
+            let progress = progress.iter();
+            progress
+                .map(|progress| (progress.partition.partition, progress.next))
+                .collect()
+        };
+        let (first, second) = (Generation::for_tests(1), Generation::for_tests(2));
+        assign(&mut positions, 0, first);
+        assign(&mut positions, 1, first);
+        assert_eq!(uncommitted(&positions), []);
+        reach(&mut positions, 1, 0, first, 9);
+        reach(&mut positions, 1, 1, first, 5);
+        assert_eq!(uncommitted(&positions), [(0, 9)]);
+        let committed = positions.uncommitted(0, &generations);
+        positions.committed(&committed);
+        assert_eq!(uncommitted(&positions), []);
+        reach(&mut positions, 1, 1, first, 8);
+        generations.forget(&sales(1));
+        assert_eq!(uncommitted(&positions), [], "revoked");
+        assign(&mut positions, 1, second);
+        assert_eq!(uncommitted(&positions), [], "assigned again");
     }
 
     #[test]

@@ -16,8 +16,11 @@ pub(crate) struct OtherNames {
     sinks: Arc<HashSet<Arc<str>>>,
     /// The sinks that were asked, and about which topics. Locked while it is asked: a task that begins meanwhile would write
     /// progress, and the answer would be that the connector has some.
-    asked: Arc<Mutex<HashSet<(Arc<str>, Arc<str>)>>>,
+    asked: Arc<Mutex<Asked>>,
 }
+
+/// Pairs of a sink's name and a topic.
+type Asked = HashSet<(Arc<str>, Arc<str>)>;
 
 impl OtherNames {
     pub(crate) fn new(

@@ -202,6 +202,7 @@ impl SinkTask {
             waiting: self.waiting(),
             lanes_stop,
             other_names: self.other_names.clone(),
+            group: None,
             to_resume: Vec::new(),
         };
         let backlog = self.cluster.backlog().map(|backlog| {

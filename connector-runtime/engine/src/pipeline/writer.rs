@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use connect_api::ProgressHome;
+use connect_kafka::GroupMetadata;
 use futures_util::future::join_all;
 use tokio::sync::{Mutex, mpsc};
 
@@ -35,6 +36,8 @@ pub(crate) struct Writer {
     /// Ends the waits of all lanes, once one of them ends the task.
     pub(crate) lanes_stop: Stop,
     pub(crate) other_names: OtherNames,
+    /// The consumer group as the last batch had it; `None` before the first one.
+    pub(crate) group: Option<GroupMetadata>,
     /// Questions that the sinks could not answer yet, the next one first.
     pub(crate) to_resume: Vec<ToResume>,
 }
@@ -139,8 +142,9 @@ impl Writer {
             }
             Next::Flush(lane) => {
                 let lane = self.lanes.get_mut(lane).expect("the lane that is due");
-                let over = lane.flush_now().await;
-                self.over([over]).await
+                let mut over = vec![lane.flush_now().await];
+                self.commit_group(&mut over).await;
+                self.over(over).await
             }
             Next::Forget => {
                 for lane in &mut self.lanes {
@@ -203,6 +207,7 @@ impl Writer {
     }
 
     async fn batch(&mut self, prepared: &Prepared) -> Result<(), TaskEnd> {
+        self.group.clone_from(&prepared.group);
         {
             let mut positions = self.positions.lock();
             prepared
@@ -226,6 +231,7 @@ impl Writer {
         };
         // What a lane rejects lies before the record that ends the batch for all.
         let mut over = self.write(prepared, &mut isolations).await;
+        self.commit_group(&mut over).await;
         over.extend(rejected);
         self.count(prepared, &isolations);
         self.over(over).await
@@ -368,5 +374,26 @@ impl Writer {
     /// What the sinks still hold when the task ends becomes durable, or is read again at the next start.
     async fn flush_at_the_end(&mut self) {
         join_all(self.lanes.iter_mut().map(Lane::flush_at_the_end)).await;
+        if let Some((lane, group)) = self.committing() {
+            lane.commit_group_at_the_end(group).await;
+        }
+    }
+
+    /// Moves the group to where all lanes are, if the last transaction did not.
+    async fn commit_group(&mut self, over: &mut Vec<BatchOver>) {
+        let goes_on =
+            |over: &BatchOver| matches!(over, BatchOver::Written | BatchOver::BadRecord(_));
+        if over.iter().all(goes_on)
+            && let Some((lane, group)) = self.committing()
+        {
+            over.push(lane.commit_group(group).await);
+        }
+    }
+
+    /// The lane whose transactions move the group, where there is one.
+    fn committing(&mut self) -> Option<(&mut Lane, &GroupMetadata)> {
+        let mut lanes = self.lanes.iter_mut();
+        let lane = lanes.find(|lane| lane.home == ProgressHome::KafkaTransaction)?;
+        Some((lane, self.group.as_ref()?))
     }
 }

@@ -102,6 +102,7 @@ pub(super) fn writer(
         waiting: waiting(None, &stop),
         lanes_stop: lanes_stop.clone(),
         other_names: OtherNames::default(),
+        group: None,
         to_resume: Vec::new(),
     };
     Joined {

@@ -1,0 +1,123 @@
+//! The group's offsets in Kafka transactions.
+//!
+//! Where a lane publishes in transactions, only these move the group's offset, for all lanes: a commit of the consumer
+//! could arrive late and take it back. Each transaction commits what every lane has by then. If other lanes move without
+//! one (this lane had the records already, or an accepting sink was flushed), a transaction without records follows:
+//! otherwise those records would be read again at the next start.
+
+use connect_api::{Batch, CommitToken, Failure, Position, Progress, ProgressHome};
+use connect_kafka::{GroupCommit, GroupMetadata};
+
+use super::{BatchOver, Ended, Lane, SharedPositions};
+use crate::backoff::Backoff;
+use crate::control::TaskEnd;
+use crate::policy::{Attempts, Directive, Stage, decide};
+
+/// What a publisher needs to move the group's offsets in its transaction: those of every lane.
+pub(crate) struct LaneCommit {
+    group: GroupMetadata,
+    lane: usize,
+    positions: SharedPositions,
+}
+
+impl LaneCommit {
+    /// The commit that takes this lane to where `progress` ends.
+    pub(crate) fn of(&self, progress: &[Progress]) -> GroupCommit {
+        let positions = self.positions.lock();
+        let moved = progress.iter().map(|moved| Position {
+            partition: moved.partition.clone(),
+            next: moved.next,
+        });
+        GroupCommit {
+            positions: moved
+                .map(|position| positions.with(self.lane, &position))
+                .collect(),
+            group: self.group.clone(),
+        }
+    }
+}
+
+impl Lane {
+    pub(super) fn commit_token(&self, group: &GroupMetadata) -> CommitToken {
+        CommitToken::new(LaneCommit {
+            group: group.clone(),
+            lane: self.index,
+            positions: self.positions.clone(),
+        })
+    }
+
+    /// A transaction committed these partitions' offsets.
+    pub(super) fn committed(&self, progress: &[Progress]) {
+        if self.home == ProgressHome::KafkaTransaction {
+            self.positions.lock().committed(progress);
+        }
+    }
+
+    /// Commits what other lanes reached since the last transaction, waiting out an outage.
+    pub(crate) async fn commit_group(&mut self, group: &GroupMetadata) -> BatchOver {
+        let mut backoff = Backoff::new();
+        loop {
+            let Err(failure) = self.try_commit_group(group).await else {
+                return BatchOver::Written;
+            };
+            match self.after_failed_commit(&failure, &mut backoff).await {
+                Ok(()) => {}
+                Err(Ended::Superseded) => return BatchOver::StartOver,
+                Err(Ended::Task(end)) => return BatchOver::Task(end),
+            }
+        }
+    }
+
+    async fn after_failed_commit(
+        &mut self,
+        failure: &Failure,
+        backoff: &mut Backoff,
+    ) -> Result<(), Ended> {
+        let attempts = Attempts {
+            next_delay: backoff.next_delay(),
+            superseded_lately: self.supersessions.lately(std::time::Instant::now()),
+            ..Attempts::default()
+        };
+        match decide(Stage::Flush, failure, &self.errors, &attempts) {
+            Directive::RetryIn(delay) => {
+                backoff.grow();
+                Ok(self.waiting.retry("commit_retried", failure, delay).await?)
+            }
+            Directive::GiveBack => Err(self.superseded(failure)),
+            Directive::Fail(cause) => Err(TaskEnd::Failed(cause.to_string()).into()),
+            other => unreachable!("a commit names no record, so not {other:?}"),
+        }
+    }
+
+    /// Commits it if that succeeds at once.
+    pub(crate) async fn commit_group_at_the_end(&mut self, group: &GroupMetadata) {
+        if let Err(failure) = self.try_commit_group(group).await {
+            tracing::warn!(
+                event = "commit_failed",
+                connector = %self.waiting.connector,
+                task = self.waiting.task,
+                cause = %failure,
+                "the positions of other sinks are not stored: their last records are read again at the next start"
+            );
+        }
+    }
+
+    async fn try_commit_group(&mut self, group: &GroupMetadata) -> Result<(), Failure> {
+        let progress = {
+            let positions = self.positions.lock();
+            positions.uncommitted(self.index, &self.generations)
+        };
+        if progress.is_empty() {
+            return Ok(());
+        }
+        let batch = Batch {
+            records: Vec::new(),
+            progress,
+            commit: self.commit_token(group),
+        };
+        self.sink.write(&batch).await?;
+        self.waiting.over();
+        self.committed(&batch.progress);
+        Ok(())
+    }
+}
