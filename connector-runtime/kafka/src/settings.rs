@@ -1,4 +1,6 @@
-//! How the cluster is reached, and which librdkafka settings are ours.
+//! How the cluster is reached: the `[kafka]` table and what the engine sets for each client.
+
+mod keys;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -6,164 +8,14 @@ use std::time::Duration;
 
 use connect_api::Cause;
 use rdkafka::ClientConfig;
-use rdkafka::error::KafkaError;
 
-use crate::error::config_cause;
-
-const PROGRESS: &str =
-    "progress is committed by the engine, and only after the sink has written durably";
-const MEMBERSHIP: &str = "group membership is the engine's: every connector is its own group";
-const PRODUCER: &str = "the engine's producers are idempotent and wait for all replicas";
-const MEMORY: &str = "prefetching follows `[batch] in_flight`";
-const OBSERVED: &str = "the engine reads it for lag and progress";
-
-/// The keys of `[kafka]` that the engine owns, each with the reason that a finding prints.
-pub(crate) const OWNED: &[(&str, &str)] = &[
-    ("acks", PRODUCER),
-    (
-        "allow.auto.create.topics",
-        "topics are created by `[create_topics]` only",
-    ),
-    ("auto.commit.enable", PROGRESS),
-    ("auto.commit.interval.ms", PROGRESS),
-    (
-        "auto.offset.reset",
-        "where to begin is the connector's `start`; a missing range stops instead of being skipped",
-    ),
-    ("bootstrap.servers", "the address is `bootstrap_servers`"),
-    (
-        "client.id",
-        "the engine names its clients after their connectors",
-    ),
-    ("delivery.timeout.ms", PRODUCER),
-    ("enable.auto.commit", PROGRESS),
-    ("enable.auto.offset.store", PROGRESS),
-    ("enable.gapless.guarantee", PRODUCER),
-    ("enable.idempotence", PRODUCER),
-    ("enable.partition.eof", OBSERVED),
-    ("fetch.max.bytes", MEMORY),
-    ("fetch.queue.backoff.ms", MEMORY),
-    ("group.id", MEMBERSHIP),
-    ("group.instance.id", MEMBERSHIP),
-    ("group.protocol", MEMBERSHIP),
-    ("group.remote.assignor", MEMBERSHIP),
-    ("heartbeat.interval.ms", MEMBERSHIP),
-    (
-        "isolation.level",
-        "records of aborted transactions are never read",
-    ),
-    ("log.queue", OBSERVED),
-    ("message.send.max.retries", PRODUCER),
-    ("message.timeout.ms", PRODUCER),
-    ("metadata.broker.list", "the address is `bootstrap_servers`"),
-    ("partition.assignment.strategy", MEMBERSHIP),
-    (
-        "partitioner",
-        "records with equal keys go to the partition that Java clients choose",
-    ),
-    ("queued.max.messages.kbytes", MEMORY),
-    ("queued.min.messages", MEMORY),
-    ("request.required.acks", PRODUCER),
-    ("retries", PRODUCER),
-    ("session.timeout.ms", MEMBERSHIP),
-    ("statistics.interval.ms", OBSERVED),
-    ("test.mock.broker.rtt", "the mock cluster is `--embedded`"),
-    ("test.mock.num.brokers", "the mock cluster is `--embedded`"),
-    ("topic.metadata.refresh.interval.ms", OBSERVED),
-    ("transaction.timeout.ms", PRODUCER),
-    ("transactional.id", PRODUCER),
-];
+#[cfg(test)]
+pub(crate) use keys::{ALLOWED, OWNED};
+pub use keys::{allowed_settings, check_setting, is_setting, of_java};
 
 /// A member that is silent for this long is dead. Also for clients that join no group: librdkafka refuses a
 /// `max.poll.interval.ms` below it, and `[kafka]` may hold one.
 pub(crate) const SESSION_TIMEOUT_MS: &str = "10000";
-
-/// Whether `[kafka]` may hold this: not owned by the engine, known to librdkafka, and a value that it takes. The message
-/// never holds the value, which may be a password.
-pub fn check_setting(key: &str, value: &str) -> Result<(), Cause> {
-    if let Some((_, why)) = OWNED.iter().find(|(owned, _)| *owned == key) {
-        return Err(
-            Cause::new(format!("`{key}` is set by the engine: {why}")).with_help("remove the key")
-        );
-    }
-    ClientConfig::new()
-        .set(key, value)
-        .create_native_config()
-        .map(drop)
-        .map_err(|error| config_cause(&error))
-}
-
-/// Whether librdkafka has a setting of this name, whatever its value.
-pub fn is_setting(key: &str) -> bool {
-    let refused = ClientConfig::new()
-        .set(key, "")
-        .create_native_config()
-        .err();
-    !matches!(refused, Some(KafkaError::ClientConfig(_, description, ..)) if description.contains("No such configuration property"))
-}
-
-/// The settings that people write most, for suggesting the one that was meant: librdkafka lists its own to nobody.
-pub fn usual_settings() -> impl Iterator<Item = &'static str> {
-    USUAL.iter().copied()
-}
-
-const USUAL: [&str; 41] = [
-    "bootstrap_servers",
-    "broker.address.family",
-    "client.dns.lookup",
-    "client.rack",
-    "compression.type",
-    "connections.max.idle.ms",
-    "debug",
-    "enable.ssl.certificate.verification",
-    "fetch.min.bytes",
-    "fetch.wait.max.ms",
-    "linger.ms",
-    "max.partition.fetch.bytes",
-    "max.poll.interval.ms",
-    "message.max.bytes",
-    "metadata.max.age.ms",
-    "receive.message.max.bytes",
-    "reconnect.backoff.max.ms",
-    "reconnect.backoff.ms",
-    "request.timeout.ms",
-    "retry.backoff.ms",
-    "sasl.kerberos.keytab",
-    "sasl.kerberos.principal",
-    "sasl.kerberos.service.name",
-    "sasl.mechanism",
-    "sasl.oauthbearer.client.id",
-    "sasl.oauthbearer.client.secret",
-    "sasl.oauthbearer.method",
-    "sasl.oauthbearer.scope",
-    "sasl.oauthbearer.token.endpoint.url",
-    "sasl.password",
-    "sasl.username",
-    "security.protocol",
-    "socket.connection.setup.timeout.ms",
-    "socket.keepalive.enable",
-    "socket.timeout.ms",
-    "ssl.ca.location",
-    "ssl.certificate.location",
-    "ssl.endpoint.identification.algorithm",
-    "ssl.key.location",
-    "ssl.key.password",
-    "ssl.keystore.location",
-];
-
-/// What names of the Java client, which librdkafka knows only to refuse them, are there.
-pub fn of_java(key: &str) -> Option<&'static str> {
-    Some(match key {
-        "sasl.jaas.config" => "`sasl.username` and `sasl.password`",
-        "ssl.truststore.location" | "ssl.truststore.certificates" => {
-            "`ssl.ca.location`, a PEM file"
-        }
-        "ssl.truststore.password" | "ssl.truststore.type" => {
-            "not needed: `ssl.ca.location` is a PEM file without a password"
-        }
-        _ => return None,
-    })
-}
 
 /// How to reach the cluster: bootstrap servers and the `[kafka]` table, which goes to librdkafka as it is.
 #[derive(Clone)]

@@ -116,3 +116,42 @@ async fn exit_codes_are_what_they_say() {
         );
     }
 }
+
+/// A library whose constructor leaves a file behind: `check` runs in CI, on files that nobody has reviewed yet.
+#[tokio::test]
+async fn check_runs_no_code_that_a_configuration_names() {
+    let folder = Folder::new();
+    let (library, trace) = (folder.path().join("evil.so"), folder.path().join("trace"));
+    let source = format!(
+        "#include <stdio.h>\n\
+         __attribute__((constructor)) static void run(void) {{ fclose(fopen(\"{}\", \"w\")); }}\n\
+         int conf_init(void *conf, void **opaque, char *error, unsigned long size) {{ return 0; }}\n",
+        trace.display()
+    );
+    folder.file("evil.c", source);
+    let compiled = std::process::Command::new("cc")
+        .args(["-shared", "-fPIC", "-o"])
+        .args([&library, &folder.path().join("evil.c")])
+        .status();
+    assert!(compiled.expect("a C compiler").success());
+    for key in [
+        "plugin.library.paths",
+        "ssl.engine.location",
+        "ssl.providers",
+    ] {
+        folder.settings(format!("[kafka]\n\"{key}\" = \"{}\"\n", library.display()));
+        let checked = connect(&["check"], &[], &folder.connectors()).await;
+        assert_eq!(
+            checked.code, 1,
+            "{key}: {}{}",
+            checked.stdout, checked.stderr
+        );
+        assert!(
+            checked.stdout.contains("it loads native code"),
+            "{key}: {}{}",
+            checked.stdout,
+            checked.stderr
+        );
+        assert!(!trace.exists(), "{key} ran the library");
+    }
+}

@@ -180,7 +180,7 @@ fn kafka(table: Option<&Json>, places: &Places, report: &mut Report, process: &m
     }
 }
 
-/// What a name that librdkafka has not was probably meant to be.
+/// The setting that was probably meant by a name that is none.
 fn meant_setting(name: &str) -> Option<String> {
     if let Some(ours) = connect_kafka::of_java(name) {
         return Some(format!("the Java client's `{name}` is here {ours}"));
@@ -188,7 +188,7 @@ fn meant_setting(name: &str) -> Option<String> {
     if connect_kafka::is_setting(name) {
         return None;
     }
-    let near = nearest(name, connect_kafka::usual_settings())?;
+    let near = nearest(name, connect_kafka::allowed_settings())?;
     Some(format!("did you mean `{near}`?"))
 }
 
