@@ -62,8 +62,8 @@ pub trait Sink: Send {
     async fn write(&mut self, batch: &Batch<'_>) -> Result<Written>;
 
     /// Makes everything durable that was accepted so far, and answers the position of every partition of which something
-    /// was accepted. Called when `flush_by` passes, before a stop, and when too many bytes are in flight; not when the
-    /// group revokes partitions: [`Sink::forget`] is called for those, and their next owner reads the records again.
+    /// was accepted. Called when `flush_by` passes, before a stop, when too many bytes are in flight, and before partitions
+    /// are given back to the group. There it has 4 s: what takes longer is forgotten, and the next owner reads it again.
     /// After an error nothing that was accepted counts: [`Sink::forget`] is called, and the records come again.
     async fn flush(&mut self) -> Result<Vec<Position>> {
         Ok(Vec::new())

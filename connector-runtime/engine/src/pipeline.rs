@@ -28,12 +28,13 @@ pub(crate) mod writer;
 use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use connect_api::{Origin, Progress, Record, TopicPartition};
 use connect_kafka::{Generation, GroupMetadata};
 use parking_lot::{Mutex, MutexGuard};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, oneshot};
 
 use lane_positions::Reached;
 use reject::Rejection;
@@ -138,6 +139,11 @@ pub(crate) enum Work {
         /// The group moved them here; `false`: progress was superseded.
         after_rebalance: bool,
     },
+    /// The group takes partitions: make durable what the sinks have accepted, and answer once that is tried.
+    Flush {
+        /// Closed: the reader no longer waits, the partitions are gone.
+        tried: oneshot::Sender<()>,
+    },
 }
 
 /// From the writer to the reader.
@@ -199,6 +205,23 @@ impl Generations {
         self.0.generations.lock()
     }
 }
+
+/// Whether a sink of the task accepts records that it makes durable later: once one did, a revocation waits for a flush.
+#[derive(Clone, Default)]
+pub(crate) struct Accepts(Arc<AtomicBool>);
+
+impl Accepts {
+    pub(crate) fn set(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn get(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// The consumer group as the reader last saw it, for transactions that belong to no batch.
+pub(crate) type SharedGroup = Arc<Mutex<Option<GroupMetadata>>>;
 
 /// What a record takes in memory. Headers count as much as key and value: they are in flight with them.
 pub(crate) fn bytes_of(origin: &Origin) -> u64 {

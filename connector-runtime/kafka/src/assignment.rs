@@ -3,7 +3,8 @@
 //! A partition comes in three steps. It is *announced* when the group gives it: nothing of it is delivered, and where it
 //! begins is not known. It *runs* from the moment that somebody said where to begin: records at or after that offset are
 //! delivered in order, each with the generation of this assignment. It is *out of range* when Kafka no longer (or not
-//! yet) has the offset that it wants: nothing is delivered until somebody says where to begin again.
+//! yet) has the offset that it wants: nothing is delivered until somebody says where to begin again. It is *revoked* when the
+//! group takes it and it is not given back yet: nothing is delivered, and what was can still become durable.
 //!
 //! A generation belongs to one assignment of one partition and is never used again. A partition that is revoked and
 //! given back during one write has a new one, so that the old write's positions are recognised and stored by nobody.
@@ -47,6 +48,8 @@ enum Phase {
     Announced,
     Running,
     OutOfRange,
+    /// The group takes it, and it is not given back yet.
+    Revoked,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -90,8 +93,20 @@ impl Assignment {
             .collect()
     }
 
-    /// The group takes these partitions. Returns those that were really here.
-    pub(crate) fn revoke(&mut self, partitions: &[TopicPartition]) -> Vec<TopicPartition> {
+    /// The group takes these partitions, and they are not given back yet. Returns those that are here.
+    pub(crate) fn mark_revoked(&mut self, partitions: &[TopicPartition]) -> Vec<TopicPartition> {
+        let mut known = Vec::with_capacity(partitions.len());
+        for partition in partitions {
+            if let Some(state) = self.get_mut(partition) {
+                state.phase = Phase::Revoked;
+                known.push(partition.clone());
+            }
+        }
+        known
+    }
+
+    /// These partitions are given back. Returns those that were really here.
+    pub(crate) fn remove(&mut self, partitions: &[TopicPartition]) -> Vec<TopicPartition> {
         partitions
             .iter()
             .filter(|taken| {
@@ -111,7 +126,7 @@ impl Assignment {
     /// The owner hears of this assignment now. False if it is over already.
     pub(crate) fn announce(&mut self, partition: &TopicPartition, generation: Generation) -> bool {
         match self.get_mut(partition) {
-            Some(state) if state.generation == generation => {
+            Some(state) if state.generation == generation && state.phase != Phase::Revoked => {
                 if state.phase == Phase::Unannounced {
                     state.phase = Phase::Announced;
                 }
@@ -125,13 +140,13 @@ impl Assignment {
     /// of that yet, speaks of the assignment before.
     pub(crate) fn may_begin(&self, partition: &TopicPartition) -> bool {
         self.get(partition)
-            .is_some_and(|state| state.phase != Phase::Unannounced)
+            .is_some_and(|state| !matches!(state.phase, Phase::Unannounced | Phase::Revoked))
     }
 
     /// The partition runs from this offset on.
     pub(crate) fn begin(&mut self, partition: &TopicPartition, offset: i64) {
         if let Some(state) = self.get_mut(partition)
-            && state.phase != Phase::Unannounced
+            && !matches!(state.phase, Phase::Unannounced | Phase::Revoked)
         {
             state.phase = Phase::Running;
             state.next = offset;
@@ -184,7 +199,8 @@ impl Assignment {
     /// Everything that was announced waits for `begin` again, each partition under a new generation: whatever was read of
     /// it before counts no longer. Returns those partitions, in order.
     pub(crate) fn start_over(&mut self) -> Vec<TopicPartition> {
-        let known = self.select(|state| state.phase != Phase::Unannounced);
+        let known =
+            self.select(|state| !matches!(state.phase, Phase::Unannounced | Phase::Revoked));
         self.assign(&known);
         for partition in &known {
             if let Some(state) = self.get_mut(partition) {
@@ -203,7 +219,7 @@ impl Assignment {
         }
     }
 
-    /// Whether this position may be stored: of the current generation, of a partition that runs, not beyond what was
+    /// Whether this position may be stored: of the current generation, of a partition that runs or ran, not beyond what was
     /// delivered, and not before what is stored.
     pub(crate) fn may_store(
         &self,
@@ -213,7 +229,10 @@ impl Assignment {
     ) -> bool {
         self.get(partition).is_some_and(|state| {
             state.generation == generation
-                && matches!(state.phase, Phase::Running | Phase::OutOfRange)
+                && matches!(
+                    state.phase,
+                    Phase::Running | Phase::OutOfRange | Phase::Revoked
+                )
                 && next <= state.next
                 && state.stored.is_none_or(|stored| stored <= next)
         })

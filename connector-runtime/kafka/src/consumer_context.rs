@@ -28,6 +28,10 @@ pub(crate) struct State {
     pub(crate) assignment: Assignment,
     pub(crate) pending: VecDeque<Pending>,
     pub(crate) ends: Ends,
+    /// Revoked by the group and not given back yet.
+    pub(crate) revoked: Vec<TopicPartition>,
+    /// The owner is gone, or leaves: it hears of nothing any more.
+    pub(crate) is_closing: bool,
     /// The text of the error that the current poll is about to return: it alone holds the topic or the offset.
     pub(crate) reason: Option<String>,
 }
@@ -81,30 +85,48 @@ impl SinkConsumerContext {
         state.pending.push_back(Pending::Assigned(given));
     }
 
-    /// Commits what is durable, forgets the rest, gives the partitions back. The commit is on its way before the group
-    /// hears that we let go, on the same connection, so that the next owner sees it; nobody waits in here.
+    /// The group takes these partitions back. That is final only once we unassign them, so they are held until their owner
+    /// has made durable what it can; librdkafka goes on sending heartbeats. What is lost already, or revoked because the
+    /// consumer closes, goes at once: there nobody may commit, here nobody would hear of it.
     fn revoked(&self, consumer: &BaseConsumer<Self>, list: &TopicPartitionList) {
+        let partitions = partitions_of(list);
         let lost = consumer.assignment_lost();
-        if !lost {
+        if lost || self.shared.lock().is_closing {
+            let taken = self.give_back(consumer, &partitions);
+            if lost && !taken.is_empty() {
+                let event = Event::Lost(taken);
+                self.shared.lock().pending.push_back(Pending::Other(event));
+            }
+            return;
+        }
+        let mut state = self.shared.lock();
+        let known = state.assignment.mark_revoked(&partitions);
+        state.revoked = partitions;
+        state
+            .pending
+            .push_back(Pending::Other(Event::Revoked(known)));
+    }
+
+    /// Commits what is stored, unless the partitions are lost, and unassigns them. The commit is on its way before the
+    /// group hears that we let go, on the same connection, so that the next owner sees it.
+    pub(crate) fn give_back(
+        &self,
+        consumer: &BaseConsumer<Self>,
+        partitions: &[TopicPartition],
+    ) -> Vec<TopicPartition> {
+        if !consumer.assignment_lost() {
             match consumer.commit_consumer_state(CommitMode::Async) {
                 Err(KafkaError::ConsumerCommit(RDKafkaErrorCode::NoOffset)) | Ok(()) => {}
                 Err(error) => self.report("committing revoked partitions", Err(error)),
             }
         }
-        let taken = self.shared.lock().assignment.revoke(&partitions_of(list));
+        let taken = self.shared.lock().assignment.remove(partitions);
         let done = match consumer.rebalance_protocol() {
-            RebalanceProtocol::Cooperative => consumer.incremental_unassign(list),
+            RebalanceProtocol::Cooperative => consumer.incremental_unassign(&list_of(partitions)),
             RebalanceProtocol::None | RebalanceProtocol::Eager => consumer.unassign(),
         };
         self.report("giving partitions back", done);
-        if !taken.is_empty() {
-            let event = if lost {
-                Event::Lost(taken)
-            } else {
-                Event::Revoked(taken)
-            };
-            self.shared.lock().pending.push_back(Pending::Other(event));
-        }
+        taken
     }
 
     fn report(&self, doing: &str, done: KafkaResult<()>) {

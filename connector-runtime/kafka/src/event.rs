@@ -75,9 +75,10 @@ pub enum Event {
     },
     /// The group gave these partitions; nothing of them comes before `begin_at`.
     Assigned(Vec<TopicPartition>),
-    /// The group took these partitions; what was stored is committed.
+    /// The group takes these partitions. Nothing of them comes any more, but their positions can still be stored, until
+    /// [`crate::SinkConsumer::give_back`] or the next poll.
     Revoked(Vec<TopicPartition>),
-    /// As `Revoked`, but too late to commit: somebody else may have them already.
+    /// These partitions are gone, and it is too late to commit: somebody else may have them already.
     Lost(Vec<TopicPartition>),
     /// Everything before `next` was delivered; transaction markers lie between the last record and it.
     EndOfPartition {

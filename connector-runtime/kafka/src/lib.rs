@@ -33,7 +33,9 @@ pub use mock::Embedded;
 pub use offsets::{ANSWER_WITHIN, Committed, GroupOffsets, GroupState};
 pub use ownership::{Ownership, PartitionOwner};
 pub use producer::Producer;
-pub use settings::{ClientSettings, allowed_settings, check_setting, is_setting, of_java};
+pub use settings::{
+    ClientSettings, REVOCATION_WITHIN, allowed_settings, check_setting, is_setting, of_java,
+};
 pub use topic_reader::{KeyAndValue, read_topic_to_end};
 pub use transaction::{GroupCommit, TransactionError, TransactionalProducer};
 

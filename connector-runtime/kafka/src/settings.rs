@@ -17,6 +17,10 @@ pub use keys::{allowed_settings, check_setting, is_setting, of_java};
 /// `max.poll.interval.ms` below it, and `[kafka]` may hold one.
 pub(crate) const SESSION_TIMEOUT_MS: &str = "10000";
 
+/// How long the owner of a consumer may hold partitions that the group revokes, without polling: well below the session
+/// timeout, and so below `max.poll.interval.ms` whatever `[kafka]` says. The latter is how long the group waits for us.
+pub const REVOCATION_WITHIN: Duration = Duration::from_secs(4);
+
 /// How to reach the cluster: bootstrap servers and the `[kafka]` table, which goes to librdkafka as it is.
 #[derive(Clone)]
 pub struct ClientSettings {

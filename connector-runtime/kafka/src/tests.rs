@@ -6,6 +6,7 @@ mod consumer_on_mock;
 mod producer_on_mock;
 mod real_kafka;
 mod real_transactions;
+mod revocation;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

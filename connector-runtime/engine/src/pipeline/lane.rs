@@ -78,6 +78,15 @@ impl From<TaskEnd> for Ended {
     }
 }
 
+impl From<Ended> for BatchOver {
+    fn from(ended: Ended) -> Self {
+        match ended {
+            Ended::Superseded => BatchOver::StartOver,
+            Ended::Task(end) => BatchOver::Task(end),
+        }
+    }
+}
+
 impl Lane {
     /// Where the partitions resume, as far as this lane's sink knows.
     pub(crate) async fn stored(
@@ -129,8 +138,7 @@ impl Lane {
         match written {
             Ok(None) => BatchOver::Written,
             Ok(Some(bad_record)) => BatchOver::BadRecord(bad_record),
-            Err(Ended::Superseded) => BatchOver::StartOver,
-            Err(Ended::Task(end)) => BatchOver::Task(end),
+            Err(ended) => ended.into(),
         }
     }
 

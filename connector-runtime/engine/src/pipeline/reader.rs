@@ -12,6 +12,7 @@
 mod assignment;
 mod collect;
 mod lane_start;
+mod revocation;
 mod send;
 
 use std::collections::{BTreeMap, HashMap};
@@ -29,7 +30,7 @@ use tokio::sync::mpsc;
 use super::lane_positions::{Lanes, Reached};
 use super::prepare::Preparer;
 use super::start::FirstSights;
-use super::{Assigned, Generations, LaneBegin, Report, Resumed, Work};
+use super::{Accepts, Assigned, Generations, LaneBegin, Report, Resumed, SharedGroup, Work};
 use crate::backlog::ReaderBacklog;
 use crate::backoff::Backoff;
 use crate::config::{BatchConfig, Start};
@@ -55,6 +56,9 @@ pub(crate) struct ReaderParts {
     /// The reader moves the group; otherwise a sink's Kafka transactions do.
     pub(crate) moves_group: bool,
     pub(crate) generations: Generations,
+    /// A sink accepts: before partitions are given back it flushes.
+    pub(crate) accepts: Accepts,
+    pub(crate) group: SharedGroup,
     pub(crate) first_sights: FirstSights,
     pub(crate) backlog: Option<ReaderBacklog>,
     pub(crate) meters: Meters,
@@ -96,6 +100,8 @@ pub(crate) struct Reader {
     /// Stored with the client, not committed yet.
     uncommitted: bool,
     last_commit: Instant,
+    /// A wait has lasted so long that the writer will not answer soon.
+    waits_long: bool,
     last_lag: Instant,
 }
 
@@ -137,6 +143,7 @@ impl Reader {
             waited_for: None,
             uncommitted: false,
             last_commit: Instant::now(),
+            waits_long: false,
             last_lag: Instant::now(),
         }
     }
@@ -172,6 +179,7 @@ impl Reader {
 
     /// Lets the writer finish what it has, stores what it reports, and leaves the group.
     fn finish(mut self) -> TaskEnd {
+        self.share_group();
         // Closing the channel is how the writer learns that nothing more comes.
         let (closed, _) = mpsc::channel(1);
         drop(std::mem::replace(&mut self.parts.work, closed));
@@ -291,6 +299,7 @@ impl Reader {
             return;
         }
         self.last_lag = Instant::now();
+        self.share_group();
         let lag = self
             .parts
             .consumer
@@ -353,6 +362,7 @@ impl Reader {
     }
 
     fn pause(&mut self, on: bool) {
+        self.waits_long = on;
         let consumer = &mut self.parts.consumer;
         let done = if on {
             consumer.pause_all()

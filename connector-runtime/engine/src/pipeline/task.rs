@@ -10,7 +10,6 @@ use futures_util::future::{join_all, try_join_all};
 use tokio::runtime::Handle;
 use tokio::sync::{Mutex, mpsc, oneshot};
 
-use super::Generations;
 use super::breaker::Breaker;
 use super::dead_letter::DeadLetters;
 use super::lane::{Accepting, Lane};
@@ -21,6 +20,7 @@ use super::reader::{Reader, ReaderLane, ReaderParts};
 use super::rejects::Rejects;
 use super::start::FirstSights;
 use super::writer::Writer;
+use super::{Accepts, Generations, SharedGroup};
 use crate::backoff::Supersessions;
 use crate::cluster::Cluster;
 use crate::config::{ConfiguredSink, SinkConnector, Tolerance, Topics};
@@ -172,6 +172,7 @@ impl SinkTask {
             dead_letters: opened.dead_letters,
             breaker: self.connector.errors.stop_after.map(Breaker::new),
         }));
+        let (accepts, group) = (Accepts::default(), SharedGroup::default());
         let lanes_stop = self.stop.child();
         let count = opened.sinks.len() as u64;
         let sinks = self.connector.sinks.iter().zip(opened.sinks).enumerate();
@@ -185,7 +186,10 @@ impl SinkTask {
             rejects: rejects.clone(),
             generations: generations.clone(),
             meters: self.meters.lane(index),
-            accepting: Accepting::up_to(self.connector.batch.may_be_accepted() / count),
+            accepting: Accepting::up_to(
+                self.connector.batch.may_be_accepted() / count,
+                accepts.clone(),
+            ),
             positions: positions.clone(),
             reports: reports.clone(),
             waiting: self.waiting_in(Some(index), &lanes_stop),
@@ -202,8 +206,8 @@ impl SinkTask {
             waiting: self.waiting(),
             lanes_stop,
             other_names: self.other_names.clone(),
-            group: None,
             to_resume: Vec::new(),
+            group: group.clone(),
         };
         let backlog = self.cluster.backlog().map(|backlog| {
             let topics = match &self.connector.topics {
@@ -221,6 +225,8 @@ impl SinkTask {
             lanes: self.reader_lanes(),
             moves_group: self.moves_group(),
             generations,
+            accepts,
+            group,
             first_sights: self.first_sights.clone(),
             backlog,
             meters: self.meters.clone(),

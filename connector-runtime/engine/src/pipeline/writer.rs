@@ -9,14 +9,14 @@ use std::sync::Arc;
 use connect_api::ProgressHome;
 use connect_kafka::GroupMetadata;
 use futures_util::future::join_all;
-use tokio::sync::{Mutex, mpsc};
+use tokio::sync::{Mutex, mpsc, oneshot};
 
 use super::dead_letter::Letter;
 use super::isolate::{Isolation, LaneEnd};
 use super::lane::{BatchOver, Lane, SharedPositions};
 use super::other_names::OtherNames;
 use super::rejects::{Judged, Rejects};
-use super::{Assigned, Generations, Outcome, Prepared, Report, Resumed, Work};
+use super::{Assigned, Generations, Outcome, Prepared, Report, Resumed, SharedGroup, Work};
 use crate::backoff::{Backoff, Supersessions};
 use crate::config::ErrorsConfig;
 use crate::control::{Stop, TaskEnd};
@@ -36,8 +36,7 @@ pub(crate) struct Writer {
     /// Ends the waits of all lanes, once one of them ends the task.
     pub(crate) lanes_stop: Stop,
     pub(crate) other_names: OtherNames,
-    /// The consumer group as the last batch had it; `None` before the first one.
-    pub(crate) group: Option<GroupMetadata>,
+    pub(crate) group: SharedGroup,
     /// Questions that the sinks could not answer yet, the next one first.
     pub(crate) to_resume: Vec<ToResume>,
 }
@@ -136,13 +135,15 @@ impl Writer {
                 }
                 self.resume(ToResume::now(partitions)).await
             }
+            Next::Work(Some(Work::Flush { tried })) => self.flush_before_revocation(tried).await,
             Next::AskAgain => {
                 let due = self.to_resume.remove(0);
                 self.resume(due).await
             }
             Next::Flush(lane) => {
                 let lane = self.lanes.get_mut(lane).expect("the lane that is due");
-                let mut over = vec![lane.flush_now().await];
+                let flushed = lane.try_flush().await;
+                let mut over = vec![lane.flushed(flushed).await];
                 self.commit_group(&mut over).await;
                 self.over(over).await
             }
@@ -206,8 +207,22 @@ impl Writer {
         }
     }
 
+    /// The group takes partitions, and the reader holds them until this is tried: it does not wait out an outage.
+    async fn flush_before_revocation(&mut self, tried: oneshot::Sender<()>) -> Result<(), TaskEnd> {
+        if tried.is_closed() {
+            return Ok(());
+        }
+        let flushed = join_all(self.lanes.iter_mut().map(Lane::try_flush)).await;
+        if let Some((lane, group)) = self.committing() {
+            lane.commit_group_once(&group).await;
+        }
+        let _ = tried.send(());
+        let lanes = self.lanes.iter_mut().zip(flushed);
+        let over = join_all(lanes.map(|(lane, flushed)| lane.flushed(flushed))).await;
+        self.over(over).await
+    }
+
     async fn batch(&mut self, prepared: &Prepared) -> Result<(), TaskEnd> {
-        self.group.clone_from(&prepared.group);
         {
             let mut positions = self.positions.lock();
             prepared
@@ -375,7 +390,7 @@ impl Writer {
     async fn flush_at_the_end(&mut self) {
         join_all(self.lanes.iter_mut().map(Lane::flush_at_the_end)).await;
         if let Some((lane, group)) = self.committing() {
-            lane.commit_group_at_the_end(group).await;
+            lane.commit_group_once(&group).await;
         }
     }
 
@@ -386,14 +401,15 @@ impl Writer {
         if over.iter().all(goes_on)
             && let Some((lane, group)) = self.committing()
         {
-            over.push(lane.commit_group(group).await);
+            over.push(lane.commit_group(&group).await);
         }
     }
 
     /// The lane whose transactions move the group, where there is one.
-    fn committing(&mut self) -> Option<(&mut Lane, &GroupMetadata)> {
+    fn committing(&mut self) -> Option<(&mut Lane, GroupMetadata)> {
         let mut lanes = self.lanes.iter_mut();
         let lane = lanes.find(|lane| lane.home == ProgressHome::KafkaTransaction)?;
-        Some((lane, self.group.as_ref()?))
+        let group = self.group.lock().clone()?;
+        Some((lane, group))
     }
 }

@@ -36,7 +36,10 @@ fn a_record_is_delivered_only_while_its_partition_runs() {
     let begin_at_10: Step = |assignment, sales| assignment.begin(sales, 10);
     let begin_at_11: Step = |assignment, sales| assignment.begin(sales, 11);
     let revoke: Step = |assignment, sales| {
-        assignment.revoke(std::slice::from_ref(sales));
+        assignment.mark_revoked(std::slice::from_ref(sales));
+    };
+    let remove: Step = |assignment, sales| {
+        assignment.remove(std::slice::from_ref(sales));
     };
     let out_of_range: Step = |assignment, sales| assignment.out_of_range(sales);
     let cases: &[(&str, &[Step], bool)] = &[
@@ -56,13 +59,35 @@ fn a_record_is_delivered_only_while_its_partition_runs() {
         ),
         ("revoked", &[assign, announce, begin_at_10, revoke], false),
         (
+            "revoked, and begun by who has not heard of it",
+            &[assign, announce, revoke, begin_at_10],
+            false,
+        ),
+        (
+            "revoked, and no longer out of range",
+            &[
+                assign,
+                announce,
+                begin_at_10,
+                out_of_range,
+                revoke,
+                begin_at_10,
+            ],
+            false,
+        ),
+        (
+            "gone",
+            &[assign, announce, begin_at_10, revoke, remove],
+            false,
+        ),
+        (
             "given back, not begun",
-            &[assign, announce, begin_at_10, revoke, assign, announce],
+            &[assign, announce, begin_at_10, remove, assign, announce],
             false,
         ),
         (
             "given back, and begun by who has not heard of it",
-            &[assign, announce, begin_at_10, revoke, assign, begin_at_10],
+            &[assign, announce, begin_at_10, remove, assign, begin_at_10],
             false,
         ),
         (
@@ -71,7 +96,7 @@ fn a_record_is_delivered_only_while_its_partition_runs() {
                 assign,
                 announce,
                 begin_at_10,
-                revoke,
+                remove,
                 assign,
                 announce,
                 begin_at_10,
@@ -165,13 +190,31 @@ fn a_position_of_an_older_assignment_is_not_stored() {
     let mut assignment = Assignment::default();
     let before = running(&mut assignment, &sales, 0);
     assignment.deliver("sales", 0, 0);
-    assignment.revoke(std::slice::from_ref(&sales));
+    assignment.remove(std::slice::from_ref(&sales));
     assert!(!assignment.may_store(&sales, 1, before), "revoked");
     let after = running(&mut assignment, &sales, 0);
     assignment.deliver("sales", 0, 0);
     assert!(after > before);
     assert!(!assignment.may_store(&sales, 1, before), "given back");
     assert!(assignment.may_store(&sales, 1, after));
+}
+
+#[test]
+fn positions_of_a_revoked_partition_are_stored_until_it_is_given_back() {
+    let sales = partition("sales", 0);
+    let mut assignment = Assignment::default();
+    let generation = running(&mut assignment, &sales, 10);
+    assignment.deliver("sales", 0, 10);
+    let revoked = assignment.mark_revoked(&[sales.clone(), partition("sales", 1)]);
+    assert_eq!(revoked, std::slice::from_ref(&sales));
+    assert!(!assignment.may_begin(&sales));
+    assert!(!assignment.announce(&sales, generation));
+    // What is read again under a new generation is not what is about to go.
+    assert_eq!(assignment.start_over(), []);
+    assert!(assignment.may_store(&sales, 11, generation));
+    assert!(!assignment.may_store(&sales, 12, generation));
+    assert_eq!(assignment.remove(&revoked), revoked);
+    assert!(!assignment.may_store(&sales, 11, generation));
 }
 
 #[test]
@@ -197,7 +240,7 @@ fn an_assignment_that_is_over_is_not_announced() {
     let sales = partition("sales", 0);
     let mut assignment = Assignment::default();
     let first = assignment.assign(std::slice::from_ref(&sales))[0];
-    assignment.revoke(std::slice::from_ref(&sales));
+    assignment.remove(std::slice::from_ref(&sales));
     assert!(!assignment.announce(&sales, first));
     let second = assignment.assign(std::slice::from_ref(&sales))[0];
     assert!(!assignment.announce(&sales, first));
@@ -211,7 +254,7 @@ fn only_what_was_here_is_reported_as_revoked() {
     let (here, never) = (partition("sales", 0), partition("sales", 1));
     let mut assignment = Assignment::default();
     assignment.assign(std::slice::from_ref(&here));
-    let taken = assignment.revoke(&[here.clone(), never.clone(), partition("users", 0)]);
+    let taken = assignment.remove(&[here.clone(), never.clone(), partition("users", 0)]);
     assert_eq!(taken, vec![here]);
     assert!(assignment.all().is_empty());
 }
@@ -282,7 +325,7 @@ fn history(seed: u64) {
                 assigned.insert(which.clone(), generation);
             }
             1 => {
-                let taken = assignment.revoke(std::slice::from_ref(which));
+                let taken = assignment.remove(std::slice::from_ref(which));
                 assert_eq!(taken.is_empty(), assigned.remove(which).is_none());
             }
             2 => {

@@ -2,18 +2,22 @@
 //!
 //! A write that is durable at once is counted and reported at once. What a sink only accepts stays in flight until the
 //! sink says that it is durable: because it said so of its own accord, or because it was asked to flush. It is asked
-//! when `flush_by` passes, before too many bytes are in flight (P5), and at the end of the task. Whatever is lost on the
-//! way (a failed flush, a partition that went) was never reported, so somebody reads it again (P1).
+//! when `flush_by` passes, before too many bytes are in flight (P5), before partitions are given back to the group, and at the
+//! end of the task. Whatever is lost on the way (a failed flush, a partition that went before one ended) was never
+//! reported, so somebody reads it again (P1).
 
 use connect_api::{Cause, Failure, ProgressHome, TopicPartition, Written};
 
 use super::{BatchOver, Ended, Lane};
 use crate::backoff::Backoff;
 use crate::control::TaskEnd;
-use crate::pipeline::Prepared;
 use crate::pipeline::accepted::{Accepted, Settled};
 use crate::pipeline::isolate::{Isolation, Write};
+use crate::pipeline::{Accepts, Prepared};
 use crate::policy::{Attempts, Directive, Stage, decide};
+
+/// How a flush ended. The outer error: the sink breaks its contract.
+pub(crate) type Flushed = Result<Result<(), Failure>, TaskEnd>;
 
 /// What the sink holds that is not durable yet, and when it must be.
 pub(crate) struct Accepting {
@@ -22,15 +26,18 @@ pub(crate) struct Accepting {
     backoff: Backoff,
     /// As many bytes may be accepted at a time.
     limit: u64,
+    /// For the reader: this sink accepts.
+    accepts: Accepts,
 }
 
 impl Accepting {
-    pub(crate) fn up_to(limit: u64) -> Accepting {
+    pub(crate) fn up_to(limit: u64, accepts: Accepts) -> Accepting {
         Accepting {
             accepted: Accepted::default(),
             flush_by: None,
             backoff: Backoff::new(),
             limit,
+            accepts,
         }
     }
 
@@ -74,6 +81,7 @@ impl Lane {
                 ));
             }
             Written::Accepted { durable, flush_by } => {
+                self.accepting.accepts.set();
                 self.accepting.flush_by = flush_by.map(tokio::time::Instant::from_std);
                 let settled = self.accepting.accepted.durable(&durable);
                 settled.map_err(TaskEnd::Crashed)?
@@ -109,25 +117,26 @@ impl Lane {
         Ok(())
     }
 
-    /// A flush that is due between two batches.
-    pub(crate) async fn flush_now(&mut self) -> BatchOver {
-        match self.flush().await {
-            Ok(()) => BatchOver::Written,
-            Err(Ended::Superseded) => BatchOver::StartOver,
-            Err(Ended::Task(end)) => BatchOver::Task(end),
+    /// What follows from a flush between two batches.
+    pub(crate) async fn flushed(&mut self, flushed: Flushed) -> BatchOver {
+        match flushed {
+            Ok(Ok(())) => BatchOver::Written,
+            Ok(Err(failure)) => self.flush_failed(failure).await.into(),
+            Err(end) => BatchOver::Task(end),
         }
     }
 
     /// Makes everything durable that the sink has accepted. If that fails nothing of it counts: the caller starts over at
     /// the last durable positions, after the wait that the policy demands.
     pub(super) async fn flush(&mut self) -> Result<(), Ended> {
-        let failure = match self.try_flush().await? {
-            Ok(()) => {
-                self.accepting.backoff = Backoff::new();
-                return Ok(());
-            }
-            Err(failure) => failure,
-        };
+        match self.try_flush().await? {
+            Ok(()) => Ok(()),
+            Err(failure) => Err(self.flush_failed(failure).await),
+        }
+    }
+
+    /// What follows from a flush that failed, after the wait that the policy demands.
+    async fn flush_failed(&mut self, failure: Failure) -> Ended {
         self.forget_accepted().await;
         let attempts = Attempts {
             next_delay: self.accepting.backoff.next_delay(),
@@ -137,17 +146,17 @@ impl Lane {
         match decide(Stage::Flush, &failure, &self.errors, &attempts) {
             Directive::RetryIn(delay) => {
                 self.accepting.backoff.grow();
-                self.waiting.retry("flush_retried", &failure, delay).await?;
-                Err(Ended::Superseded)
+                let waited = self.waiting.retry("flush_retried", &failure, delay).await;
+                waited.map_or_else(Ended::Task, |()| Ended::Superseded)
             }
-            Directive::GiveBack => Err(self.superseded(&failure)),
-            Directive::Fail(cause) => Err(TaskEnd::Failed(cause.to_string()).into()),
+            Directive::GiveBack => self.superseded(&failure),
+            Directive::Fail(cause) => Ended::Task(TaskEnd::Failed(cause.to_string())),
             other => unreachable!("a flush names no record, so not {other:?}"),
         }
     }
 
-    /// The outer error: the sink breaks its contract.
-    async fn try_flush(&mut self) -> Result<Result<(), Failure>, TaskEnd> {
+    /// Makes everything durable that the sink has accepted.
+    pub(crate) async fn try_flush(&mut self) -> Flushed {
         self.forget_stale().await;
         if self.accepting.accepted.is_empty() {
             return Ok(Ok(()));
@@ -165,6 +174,7 @@ impl Lane {
             ));
         }
         self.accepting.flush_by = None;
+        self.accepting.backoff = Backoff::new();
         Ok(Ok(()))
     }
 

@@ -62,8 +62,7 @@ impl Lane {
             };
             match self.after_failed_commit(&failure, &mut backoff).await {
                 Ok(()) => {}
-                Err(Ended::Superseded) => return BatchOver::StartOver,
-                Err(Ended::Task(end)) => return BatchOver::Task(end),
+                Err(ended) => return ended.into(),
             }
         }
     }
@@ -89,15 +88,15 @@ impl Lane {
         }
     }
 
-    /// Commits it if that succeeds at once.
-    pub(crate) async fn commit_group_at_the_end(&mut self, group: &GroupMetadata) {
+    /// Commits it if that succeeds at once: partitions go, or the task ends.
+    pub(crate) async fn commit_group_once(&mut self, group: &GroupMetadata) {
         if let Err(failure) = self.try_commit_group(group).await {
             tracing::warn!(
                 event = "commit_failed",
                 connector = %self.waiting.connector,
                 task = self.waiting.task,
                 cause = %failure,
-                "the positions of other sinks are not stored: their last records are read again at the next start"
+                "the positions of other sinks are not stored: their last records may be read again"
             );
         }
     }

@@ -59,11 +59,8 @@ impl Reader {
                 }
             }
             Event::Assigned(partitions) => self.assigned(partitions),
-            Event::Revoked(partitions) | Event::Lost(partitions) => {
-                self.forget(&partitions);
-                self.durable
-                    .retain(|partition, _| !partitions.contains(partition));
-            }
+            Event::Revoked(partitions) => self.revoked(&partitions),
+            Event::Lost(partitions) => self.lost(&partitions),
             Event::TopicMissing { topic } => {
                 let text =
                     format!("topic {topic} does not exist yet; it is read as soon as it does");

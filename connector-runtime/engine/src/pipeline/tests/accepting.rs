@@ -1,8 +1,11 @@
 //! The writing half against a sink that accepts records and makes them durable later.
 
+mod revocation;
+
 use std::time::Duration;
 
 use connect_api::Position;
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
@@ -203,6 +206,14 @@ impl Running {
         let counters = self.meters.status().counters;
         assert_eq!(accounted(counters), counters.consumed, "{counters:?}");
         counters
+    }
+
+    /// Asks for a flush as the reader does when the group takes partitions; the answer comes once it is tried.
+    async fn flush(&self) -> oneshot::Receiver<()> {
+        let (tried, over) = oneshot::channel();
+        let flush = Work::Flush { tried };
+        self.work.send(flush).await.unwrap();
+        over
     }
 
     async fn end(self) -> (TaskEnd, BTreeMap<i32, i64>, Archive, Counters) {

@@ -4,6 +4,7 @@ use super::*;
 use crate::pipeline::lane::{Accepting, Lane};
 use crate::pipeline::lane_positions::LanePositions;
 use crate::pipeline::rejects::Rejects;
+use crate::pipeline::{Accepts, SharedGroup};
 use crate::status::LaneStatus;
 
 /// A sink, and what the engine knows of it.
@@ -85,7 +86,7 @@ pub(super) fn writer(
         rejects: rejects.clone(),
         generations: generations.clone(),
         meters: meters.lane(index),
-        accepting: Accepting::up_to(lane.limit),
+        accepting: Accepting::up_to(lane.limit, Accepts::default()),
         positions: positions.clone(),
         reports: reports.clone(),
         waiting: waiting(Some(index), &lanes_stop),
@@ -102,7 +103,7 @@ pub(super) fn writer(
         waiting: waiting(None, &stop),
         lanes_stop: lanes_stop.clone(),
         other_names: OtherNames::default(),
-        group: None,
+        group: SharedGroup::default(),
         to_resume: Vec::new(),
     };
     Joined {
