@@ -1,9 +1,69 @@
-//! Words that messages are made of.
+//! Words that messages are made of, and text from elsewhere inside them.
+
+use std::borrow::Cow;
 
 /// `1 element`, `2 elements`.
 pub fn counted(count: u64, noun: &str) -> String {
     match count {
         1 => format!("1 {noun}"),
         _ => format!("{count} {noun}s"),
+    }
+}
+
+/// Whether a terminal or an editor shows this character instead of obeying it: control characters move the cursor, and
+/// bidirectional overrides and isolates reorder what follows them.
+pub fn is_printable(character: char) -> bool {
+    let reorders = matches!(
+        character,
+        '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}'
+    );
+    !reorders && !character.is_control()
+}
+
+/// The text with every character that is not printable escaped: a line end as `\n`, an escape as `\u{1b}`.
+pub fn printable(text: &str) -> Cow<'_, str> {
+    if text.chars().all(is_printable) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len() + 8);
+    text.chars()
+        .for_each(|character| push_printable(&mut out, character));
+    Cow::Owned(out)
+}
+
+/// As [`printable`], but line ends stay.
+pub fn printable_lines(text: &str) -> String {
+    let lines: Vec<_> = text.split('\n').map(printable).collect();
+    lines.join("\n")
+}
+
+/// Appends one character as [`printable`] writes it.
+pub fn push_printable(out: &mut String, character: char) {
+    if is_printable(character) {
+        out.push(character);
+    } else if character.is_control() {
+        out.extend(character.escape_default());
+    } else {
+        out.extend(character.escape_unicode());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_terminal_would_obey_is_escaped() {
+        let cases = [
+            ("übermäßig 中 \\ \"", "übermäßig 中 \\ \""),
+            ("a\u{1b}[2J\u{7}b", "a\\u{1b}[2J\\u{7}b"),
+            ("a\nb\r\tc", "a\\nb\\r\\tc"),
+            ("\u{9b}31m\u{7f}", "\\u{9b}31m\\u{7f}"),
+            ("\u{202e}evil\u{2066}", "\\u{202e}evil\\u{2066}"),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(printable(text), expected);
+        }
+        assert_eq!(printable_lines("a\u{7}\nb\r\n"), "a\\u{7}\nb\\r\n");
     }
 }

@@ -1,12 +1,20 @@
 //! Log lines: one an event, as text or as JSON.
+//!
+//! Fields hold text from elsewhere: messages of triggers and registries, keys, names. Neither format lets a terminal obey
+//! it, and no text ends a line.
 
+use std::fmt;
 use std::io;
 use std::sync::Arc;
 
+use connect_api::text::{is_printable, printable};
+use tracing::Subscriber;
+use tracing::field::Field;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::field::MakeExt;
 use tracing_subscriber::fmt::MakeWriter;
-use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::fmt::format::{Writer, debug_fn};
 
 use crate::arguments::LogFormat;
 use crate::screen::Screen;
@@ -18,53 +26,163 @@ pub(crate) fn start(format: LogFormat, level: LevelFilter, screen: Arc<Screen>) 
     let filter = EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| EnvFilter::new(format!("{level},sqlx={libraries}")));
     let colour = screen.has_colour();
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(Lines(screen));
-    // Text and JSON are two types. Escape sequences in fields are escaped by both.
-    let started = match format {
-        LogFormat::Text => builder
-            .with_target(false)
-            .with_ansi(colour)
-            .finish()
-            .try_init(),
-        LogFormat::Json => builder
-            .json()
-            .flatten_event(true)
-            .with_current_span(false)
-            .with_span_list(false)
-            .finish()
-            .try_init(),
-    };
+    let subscriber = subscriber(
+        format,
+        filter,
+        colour,
+        Arc::new(move |line| screen.say(line)),
+    );
     // Somebody has set one before us, such as a test: theirs stays.
-    drop(started);
-    // A panic is caught where it can be; either way it is told like everything else, not into the middle of the table.
+    let _ = tracing::subscriber::set_global_default(subscriber);
+    // A panic is caught where it can be; either way it is logged like everything else, not into the middle of the table.
     std::panic::set_hook(Box::new(|panic| {
         tracing::error!(event = "panicked", "{panic}")
     }));
 }
 
-/// Writes each line above the table.
-struct Lines(Arc<Screen>);
+/// Where whole lines go.
+type Output = Arc<dyn Fn(&[u8]) -> io::Result<()> + Send + Sync>;
+
+fn subscriber(
+    format: LogFormat,
+    filter: EnvFilter,
+    colour: bool,
+    output: Output,
+) -> Box<dyn Subscriber + Send + Sync> {
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(Lines { format, output });
+    // Text and JSON are two types.
+    match format {
+        LogFormat::Text => Box::new(
+            builder
+                .with_target(false)
+                .with_ansi(colour)
+                .fmt_fields(debug_fn(write_field).delimited(" "))
+                .finish(),
+        ),
+        LogFormat::Json => Box::new(
+            builder
+                .json()
+                .flatten_event(true)
+                .with_current_span(false)
+                .with_span_list(false)
+                .finish(),
+        ),
+    }
+}
+
+/// `name=value`, and of the message the text alone. The subscriber's own formatter escapes the message only.
+fn write_field(out: &mut Writer<'_>, field: &Field, value: &dyn fmt::Debug) -> fmt::Result {
+    let text = format!("{value:?}");
+    let text = printable(&text);
+    let name = field.name();
+    if name == "message" {
+        out.write_str(&text)
+    } else if out.has_ansi_escapes() {
+        write!(out, "{DIM_ITALIC}{name}{RESET}{DIM}={RESET}{text}")
+    } else {
+        write!(out, "{name}={text}")
+    }
+}
+
+const DIM: &str = "\u{1b}[2m";
+const DIM_ITALIC: &str = "\u{1b}[2;3m";
+const RESET: &str = "\u{1b}[0m";
+
+struct Lines {
+    format: LogFormat,
+    output: Output,
+}
 
 impl<'a> MakeWriter<'a> for Lines {
     type Writer = Line<'a>;
 
     fn make_writer(&'a self) -> Line<'a> {
-        Line(&self.0)
+        Line(self)
     }
 }
 
-struct Line<'a>(&'a Screen);
+struct Line<'a>(&'a Lines);
 
 impl io::Write for Line<'_> {
     /// The subscriber hands over whole lines.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        self.0.say(line)?;
+        match self.0.format {
+            LogFormat::Text => (self.0.output)(line)?,
+            LogFormat::Json => (self.0.output)(&escaped_json(line))?,
+        }
         Ok(line.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+/// JSON escapes the control characters below U+0020 only.
+fn escaped_json(line: &[u8]) -> Vec<u8> {
+    let line = String::from_utf8_lossy(line);
+    let mut out = String::with_capacity(line.len());
+    for character in line.chars() {
+        if character == '\n' || is_printable(character) {
+            out.push(character);
+        } else {
+            out.push_str(&format!("\\u{:04x}", u32::from(character)));
+        }
+    }
+    out.into_bytes()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use parking_lot::Mutex;
+
+    use super::*;
+
+    fn logged(format: LogFormat, colour: bool, log: impl FnOnce()) -> String {
+        let lines = Arc::new(Mutex::new(Vec::new()));
+        let output = lines.clone();
+        let output: Output = Arc::new(move |line| {
+            output.lock().extend_from_slice(line);
+            Ok(())
+        });
+        let subscriber = subscriber(format, EnvFilter::new("info"), colour, output);
+        tracing::subscriber::with_default(subscriber, log);
+        let lines = lines.lock().clone();
+        String::from_utf8(lines).unwrap()
+    }
+
+    const HOSTILE: &str =
+        "\u{1b}]0;owned\u{7}\u{1b}[2J\r\n2026-11-27 ERROR forged \u{9b}31m\u{202e}";
+
+    fn hostile() {
+        let error = std::io::Error::other(HOSTILE);
+        tracing::warn!(event = "batch_retried", cause = %error, key = HOSTILE, found = ?HOSTILE, "said {HOSTILE}");
+    }
+
+    #[test]
+    fn no_field_moves_the_cursor_or_forges_a_line() {
+        for format in [LogFormat::Text, LogFormat::Json] {
+            let text = logged(format, false, hostile);
+            let line = text.strip_suffix('\n').unwrap();
+            assert!(line.chars().all(is_printable), "{format:?}: {line:?}");
+        }
+        let text = logged(LogFormat::Json, false, hostile);
+        let event: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(event["cause"], HOSTILE);
+        assert_eq!(event["key"], HOSTILE);
+    }
+
+    #[test]
+    fn lines_look_as_those_of_the_subscriber() {
+        let log = || tracing::info!(event = "started", rows = 7, name = %"a b", "it runs");
+        let text = logged(LogFormat::Text, false, log);
+        let (_, line) = text.split_once("INFO").unwrap();
+        assert_eq!(line, " it runs event=\"started\" rows=7 name=a b\n");
+        let coloured = logged(LogFormat::Text, true, log);
+        let name = format!("{DIM_ITALIC}rows{RESET}{DIM}={RESET}7");
+        assert!(coloured.contains(&name), "{coloured:?}");
     }
 }

@@ -1,6 +1,7 @@
 //! Why a record is refused.
 
 use connect_api::Cause;
+use connect_api::text::push_printable;
 
 use crate::registry::SchemaNeeded;
 
@@ -110,18 +111,7 @@ pub(crate) fn shown(text: &str, length: usize) -> String {
             out.push('…');
             break;
         }
-        match character {
-            // Bidirectional overrides and isolates reorder what follows them on a screen.
-            '\u{200e}'
-            | '\u{200f}'
-            | '\u{2028}'..='\u{202e}'
-            | '\u{2066}'..='\u{2069}'
-            | '\u{feff}' => {
-                out.extend(character.escape_unicode());
-            }
-            _ if character.is_control() => out.extend(character.escape_default()),
-            _ => out.push(character),
-        }
+        push_printable(&mut out, character);
     }
     out
 }

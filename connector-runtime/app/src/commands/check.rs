@@ -1,5 +1,6 @@
 //! `connect check`: every problem of every file.
 
+use connect_api::text::printable_lines;
 use connect_api::{Plugins, Severity};
 use connect_engine::config::{Loaded, Mode, PlacedFinding, load};
 use serde_json::json;
@@ -139,14 +140,27 @@ fn github(loaded: &Loaded) -> String {
     lines.join("\n")
 }
 
+/// Line ends are part of a message; what else a terminal would obey is not.
 fn escaped(text: &str, property: bool) -> String {
-    let text = text
+    let text = printable_lines(text)
         .replace('%', "%25")
-        .replace('\r', "%0D")
         .replace('\n', "%0A");
     if property {
         text.replace(':', "%3A").replace(',', "%2C")
     } else {
         text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn annotations_stay_one_line_and_hold_no_commands() {
+        let message = "50% of a\n::error::forged\r\u{1b}[2J";
+        let expected = "50%25 of a%0A::error::forged\\r\\u{1b}[2J";
+        assert_eq!(escaped(message, false), expected);
+        assert_eq!(escaped("a:b,c", true), "a%3Ab%2Cc");
     }
 }

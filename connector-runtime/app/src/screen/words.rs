@@ -1,5 +1,7 @@
 //! Numbers, times and foreign text as people read them.
 
+use connect_api::text::printable_lines;
+
 /// Digits in groups of three: `12 480`.
 pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();
@@ -33,16 +35,7 @@ pub(crate) fn seconds(duration: std::time::Duration) -> String {
 
 /// Text from elsewhere, without what a terminal would obey. Line ends stay.
 pub(super) fn clean(text: &str) -> String {
-    let mut clean = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '\n' => clean.push('\n'),
-            '\t' => clean.push(' '),
-            control if control.is_control() => clean.extend(control.escape_unicode()),
-            other => clean.push(other),
-        }
-    }
-    clean
+    printable_lines(&text.replace('\t', " "))
 }
 
 /// Lines of at most `width` characters, broken at spaces where there are any. Lines after the first are indented.
@@ -103,7 +96,7 @@ mod tests {
     fn terminals_are_not_told_what_to_do() {
         assert_eq!(
             clean("a\u{1b}[2Jb\r\u{7f}\u{9b}c\td\ne"),
-            "a\\u{1b}[2Jb\\u{d}\\u{7f}\\u{9b}c d\ne"
+            "a\\u{1b}[2Jb\\r\\u{7f}\\u{9b}c d\ne"
         );
         assert_eq!(clean("übermäßig 中"), "übermäßig 中");
     }

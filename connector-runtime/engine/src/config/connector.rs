@@ -50,7 +50,7 @@ pub(super) enum Direction {
 /// Reads one file and checks everything about it that does not need the other files.
 pub(super) fn load(loading: &mut Loading<'_>, path: &Path) -> Read {
     let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-    let mut report = match files::read(path) {
+    let mut report = match files::read(path, loading.root.as_deref()) {
         Ok(report) => report,
         Err(report) => {
             return Read {

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 use connect_api::Severity;
+use connect_api::text::printable_lines;
 
 use super::finding::{Findings, PlacedFinding};
 use super::mask::Masked;
@@ -34,6 +35,12 @@ impl PlacedFinding {
         let masked = Masked::of(&self.place.file);
         let mut group = if self.place.file.text.is_empty() {
             title.element(Origin::path(path))
+        } else if self.place.file.is_outside {
+            let origin = Origin::path(path).line(self.place.line());
+            let why = "a link leads out of the folder to this file, so its lines are not shown";
+            title
+                .element(origin.char_column(self.place.column()))
+                .element(Level::NOTE.message(why))
         } else {
             let span = visible(masked.text(), masked.moved(&self.place.span));
             let annotation = AnnotationKind::Primary
@@ -52,7 +59,8 @@ impl PlacedFinding {
             );
         }
         if let Some(help) = &self.help {
-            group = group.element(Level::HELP.message(help.as_str()));
+            // The renderer takes a message to be styled by us and leaves it as it is.
+            group = group.element(Level::HELP.message(printable_lines(help)));
         }
         renderer.render(&[group] as &[Group<'_>])
     }

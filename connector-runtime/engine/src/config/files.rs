@@ -45,8 +45,31 @@ pub(super) fn about(path: &Path, code: &'static Explanation, message: &str, help
     report
 }
 
-/// Reads a file; what is not text is reported.
-pub(super) fn read(path: &Path) -> Result<Report, Report> {
+/// The real path of the folder whose files may be shown: `folder`, or that of the file that is named instead.
+pub(super) fn root_of(folder: &Path) -> Option<PathBuf> {
+    let real = folder.canonicalize().ok()?;
+    if real.is_dir() && folder.is_dir() {
+        return Some(real);
+    }
+    let named_in = std::path::absolute(folder).ok()?;
+    named_in.parent()?.canonicalize().ok()
+}
+
+/// Reads a file; what is not text is reported. The lines of a file that is not below `root` are never shown: a link may
+/// lead to what its author may not read, and the reader of a log may.
+pub(super) fn read(path: &Path, root: Option<&Path>) -> Result<Report, Report> {
+    let is_inside = match (path.canonicalize(), root) {
+        (Ok(real), Some(root)) => real.starts_with(root),
+        _ => false,
+    };
+    let mark = |mut report: Report| {
+        report.is_outside = !is_inside;
+        report
+    };
+    read_text(path).map(mark).map_err(mark)
+}
+
+fn read_text(path: &Path) -> Result<Report, Report> {
     // Reading a pipe or a device might never end.
     if std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
         let help = "remove it: a connector is a plain file, or a link to one";

@@ -11,6 +11,8 @@ use connect_api::{ContractPlace, Severity};
 pub(super) struct SourceFile {
     pub(super) path: PathBuf,
     pub(super) text: String,
+    /// No line of it is drawn.
+    pub(super) is_outside: bool,
     /// Byte ranges of secrets.
     pub(super) secrets: Vec<Range<usize>>,
 }

@@ -39,6 +39,8 @@ pub fn load(dir: &Path, config: Option<&Path>, plugins: &Plugins, mode: Mode) ->
 
 /// What loading one file needs from around it.
 pub(super) struct Loading<'a> {
+    /// The real path of the folder that is loaded.
+    pub(super) root: Option<PathBuf>,
     pub(super) plugins: &'a Plugins,
     pub(super) mode: Mode,
     pub(super) environment: &'a dyn Fn(&str) -> Option<String>,
@@ -56,6 +58,7 @@ pub fn load_with(
     environment: &dyn Fn(&str) -> Option<String>,
 ) -> Loaded {
     let mut loading = Loading {
+        root: files::root_of(dir),
         plugins,
         mode,
         environment,

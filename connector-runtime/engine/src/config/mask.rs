@@ -134,6 +134,7 @@ mod tests {
             .filter_map(|secret| text.find(secret).map(|start| start..start + secret.len()))
             .collect();
         let file = SourceFile {
+            is_outside: false,
             path: "x.toml".into(),
             text: text.to_owned(),
             secrets,
@@ -193,6 +194,7 @@ mod tests {
     fn places_move_with_the_text() {
         let text = "{ password = \"hunter2\", taks = 2 }";
         let file = SourceFile {
+            is_outside: false,
             path: "x.toml".into(),
             text: text.to_owned(),
             secrets: std::iter::once(14..21).collect(),

@@ -58,7 +58,7 @@ pub(super) fn load(loading: &Loading<'_>, folder: &Path, named: Option<&Path>) -
         return process;
     };
     process.config.file = Some(file.clone());
-    let report = match files::read(&file) {
+    let report = match files::read(&file, files::root_of(&file).as_deref()) {
         Ok(report) => read(loading, report, &mut process),
         Err(report) => report,
     };

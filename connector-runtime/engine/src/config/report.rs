@@ -90,6 +90,8 @@ impl Draft {
 pub(super) struct Report {
     pub(super) path: PathBuf,
     pub(super) text: String,
+    /// The file is not below the folder that is loaded: no line of it is drawn.
+    pub(super) is_outside: bool,
     /// Byte ranges that are never drawn.
     pub(super) secrets: Vec<Range<usize>>,
     /// Values that came from placeholders, with the placeholder: no message shows them.
@@ -142,6 +144,7 @@ impl Report {
         let file = Arc::new(SourceFile {
             path: self.path,
             text: self.text,
+            is_outside: self.is_outside,
             secrets: self.secrets,
         });
         self.drafts

@@ -54,6 +54,31 @@ fn a_folder_that_is_not_there() {
 }
 
 #[test]
+fn lines_of_files_outside_the_folder_are_not_shown() {
+    let folder = Folder::new(&[
+        ("private/shadow", "root:canary:19000:0:99999:7:::\n"),
+        (
+            "private/credentials.toml",
+            "[registry]\ntoken = \"canary\"\n",
+        ),
+        (
+            "private/connect.toml",
+            "[kafka]\n\"ssl.key.pasword\" = \"canary\"\n",
+        ),
+        ("connectors.d/good.toml", GOOD),
+    ]);
+    let link = |to: &str, name: &str| {
+        let name = folder.path("connectors.d").join(name);
+        std::os::unix::fs::symlink(folder.path("private").join(to), name).unwrap();
+    };
+    link("shadow", "a.toml");
+    link("", "linked");
+    link("connect.toml", "connect.toml");
+    check("outside", &folder);
+    assert!(!folder.drawn(Mode::Run).contains("canary"));
+}
+
+#[test]
 fn a_file_that_is_not_text() {
     let folder = Folder::new(&[]);
     std::fs::write(folder.path("connectors.d/a.toml"), b"name = \"caf\xe9\"\n").unwrap();
