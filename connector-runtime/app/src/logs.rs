@@ -135,7 +135,7 @@ fn escaped_json(line: &[u8]) -> Vec<u8> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
 mod tests {
     use parking_lot::Mutex;
 
