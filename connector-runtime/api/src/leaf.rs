@@ -16,7 +16,7 @@ pub fn leaf_formats() -> Vec<(&'static str, LeafCheck)> {
         ("reference", |text| {
             reference::Reference::parse(text).map(drop)
         }),
-        ("predicate", |text| {
+        (PREDICATE_FORMAT, |text| {
             predicate::Predicate::parse(text).map(drop)
         }),
         ("duration", |text| units::Duration::parse(text).map(drop)),
@@ -32,6 +32,8 @@ pub const FILE_FORMATS: [&str; 2] = [FILE_FORMAT, SCHEMA_FILE_FORMAT];
 pub const FILE_FORMAT: &str = "file-path";
 /// The format of a path of a JSON Schema file: `check` compiles what it names.
 pub const SCHEMA_FILE_FORMAT: &str = "schema-file";
+/// The format of a condition.
+pub const PREDICATE_FORMAT: &str = "predicate";
 /// The format of a secret: drawn lines mask it.
 pub const SECRET_FORMAT: &str = "secret";
 

@@ -39,7 +39,7 @@ use cel::{Context, Env, ExecutionError};
 use self::compile::Compiled;
 use self::functions::PATTERN_TYPE;
 use self::values::MapVal;
-use crate::leaf::leaf_type;
+use crate::leaf::{PREDICATE_FORMAT, leaf_type};
 use crate::record::{Key, Record};
 use crate::value::ValueRef;
 
@@ -49,6 +49,9 @@ pub struct Predicate {
     text: Arc<str>,
     compiled: Arc<Compiled>,
 }
+
+/// Stands between a condition and how it was written. No condition contains it.
+const AS_WRITTEN: char = '\0';
 
 /// The standard functions, those of times, and the two that `compile` writes into expressions.
 static ENVIRONMENT: LazyLock<Arc<Env>> = LazyLock::new(|| {
@@ -72,12 +75,19 @@ impl Predicate {
     /// Compiles a condition. Refused beside bad syntax: what CEL would only find when a record comes (unknown variables
     /// and functions, bad regular expressions, a result that is not true or false), and macros nested more than twice.
     pub fn parse(text: &str) -> Result<Predicate, String> {
+        let (text, written) = text.split_once(AS_WRITTEN).unwrap_or((text, text));
         compile::compile(text)
             .map(|compiled| Predicate {
-                text: text.into(),
+                text: written.into(),
                 compiled: Arc::new(compiled),
             })
-            .map_err(|reason| format!("`{text}` is not a condition: {reason}"))
+            .map_err(|reason| format!("`{written}` is not a condition: {reason}"))
+    }
+
+    /// What [`Predicate::parse`] takes where placeholders were replaced in a condition: its messages show the condition as
+    /// it was written, with `${env:…}` and not with what that stands for.
+    pub fn substituted(text: &str, written: &str) -> String {
+        format!("{text}{AS_WRITTEN}{written}")
     }
 
     /// The condition as it was written.
@@ -219,7 +229,7 @@ impl std::fmt::Debug for Predicate {
 
 leaf_type!(
     Predicate,
-    "predicate",
+    PREDICATE_FORMAT,
     "A condition in CEL over `value key headers topic partition offset timestamp`, such as `value.total > 100 && value.store.country == 'DE'`; `has(value.total)` asks whether a field is there, `value == null || …` whether the record is a tombstone, and `timestamp(value.at) > timestamp('2026-01-01T00:00:00Z')` compares times.",
     Predicate::parse
 );

@@ -201,6 +201,25 @@ fn conditions_that_hold() {
 }
 
 #[test]
+fn messages_show_a_placeholder_and_not_what_it_stands_for() {
+    let record = record();
+    let text = Predicate::substituted(
+        "value.missing == 'canary' || value['canary'] == 1",
+        "value.missing == '${env:KEY}' || value['${env:KEY}'] == 1",
+    );
+    let condition = Predicate::parse(&text).unwrap();
+    let reason = condition.matches(&record).unwrap_err();
+    assert!(reason.contains("${env:KEY}"), "{reason}");
+    assert!(!reason.contains("canary"), "{reason}");
+    let text = Predicate::substituted("value['canary'] == 1", "value['${env:KEY}'] == 1");
+    let reason = Predicate::parse(&text)
+        .unwrap()
+        .matches(&record)
+        .unwrap_err();
+    assert!(!reason.contains("canary"), "{reason}");
+}
+
+#[test]
 fn a_condition_that_cannot_be_evaluated_says_why_and_nothing_of_the_record() {
     let record = record();
     for (text, expected) in [

@@ -70,6 +70,14 @@ password = "${{env:CANARY_SETTING}}"
         payments::connector(&topic, "", &payments::tolerant(&dead))
             .replace("DATABASE_URL", "WRONG_URL"),
     );
+    // Every record is rejected by a condition with a secret in it.
+    let when =
+        "[[sinks]]\ntype = \"postgres\"\nwhen = \"value.api_key == '${env:CANARY_SETTING}'\"";
+    folder.connector(
+        "canary-condition",
+        payments::connector(&topic, "", &payments::tolerant(&dead))
+            .replace("[[sinks]]\ntype = \"postgres\"", when),
+    );
     let variables = [
         ("CANARY_SETTING", setting.to_owned()),
         ("CANARY_KAFKA", KAFKA_PASSWORD.to_owned()),
@@ -83,7 +91,7 @@ password = "${{env:CANARY_SETTING}}"
     let mut process = launch.start();
     payments::rows(&database, i64::try_from(ledger.len()).unwrap()).await;
     eventually("dead letters", payments::SETTLED, async || {
-        (dead.read(Isolation::Committed).await.len() >= 3).then_some(())
+        (dead.read(Isolation::Committed).await.len() >= 3 + ledger.len()).then_some(())
     })
     .await;
     let mut said = Vec::new();

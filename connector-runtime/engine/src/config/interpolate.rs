@@ -3,8 +3,8 @@
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use connect_api::leaf::{FILE_FORMATS, SECRET_FORMAT};
-use connect_api::{Severity, pointer};
+use connect_api::leaf::{FILE_FORMATS, PREDICATE_FORMAT, SECRET_FORMAT};
+use connect_api::{Predicate, Severity, pointer};
 use serde_json::Value as Json;
 
 use super::code;
@@ -71,6 +71,9 @@ impl Interpolation<'_> {
         if format.is_some_and(|format| FILE_FORMATS.contains(&format)) {
             let absolute = self.folder().join(&replaced);
             return Some(Json::String(normal(&absolute).to_string_lossy().into()));
+        }
+        if format == Some(PREDICATE_FORMAT) && replaced != text {
+            return Some(Json::String(Predicate::substituted(&replaced, text)));
         }
         Some(Json::String(replaced))
     }

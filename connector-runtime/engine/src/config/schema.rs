@@ -1,5 +1,6 @@
 //! The schemas of the configuration types, made ready for validation, messages and editors.
 
+use connect_api::leaf::PREDICATE_FORMAT;
 use connect_api::schema_of;
 use connect_contracts::type_of;
 use schemars::transform::{Transform, transform_subschemas};
@@ -168,7 +169,7 @@ pub(super) fn stand_in(schema: &Json) -> Option<Json> {
         (Some("size"), _) => "1MiB",
         (Some("field-path" | "reference"), _) => "$",
         (Some("elements-path"), _) => "$[*]",
-        (Some("predicate"), _) => "true",
+        (Some(PREDICATE_FORMAT), _) => "true",
         (Some("pattern"), _) => "",
         (Some("topic-name" | "connector-name"), _) => "unknown",
         (Some("timestamp-or-word"), _) => "earliest",

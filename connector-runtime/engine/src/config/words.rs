@@ -1,5 +1,6 @@
 //! Schemas and values in words.
 
+use connect_api::leaf::PREDICATE_FORMAT;
 use serde_json::Value as Json;
 
 use super::schema;
@@ -55,7 +56,7 @@ fn expected_format(format: &str) -> Option<&'static str> {
         "field-path" => "a path such as \"$.store.id\"",
         "elements-path" => "a path such as \"$.items[*]\"",
         "reference" => "a path such as \"$.store.id\" or metadata such as \"#timestamp\"",
-        "predicate" => "a condition in CEL such as \"value.total > 100.0\"",
+        PREDICATE_FORMAT => "a condition in CEL such as \"value.total > 100.0\"",
         "pattern" => "a regular expression",
         "date-time" => "a time such as \"2026-11-20T00:00:00Z\" (RFC 3339)",
         "file-path" => "the path of a file",
