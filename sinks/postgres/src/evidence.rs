@@ -107,13 +107,19 @@ impl<'a> Evidence<'a> {
         self.file == Some("pl_exec.c")
     }
 
-    /// RAISE refuses the row, whatever code it gives; but a function may pass on the server's troubles in its own words.
+    /// Whether a function's author wrote it, in words and a code of their own: the connection is fine.
+    pub(crate) fn is_raise(&self) -> bool {
+        self.is_raised() && self.routine == Some("exec_stmt_raise")
+    }
+
+    /// RAISE refuses the row, whatever code it gives; but a function may pass on the server's troubles, or another
+    /// server's, in its own words: then it is tried again before.
     fn meaning_of_raised(&self, of_code: Meaning) -> Meaning {
-        let is_raise = self.routine == Some("exec_stmt_raise");
         match self.code {
             "23503" => of_code,
             "40001" | "40003" | "40P01" | "55P03" => Meaning::RefusedIfRepeated,
-            code if code.starts_with("XX") && is_raise => Meaning::Refused,
+            code if code.starts_with("XX") && self.is_raise() => Meaning::Refused,
+            _ if self.is_of_server() && self.is_raise() => Meaning::RefusedIfRepeated,
             _ if self.is_of_server() => of_code,
             _ => Meaning::Refused,
         }

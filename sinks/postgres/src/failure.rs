@@ -96,6 +96,22 @@ impl WriteError {
         }
     }
 
+    /// Whether some record of the batch is to blame, which the error does not name.
+    pub(crate) fn is_of_record(&self) -> bool {
+        use Meaning::{CatalogChanged, MissingParent, Refused, RefusedIfRepeated};
+        self.evidence()
+            .is_some_and(|evidence| match evidence.meaning() {
+                Refused | RefusedIfRepeated | MissingParent => true,
+                CatalogChanged => evidence.may_be_of_a_row(),
+                _ => false,
+            })
+    }
+
+    /// Whether it names the records that are to blame.
+    pub(crate) fn is_named(&self) -> bool {
+        matches!(self, WriteError::Decided(Failure::Refused(_)))
+    }
+
     /// Whether somebody else held what was to be locked, for too long.
     pub(crate) fn is_lock_timeout(&self) -> bool {
         self.database().is_some_and(|error| error.code() == "55P03")
@@ -130,7 +146,8 @@ impl WriteError {
             WriteError::Driver { .. } => self.database().is_some_and(|error| {
                 let code = error.code();
                 let is_gone = ["08", "57P", "25006", "25P03", "25P04", "58", "XX"];
-                !is_gone.iter().any(|prefix| code.starts_with(prefix))
+                Evidence::of(error).is_raise()
+                    || !is_gone.iter().any(|prefix| code.starts_with(prefix))
             }),
         }
     }
@@ -138,7 +155,7 @@ impl WriteError {
     /// The message, safe to log.
     pub(crate) fn cause(&self) -> Cause {
         match self {
-            WriteError::Decided(failure) => Cause::new(failure.to_string()),
+            WriteError::Decided(failure) => failure.cause(),
             WriteError::StaleCatalog { table } => {
                 Cause::new(format!("table `{table}` changes while it is written to"))
             }

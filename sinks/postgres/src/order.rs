@@ -104,6 +104,11 @@ impl Order {
         }
     }
 
+    /// Whether one target has rows that another, or it itself, names by a foreign key.
+    pub(crate) fn has_relations(&self) -> bool {
+        !self.relations.is_empty()
+    }
+
     /// The steps over a segment, in order.
     pub(crate) fn passes(&self) -> &[Pass] {
         &self.passes

@@ -3,6 +3,7 @@
 //! Whatever fails before COMMIT is sent leaves nothing behind. When the answer to COMMIT is lost, the connection is dropped
 //! and the next call reads from the progress table how it ended, before anything is written again.
 
+mod search;
 mod write;
 
 use std::sync::Arc;

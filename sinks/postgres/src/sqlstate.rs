@@ -44,7 +44,7 @@ const MEANINGS: [(&str, Meaning); 47] = [
     ("25006", Meaning::Outage), // read only: a standby after a failover
     ("25P02", Meaning::Outage), // in failed transaction
     ("25P03", Meaning::Outage), // idle in transaction session timeout
-    ("25P04", Meaning::Outage), // transaction timeout
+    ("25P04", Meaning::TooMuchIfRepeated), // transaction timeout
     ("40001", Meaning::Outage), // serialization failure
     ("40003", Meaning::Outage), // statement completion unknown
     ("40P01", Meaning::Outage), // deadlock
@@ -197,6 +197,7 @@ mod tests {
             ("53100", Meaning::Outage),
             ("25006", Meaning::Outage),
             ("57014", Meaning::TooMuchIfRepeated),
+            ("25P04", Meaning::TooMuchIfRepeated),
             ("53200", Meaning::TooMuchIfRepeated),
             ("21000", Meaning::Refused),
             ("22003", Meaning::Refused),

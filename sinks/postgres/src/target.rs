@@ -89,6 +89,11 @@ impl Target {
         matches!(self.write, Write::Upsert | Write::Update)
     }
 
+    /// Whether the batch writes to the table.
+    pub(crate) fn is_touched(&self) -> bool {
+        !self.rows.rows.is_empty() || !self.rows.sweeps.is_empty()
+    }
+
     /// Adds columns behind those that are known.
     pub(crate) fn include(&mut self, columns: impl Iterator<Item = usize>) {
         for column in columns {

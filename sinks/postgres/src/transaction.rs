@@ -103,6 +103,19 @@ impl Limits {
         .await
     }
 
+    /// Checks now what COMMIT would check.
+    pub(crate) async fn check_constraints(
+        &self,
+        connection: &mut SinkConnection,
+    ) -> Result<(), WriteError> {
+        within("check constraints", self.long, async {
+            let check = "SET CONSTRAINTS ALL IMMEDIATE";
+            connection.driver.execute(check).await?;
+            Ok(())
+        })
+        .await
+    }
+
     /// Leaves the transaction, if one is open.
     pub(crate) async fn roll_back(
         &self,

@@ -11,7 +11,7 @@ use crate::progress::ProgressTable;
 use crate::sqlstate::Meaning;
 use crate::target::Write;
 
-/// How often a record is tried whose function asks for another try.
+/// How often a batch is tried with a record whose function asks for another try.
 const TRIES: u32 = 5;
 
 /// What was tolerated of a batch so far.
@@ -21,9 +21,11 @@ pub(crate) struct Patience {
     exhausted: Option<Vec<Progress>>,
     parents: Option<MissingParents>,
     repeated: Option<Repeated>,
+    /// The batch whose refused records no search can name.
+    halved: Option<Vec<Progress>>,
 }
 
-/// A record for which a function asks for another try again and again.
+/// A batch with a record for which a function asks for another try again and again.
 struct Repeated {
     progress: Vec<Progress>,
     tries: u32,
@@ -42,6 +44,7 @@ impl Patience {
             exhausted: None,
             parents: None,
             repeated: None,
+            halved: None,
         }
     }
 
@@ -50,13 +53,39 @@ impl Patience {
         self.exhausted = None;
     }
 
+    /// Whether the error is to be waited out still, before a record is blamed for it.
+    pub(crate) fn waits_for(&self, error: &WriteError, progress: &[Progress]) -> bool {
+        match error.meaning() {
+            Some(Meaning::MissingParent) => {
+                let limit = self.missing_parent.get();
+                let waiting = self.parents.as_ref();
+                let waiting = waiting.filter(|waiting| covers(&waiting.progress, progress));
+                let waited = waiting.map_or(Default::default(), |waiting| waiting.since.elapsed());
+                waited < limit
+            }
+            Some(Meaning::RefusedIfRepeated) => self.tries_of(progress) + 1 < TRIES,
+            _ => false,
+        }
+    }
+
+    /// The engine is to halve this batch: a search does not find who is to blame.
+    pub(crate) fn halve(&mut self, progress: &[Progress]) {
+        self.halved = Some(progress.to_vec());
+    }
+
+    /// Whether this is a part of a batch that is halved.
+    pub(crate) fn is_halved(&self, progress: &[Progress]) -> bool {
+        let halved = self.halved.as_ref();
+        halved.is_some_and(|halved| covers(halved, progress))
+    }
+
     /// The engine's word for a failure that the batch may be to blame for; `None` for all others.
     pub(crate) fn judge(&mut self, error: &WriteError, batch: &Batch<'_>) -> Option<Failure> {
         let cause = error.cause();
         let progress = batch.progress.as_slice();
         Some(match error.meaning()? {
             Meaning::Refused => Failure::RefusedSomewhere(cause),
-            Meaning::RefusedIfRepeated => self.try_again(cause, batch),
+            Meaning::RefusedIfRepeated => self.try_again(cause, progress),
             Meaning::MissingParent => {
                 let help = if error.is_still_referenced() {
                     "the rows that name this one by the foreign key may still go"
@@ -65,12 +94,8 @@ impl Patience {
                 };
                 self.wait_for_parent(cause, help, progress)
             }
-            // The catalog was read again and fits the statement: what is said of our tables does not apply.
             Meaning::CatalogChanged if error.evidence()?.may_be_of_a_row() => {
-                Failure::RefusedSomewhere(Cause {
-                    help: None,
-                    ..cause
-                })
+                Failure::RefusedSomewhere(refusal_cause(error))
             }
             Meaning::TooMuchIfRepeated if self.exhausted.as_deref() == Some(progress) => {
                 Failure::TooMuch(cause)
@@ -105,36 +130,46 @@ impl Patience {
         }
     }
 
-    /// Among others, the record is looked for at once. Alone, it is tried again, because the function may mean it.
-    fn try_again(&mut self, cause: Cause, batch: &Batch<'_>) -> Failure {
-        let mut offsets = batch.records.iter().map(|record| &record.origin);
-        let is_alone = offsets.next().is_none_or(|first| {
-            offsets.all(|origin| {
-                origin.offset == first.offset
-                    && origin.partition == first.partition
-                    && origin.topic == first.topic
-            })
-        });
-        if !is_alone {
-            return Failure::RefusedSomewhere(cause);
-        }
-        let before = self.repeated.take();
-        let before = before.filter(|before| before.progress == batch.progress);
-        let tries = before.map_or(0, |before| before.tries) + 1;
+    /// The function may mean it: the batch is tried again before the record is blamed.
+    fn try_again(&mut self, cause: Cause, progress: &[Progress]) -> Failure {
+        let tries = self.tries_of(progress) + 1;
         if tries >= TRIES {
             return Failure::RefusedSomewhere(cause);
         }
+        // What is left of a batch has the tries of the whole.
+        let before = self.repeated.take().map(|before| before.progress);
+        let before = before.filter(|before| covers(before, progress));
         self.repeated = Some(Repeated {
-            progress: batch.progress.clone(),
+            progress: before.unwrap_or_else(|| progress.to_vec()),
             tries,
         });
         let function = cause
             .help
             .clone()
             .map_or(String::new(), |help| format!("{help}; "));
-        let help = format!("{function}after {TRIES} tries of the record alone it is refused");
+        let help = format!("{function}after {TRIES} tries the record is refused");
         Failure::Retry(cause.with_help(help))
     }
+
+    /// How often this batch, or the one that it is a part of, was tried in vain.
+    fn tries_of(&self, progress: &[Progress]) -> u32 {
+        let before = self.repeated.as_ref();
+        let before = before.filter(|before| covers(&before.progress, progress));
+        before.map_or(0, |before| before.tries)
+    }
+}
+
+/// What is said of a record that the database refuses.
+pub(crate) fn refusal_cause(error: &WriteError) -> Cause {
+    let cause = error.cause();
+    if error.meaning() == Some(Meaning::CatalogChanged) {
+        // The catalog was read again and fits the statement: what is said of our tables does not apply.
+        return Cause {
+            help: None,
+            ..cause
+        };
+    }
+    cause
 }
 
 /// Whether `inner` is a part of `outer`, as a half of a batch is.

@@ -32,10 +32,14 @@ fn raise_refuses_the_row_whatever_code_it_gives() {
         ("40001", Meaning::RefusedIfRepeated),
         ("40P01", Meaning::RefusedIfRepeated),
         ("55P03", Meaning::RefusedIfRepeated),
-        ("53100", Meaning::Outage),
-        ("57P01", Meaning::Outage),
-        ("08006", Meaning::Outage),
-        ("58030", Meaning::Outage),
+        // It may pass on another server's trouble: not at once.
+        ("53100", Meaning::RefusedIfRepeated),
+        ("57014", Meaning::RefusedIfRepeated),
+        ("57P01", Meaning::RefusedIfRepeated),
+        ("08006", Meaning::RefusedIfRepeated),
+        ("58030", Meaning::RefusedIfRepeated),
+        ("28P01", Meaning::RefusedIfRepeated),
+        ("HV00N", Meaning::RefusedIfRepeated),
     ];
     for (code, expected) in cases {
         let evidence = raised(code, "pl_exec.c", "exec_stmt_raise");

@@ -6,7 +6,7 @@
 //! The proof comes after the rows. Writing takes a lock on the table that lets no change of its columns pass until the end
 //! of the transaction, so what is read afterwards was so while the rows were written; read before, it would say nothing.
 
-use connect_api::{Batch, Cause, Failure};
+use connect_api::{Batch, Cause, Failure, Progress};
 use sqlx::Connection;
 use sqlx::postgres::PgConnection;
 
@@ -20,6 +20,14 @@ use crate::transaction::{Limits, SinkConnection, within};
 use crate::unnest::Session;
 use crate::{apply, catalog};
 
+/// How an attempt ends that nothing keeps from being written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    Commit,
+    /// It was a rehearsal.
+    RollBack,
+}
+
 impl PostgresSink {
     /// Writes a batch and returns the number of its rows.
     ///
@@ -28,17 +36,20 @@ impl PostgresSink {
     pub(super) async fn write_batch(&mut self, batch: &Batch<'_>) -> Result<u64, Failure> {
         const ATTEMPTS: usize = 3;
         for attempt in 1..=ATTEMPTS {
-            let error = match self.encode_and_write(batch).await {
+            let error = match self.encode_and_write(batch, End::Commit).await {
                 Ok(rows) => return Ok(rows),
                 Err(error) => error,
             };
             let outdated = self.is_of_outdated_plan(&error, attempt == 1).await;
-            let read = match outdated {
-                Ok(false) => Err(error),
+            let blamed = match outdated {
+                Ok(false) => match self.blame(batch, error).await {
+                    Err(failed) if failed.is_stale_catalog() => self.read_catalog().await,
+                    Ok(blamed) | Err(blamed) => Err(blamed),
+                },
                 Ok(true) => self.read_catalog().await,
                 Err(error) => Err(error),
             };
-            read.map_err(|error| self.judge(error, batch))?;
+            blamed.map_err(|error| self.judge(error, batch))?;
         }
         Err(Failure::Retry(Cause::new(format!(
             "the tables changed {ATTEMPTS} times while a batch was written to them"
@@ -47,8 +58,12 @@ impl PostgresSink {
 
     /// Tries the batch whole first. Where a foreign key refuses that, rows of one table may have been written too early or
     /// too late for those of another.
-    async fn encode_and_write(&mut self, batch: &Batch<'_>) -> Result<u64, WriteError> {
-        let written = self.encode_and_attempt(batch, Cuts::Needed).await;
+    pub(super) async fn encode_and_write(
+        &mut self,
+        batch: &Batch<'_>,
+        end: End,
+    ) -> Result<u64, WriteError> {
+        let written = self.encode_and_attempt(batch, Cuts::Needed, end).await;
         let count = batch.records.len();
         match written {
             Err(error)
@@ -56,7 +71,7 @@ impl PostgresSink {
                     && self.plan.segments(count, Cuts::All)
                         != self.plan.segments(count, Cuts::Needed) =>
             {
-                self.encode_and_attempt(batch, Cuts::All).await
+                self.encode_and_attempt(batch, Cuts::All, end).await
             }
             written => written,
         }
@@ -66,10 +81,11 @@ impl PostgresSink {
         &mut self,
         batch: &Batch<'_>,
         cuts: Cuts,
+        end: End,
     ) -> Result<u64, WriteError> {
         let encoded = self.plan.encode(&batch.records);
         encoded.map_err(WriteError::refused)?;
-        self.attempt(batch, cuts).await
+        self.attempt(batch, cuts, end).await
     }
 
     /// Whether the error may be gone once the tables are read again. A refused batch costs one look at each table,
@@ -87,26 +103,34 @@ impl PostgresSink {
             return Ok(false);
         }
         let mut connection = self.connected().await?;
-        let looking = self.plan_is_current(&mut connection.driver);
-        let is_current = within("read the catalog", self.limits.short, looking).await;
-        self.release(connection, &is_current).await;
-        Ok(!is_current?)
+        let checked = self.check_plan(&mut connection).await;
+        self.release(connection, &checked).await;
+        match checked {
+            Ok(()) => Ok(false),
+            Err(WriteError::StaleCatalog { .. }) => Ok(true),
+            Err(error) => Err(error),
+        }
     }
 
-    async fn plan_is_current(&self, connection: &mut PgConnection) -> Result<bool, WriteError> {
-        for target in &self.plan.targets {
-            let version = &target.table.version;
-            if !version.is_current(connection, !self.config.pooler).await? {
-                return Ok(false);
-            }
-        }
-        Ok(true)
+    /// Proves that all tables are as they were read, also those that nothing was written to.
+    pub(super) async fn check_plan(
+        &self,
+        connection: &mut SinkConnection,
+    ) -> Result<(), WriteError> {
+        let targets = self.plan.targets.iter();
+        let checking = check_tables(&mut connection.driver, targets, !self.config.pooler);
+        within("read the catalog", self.limits.short, checking).await
     }
 
     /// One attempt: everything of the encoded batch, or nothing. Returns the rows written.
-    async fn attempt(&mut self, batch: &Batch<'_>, cuts: Cuts) -> Result<u64, WriteError> {
+    async fn attempt(
+        &mut self,
+        batch: &Batch<'_>,
+        cuts: Cuts,
+        end: End,
+    ) -> Result<u64, WriteError> {
         let mut connection = self.connected().await?;
-        let result = self.attempt_on(&mut connection, batch, cuts).await;
+        let result = self.attempt_on(&mut connection, batch, cuts, end).await;
         self.release(connection, &result).await;
         result
     }
@@ -116,28 +140,12 @@ impl PostgresSink {
         connection: &mut SinkConnection,
         batch: &Batch<'_>,
         cuts: Cuts,
+        end: End,
     ) -> Result<u64, WriteError> {
-        let limits = &self.limits;
-        if let Some(progress) = &mut self.progress {
-            let new = progress.not_owned(&batch.progress);
-            if !new.is_empty() {
-                take_over(connection, limits, progress, &new).await?;
-            }
-            let doubt = self.doubt.take();
-            if let Some(doubt) = doubt.filter(|doubt| doubt.progress == batch.progress)
-                && progress.is_stored(&batch.progress)
-            {
-                return Ok(doubt.rows);
-            }
-            progress.check_due(&batch.progress)?;
+        if let Some(rows) = self.committed_in_doubt(connection, batch).await? {
+            return Ok(rows);
         }
-        limits.begin(connection).await?;
-        if let Some(progress) = &self.progress {
-            let advance = progress.advance(&mut connection.driver, &batch.progress);
-            within("the compare-and-set of progress", limits.short, advance)
-                .await
-                .map_err(|error| error.at(&progress.table().to_string()))?;
-        }
+        self.begin(connection, &batch.progress).await?;
         let segments = self.plan.segments(batch.records.len(), cuts);
         let is_persistent = !self.config.pooler;
         let mut session = Session {
@@ -145,19 +153,81 @@ impl PostgresSink {
             is_persistent,
             scratch: &mut self.scratch,
         };
+        let limits = &self.limits;
         let rows = apply::write(&mut session, &mut self.plan, &segments, limits.long).await?;
-        let checking = check_tables(&mut connection.driver, &self.plan.targets, is_persistent);
+        let touched = self
+            .plan
+            .targets
+            .iter()
+            .filter(|target| target.is_touched());
+        let checking = check_tables(&mut connection.driver, touched, is_persistent);
         within("read the catalog", limits.short, checking).await?;
+        match end {
+            End::Commit => self.commit(connection, batch, rows).await?,
+            End::RollBack => {
+                limits.check_constraints(connection).await?;
+                limits.roll_back(connection).await?;
+            }
+        }
+        Ok(rows)
+    }
+
+    /// The rows of this batch, if the COMMIT that was not answered wrote them.
+    async fn committed_in_doubt(
+        &mut self,
+        connection: &mut SinkConnection,
+        batch: &Batch<'_>,
+    ) -> Result<Option<u64>, WriteError> {
+        let Some(progress) = &mut self.progress else {
+            return Ok(None);
+        };
+        let new = progress.not_owned(&batch.progress);
+        if !new.is_empty() {
+            take_over(connection, &self.limits, progress, &new).await?;
+        }
+        let doubt = self.doubt.take();
+        let is_stored = progress.is_stored(&batch.progress);
+        Ok(doubt
+            .filter(|doubt| doubt.progress == batch.progress && is_stored)
+            .map(|doubt| doubt.rows))
+    }
+
+    /// Begins a transaction that writes, with the compare-and-set of progress.
+    pub(super) async fn begin(
+        &mut self,
+        connection: &mut SinkConnection,
+        moved: &[Progress],
+    ) -> Result<(), WriteError> {
+        let limits = &self.limits;
+        if let Some(progress) = &self.progress {
+            progress.check_due(moved)?;
+        }
+        limits.begin(connection).await?;
+        if let Some(progress) = &self.progress {
+            let advance = progress.advance(&mut connection.driver, moved);
+            within("the compare-and-set of progress", limits.short, advance)
+                .await
+                .map_err(|error| error.at(&progress.table().to_string()))?;
+        }
+        Ok(())
+    }
+
+    async fn commit(
+        &mut self,
+        connection: &mut SinkConnection,
+        batch: &Batch<'_>,
+        rows: u64,
+    ) -> Result<(), WriteError> {
         self.doubt = Some(Doubt {
             progress: batch.progress.clone(),
             rows,
         });
-        limits.commit(connection).await?;
+        self.limits.commit(connection).await?;
         self.doubt = None;
         if let Some(progress) = &mut self.progress {
             progress.moved(&batch.progress);
         }
-        Ok(rows)
+        Ok(())
     }
 
     /// Reads the tables again. Statements are prepared again too: their parameters have the types of the old columns.
@@ -200,19 +270,16 @@ pub(super) async fn read_plan(
     Ok(plan(config, &tables)?)
 }
 
-/// Proves that the tables that were written to are as they were read.
+/// Proves that the tables are as they were read.
 ///
 /// COPY BINARY believes the bytes (four of them that were meant as int4 are a fine float4 as well), a statement over arrays
 /// casts and rounds, and both leave a column empty that was added since.
 async fn check_tables(
     connection: &mut PgConnection,
-    targets: &[Target],
+    targets: impl Iterator<Item = &Target>,
     is_persistent: bool,
 ) -> Result<(), WriteError> {
-    let touched = targets
-        .iter()
-        .filter(|target| !target.rows.rows.is_empty() || !target.rows.sweeps.is_empty());
-    for target in touched {
+    for target in targets {
         let table = &target.table;
         if !table.version.is_current(connection, is_persistent).await? {
             return Err(WriteError::StaleCatalog {

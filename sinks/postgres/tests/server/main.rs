@@ -8,6 +8,7 @@ mod entries;
 mod failures;
 mod foreign_keys;
 mod frozen;
+mod isolation;
 mod model;
 mod names;
 mod progress;

@@ -9,10 +9,10 @@ use connect_sink_postgres::PostgresSink;
 use crate::support::*;
 
 /// A reproducible sequence of numbers (Knuth's constants).
-struct Random(u64);
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
-    fn below(&mut self, bound: u64) -> u64 {
+    pub(crate) fn below(&mut self, bound: u64) -> u64 {
         self.0 = self
             .0
             .wrapping_mul(6_364_136_223_846_793_005)

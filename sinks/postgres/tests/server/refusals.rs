@@ -63,8 +63,8 @@ const MODES: [Mode; 5] = [
     },
 ];
 
-/// What a function does for the row with id 2.
-const FAULTS: [(&str, &str); 14] = [
+/// What a function does for rows with even ids, one fault each.
+const FAULTS: [(&str, &str); 20] = [
     ("P0001", "RAISE EXCEPTION 'no'"),
     (
         "55000",
@@ -85,6 +85,12 @@ const FAULTS: [(&str, &str); 14] = [
     ("42883", "PERFORM gone(1)"),
     ("3F000", "CREATE TABLE gone.gone (id int8)"),
     ("42704", "PERFORM 'gone'::regtype"),
+    ("08006", "RAISE EXCEPTION 'no' USING ERRCODE = '08006'"),
+    ("53100", "RAISE EXCEPTION 'no' USING ERRCODE = '53100'"),
+    ("57014", "RAISE EXCEPTION 'no' USING ERRCODE = '57014'"),
+    ("57P01", "RAISE EXCEPTION 'no' USING ERRCODE = '57P01'"),
+    ("58030", "RAISE EXCEPTION 'no' USING ERRCODE = '58030'"),
+    ("XX000", "RAISE EXCEPTION 'no' USING ERRCODE = 'XX000'"),
 ];
 
 /// Writes records 1, 2, 3 as the engine does, and expects that 2 alone is refused with this code.
@@ -94,71 +100,80 @@ async fn expect_second_refused(
     code: &str,
     case: &str,
 ) {
+    let refused = refused_of(sink, row, 3).await;
+    assert_eq!(refused, [(2, code.to_owned())], "{case}");
+}
+
+/// Writes records 1 to `count` as the engine does; returns the ids that are refused, each with its code.
+async fn refused_of(
+    sink: &mut PostgresSink,
+    row: fn(i64) -> String,
+    count: i64,
+) -> Vec<(i64, String)> {
     sink.resume(&[partition(0)]).await.unwrap();
-    let values: Vec<String> = (1..=3).map(row).collect();
+    let values: Vec<String> = (1..=count).map(row).collect();
     let values: Vec<&str> = values.iter().map(String::as_str).collect();
     let list = records(&values);
     let mut refused = Vec::new();
-    bisect(sink, list.iter().collect(), (0, 3), &mut refused).await;
-    let refused: Vec<_> = refused
-        .into_iter()
-        .map(|(offset, cause)| (offset, cause.code))
-        .collect();
-    assert_eq!(refused, [(1, Some(code.to_owned()))], "{case}");
+    bisect(sink, list.iter().collect(), (0, count), &mut refused).await;
+    refused.sort_by_key(|(offset, _)| *offset);
+    let coded = refused.into_iter();
+    coded
+        .map(|(offset, cause)| (offset + 1, cause.code.unwrap_or_default()))
+        .collect()
 }
 
 #[tokio::test]
 async fn what_a_trigger_refuses_is_the_records_fault() {
     let mut database = Database::new("SELECT").await;
+    let count = 2 * FAULTS.len() as i64 + 1;
+    let codes = FAULTS.iter().map(|(code, _)| (*code).to_owned());
+    let expected: Vec<(i64, String)> = (2..).step_by(2).zip(codes).collect();
+    let good: Vec<String> = (1..=count).step_by(2).map(|id| format!("({id})")).collect();
     for mode in &MODES {
-        for (code, fault) in FAULTS {
-            for moment in ["BEFORE", "COMMIT"] {
-                let case = format!("{code} by {fault}, {}, {moment}", mode.name);
-                let trigger = match moment {
-                    "COMMIT" => format!(
-                        "CREATE CONSTRAINT TRIGGER f AFTER {} ON t DEFERRABLE INITIALLY DEFERRED",
-                        mode.operation
-                    ),
-                    _ => format!("CREATE TRIGGER f {moment} {} ON t", mode.operation),
-                };
-                database
-                    .run(&format!(
-                        "DROP TABLE IF EXISTS t, connect_progress; CREATE TABLE t (id int8 PRIMARY KEY, v int4);
-                         CREATE OR REPLACE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$
-                         BEGIN IF {row}.id = 2 THEN {fault}; END IF; RETURN {row}; END $$;
-                         {trigger} FOR EACH ROW EXECUTE FUNCTION f()",
-                        row = mode.row_name
-                    ))
-                    .await;
-                if mode.is_on_rows {
-                    database
-                        .run("INSERT INTO t SELECT n, 0 FROM generate_series(1, 3) AS n")
-                        .await;
-                }
-                let toml = format!("[[tables]]\ntable = \"t\"\n{}", mode.toml);
-                let mut sink = open(&database.url(), &toml).await;
-                expect_second_refused(&mut sink, mode.row, code, &case).await;
-                let expected = match mode.operation {
-                    "INSERT" => "1,3",
-                    "UPDATE" => "1,2,3",
-                    _ => "2",
-                };
-                assert_eq!(
-                    database
-                        .text("SELECT string_agg(id::text, ',' ORDER BY id) FROM t")
-                        .await,
-                    format!(
-                        "({})",
-                        if expected.contains(',') {
-                            format!("\"{expected}\"")
-                        } else {
-                            expected.to_owned()
-                        }
-                    ),
-                    "{case}"
-                );
-                sink.close().await.unwrap();
+        let row = mode.row_name;
+        let faults = (2..).step_by(2).zip(FAULTS);
+        let faults: Vec<String> = faults
+            .map(|(id, (_, fault))| format!("WHEN {id} THEN {fault};"))
+            .collect();
+        for moment in ["BEFORE", "COMMIT"] {
+            let case = format!("{}, {moment}", mode.name);
+            let trigger = match moment {
+                "COMMIT" => format!(
+                    "CREATE CONSTRAINT TRIGGER f AFTER {} ON t DEFERRABLE INITIALLY DEFERRED",
+                    mode.operation
+                ),
+                _ => format!("CREATE TRIGGER f {moment} {} ON t", mode.operation),
+            };
+            database
+                .run(&format!(
+                    "DROP TABLE IF EXISTS t, connect_progress; CREATE TABLE t (id int8 PRIMARY KEY, v int4);
+                     CREATE OR REPLACE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$
+                     BEGIN CASE {row}.id {} ELSE NULL; END CASE; RETURN {row}; END $$;",
+                    faults.join(" ")
+                ))
+                .await;
+            if mode.is_on_rows {
+                let rows =
+                    format!("INSERT INTO t SELECT n, 0 FROM generate_series(1, {count}) AS n");
+                database.run(&rows).await;
             }
+            database
+                .run(&format!("{trigger} FOR EACH ROW EXECUTE FUNCTION f()"))
+                .await;
+            let toml = format!("[[tables]]\ntable = \"t\"\n{}", mode.toml);
+            let mut sink = open(&database.url(), &toml).await;
+            let refused = refused_of(&mut sink, mode.row, count).await;
+            assert_eq!(refused, expected, "{case}");
+            let written = match mode.operation {
+                "INSERT" => "SELECT id FROM t ORDER BY id".to_owned(),
+                "UPDATE" => "SELECT id FROM t WHERE v = 1 ORDER BY id".to_owned(),
+                _ => {
+                    format!("SELECT generate_series(1, {count}) EXCEPT SELECT id FROM t ORDER BY 1")
+                }
+            };
+            assert_eq!(database.lines(&written).await, good, "{case}");
+            sink.close().await.unwrap();
         }
     }
     database.drop().await;
