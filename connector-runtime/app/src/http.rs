@@ -3,50 +3,30 @@
 //! It has a thread and a runtime of its own, so that it answers while every worker is busy.
 
 mod connectors;
+mod guard;
+mod listen;
 mod metrics;
+mod serve;
 
-use std::io::ErrorKind;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use axum::Router;
-use axum::extract::{Request, State as Shared};
-use axum::http::header::{CONTENT_TYPE, HOST};
+use axum::extract::State as Shared;
+use axum::http::header::CONTENT_TYPE;
 use axum::http::{StatusCode, Uri};
-use axum::middleware::{self, Next};
+use axum::middleware;
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::get;
 use connect_api::Cause;
-use connect_engine::config::HttpAddress;
 use connect_engine::{ConnectorStatus, State};
 use tokio_util::sync::CancellationToken;
 
-const DEFAULT_PORT: u16 = 8083;
-/// How many ports behind the default one are tried.
-const NEIGHBOURS: u16 = 100;
+use self::guard::Guard;
+pub(crate) use self::listen::{Bound, bind};
 
 /// Takes one look at all connectors.
 pub(crate) type Look = Arc<dyn Fn() -> Vec<ConnectorStatus> + Send + Sync>;
-
-/// A port that is ours already, before anything is started that would have to be stopped again.
-pub(crate) struct Bound {
-    listener: TcpListener,
-    address: SocketAddr,
-    wanted: HttpAddress,
-}
-
-impl Bound {
-    pub(crate) fn address(&self) -> SocketAddr {
-        self.address
-    }
-
-    /// The default port, if it was taken.
-    pub(crate) fn moved_from(&self) -> Option<u16> {
-        (self.wanted == HttpAddress::Default && self.address.port() != DEFAULT_PORT)
-            .then_some(DEFAULT_PORT)
-    }
-}
 
 /// The running server. Dropping it ends it.
 pub(crate) struct HttpServer {
@@ -57,12 +37,16 @@ pub(crate) struct HttpServer {
 impl HttpServer {
     pub(crate) fn start(bound: Bound, look: Look) -> Result<HttpServer, Cause> {
         let end = CancellationToken::new();
-        let routes = routes(look, bound.address.ip());
+        let guard = Guard {
+            is_for_others: bound.is_for_others(),
+            token: bound.token.clone(),
+        };
+        let routes = routes(look, guard);
         let ended = end.clone();
         let thread = std::thread::Builder::new()
             .name("connect-http".to_owned())
             .spawn(move || {
-                if let Err(error) = serve(bound.listener, routes, ended) {
+                if let Err(error) = serve::run(bound, routes, ended) {
                     tracing::error!(event = "http_failed", %error);
                 }
             })
@@ -83,80 +67,21 @@ impl Drop for HttpServer {
     }
 }
 
-/// `None` where it is switched off. A default port that is taken gives way to the next free one; a configured one does
-/// not.
-pub(crate) fn bind(wanted: HttpAddress) -> Result<Option<Bound>, Cause> {
-    let Some(listener) = listen(wanted)? else {
-        return Ok(None);
-    };
-    let failed = |error| Cause::new(format!("cannot listen for HTTP: {error}"));
-    listener.set_nonblocking(true).map_err(failed)?;
-    let address = listener.local_addr().map_err(failed)?;
-    Ok(Some(Bound {
-        listener,
-        address,
-        wanted,
-    }))
-}
-
-fn listen(wanted: HttpAddress) -> Result<Option<TcpListener>, Cause> {
-    let failed = |address: SocketAddr, error: std::io::Error| {
-        let cause = Cause::new(format!("cannot listen on http://{address}: {error}"));
-        match error.kind() {
-            ErrorKind::AddrInUse => {
-                cause.with_help("set another `address` in [http] of connect.toml")
-            }
-            _ => cause,
-        }
-    };
-    match wanted {
-        HttpAddress::Off => Ok(None),
-        HttpAddress::At(address) => TcpListener::bind(address)
-            .map(Some)
-            .map_err(|error| failed(address, error)),
-        HttpAddress::Default => {
-            let mut port = DEFAULT_PORT;
-            loop {
-                let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-                match TcpListener::bind(address) {
-                    Ok(listener) => return Ok(Some(listener)),
-                    Err(error)
-                        if error.kind() == ErrorKind::AddrInUse
-                            && port < DEFAULT_PORT + NEIGHBOURS =>
-                    {
-                        port += 1
-                    }
-                    Err(error) => return Err(failed(address, error)),
-                }
-            }
-        }
-    }
-}
-
-fn serve(listener: TcpListener, routes: Router, end: CancellationToken) -> std::io::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    runtime.block_on(async {
-        let listener = tokio::net::TcpListener::from_std(listener)?;
-        // Not gracefully: a client that keeps its connection open must not keep us.
-        tokio::select! {
-            served = axum::serve(listener, routes).into_future() => served,
-            () = end.cancelled() => Ok(()),
-        }
-    })
-}
-
 /// No handler reads a body, and no answer allows other origins.
-fn routes(look: Look, listening: IpAddr) -> Router {
+fn routes(look: Look, guard: Guard) -> Router {
+    let shows_reasons = !guard.is_for_others;
+    let guard = Arc::new(guard);
     Router::new()
         .route("/metrics", get(metrics))
         .route("/livez", get(async || "ok\n"))
         .route("/readyz", get(readiness))
-        .route("/connectors", get(list))
+        .route(
+            "/connectors",
+            get(async move |look| list(look, shows_reasons)),
+        )
         .fallback(not_found)
         .layer(middleware::from_fn(move |request, next| {
-            require_host(listening, request, next)
+            guard::check(guard.clone(), request, next)
         }))
         .with_state(look)
 }
@@ -176,8 +101,13 @@ async fn metrics(Shared(look): Shared<Look>) -> Response {
     }
 }
 
-async fn list(Shared(look): Shared<Look>) -> Response {
-    let connectors: Vec<_> = look().iter().map(connectors::Connector::of).collect();
+/// Reasons name hosts, roles and files: other machines get none.
+fn list(Shared(look): Shared<Look>, shows_reasons: bool) -> Response {
+    let mut looks = look();
+    if !shows_reasons {
+        looks.iter_mut().for_each(connectors::hide_reasons);
+    }
+    let connectors: Vec<_> = looks.iter().map(connectors::Connector::of).collect();
     Json(connectors).into_response()
 }
 
@@ -194,34 +124,6 @@ async fn readiness(Shared(look): Shared<Look>) -> Response {
     } else {
         (StatusCode::SERVICE_UNAVAILABLE, broken.concat()).into_response()
     }
-}
-
-/// A page of somebody else's site can make a browser ask us by a name that it lets point here (DNS rebinding), and would
-/// be allowed to read the answer. Such a request names that site as its host; people and probes on this machine use an
-/// address or `localhost`. Names are fine where we were told to listen for other machines.
-async fn require_host(listening: IpAddr, request: Request, next: Next) -> Response {
-    let host = request
-        .headers()
-        .get(HOST)
-        .and_then(|host| host.to_str().ok());
-    if !listening.is_loopback() || host.is_none_or(is_local) {
-        next.run(request).await
-    } else {
-        (StatusCode::FORBIDDEN, "ask by address, or as localhost\n").into_response()
-    }
-}
-
-/// Whether the host, with or without a port, is an address or `localhost`.
-fn is_local(host: &str) -> bool {
-    let name = match host.rsplit_once(':') {
-        Some((name, port)) if port.parse::<u16>().is_ok() && !name.ends_with(':') => name,
-        _ => host,
-    };
-    let address = name
-        .strip_prefix('[')
-        .and_then(|name| name.strip_suffix(']'))
-        .unwrap_or(name);
-    name.eq_ignore_ascii_case("localhost") || address.parse::<IpAddr>().is_ok()
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ mod connector;
 mod draw;
 mod files;
 mod finding;
+mod http;
 mod interpolate;
 mod leaves;
 mod load;
@@ -31,12 +32,13 @@ mod words;
 mod written;
 
 pub use finding::{Findings, Place, PlacedFinding};
+pub use http::{HttpAddress, HttpConfig, TlsFiles};
 pub use load::{Mode, load, load_with};
 pub use resolve::{
     BatchConfig, BrokenConnector, ConfiguredSink, ConfiguredSource, ConfiguredTransform, Connector,
-    ConnectorKind, CreateTopics, Discard, ErrorsConfig, HttpAddress, HttpConfig, LONGEST_LANE_NAME,
-    Loaded, MOST_LANES, ProcessConfig, SinkConnector, SinkFormats, SourceConnector, Start,
-    StopAfter, Tolerance, Topics,
+    ConnectorKind, CreateTopics, Discard, ErrorsConfig, LONGEST_LANE_NAME, Loaded, MOST_LANES,
+    ProcessConfig, SinkConnector, SinkFormats, SourceConnector, Start, StopAfter, Tolerance,
+    Topics,
 };
 pub use schema::tidy;
 pub use schema_file::connector_schema;

@@ -134,3 +134,45 @@ async fn of_two_processes_one_owns_the_source_and_the_other_takes_over() {
     ids.dedup();
     assert_eq!(ids.len(), all, "a sale is there twice");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn https_and_a_token_for_other_machines() {
+    let _turn = servers::shared().await;
+    let topic = Topic::create("observed-https", 1).await;
+    let database = payments::database().await;
+    let folder = payments::folder();
+    folder.connector("observed-https", payments::connector(&topic, "", ""));
+    let (port, certificates) = (http::free_port(), servers::certificates());
+    let (kafka, token) = (servers::kafka(), "0123456789abcdef0123456789abcdef");
+    folder.file("connectors.d/token", token);
+    folder.settings(format!(
+        r#"[kafka]
+bootstrap_servers = "{kafka}"
+[http]
+address = "0.0.0.0:{port}"
+token_file = "token"
+certificate = "{certificates}/server.crt"
+key = "{certificates}/server.key"
+"#
+    ));
+    let mut process = Launch::run(&folder).database(database.url()).start();
+    let authority = std::fs::read(format!("{certificates}/ca.crt")).unwrap();
+    let client = reqwest::Client::builder()
+        .add_root_certificate(reqwest::Certificate::from_pem(&authority).unwrap())
+        .build()
+        .unwrap();
+    let url = format!("https://localhost:{port}/connectors");
+    let answer = eventually("an answer over https", payments::SETTLED, async || {
+        client.get(&url).bearer_auth(token).send().await.ok()
+    })
+    .await;
+    assert_eq!(answer.status(), 200);
+    assert!(answer.text().await.unwrap().contains("observed-https"));
+    let refused = client.get(&url).send().await.unwrap();
+    assert_eq!(refused.status(), 401);
+    let unencrypted = reqwest::get(format!("http://localhost:{port}/connectors")).await;
+    assert!(unencrypted.is_err(), "{unencrypted:?}");
+    assert_eq!(process.stop(Duration::from_secs(30)).await, 0);
+    assert!(!process.stderr().contains(token));
+    database.remove().await;
+}

@@ -201,8 +201,11 @@ impl Run<'_> {
         servers: Option<&Servers>,
         signals: &mut Signals,
     ) -> Result<Ended, Cause> {
-        let wanted = self.arguments.http.unwrap_or(loaded.process.http.address);
-        let bound = http::bind(wanted)?;
+        let mut wanted = loaded.process.http.clone();
+        if let Some(address) = self.arguments.http {
+            wanted.address = address;
+        }
+        let bound = http::bind(&wanted)?;
         words::tell_start(&self.screen, loaded, servers, bound.as_ref());
         let clients = match servers {
             Some(servers) => servers.kafka.settings()?,

@@ -1,11 +1,14 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 
 use connect_api::Guarantee;
+use connect_engine::config::{HttpAddress, HttpConfig};
 use connect_engine::{Counters, Reason};
 
+use super::guard::is_local;
+use super::serve::MOST_CONNECTIONS;
 use super::*;
 
 fn status(name: &str, state: State) -> ConnectorStatus {
@@ -41,24 +44,44 @@ struct Served {
     _server: HttpServer,
 }
 
+fn at(address: SocketAddr) -> HttpConfig {
+    HttpConfig {
+        address: HttpAddress::At(address),
+        ..HttpConfig::default()
+    }
+}
+
+fn any_port() -> HttpConfig {
+    at(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))
+}
+
 fn serve_statuses(statuses: Vec<ConnectorStatus>) -> Served {
-    let any = HttpAddress::At(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
-    let bound = bind(any).unwrap().unwrap();
+    serve(&any_port(), statuses)
+}
+
+fn serve(wanted: &HttpConfig, statuses: Vec<ConnectorStatus>) -> Served {
+    let bound = bind(wanted).unwrap().unwrap();
     Served {
-        address: bound.address(),
+        address: SocketAddr::from((Ipv4Addr::LOCALHOST, bound.address().port())),
         _server: HttpServer::start(bound, Arc::new(move || statuses.clone())).unwrap(),
     }
 }
 
 /// Status line and body.
 fn ask(server: &Served, method: &str, path: &str, host: &str) -> (String, String) {
+    ask_with(server, method, path, &format!("Host: {host}"))
+}
+
+fn ask_with(server: &Served, method: &str, path: &str, headers: &str) -> (String, String) {
     let mut stream = TcpStream::connect(server.address).unwrap();
-    let request = format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+    let request = format!("{method} {path} HTTP/1.1\r\n{headers}\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
+    let lower = answer.to_ascii_lowercase();
+    assert!(!lower.contains("access-control"), "{answer}");
     assert!(
-        !answer.to_ascii_lowercase().contains("access-control"),
+        lower.contains("x-content-type-options: nosniff"),
         "{answer}"
     );
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
@@ -214,15 +237,114 @@ fn a_scrape() {
 
 #[test]
 fn a_taken_default_port_gives_way_and_a_configured_one_does_not() {
-    // Whoever else listens there, a second server of ours finds another port.
-    let first = bind(HttpAddress::Default).unwrap().unwrap();
-    let second = bind(HttpAddress::Default).unwrap().unwrap();
+    let default = HttpConfig::default();
+    // Whatever else listens there, a second server of ours finds another port.
+    let first = bind(&default).unwrap().unwrap();
+    let second = bind(&default).unwrap().unwrap();
     assert!(second.address().port() > first.address().port());
     assert_eq!(second.moved_from(), Some(8083));
-    let cause = bind(HttpAddress::At(first.address())).err().unwrap();
+    let cause = bind(&at(first.address())).err().unwrap();
     assert!(
         cause.message.contains(&first.address().to_string()),
         "{cause}"
     );
-    assert!(bind(HttpAddress::Off).unwrap().is_none());
+    let off = HttpConfig {
+        address: HttpAddress::Off,
+        ..default
+    };
+    assert!(bind(&off).unwrap().is_none());
+}
+
+#[test]
+fn connections_that_say_nothing_end_and_make_room() {
+    let server = serve_statuses(Vec::new());
+    let connect = || TcpStream::connect(server.address).unwrap();
+    let mut idle: Vec<TcpStream> = (0..MOST_CONNECTIONS).map(|_| connect()).collect();
+    for (index, stream) in idle.iter_mut().enumerate() {
+        // Half of them have begun a request.
+        if index % 2 == 0 {
+            stream.write_all(b"GET /livez HTTP/1.1\r\nHost: ").unwrap();
+        }
+    }
+    assert_eq!(ask(&server, "GET", "/livez", "localhost").0, "200 OK");
+    for stream in &mut idle {
+        let mut rest = Vec::new();
+        // Whether it was closed with or without an answer is all the same.
+        let _ = stream.read_to_end(&mut rest);
+        assert!(!rest.starts_with(b"HTTP/1.1 200"), "{rest:?}");
+    }
+}
+
+#[test]
+fn http_2_is_not_spoken() {
+    let server = serve_statuses(vec![status("sales", State::Running)]);
+    let mut stream = TcpStream::connect(server.address).unwrap();
+    stream
+        .write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0")
+        .unwrap();
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer);
+    let answer = String::from_utf8_lossy(&answer);
+    assert!(
+        answer.is_empty() || answer.starts_with("HTTP/1.1 400"),
+        "{answer}"
+    );
+}
+
+#[test]
+fn with_a_token_only_probes_are_answered_without_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("token");
+    std::fs::write(&file, "0123456789abcdef\n").unwrap();
+    let wanted = HttpConfig {
+        token_file: Some(file.clone()),
+        ..any_port()
+    };
+    let server = serve(&wanted, vec![status("sales", State::Running)]);
+    let cases = [
+        ("/livez", "", "200 OK"),
+        ("/readyz", "", "200 OK"),
+        ("/connectors", "", "401 Unauthorized"),
+        ("/metrics", "", "401 Unauthorized"),
+        ("/nothing", "", "401 Unauthorized"),
+        ("/connectors", "Bearer 0123456789abcdef", "200 OK"),
+        ("/metrics", "bearer 0123456789abcdef", "200 OK"),
+        ("/metrics", "Bearer 0123456789abcdeg", "401 Unauthorized"),
+        ("/metrics", "Bearer 0123456789abcdef0", "401 Unauthorized"),
+        ("/metrics", "Bearer ", "401 Unauthorized"),
+        ("/metrics", "Basic 0123456789abcdef", "401 Unauthorized"),
+        ("/metrics", "0123456789abcdef", "401 Unauthorized"),
+    ];
+    for (path, authorization, expected) in cases {
+        let headers = format!("Host: localhost\r\nAuthorization: {authorization}");
+        let (status, body) = ask_with(&server, "GET", path, &headers);
+        assert_eq!(status, expected, "{path} {authorization}");
+        assert_eq!(
+            body.contains("sales"),
+            expected == "200 OK" && !path.ends_with('z')
+        );
+    }
+    for text in ["", "short", "two words of a token", "\n"] {
+        std::fs::write(&file, text).unwrap();
+        let cause = bind(&wanted).err().unwrap();
+        assert!(cause.message.contains("is not a token"), "{cause}");
+    }
+}
+
+#[test]
+fn other_machines_are_answered_only_on_purpose_and_get_no_reasons() {
+    let mut open = at(SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)));
+    let cause = bind(&open).err().unwrap();
+    assert!(cause.help.unwrap().contains("insecure = true"));
+    open.insecure = true;
+    let mut waiting = status("sales", State::Running);
+    waiting.reason = Some(Reason {
+        text: "GRANT INSERT ON payments TO app on db.internal".into(),
+        since_ms: 0,
+        retry_at_ms: None,
+    });
+    let server = serve(&open, vec![waiting]);
+    let (answer, body) = ask(&server, "GET", "/connectors", "metrics.example");
+    assert_eq!(answer, "200 OK");
+    assert!(body.contains("sales") && !body.contains("GRANT"), "{body}");
 }

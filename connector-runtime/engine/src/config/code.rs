@@ -209,6 +209,21 @@ codes! {
         example: "[kafka]\nbootstrap_servers = \"a:9092\"\n\"bootstrap.servers\" = \"b:9092\"",
         fix: "[kafka]\nbootstrap_servers = \"a:9092\""
     }
+    HTTP_OPEN = "http.open" {
+        why: "Whoever reaches the address could read the names of connectors and what they wait for, and take all connections.",
+        example: "[http]\naddress = \"0.0.0.0:8083\"",
+        fix: "[http]\naddress = \"0.0.0.0:8083\"\ntoken_file = \"/run/secrets/connect-token\"\ncertificate = \"/etc/connect/tls.crt\"\nkey = \"/etc/connect/tls.key\""
+    }
+    HTTP_INSECURE = "http.insecure" {
+        why: "`insecure = true` answers other machines without a token or unencrypted. That is fine behind a proxy or in a network of trusted machines, and nowhere else.",
+        example: "[http]\naddress = \"0.0.0.0:8083\"\ninsecure = true",
+        fix: "[http]\naddress = \"0.0.0.0:8083\"\ntoken_file = \"/run/secrets/connect-token\"\ncertificate = \"/etc/connect/tls.crt\"\nkey = \"/etc/connect/tls.key\""
+    }
+    HTTP_TLS_PAIR = "http.tls-pair" {
+        why: "A server needs the certificate and the key that belongs to it.",
+        example: "[http]\ncertificate = \"tls.crt\"",
+        fix: "[http]\ncertificate = \"tls.crt\"\nkey = \"tls.key\""
+    }
     NO_REGISTRY = "contract.no-registry" {
         why: "The contract is said to be in the schema registry, and connect.toml does not say where that is.",
         example: "[value]\nregistry = { subject = \"orders-value\" }   # without [registry] in connect.toml",

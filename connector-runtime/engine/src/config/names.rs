@@ -4,7 +4,8 @@ use connect_api::leaf::LeafCheck;
 use connect_api::topic::{check_topic_name, illegal_character};
 use serde::Deserialize;
 
-use super::resolve::{HttpAddress, Start};
+use super::http::HttpAddress;
+use super::resolve::Start;
 
 pub(super) const START_FORMAT: &str = "timestamp-or-word";
 

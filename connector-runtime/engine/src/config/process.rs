@@ -9,11 +9,12 @@ use serde_json::Value as Json;
 
 use super::code;
 use super::files;
+use super::http::{self, HttpConfig};
 use super::interpolate::Interpolation;
 use super::load::Loading;
 use super::parse::{Places, Syntax, parse};
 use super::report::{Draft, Report};
-use super::resolve::{HttpConfig, ProcessConfig};
+use super::resolve::ProcessConfig;
 use super::schema;
 use super::suggest::nearest;
 use super::validate::{Unit, validate};
@@ -95,7 +96,7 @@ fn read(loading: &Loading<'_>, mut report: Report, process: &mut Process) -> Rep
     }
     match serde_json::from_value::<ProcessFile>(document.root) {
         Ok(written) => {
-            process.config.http.address = written.http.address.unwrap_or_default();
+            process.config.http = http::resolve(written.http, places, &mut report);
             process.defaults = written.defaults;
         }
         Err(error) => report.add(Draft::error(code::REJECTED, 0..0, error.to_string())),

@@ -3,7 +3,6 @@
 //! What is *written* in a file are the types of `written.rs`.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -14,6 +13,7 @@ use connect_api::{
 use connect_contracts::{FormatConfig, RegistryConfig};
 
 use super::finding::Findings;
+use super::http::HttpConfig;
 
 /// Everything that [`load`](super::load) found.
 #[derive(Debug)]
@@ -278,19 +278,4 @@ pub struct ProcessConfig {
     pub kafka: BTreeMap<String, Secret>,
     pub registry: Option<RegistryConfig>,
     pub http: HttpConfig,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct HttpConfig {
-    pub address: HttpAddress,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum HttpAddress {
-    /// 127.0.0.1:8083, or the next free port.
-    #[default]
-    Default,
-    /// This one and no other.
-    At(SocketAddr),
-    Off,
 }

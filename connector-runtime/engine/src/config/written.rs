@@ -5,13 +5,14 @@
 
 use std::collections::BTreeMap;
 
-use connect_api::{Duration, Pattern, Predicate, Reference, Size};
+use connect_api::{Duration, FilePath, Pattern, Predicate, Reference, Size};
 use connect_contracts::{FormatConfig, RegistryConfig};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::http::HttpAddress;
 use super::resolve::{
-    BatchConfig, CreateTopics, Discard, ErrorsConfig, HttpAddress, Start, StopAfter, Tolerance,
+    BatchConfig, CreateTopics, Discard, ErrorsConfig, Start, StopAfter, Tolerance,
 };
 
 /// A connector that reads topics and writes to a sink.
@@ -272,6 +273,15 @@ pub(super) struct HttpTable {
     /// Where to listen, or "off". Default: 127.0.0.1:8083, or the next free port.
     #[schemars(with = "Option<String>", extend("format" = "listen-address"))]
     pub(super) address: Option<HttpAddress>,
+    /// A file with the token that requests bring as `Authorization: Bearer …`; health probes need none. Read at start.
+    pub(super) token_file: Option<FilePath>,
+    /// A PEM file with the certificate and its chain, for https.
+    pub(super) certificate: Option<FilePath>,
+    /// A PEM file with the key of the certificate (PKCS 8).
+    pub(super) key: Option<FilePath>,
+    /// Answers other machines although anybody there may ask and anybody between may read the answers.
+    #[serde(default)]
+    pub(super) insecure: bool,
 }
 
 /// What connectors that do not say otherwise have.

@@ -63,10 +63,15 @@ fn start_lines(
             Some(port) => format!("; port {port} is taken"),
             None => String::new(),
         };
-        let address = http.address();
+        let open = if http.is_open() {
+            "; other machines are answered without a token or encryption"
+        } else {
+            ""
+        };
+        let url = http.url();
         lines.push((
             "listening",
-            format!("http://{address}  (metrics, health, connectors{moved})"),
+            format!("{url}  (metrics, health, connectors{moved}{open})"),
         ));
     }
     lines
@@ -117,6 +122,13 @@ fn log_start(loaded: &Loaded, servers: Option<&Servers>, http: Option<&Bound>) {
     );
     if let Some(http) = http {
         tracing::info!(event = "listening", address = %http.address(), taken = http.moved_from());
+        if http.is_open() {
+            tracing::warn!(
+                event = "http_insecure",
+                address = %http.address(),
+                "other machines are answered without a token or encryption"
+            );
+        }
     }
 }
 

@@ -167,6 +167,32 @@ fn an_inherited_tolerance_is_told_as_such() {
 }
 
 #[test]
+fn answering_other_machines() {
+    let cases = [
+        ("http-open", "address = \"0.0.0.0:8083\""),
+        (
+            "http-open-half",
+            "address = \"[::]:8083\"\ntoken_file = \"token\"",
+        ),
+        (
+            "http-insecure",
+            "address = \"0.0.0.0:8083\"\ninsecure = true",
+        ),
+        ("http-tls-pair", "certificate = \"tls.crt\""),
+    ];
+    for (name, keys) in cases {
+        let settings = format!("[http]\n{keys}\n");
+        let files = [
+            ("connectors.d/a.toml", GOOD),
+            ("connectors.d/connect.toml", &*settings),
+            ("connectors.d/token", ""),
+            ("connectors.d/tls.crt", ""),
+        ];
+        check(name, &Folder::new(&files));
+    }
+}
+
+#[test]
 fn settings_of_the_client_that_are_almost_right() {
     let process = "[kafka]\n\"bootstrap.server\" = \"a:9092\"\n\"security.protocol\" = \"SLL\"\n\"sasl.mechansm\" = \"PLAIN\"\n\"ssl.truststore.location\" = \"ca.jks\"\n\"colour\" = 1\n";
     check(

@@ -146,7 +146,7 @@ fn defaults_of_the_process_are_inherited() {
             ("socket.keepalive.enable", "true")
         ]
     );
-    assert_eq!(process.http.address, HttpAddress::Off);
+    assert_eq!(process.http.address, crate::config::HttpAddress::Off);
 }
 
 #[test]

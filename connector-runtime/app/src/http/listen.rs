@@ -1,0 +1,141 @@
+//! The port, and what is needed to answer on it: taken before anything is started that would have to be stopped again.
+
+use std::io::ErrorKind;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::Path;
+use std::sync::Arc;
+
+use connect_api::Cause;
+use connect_engine::config::{HttpAddress, HttpConfig, TlsFiles};
+
+const DEFAULT_PORT: u16 = 8083;
+/// How many ports behind the default one are tried.
+const NEIGHBOURS: u16 = 100;
+
+/// A port that is ours already.
+pub(crate) struct Bound {
+    pub(super) listener: TcpListener,
+    pub(super) tls: Option<native_tls::TlsAcceptor>,
+    /// What requests bring.
+    pub(super) token: Option<Arc<str>>,
+    address: SocketAddr,
+    wanted: HttpConfig,
+}
+
+impl Bound {
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// `http://127.0.0.1:8083`
+    pub(crate) fn url(&self) -> String {
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}", self.address)
+    }
+
+    /// The default port, if it was taken.
+    pub(crate) fn moved_from(&self) -> Option<u16> {
+        (self.wanted.address == HttpAddress::Default && self.address.port() != DEFAULT_PORT)
+            .then_some(DEFAULT_PORT)
+    }
+
+    /// Whether other machines reach it.
+    pub(super) fn is_for_others(&self) -> bool {
+        !self.address.ip().is_loopback()
+    }
+
+    /// Whether other machines are answered without a token or unencrypted.
+    pub(crate) fn is_open(&self) -> bool {
+        self.wanted.is_open()
+    }
+}
+
+/// `None` where it is switched off. A default port that is taken gives way to the next free one; a configured one does
+/// not.
+pub(crate) fn bind(wanted: &HttpConfig) -> Result<Option<Bound>, Cause> {
+    wanted.check()?;
+    let Some(listener) = listen(wanted.address)? else {
+        return Ok(None);
+    };
+    let token = wanted.token_file.as_deref().map(read_token).transpose()?;
+    let tls = wanted.tls.as_ref().map(acceptor).transpose()?;
+    let failed = |error| Cause::new(format!("cannot listen for HTTP: {error}"));
+    listener.set_nonblocking(true).map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    Ok(Some(Bound {
+        listener,
+        tls,
+        token,
+        address,
+        wanted: wanted.clone(),
+    }))
+}
+
+fn read_token(file: &Path) -> Result<Arc<str>, Cause> {
+    const SHORTEST: usize = 16;
+    let text = std::fs::read_to_string(file).map_err(|error| unreadable(file, &error))?;
+    let token = text.trim();
+    if token.len() < SHORTEST || token.contains(char::is_whitespace) {
+        return Err(Cause::new(format!(
+            "{} is not a token for HTTP: expected one word of at least {SHORTEST} characters",
+            file.display()
+        ))
+        .with_help(format!("openssl rand -hex 32 > {}", file.display())));
+    }
+    Ok(token.into())
+}
+
+fn acceptor(files: &TlsFiles) -> Result<native_tls::TlsAcceptor, Cause> {
+    let read = |file: &Path| std::fs::read(file).map_err(|error| unreadable(file, &error));
+    let (certificate, key) = (read(&files.certificate)?, read(&files.key)?);
+    let refused = |error: native_tls::Error| {
+        let (certificate, key) = (files.certificate.display(), files.key.display());
+        Cause::new(format!(
+            "{certificate} and {key} cannot be used for https: {error}"
+        ))
+        .with_help("both are PEM files, the key in PKCS 8 (`openssl pkcs8 -topk8 -nocrypt`)")
+    };
+    let identity = native_tls::Identity::from_pkcs8(&certificate, &key).map_err(refused)?;
+    native_tls::TlsAcceptor::builder(identity)
+        .min_protocol_version(Some(native_tls::Protocol::Tlsv12))
+        .build()
+        .map_err(refused)
+}
+
+fn unreadable(file: &Path, error: &std::io::Error) -> Cause {
+    Cause::new(format!("{} cannot be read: {error}", file.display()))
+}
+
+fn listen(wanted: HttpAddress) -> Result<Option<TcpListener>, Cause> {
+    let failed = |address: SocketAddr, error: std::io::Error| {
+        let cause = Cause::new(format!("cannot listen on http://{address}: {error}"));
+        match error.kind() {
+            ErrorKind::AddrInUse => {
+                cause.with_help("set another `address` in [http] of connect.toml")
+            }
+            _ => cause,
+        }
+    };
+    match wanted {
+        HttpAddress::Off => Ok(None),
+        HttpAddress::At(address) => TcpListener::bind(address)
+            .map(Some)
+            .map_err(|error| failed(address, error)),
+        HttpAddress::Default => {
+            let mut port = DEFAULT_PORT;
+            loop {
+                let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+                match TcpListener::bind(address) {
+                    Ok(listener) => return Ok(Some(listener)),
+                    Err(error)
+                        if error.kind() == ErrorKind::AddrInUse
+                            && port < DEFAULT_PORT + NEIGHBOURS =>
+                    {
+                        port += 1
+                    }
+                    Err(error) => return Err(failed(address, error)),
+                }
+            }
+        }
+    }
+}
