@@ -23,9 +23,13 @@
 //! # );
 //! ```
 
+mod accepting;
+mod progress_store;
 mod sink;
 mod source;
 
+pub use accepting::{AcceptingSinkUnderTest, check_accepting_sink};
+pub use progress_store::{ProgressStoreUnderTest, check_progress_store};
 pub use sink::{SinkUnderTest, check_sink};
 pub use source::{SourceUnderTest, check_source};
 

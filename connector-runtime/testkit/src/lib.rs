@@ -11,11 +11,13 @@ mod faults;
 mod memory;
 mod publisher;
 mod records;
+mod rolling_files;
 mod source;
 
 pub use context::{Contracts, NoFormats, context, context_with};
 pub use faults::{Fault, Faults, Faulty};
 pub use memory::{Memory, MemorySink};
 pub use publisher::{Publishers, Transaction};
-pub use records::{TOPIC, batch, progress_only, record, tombstone, value};
+pub use records::{TOPIC, batch, partition, progress_only, record, record_in, tombstone, value};
+pub use rolling_files::{RollingFiles, RollingFilesConfig, RollingFilesSink};
 pub use source::CountingSource;

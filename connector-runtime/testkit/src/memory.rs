@@ -1,5 +1,5 @@
 //! A sink in memory that keeps every promise: rows and progress change together, and only where the progress is the
-//! expected one.
+//! expected one and still belongs to the writer.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -19,7 +19,37 @@ pub struct Memory(Arc<Mutex<Durable>>);
 #[derive(Default)]
 struct Durable {
     rows: Vec<(TopicPartition, i64, Option<Value>)>,
-    progress: BTreeMap<TopicPartition, i64>,
+    progress: BTreeMap<(Identity, TopicPartition), Stored>,
+}
+
+/// Whose progress it is.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Identity {
+    connector: Arc<str>,
+    sink: Arc<str>,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Stored {
+    next: Option<i64>,
+    /// Every owner raises it when it takes over.
+    epoch: u64,
+}
+
+impl Default for Identity {
+    /// Of a sink that is asked for without a name.
+    fn default() -> Identity {
+        Identity::new("memory", "memory")
+    }
+}
+
+impl Identity {
+    fn new(connector: &str, sink: &str) -> Identity {
+        Identity {
+            connector: connector.into(),
+            sink: sink.into(),
+        }
+    }
 }
 
 impl Memory {
@@ -36,12 +66,30 @@ impl Memory {
 
     /// The next offset of a partition, as stored.
     pub fn progress(&self, partition: &TopicPartition) -> Option<i64> {
-        self.0.lock().unwrap().progress.get(partition).copied()
+        self.stored_for(&Identity::default(), partition)
+    }
+
+    fn stored_for(&self, identity: &Identity, partition: &TopicPartition) -> Option<i64> {
+        let key = (identity.clone(), partition.clone());
+        self.0.lock().unwrap().progress.get(&key)?.next
     }
 
     /// A sink that writes here. It refuses records whose value has a member `refuse`.
     pub fn sink(&self) -> MemorySink {
-        MemorySink(self.clone())
+        self.sink_as(Identity::default())
+    }
+
+    /// As [`Memory::sink`], of this connector and `[[sinks]]` entry: its progress is its own.
+    pub fn sink_of(&self, connector: &str, sink: &str) -> MemorySink {
+        self.sink_as(Identity::new(connector, sink))
+    }
+
+    fn sink_as(&self, identity: Identity) -> MemorySink {
+        MemorySink {
+            memory: self.clone(),
+            identity,
+            epochs: BTreeMap::new(),
+        }
     }
 
     /// Sinks that write here and fail as `faults` say, for whoever opens sinks through the registry's factory.
@@ -54,7 +102,29 @@ impl Memory {
 }
 
 /// A sink that writes to a [`Memory`].
-pub struct MemorySink(Memory);
+pub struct MemorySink {
+    memory: Memory,
+    identity: Identity,
+    /// Of the partitions that it took over.
+    epochs: BTreeMap<TopicPartition, u64>,
+}
+
+impl MemorySink {
+    fn take_over(&mut self, partition: &TopicPartition) -> Option<i64> {
+        let mut durable = self.memory.0.lock().unwrap();
+        let stored = durable.stored(&self.identity, partition);
+        stored.epoch += 1;
+        self.epochs.insert(partition.clone(), stored.epoch);
+        stored.next
+    }
+}
+
+impl Durable {
+    fn stored(&mut self, identity: &Identity, partition: &TopicPartition) -> &mut Stored {
+        let key = (identity.clone(), partition.clone());
+        self.progress.entry(key).or_default()
+    }
+}
 
 #[async_trait]
 impl Sink for MemorySink {
@@ -77,20 +147,31 @@ impl Sink for MemorySink {
         if !refusals.is_empty() {
             return Err(Failure::Refused(refusals));
         }
-        let mut durable = self.0.0.lock().unwrap();
         for progress in &batch.progress {
-            let stored = durable.progress.get(&progress.partition);
-            if stored.is_some_and(|stored| *stored != progress.expected) {
+            // Who was not asked to resume takes over now.
+            if !self.epochs.contains_key(&progress.partition) {
+                self.take_over(&progress.partition);
+            }
+        }
+        let mut durable = self.memory.0.lock().unwrap();
+        for progress in &batch.progress {
+            let stored = *durable.stored(&self.identity, &progress.partition);
+            if self.epochs.get(&progress.partition) != Some(&stored.epoch) {
                 return Err(Failure::Superseded(Cause::new(format!(
-                    "{} is at {stored:?}, expected {}",
-                    progress.partition, progress.expected
+                    "{} belongs to another owner",
+                    progress.partition
+                ))));
+            }
+            if stored.next.is_some_and(|next| next != progress.expected) {
+                return Err(Failure::Superseded(Cause::new(format!(
+                    "{} is at {:?}, expected {}",
+                    progress.partition, stored.next, progress.expected
                 ))));
             }
         }
         for progress in &batch.progress {
-            durable
-                .progress
-                .insert(progress.partition.clone(), progress.next);
+            let stored = durable.stored(&self.identity, &progress.partition);
+            stored.next = Some(progress.next);
         }
         for record in &batch.records {
             let row = (
@@ -111,25 +192,51 @@ impl Sink for MemorySink {
 #[async_trait]
 impl ProgressStore for MemorySink {
     async fn resume(&mut self, partitions: &[TopicPartition]) -> Result<Vec<Option<i64>>> {
-        self.stored(partitions).await
+        let resumed = partitions.iter().map(|one| self.take_over(one));
+        Ok(resumed.collect())
     }
 
     async fn stored(&mut self, partitions: &[TopicPartition]) -> Result<Vec<Option<i64>>> {
-        Ok(partitions.iter().map(|one| self.0.progress(one)).collect())
+        let stored = partitions.iter();
+        let stored = stored.map(|one| self.memory.stored_for(&self.identity, one));
+        Ok(stored.collect())
     }
 
     async fn store(&mut self, positions: &[Position]) -> Result<()> {
-        let positions = positions.iter().cloned();
-        let mut durable = self.0.0.lock().unwrap();
-        durable
-            .progress
-            .extend(positions.map(|position| (position.partition, position.next)));
+        let mut durable = self.memory.0.lock().unwrap();
+        for position in positions {
+            let stored = durable.stored(&self.identity, &position.partition);
+            stored.next = Some(position.next);
+            stored.epoch += 1;
+        }
         Ok(())
     }
 
-    /// One connector owns a memory.
-    async fn of_other_names(&mut self, _topics: &[Arc<str>]) -> Result<Vec<OtherProgress>> {
-        Ok(Vec::new())
+    async fn of_other_names(&mut self, topics: &[Arc<str>]) -> Result<Vec<OtherProgress>> {
+        let durable = self.memory.0.lock().unwrap();
+        let all = durable.progress.iter();
+        let all = all.filter_map(|((identity, partition), stored)| {
+            Some((identity, partition, stored.next?))
+        });
+        let (own, others): (Vec<_>, Vec<_>) =
+            all.partition(|(identity, _, _)| **identity == self.identity);
+        let has_begun = |topic: &Arc<str>| own.iter().any(|(_, known, _)| known.topic == *topic);
+        // One name of two is the same.
+        let is_related = |other: &Identity| {
+            other.connector == self.identity.connector || other.sink == self.identity.sink
+        };
+        let others = others.into_iter().filter(|(identity, partition, _)| {
+            is_related(identity)
+                && topics.contains(&partition.topic)
+                && !has_begun(&partition.topic)
+        });
+        let others = others.map(|(identity, partition, next)| OtherProgress {
+            connector: identity.connector.clone(),
+            sink: identity.sink.clone(),
+            partition: partition.clone(),
+            next,
+        });
+        Ok(others.collect())
     }
 }
 

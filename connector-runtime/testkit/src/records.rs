@@ -28,6 +28,22 @@ pub fn record(offset: i64, text: &str) -> Record {
     }
 }
 
+/// A record of this partition with this value, a text key, a header and a time.
+pub fn record_in(partition: i32, offset: i64, text: &str) -> Record {
+    let mut record = record(offset, text);
+    let origin = Arc::make_mut(&mut record.origin);
+    origin.partition = partition;
+    record
+}
+
+/// A partition of the topic of the records made here.
+pub fn partition(number: i32) -> TopicPartition {
+    TopicPartition {
+        topic: TOPIC.into(),
+        partition: number,
+    }
+}
+
 /// A record of partition 0 without a value.
 pub fn tombstone(offset: i64) -> Record {
     let key = format!("key-{offset}");
@@ -74,10 +90,7 @@ pub fn batch(records: &[Record]) -> Batch<'_> {
 /// A batch of partition 0 all of whose records were filtered or dead-lettered.
 pub fn progress_only(expected: i64, next: i64) -> Batch<'static> {
     let progress = Progress {
-        partition: TopicPartition {
-            topic: TOPIC.into(),
-            partition: 0,
-        },
+        partition: partition(0),
         expected,
         next,
         last_timestamp_ms: None,

@@ -1,120 +1,215 @@
-//! A sink that is not part of `connect`: `append_file` appends records to files, one line of JSON each.
+//! A sink that is not part of `connect`: `batch_files` collects records and writes them to files of many, one line of JSON
+//! each.
 //!
-//! What it shows beside the shipped sink `stdout`: a configuration with a path, an outage that leaves nothing half-way,
-//! and taking over from a predecessor that was killed in the middle of a line.
+//! It shows what `stdout`, the smallest sink, does not: to *accept* records now and make them durable later. The contract
+//! is in `connect_api::Sink`; this is how it is kept here:
+//!
+//! - `write` takes records into memory and answers `Accepted`. The engine stores no position for them yet, counts them as
+//!   in flight, and calls `flush` before they are more than `[batch] in_flight` allows: nothing here needs a limit.
+//! - A file is written under a hidden name, put on the disk, and renamed. Only then positions are reported. Since all that
+//!   is held goes into one file, a flush succeeds as a whole or not at all.
+//! - A write that fails leaves what was held before as it was: the batch is added only once its file is finished, or once
+//!   nothing can fail any more.
+//! - A crash loses what was held. Nobody heard that it is durable, so it is read again.
+//!
+//! What it promises follows: at least once. A file that was finished just before a crash, and of which the engine did not
+//! hear, is there a second time after it.
 
-use std::path::{Path, PathBuf};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Instant;
 
 use connect_api::{
-    Batch, Cause, Counter, Failure, FilePath, Result, Sink, SinkContext, SinkPlugin, Written,
-    async_trait,
+    Batch, Cause, Counter, Duration, Failure, FilePath, Position, Result, Sink, SinkContext,
+    SinkPlugin, TopicPartition, Written, async_trait,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
-use tokio::fs::{File, OpenOptions};
-use tokio::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt, SeekFrom};
+use tokio::fs::{self, File};
+use tokio::io::AsyncWriteExt;
+use uuid::Uuid;
 
 /// The kind of sink, as `main` registers it.
-pub struct AppendFile;
+pub struct BatchFiles;
 
-/// Appends records to files, one line of JSON each, and one file a task.
+/// Collects records and writes them to files, one line of JSON each.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// The folder of the files, which must be there. A file is named `<connector>-<task>.jsonl`.
+    /// The folder of the files, which must be there. A finished file is named `<connector>-<a unique name>.jsonl`.
     folder: FilePath,
+    /// A file is finished when it has at least so many records.
+    #[serde(default = "default_records")]
+    records: u64,
+    /// A file is finished this long after its first record came, however few there are.
+    #[serde(default = "default_age")]
+    age: Duration,
+}
+
+fn default_records() -> u64 {
+    10_000
+}
+
+fn default_age() -> Duration {
+    Duration::parse("1m").expect("it is a duration")
 }
 
 #[async_trait]
-impl SinkPlugin for AppendFile {
-    const NAME: &'static str = "append_file";
-    const ABOUT: &'static str = "appends records to files, one line of JSON each";
-    const EXAMPLE: &'static str = "[[sinks]]\ntype   = \"append_file\"\nfolder = \"../out\"\n";
+impl SinkPlugin for BatchFiles {
+    const NAME: &'static str = "batch_files";
+    const ABOUT: &'static str = "collects records into files, one line of JSON each";
+    const EXAMPLE: &'static str = "[[sinks]]\ntype    = \"batch_files\"\nfolder  = \"../out\"\nrecords = 10_000\nage     = \"1m\"\n";
     type Config = Config;
-    type Sink = Lines;
+    type Sink = Collector;
 
-    async fn open(config: &Config, context: SinkContext) -> Result<Lines> {
-        let name = format!("{}-{}.jsonl", context.connector, context.task);
-        let path = config.folder.as_path().join(name);
-        Lines::open(&path, context.rows_written)
-            .await
-            .map_err(|error| outage(&path, &error))
+    async fn open(config: &Config, context: SinkContext) -> Result<Collector> {
+        let collector = Collector {
+            config: config.clone(),
+            connector: context.connector.to_string(),
+            held: Held::default(),
+            rows_written: context.rows_written,
+        };
+        // A folder that is missing is said now, not when the first file is full.
+        let folder = collector.folder();
+        let listed = fs::read_dir(folder).await.map(drop);
+        listed.map_err(|error| outage(folder, &error))?;
+        Ok(collector)
     }
 }
 
-/// An open file.
-pub struct Lines {
-    path: PathBuf,
-    file: File,
-    /// Everything below is whole lines of finished batches.
-    length: u64,
+/// An open sink.
+pub struct Collector {
+    config: Config,
+    connector: String,
+    held: Held,
     rows_written: Counter,
 }
 
-impl Lines {
-    async fn open(path: &Path, rows_written: Counter) -> std::io::Result<Lines> {
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(path)
-            .await?;
-        Ok(Lines {
-            path: path.to_owned(),
-            length: whole_lines(&mut file).await?,
-            file,
-            rows_written,
-        })
+/// What was accepted and is in no file yet.
+#[derive(Clone, Default)]
+struct Held {
+    lines: Vec<Line>,
+    /// Up to where each partition is accepted.
+    next: BTreeMap<TopicPartition, i64>,
+    /// When the first of it came.
+    since: Option<Instant>,
+}
+
+#[derive(Clone)]
+struct Line {
+    partition: TopicPartition,
+    json: Vec<u8>,
+}
+
+impl Held {
+    fn add(&mut self, batch: &Batch<'_>) {
+        self.since.get_or_insert_with(Instant::now);
+        for record in &batch.records {
+            let mut json = Vec::new();
+            match record.root() {
+                Some(value) => value.write_json(&mut json),
+                None => json.extend_from_slice(b"null"),
+            }
+            json.push(b'\n');
+            self.lines.push(Line {
+                partition: record.topic_partition(),
+                json,
+            });
+        }
+        // Progress counts without records, too: all of them may have been filtered.
+        let moved = batch.progress.iter();
+        self.next
+            .extend(moved.map(|moved| (moved.partition.clone(), moved.next)));
     }
 
-    /// Writes behind the finished batches, whatever an unfinished one left there.
-    async fn append(&mut self, lines: &[u8]) -> std::io::Result<()> {
-        self.file.set_len(self.length).await?;
-        self.file.seek(SeekFrom::Start(self.length)).await?;
-        self.file.write_all(lines).await?;
-        self.file.flush().await?;
-        self.file.sync_data().await
+    fn forget(&mut self, partitions: &[TopicPartition]) {
+        self.lines
+            .retain(|line| !partitions.contains(&line.partition));
+        self.next
+            .retain(|partition, _| !partitions.contains(partition));
+        if self.next.is_empty() {
+            self.since = None;
+        }
+    }
+}
+
+impl Collector {
+    fn folder(&self) -> &Path {
+        self.config.folder.as_path()
+    }
+
+    /// Writes a file and gives it its name once it is on the disk. The rename must be there too before anybody hears of it.
+    async fn finish(&self, lines: &[Line]) -> Result<()> {
+        if lines.is_empty() {
+            return Ok(());
+        }
+        // Nobody else has this name: a predecessor that thaws cannot overwrite what its successor wrote.
+        let name = format!("{}-{}.jsonl", self.connector, Uuid::new_v4().simple());
+        let open = self.folder().join(format!(".{name}"));
+        let finished = self.folder().join(name);
+        if let Err(error) = write_lines(&open, lines).await {
+            // Whatever is left of it is hidden from readers.
+            let _ = fs::remove_file(&open).await;
+            return Err(outage(&open, &error));
+        }
+        // From here to the end nothing waits: a call that is dropped at a deadline finishes the file or does not.
+        let renamed = std::fs::rename(&open, &finished)
+            .and_then(|()| std::fs::File::open(self.folder())?.sync_all());
+        if let Err(error) = renamed {
+            // Its lines are still held, and would be there twice.
+            let _ = std::fs::remove_file(&finished);
+            return Err(outage(&finished, &error));
+        }
+        self.rows_written.add(lines.len() as u64);
+        Ok(())
+    }
+
+    fn flush_by(&self) -> Option<Instant> {
+        self.held.since.map(|since| since + self.config.age.get())
     }
 }
 
 #[async_trait]
-impl Sink for Lines {
+impl Sink for Collector {
     async fn write(&mut self, batch: &Batch<'_>) -> Result<Written> {
-        let mut lines = Vec::new();
-        for record in &batch.records {
-            match record.root() {
-                Some(value) => value.write_json(&mut lines),
-                None => lines.extend_from_slice(b"null"),
-            }
-            lines.push(b'\n');
+        let held = self.held.lines.len() + batch.records.len();
+        if (held as u64) < self.config.records {
+            self.held.add(batch);
+            return Ok(Written::Accepted {
+                durable: Vec::new(),
+                flush_by: self.flush_by(),
+            });
         }
-        // A full disk is an outage as well: the engine sends the batch again until there is room.
-        let appended = self.append(&lines).await;
-        appended.map_err(|error| outage(&self.path, &error))?;
-        self.length += lines.len() as u64;
-        self.rows_written.add(batch.records.len() as u64);
+        let mut all = self.held.clone();
+        all.add(batch);
+        self.finish(&all.lines).await?;
+        self.held = Held::default();
         Ok(Written::Durable)
     }
-}
 
-/// The length of the file without the line that a killed predecessor left unfinished: its batch is sent again.
-async fn whole_lines(file: &mut File) -> std::io::Result<u64> {
-    const CHUNK_BYTES: u64 = 64 * 1024;
-    let mut end = file.metadata().await?.len();
-    while end > 0 {
-        let start = end.saturating_sub(CHUNK_BYTES);
-        let mut chunk = vec![0; (end - start) as usize];
-        file.seek(SeekFrom::Start(start)).await?;
-        file.read_exact(&mut chunk).await?;
-        if let Some(last) = chunk.iter().rposition(|byte| *byte == b'\n') {
-            return Ok(start + last as u64 + 1);
-        }
-        end = start;
+    async fn flush(&mut self) -> Result<Vec<Position>> {
+        self.finish(&self.held.lines).await?;
+        let Held { next, .. } = std::mem::take(&mut self.held);
+        let positions = next.into_iter();
+        Ok(positions
+            .map(|(partition, next)| Position { partition, next })
+            .collect())
     }
-    Ok(0)
+
+    async fn forget(&mut self, partitions: &[TopicPartition]) {
+        self.held.forget(partitions);
+    }
 }
 
+async fn write_lines(path: &Path, lines: &[Line]) -> std::io::Result<()> {
+    let mut file = File::create_new(path).await?;
+    let all: Vec<u8> = lines.iter().flat_map(|line| &line.json).copied().collect();
+    file.write_all(&all).await?;
+    file.flush().await?;
+    file.sync_all().await
+}
+
+/// A full disk is an outage as well: the engine waits and tries again until there is room.
 fn outage(path: &Path, error: &std::io::Error) -> Failure {
     Failure::Retry(Cause::new(format!("{}: {error}", path.display())))
 }

@@ -8,11 +8,11 @@ use connect_sink_postgres::Postgres;
 use connect_sink_stdout::Stdout;
 use connect_source_pos_simulator::PosSimulator;
 use connect_source_random_user::RandomUser;
-use third_party_sink::AppendFile;
+use third_party_sink::BatchFiles;
 
 fn main() -> ExitCode {
     let plugins = Plugins::new()
-        .sink::<AppendFile>() // the line
+        .sink::<BatchFiles>() // the line
         .sink::<Postgres>()
         .sink::<Kafka>()
         .sink::<Stdout>()

@@ -1,10 +1,10 @@
 //! The promises of [`Sink`].
 
 use async_trait::async_trait;
-use connect_api::{Batch, Failure, Record, Result, Sink, TopicPartition, Written};
+use connect_api::{Batch, Failure, Record, Result, Sink, Written};
 
 use super::cancelled;
-use crate::records::{TOPIC, batch, progress_only, record};
+use crate::records::{batch, partition, progress_only, record};
 
 /// A sink, and how to see what it wrote.
 #[async_trait]
@@ -32,7 +32,8 @@ pub trait SinkUnderTest: Send {
     }
 }
 
-/// Runs every check in turn on one place outside.
+/// Runs every check in turn on one place outside. A sink that accepts is flushed after each write; what it promises beyond
+/// that is [`super::check_accepting_sink`].
 ///
 /// # Panics
 ///
@@ -111,7 +112,7 @@ impl<S: SinkUnderTest> Suite<'_, S> {
         let mut sink = self.open().await;
         let before = self.under_test.delivered().await;
         let empty = Batch::new(Vec::new(), Vec::new());
-        expect_durable(PROMISE, sink.write(&empty).await);
+        write_durably(PROMISE, &mut sink, &empty).await;
         self.expect_unchanged(PROMISE, before).await;
         if let Some(store) = sink.progress_store() {
             let none = store.resume(&[]).await;
@@ -128,7 +129,7 @@ impl<S: SinkUnderTest> Suite<'_, S> {
         let mut sink = self.open().await;
         for size in [1, 3, 100] {
             let records = self.records(size);
-            expect_durable(PROMISE, sink.write(&batch(&records)).await);
+            write_durably(PROMISE, &mut sink, &batch(&records)).await;
             self.expect_once(PROMISE, &records).await;
             self.expect_progress(PROMISE, &mut sink).await;
         }
@@ -144,10 +145,7 @@ impl<S: SinkUnderTest> Suite<'_, S> {
         let before = self.under_test.delivered().await;
         let expected = self.next;
         self.next += 5;
-        expect_durable(
-            PROMISE,
-            sink.write(&progress_only(expected, self.next)).await,
-        );
+        write_durably(PROMISE, &mut sink, &progress_only(expected, self.next)).await;
         self.expect_unchanged(PROMISE, before).await;
         self.expect_progress(PROMISE, &mut sink).await;
     }
@@ -183,10 +181,7 @@ impl<S: SinkUnderTest> Suite<'_, S> {
         // As the engine goes on: the rest, with the progress of all.
         let mut rest = batch(&records);
         rest.records.remove(1);
-        expect_durable(
-            "the rest is written after a refusal",
-            sink.write(&rest).await,
-        );
+        write_durably("the rest is written after a refusal", &mut sink, &rest).await;
         self.expect_once(
             "the rest is written after a refusal",
             &[good[0].clone(), good[2].clone()],
@@ -200,12 +195,12 @@ impl<S: SinkUnderTest> Suite<'_, S> {
         const PROMISE: &str = "a batch that is written again after a crash does no harm";
         let mut sink = self.open().await;
         let records = self.records(3);
-        expect_durable(PROMISE, sink.write(&batch(&records)).await);
+        write_durably(PROMISE, &mut sink, &batch(&records)).await;
         let before = self.under_test.delivered().await;
         drop(sink);
         let mut sink = self.open().await;
         if resume(&mut sink).await == Resumed::UseGroup {
-            expect_durable(PROMISE, sink.write(&batch(&records)).await);
+            write_durably(PROMISE, &mut sink, &batch(&records)).await;
             if self.under_test.is_idempotent() {
                 self.expect_unchanged(PROMISE, before).await;
             }
@@ -224,7 +219,8 @@ impl<S: SinkUnderTest> Suite<'_, S> {
         const PROMISE: &str = "a write that was dropped half-way does no harm when it is repeated";
         let mut sink = self.open().await;
         let records = self.records(3);
-        let answer = cancelled(sink.write(&batch(&records)), waits).await;
+        let batch_of_records = batch(&records);
+        let answer = cancelled(try_write_durably(&mut sink, &batch_of_records), waits).await;
         drop(sink);
         let mut sink = self.open().await;
         let resumed = resume(&mut sink).await;
@@ -233,7 +229,7 @@ impl<S: SinkUnderTest> Suite<'_, S> {
             Resumed::NoProgress | Resumed::UseGroup => answer.is_some(),
         };
         if !is_written {
-            expect_durable(PROMISE, sink.write(&batch(&records)).await);
+            write_durably(PROMISE, &mut sink, &batch(&records)).await;
         }
         let delivered = self.under_test.delivered().await;
         for record in &records {
@@ -248,7 +244,7 @@ impl<S: SinkUnderTest> Suite<'_, S> {
         const PROMISE: &str = "closing keeps everything, and dropping afterwards is harmless";
         let mut sink = self.open().await;
         let records = self.records(2);
-        expect_durable(PROMISE, sink.write(&batch(&records)).await);
+        write_durably(PROMISE, &mut sink, &batch(&records)).await;
         let before = self.under_test.delivered().await;
         expect_ok(PROMISE, sink.close().await);
         drop(sink);
@@ -265,10 +261,17 @@ fn expect_ok(promise: &str, answer: Result<()>) {
     }
 }
 
-fn expect_durable(promise: &str, answer: Result<Written>) {
-    match answer {
-        Ok(Written::Durable) => {}
-        other => panic!("{promise}: got {other:?}"),
+/// Writes a batch, and makes it durable where the sink only accepts it.
+async fn write_durably(promise: &str, sink: &mut Box<dyn Sink>, batch: &Batch<'_>) {
+    if let Err(failure) = try_write_durably(sink, batch).await {
+        panic!("{promise}: got {failure:?}");
+    }
+}
+
+async fn try_write_durably(sink: &mut Box<dyn Sink>, batch: &Batch<'_>) -> Result<()> {
+    match sink.write(batch).await? {
+        Written::Durable => Ok(()),
+        Written::Accepted { .. } => sink.flush().await.map(drop),
     }
 }
 
@@ -285,11 +288,7 @@ async fn resume(sink: &mut Box<dyn Sink>) -> Resumed {
     let Some(store) = sink.progress_store() else {
         return Resumed::UseGroup;
     };
-    let partition = TopicPartition {
-        topic: TOPIC.into(),
-        partition: 0,
-    };
-    match store.resume(&[partition]).await.as_deref() {
+    match store.resume(&[partition(0)]).await.as_deref() {
         Ok([Some(next)]) => Resumed::At(*next),
         Ok([None]) => Resumed::NoProgress,
         other => panic!("`resume` answers what it is asked, here one partition: got {other:?}"),

@@ -4,6 +4,7 @@
 mod changes;
 mod commit;
 mod conformance;
+mod conformance_of_progress;
 mod entries;
 mod failures;
 mod foreign_keys;

@@ -197,15 +197,15 @@ async fn progress_under_other_names_is_found_where_there_is_none_of_its_own() {
 }
 
 /// A proxy that, once armed, cuts both ways as soon as the client sends `COMMIT`; the COMMIT itself passes or not.
-async fn cutting_proxy(armed: Arc<AtomicBool>, commit_passes: bool) -> u16 {
+pub(crate) async fn cutting_proxy(armed: Arc<AtomicBool>, commit_passes: Arc<AtomicBool>) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     tokio::spawn(async move {
         while let Ok((client, _)) = listener.accept().await {
-            let armed = armed.clone();
+            let (armed, commit_passes) = (armed.clone(), commit_passes.clone());
             tokio::spawn(async move {
                 let server = TcpStream::connect(server_address()).await.unwrap();
-                relay(client, server, &armed, commit_passes).await;
+                relay(client, server, &armed, &commit_passes).await;
             });
         }
     });
@@ -216,7 +216,7 @@ async fn relay(
     mut client: TcpStream,
     mut server: TcpStream,
     armed: &AtomicBool,
-    commit_passes: bool,
+    commit_passes: &AtomicBool,
 ) {
     let (mut upward, mut downward) = (vec![0; 65536], vec![0; 65536]);
     loop {
@@ -229,7 +229,7 @@ async fn relay(
                 let sent = &upward[..count];
                 let is_commit = sent.windows(7).any(|window| window == b"COMMIT\0");
                 if is_commit && armed.swap(false, Ordering::SeqCst) {
-                    if commit_passes {
+                    if commit_passes.load(Ordering::SeqCst) {
                         server.write_all(sent).await.unwrap();
                         // The server's answer proves that it is committed; the client never sees it.
                         assert!(server.read(&mut downward).await.unwrap() > 0);
@@ -253,7 +253,7 @@ async fn a_lost_answer_to_commit_is_looked_up() {
     for (commit_passes, resumes) in [(true, false), (false, false), (true, true), (false, true)] {
         let mut database = Database::new(TABLE).await;
         let armed = Arc::new(AtomicBool::new(false));
-        let port = cutting_proxy(armed.clone(), commit_passes).await;
+        let port = cutting_proxy(armed.clone(), Arc::new(commit_passes.into())).await;
         let url = format!("{}?sslmode=disable", database.url_at(Some(port)));
         let mut sink = open(&url, INSERT).await;
         sink.resume(&[partition(0)]).await.unwrap();
@@ -288,7 +288,7 @@ async fn a_lost_answer_to_commit_is_looked_up() {
 async fn a_successor_during_a_lost_connection_is_noticed() {
     let mut database = Database::new(TABLE).await;
     let armed = Arc::new(AtomicBool::new(false));
-    let port = cutting_proxy(armed.clone(), false).await;
+    let port = cutting_proxy(armed.clone(), Arc::new(false.into())).await;
     let url = format!("{}?sslmode=disable", database.url_at(Some(port)));
     let mut sink = open(&url, INSERT).await;
     sink.resume(&[partition(0)]).await.unwrap();

@@ -1,0 +1,402 @@
+//! The promises of a [`Sink`] that accepts records and makes them durable later.
+//!
+//! The suite stands in for the engine: it hands over records, remembers which positions the sink reported, and after a
+//! crash, a failed flush or a forgotten partition it reads again from there. A record may be finished twice only if it was
+//! finished before a crash and not reported.
+
+mod failing;
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use async_trait::async_trait;
+use connect_api::{Batch, Position, Progress, Record, Result, Sink, TopicPartition, Written};
+
+use crate::records::{partition, record_in};
+
+/// A sink that accepts, and how to see what it has finished.
+#[async_trait]
+pub trait AcceptingSinkUnderTest: Send {
+    /// Opens the sink. It always means the same place outside, which is empty at first; a second one that is opened while
+    /// another is open is another task.
+    async fn open(&mut self) -> Result<Box<dyn Sink>>;
+
+    /// Partition and offset of each record that readers of the output see, in any order; one that is there twice is listed
+    /// twice.
+    async fn finished(&mut self) -> Vec<(i32, i64)>;
+
+    /// How many records the sink holds at most that are not durable, of two partitions, after each write. More than two.
+    fn most_held(&self) -> usize;
+
+    /// A record that the sink takes. Its place must be found again by `finished`.
+    fn record(&self, partition: i32, offset: i64) -> Record {
+        record_in(partition, offset, &format!(r#"{{"id":{offset}}}"#))
+    }
+
+    /// From now on nothing can be made durable, or it can again. `false`: that cannot be arranged.
+    async fn set_outage(&mut self, _on: bool) -> bool {
+        false
+    }
+}
+
+/// Runs every check in turn on one place outside.
+///
+/// # Panics
+///
+/// At the first broken promise, naming it.
+pub async fn check_accepting_sink(sink: &mut impl AcceptingSinkUnderTest) {
+    let mut suite = Suite {
+        under_test: sink,
+        begins: [0, 0],
+    };
+    suite.a_flush_makes_durable_what_was_accepted().await;
+    suite.progress_without_records_is_reported().await;
+    suite.flush_by_does_not_move_away().await;
+    suite
+        .durable_positions_are_true_and_what_is_held_is_bounded()
+        .await;
+    suite.what_is_forgotten_is_dropped_and_nothing_else().await;
+    suite
+        .after_forgetting_a_partition_may_begin_elsewhere()
+        .await;
+    suite.a_failed_write_changes_nothing().await;
+    suite.after_a_failed_flush_nothing_is_there_twice().await;
+    suite.a_crash_loses_only_what_is_read_again().await;
+    for waits in 1..=4 {
+        suite.a_cancelled_call_does_no_harm(waits).await;
+    }
+    suite.another_task_is_left_alone().await;
+    suite.closing_finishes_nothing_silently().await;
+}
+
+struct Suite<'a, S> {
+    under_test: &'a mut S,
+    /// The first offset of each partition that no check has used.
+    begins: [i64; 2],
+}
+
+/// An open sink, as the engine follows it.
+struct Followed {
+    sink: Box<dyn Sink>,
+    /// Where each partition began under this sink, or was read again.
+    began: BTreeMap<i32, i64>,
+    /// The end of what was accepted.
+    accepted: BTreeMap<i32, i64>,
+    /// What was reported as durable.
+    durable: BTreeMap<i32, i64>,
+    flush_by: Option<Instant>,
+}
+
+impl Followed {
+    fn next(&self, partition: i32) -> i64 {
+        *self
+            .accepted
+            .get(&partition)
+            .expect("each partition began somewhere")
+    }
+
+    /// Where the engine reads again what is not durable.
+    fn resume(&self, partition: i32) -> i64 {
+        let known = self.durable.get(&partition).or(self.began.get(&partition));
+        *known.expect("each partition began somewhere")
+    }
+
+    fn begin(&mut self, partition: i32, offset: i64) {
+        self.began.insert(partition, offset);
+        self.accepted.insert(partition, offset);
+        self.durable.remove(&partition);
+    }
+
+    /// Positions are of partitions that were written, do not go back, and do not lie beyond what was accepted.
+    fn report(&mut self, positions: &[Position]) {
+        for position in positions {
+            let number = position.partition.partition;
+            let durable = self.resume(number);
+            assert!(
+                position.next >= durable,
+                "durable positions never go back: partition {number} was at {durable} and is at {}",
+                position.next
+            );
+            let accepted = self.accepted.get(&number).copied();
+            assert!(
+                accepted.is_some_and(|accepted| position.next <= accepted),
+                "nothing is durable that was not accepted: partition {number} at {}, accepted up to {accepted:?}",
+                position.next
+            );
+            self.durable.insert(number, position.next);
+        }
+    }
+
+    fn held(&self) -> usize {
+        let ends = self.accepted.iter();
+        let held = ends.map(|(partition, end)| (end - self.resume(*partition)) as usize);
+        held.sum()
+    }
+
+    /// Hands over this many records of each partition.
+    async fn write(&mut self, records: Vec<Record>) -> Result<()> {
+        let mut progress: BTreeMap<i32, Progress> = BTreeMap::new();
+        for record in &records {
+            let number = record.origin.partition;
+            let expected = self.next(number);
+            let moved = progress.entry(number).or_insert_with(|| Progress {
+                partition: partition(number),
+                expected,
+                next: expected,
+                last_timestamp_ms: None,
+            });
+            moved.next = record.origin.offset + 1;
+        }
+        let progress = progress.into_values().collect();
+        self.write_batch(&Batch::new(records.iter().collect(), progress))
+            .await
+    }
+
+    async fn write_batch(&mut self, batch: &Batch<'_>) -> Result<()> {
+        let written = self.sink.write(batch).await?;
+        for progress in &batch.progress {
+            let number = progress.partition.partition;
+            self.accepted.insert(number, progress.next);
+        }
+        match written {
+            Written::Durable => {
+                self.durable.clone_from(&self.accepted);
+                self.flush_by = None;
+            }
+            Written::Accepted { durable, flush_by } => {
+                self.report(&durable);
+                self.flush_by = flush_by;
+            }
+        }
+        Ok(())
+    }
+
+    async fn flush(&mut self, promise: &str) {
+        let positions = match self.sink.flush().await {
+            Ok(positions) => positions,
+            Err(failure) => panic!("{promise}: the flush fails: {failure}"),
+        };
+        self.report(&positions);
+        for (partition, accepted) in &self.accepted {
+            assert_eq!(
+                self.resume(*partition),
+                *accepted,
+                "a flush reports every partition up to where it was accepted: partition {partition}"
+            );
+        }
+        self.flush_by = None;
+    }
+
+    /// These partitions are read again, or gone.
+    async fn forget(&mut self, numbers: &[i32]) {
+        let partitions: Vec<TopicPartition> = numbers.iter().map(|one| partition(*one)).collect();
+        self.sink.forget(&partitions).await;
+        for number in numbers {
+            let resume = self.resume(*number);
+            self.begin(*number, resume);
+        }
+    }
+}
+
+impl<S: AcceptingSinkUnderTest> Suite<'_, S> {
+    async fn open(&mut self) -> Followed {
+        let sink = match self.under_test.open().await {
+            Ok(sink) => sink,
+            Err(failure) => panic!("the sink does not open: {failure}"),
+        };
+        let mut followed = Followed {
+            sink,
+            began: BTreeMap::new(),
+            accepted: BTreeMap::new(),
+            durable: BTreeMap::new(),
+            flush_by: None,
+        };
+        for (number, begin) in [0, 1].into_iter().zip(self.begins) {
+            followed.begin(number, begin);
+        }
+        followed
+    }
+
+    /// The check is over: the next one uses later offsets.
+    fn over(&mut self, followed: &Followed) {
+        self.begins = [0, 1].map(|number| followed.next(number));
+    }
+
+    /// The next records of a partition.
+    fn records(&self, followed: &Followed, number: i32, count: i64) -> Vec<Record> {
+        let next = followed.next(number);
+        let offsets = next..next + count;
+        offsets
+            .map(|offset| self.under_test.record(number, offset))
+            .collect()
+    }
+
+    /// Writes this many records of both partitions.
+    async fn write(&mut self, followed: &mut Followed, promise: &str, count: i64) {
+        let mut records = self.records(followed, 0, count);
+        records.extend(self.records(followed, 1, count));
+        if let Err(failure) = followed.write(records).await {
+            panic!("{promise}: the write fails: {failure}");
+        }
+    }
+
+    async fn finished(&mut self) -> BTreeMap<(i32, i64), usize> {
+        let mut finished = BTreeMap::new();
+        for place in self.under_test.finished().await {
+            *finished.entry(place).or_default() += 1;
+        }
+        finished
+    }
+
+    /// Everything from the beginning of the check to the reported positions is finished, once; `allowed`: twice.
+    async fn expect_durable(
+        &mut self,
+        promise: &str,
+        followed: &Followed,
+        allowed: &BTreeMap<(i32, i64), usize>,
+    ) {
+        let finished = self.finished().await;
+        for (number, begin) in [0, 1].into_iter().zip(self.begins) {
+            for offset in begin..followed.resume(number) {
+                let place = (number, offset);
+                let times = finished.get(&place).copied().unwrap_or(0);
+                let most = 1 + allowed.get(&place).copied().unwrap_or(0);
+                assert!(
+                    (1..=most).contains(&times),
+                    "{promise}: the record of partition {number} at offset {offset} is finished {times} times"
+                );
+            }
+        }
+    }
+
+    async fn expect_once(&mut self, promise: &str, followed: &Followed) {
+        self.expect_durable(promise, followed, &BTreeMap::new())
+            .await;
+    }
+
+    async fn a_flush_makes_durable_what_was_accepted(&mut self) {
+        const PROMISE: &str = "after a flush everything accepted is finished, once";
+        let mut followed = self.open().await;
+        self.write(&mut followed, PROMISE, 1).await;
+        assert!(
+            followed.held() > 0,
+            "this suite is for sinks that accept: two records are durable at once"
+        );
+        self.expect_once("what is reported as durable is finished", &followed)
+            .await;
+        followed.flush(PROMISE).await;
+        self.expect_once(PROMISE, &followed).await;
+        let finished = self.finished().await;
+        followed.flush("a second flush has nothing to do").await;
+        assert_eq!(
+            self.finished().await,
+            finished,
+            "a second flush has nothing to do"
+        );
+        // One that has accepted nothing.
+        let mut unused = self.open().await;
+        let flushed = unused.sink.flush().await;
+        assert!(flushed.is_ok(), "a flush of nothing succeeds: {flushed:?}");
+        self.over(&followed);
+    }
+
+    async fn progress_without_records_is_reported(&mut self) {
+        const PROMISE: &str = "progress without records is reported, at the latest by a flush";
+        let mut followed = self.open().await;
+        for held in [false, true] {
+            if held {
+                self.write(&mut followed, PROMISE, 1).await;
+            }
+            let moved = |number| Progress {
+                partition: partition(number),
+                expected: followed.next(number),
+                next: followed.next(number) + 7,
+                last_timestamp_ms: None,
+            };
+            let batch = Batch::new(Vec::new(), vec![moved(0), moved(1)]);
+            let written = followed.write_batch(&batch).await;
+            assert_eq!(written, Ok(()), "{PROMISE}");
+            followed.flush(PROMISE).await;
+        }
+        self.over(&followed);
+    }
+
+    async fn flush_by_does_not_move_away(&mut self) {
+        const PROMISE: &str = "`flush_by` does not move away while the same records are held";
+        let mut followed = self.open().await;
+        let mut before = None;
+        for _ in 0..4 {
+            let held = followed.held();
+            let durable = followed.durable.clone();
+            self.write(&mut followed, PROMISE, 1).await;
+            if held > 0 && durable == followed.durable && before.is_some() {
+                let kept = followed.flush_by.is_some_and(|now| Some(now) <= before);
+                assert!(kept, "{PROMISE}: {before:?} became {:?}", followed.flush_by);
+            }
+            before = followed.flush_by;
+        }
+        followed.flush(PROMISE).await;
+        self.over(&followed);
+    }
+
+    async fn durable_positions_are_true_and_what_is_held_is_bounded(&mut self) {
+        const PROMISE: &str = "what is reported as durable is finished";
+        let most = self.under_test.most_held();
+        let mut followed = self.open().await;
+        for round in 0..(4 * most) {
+            let records = self.records(&followed, (round % 2) as i32, 1 + (round % 3) as i64);
+            let written = followed.write(records).await;
+            assert_eq!(written, Ok(()), "{PROMISE}");
+            self.expect_once(PROMISE, &followed).await;
+            assert!(
+                followed.held() <= most,
+                "what is held is bounded: {} records, {most} at most",
+                followed.held()
+            );
+        }
+        followed.flush(PROMISE).await;
+        self.expect_once(PROMISE, &followed).await;
+        self.over(&followed);
+    }
+
+    async fn what_is_forgotten_is_dropped_and_nothing_else(&mut self) {
+        const PROMISE: &str = "what is forgotten is dropped, and nothing else";
+        let mut followed = self.open().await;
+        self.write(&mut followed, PROMISE, 1).await;
+        followed.forget(&[0]).await;
+        followed.flush(PROMISE).await;
+        self.expect_once(PROMISE, &followed).await;
+        let finished = self.finished().await;
+        let forgotten = (0, followed.next(0));
+        assert!(
+            !finished.contains_key(&forgotten),
+            "{PROMISE}: {forgotten:?} is finished"
+        );
+        // It is read again, while the other partition goes on.
+        self.write(&mut followed, PROMISE, 2).await;
+        followed.flush(PROMISE).await;
+        self.expect_once(PROMISE, &followed).await;
+        // Forgetting what is not held is harmless.
+        followed.forget(&[0, 1]).await;
+        self.expect_once(PROMISE, &followed).await;
+        self.over(&followed);
+    }
+
+    async fn after_forgetting_a_partition_may_begin_elsewhere(&mut self) {
+        const PROMISE: &str = "a partition that comes back begins where the engine says";
+        let mut followed = self.open().await;
+        self.write(&mut followed, PROMISE, 1).await;
+        followed.flush(PROMISE).await;
+        self.expect_once(PROMISE, &followed).await;
+        self.write(&mut followed, PROMISE, 1).await;
+        followed.forget(&[0]).await;
+        // Another owner had it meanwhile.
+        let further = followed.next(0) + 10;
+        followed.begin(0, further);
+        self.begins[0] = further;
+        self.write(&mut followed, PROMISE, 1).await;
+        followed.flush(PROMISE).await;
+        self.expect_once(PROMISE, &followed).await;
+        self.over(&followed);
+    }
+}

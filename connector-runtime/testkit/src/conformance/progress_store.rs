@@ -1,0 +1,416 @@
+//! The promises of [`ProgressStore`](connect_api::ProgressStore), and of the writes that move it.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use connect_api::{
+    Batch, Failure, OtherProgress, Position, Progress, ProgressStore, Record, Result, Sink, Written,
+};
+
+use crate::records::{TOPIC, partition, record_in};
+
+/// A sink that stores its progress, and how to see what it wrote.
+#[async_trait]
+pub trait ProgressStoreUnderTest: Send {
+    /// Opens the sink of this connector and `[[sinks]]` entry. It always means the same place outside, which is empty at
+    /// first; sinks that are open at the same time are the processes of a group.
+    async fn open(&mut self, connector: &str, sink: &str) -> Result<Box<dyn Sink>>;
+
+    /// Partition and offset of each record that is durably written, whoever wrote it, in any order.
+    async fn delivered(&mut self) -> Vec<(i32, i64)>;
+
+    /// A record that the sink takes. Its place must be found again by `delivered`.
+    fn record(&self, partition: i32, offset: i64) -> Record {
+        record_in(partition, offset, &format!(r#"{{"id":{offset}}}"#))
+    }
+
+    /// The sink's next commit is not answered; it takes effect or does not. `false`: that cannot be arranged.
+    async fn lose_next_answer(&mut self, _takes_effect: bool) -> bool {
+        false
+    }
+}
+
+/// Runs every check in turn on one place outside.
+///
+/// # Panics
+///
+/// At the first broken promise, naming it.
+pub async fn check_progress_store(store: &mut impl ProgressStoreUnderTest) {
+    let mut suite = Suite {
+        under_test: store,
+        checks: 0,
+    };
+    suite.what_is_written_moves_the_progress().await;
+    suite.looking_takes_nothing_over().await;
+    suite.a_batch_begins_where_the_progress_is().await;
+    suite.a_successor_fences_its_predecessor().await;
+    suite.one_lost_partition_costs_the_whole_batch().await;
+    suite.positions_can_be_set().await;
+    suite.other_names_are_shown_and_are_not_ours().await;
+    for takes_effect in [true, false] {
+        for resumes in [true, false] {
+            suite
+                .a_lost_answer_is_cleared_up(takes_effect, resumes)
+                .await;
+        }
+    }
+}
+
+const NOTHING_AT_FIRST: &str = "nothing is stored at first";
+
+struct Suite<'a, S> {
+    under_test: &'a mut S,
+    /// Each check has a connector and a thousand offsets of its own.
+    checks: i64,
+}
+
+/// Where a batch takes a partition, with a record at each offset.
+struct Move {
+    partition: i32,
+    from: i64,
+    to: i64,
+}
+
+fn moves(partition: i32, from: i64, to: i64) -> Move {
+    Move {
+        partition,
+        from,
+        to,
+    }
+}
+
+fn at(number: i32, next: i64) -> Position {
+    Position {
+        partition: partition(number),
+        next,
+    }
+}
+
+impl<S: ProgressStoreUnderTest> Suite<'_, S> {
+    /// The first offset of the next check.
+    fn begin(&mut self) -> i64 {
+        self.checks += 1;
+        self.checks * 1_000
+    }
+
+    fn connector(&self) -> String {
+        format!("connector-{}", self.checks)
+    }
+
+    async fn open(&mut self) -> Box<dyn Sink> {
+        let connector = self.connector();
+        self.open_as(&connector, "rows").await
+    }
+
+    async fn open_as(&mut self, connector: &str, sink: &str) -> Box<dyn Sink> {
+        match self.under_test.open(connector, sink).await {
+            Ok(sink) => sink,
+            Err(failure) => panic!("the sink does not open: {failure}"),
+        }
+    }
+
+    async fn write(&self, sink: &mut Box<dyn Sink>, moves: &[Move]) -> Result<Written> {
+        let records: Vec<Record> = moves
+            .iter()
+            .flat_map(|one| (one.from..one.to).map(|offset| (one.partition, offset)))
+            .map(|(partition, offset)| self.under_test.record(partition, offset))
+            .collect();
+        write(sink, records.iter().collect(), moves).await
+    }
+
+    async fn expect_written(&self, promise: &str, sink: &mut Box<dyn Sink>, moves: &[Move]) {
+        let written = self.write(sink, moves).await;
+        assert_eq!(written, Ok(Written::Durable), "{promise}");
+    }
+
+    /// Refused as not this owner's, with records and without; and nothing of it is written.
+    async fn expect_superseded(&mut self, promise: &str, sink: &mut Box<dyn Sink>, one: Move) {
+        let before = self.delivered().await;
+        let moves = [one];
+        for records in [true, false] {
+            let answer = if records {
+                self.write(sink, &moves).await
+            } else {
+                write(sink, Vec::new(), &moves).await
+            };
+            assert!(
+                matches!(answer, Err(Failure::Superseded(_))),
+                "{promise}: got {answer:?}"
+            );
+        }
+        assert_eq!(self.delivered().await, before, "{promise}");
+    }
+
+    async fn expect_once(&mut self, promise: &str, moves: &[Move]) {
+        let delivered = self.delivered().await;
+        for one in moves {
+            for offset in one.from..one.to {
+                let place = (one.partition, offset);
+                let times = delivered.iter().filter(|found| **found == place).count();
+                assert_eq!(
+                    times, 1,
+                    "{promise}: the record of partition {} at offset {offset} is there {times} times",
+                    one.partition
+                );
+            }
+        }
+    }
+
+    async fn delivered(&mut self) -> Vec<(i32, i64)> {
+        let mut delivered = self.under_test.delivered().await;
+        delivered.sort_unstable();
+        delivered
+    }
+
+    async fn what_is_written_moves_the_progress(&mut self) {
+        const PROMISE: &str =
+            "what is written moves the progress, and `resume` answers as it is asked";
+        let first = self.begin();
+        let mut sink = self.open().await;
+        expect_stored(NOTHING_AT_FIRST, &mut sink, [None, None]).await;
+        expect_resumed(NOTHING_AT_FIRST, &mut sink, [None, None]).await;
+        let batch = [moves(0, first, first + 2), moves(1, first, first + 3)];
+        self.expect_written(PROMISE, &mut sink, &batch).await;
+        self.expect_once(PROMISE, &batch).await;
+        let both = [Some(first + 2), Some(first + 3)];
+        expect_stored(PROMISE, &mut sink, both).await;
+        expect_resumed(PROMISE, &mut sink, both).await;
+        let without_records = write(&mut sink, Vec::new(), &[moves(0, first + 2, first + 9)]).await;
+        let promise = "progress moves without records";
+        assert_eq!(without_records, Ok(Written::Durable), "{promise}");
+        let both = [Some(first + 9), Some(first + 3)];
+        expect_resumed(promise, &mut sink, both).await;
+        expect_resumed("asking again changes nothing", &mut sink, both).await;
+        drop(sink);
+        let mut sink = self.open().await;
+        expect_resumed("stored progress survives a crash", &mut sink, both).await;
+    }
+
+    async fn looking_takes_nothing_over(&mut self) {
+        const PROMISE: &str = "`stored` takes nothing over";
+        let first = self.begin();
+        let mut owner = self.open().await;
+        expect_resumed(NOTHING_AT_FIRST, &mut owner, [None, None]).await;
+        self.expect_written(PROMISE, &mut owner, &[moves(0, first, first + 2)])
+            .await;
+        let mut looking = self.open().await;
+        expect_stored(PROMISE, &mut looking, [Some(first + 2), None]).await;
+        self.expect_written(PROMISE, &mut owner, &[moves(0, first + 2, first + 4)])
+            .await;
+        expect_stored(PROMISE, &mut looking, [Some(first + 4), None]).await;
+    }
+
+    async fn a_batch_begins_where_the_progress_is(&mut self) {
+        const PROMISE: &str = "a batch that does not begin where the progress is, is superseded";
+        let first = self.begin();
+        let mut sink = self.open().await;
+        expect_resumed(NOTHING_AT_FIRST, &mut sink, [None, None]).await;
+        self.expect_written(PROMISE, &mut sink, &[moves(0, first, first + 4)])
+            .await;
+        // Passed, inside what is written, and with a gap.
+        for from in [first, first + 3, first + 5] {
+            self.expect_superseded(PROMISE, &mut sink, moves(0, from, from + 4))
+                .await;
+            expect_stored(PROMISE, &mut sink, [Some(first + 4), None]).await;
+        }
+        let promise = "an owner goes on after it was superseded and has resumed";
+        expect_resumed(promise, &mut sink, [Some(first + 4), None]).await;
+        self.expect_written(promise, &mut sink, &[moves(0, first + 4, first + 6)])
+            .await;
+    }
+
+    async fn a_successor_fences_its_predecessor(&mut self) {
+        const PROMISE: &str = "whoever resumes last is the owner, and nobody else writes";
+        let first = self.begin();
+        let mut old = self.open().await;
+        let mut new = self.open().await;
+        expect_resumed(NOTHING_AT_FIRST, &mut old, [None, None]).await;
+        expect_resumed(NOTHING_AT_FIRST, &mut new, [None, None]).await;
+        self.expect_superseded(PROMISE, &mut old, moves(0, first, first + 2))
+            .await;
+        self.expect_written(PROMISE, &mut new, &[moves(0, first, first + 2)])
+            .await;
+        // Also where it expects what is stored.
+        self.expect_superseded(PROMISE, &mut old, moves(0, first + 2, first + 3))
+            .await;
+        expect_resumed(PROMISE, &mut old, [Some(first + 2), None]).await;
+        self.expect_superseded(PROMISE, &mut new, moves(0, first + 2, first + 3))
+            .await;
+        self.expect_written(PROMISE, &mut old, &[moves(0, first + 2, first + 3)])
+            .await;
+    }
+
+    async fn one_lost_partition_costs_the_whole_batch(&mut self) {
+        const PROMISE: &str = "a batch with one partition of another owner is not written in part";
+        let first = self.begin();
+        let mut old = self.open().await;
+        expect_resumed(NOTHING_AT_FIRST, &mut old, [None, None]).await;
+        let mut new = self.open().await;
+        let resumed = store_of(&mut new).resume(&[partition(1)]).await;
+        assert_eq!(resumed, Ok(vec![None]), "{PROMISE}");
+        let before = self.delivered().await;
+        let both = [moves(0, first, first + 2), moves(1, first, first + 2)];
+        let answer = self.write(&mut old, &both).await;
+        assert!(
+            matches!(answer, Err(Failure::Superseded(_))),
+            "{PROMISE}: got {answer:?}"
+        );
+        assert_eq!(self.delivered().await, before, "{PROMISE}");
+        expect_stored(PROMISE, &mut new, [None, None]).await;
+        let [own, lost] = both;
+        self.expect_written("what is still owned is written", &mut old, &[own])
+            .await;
+        self.expect_written(PROMISE, &mut new, &[lost]).await;
+    }
+
+    async fn positions_can_be_set(&mut self) {
+        const PROMISE: &str = "`store` sets positions, forwards and backwards";
+        const SUPERSEDES: &str = "`store` supersedes an owner that still runs";
+        let first = self.begin();
+        let mut running = self.open().await;
+        expect_resumed(NOTHING_AT_FIRST, &mut running, [None, None]).await;
+        self.expect_written(PROMISE, &mut running, &[moves(0, first, first + 5)])
+            .await;
+        let mut desk = self.open().await;
+        // Further, back, where it is already, and the same again.
+        for next in [first + 50, first + 5, first + 5, first + 5] {
+            let set = [at(1, first + 9), at(0, next)];
+            assert_eq!(store_of(&mut desk).store(&set).await, Ok(()), "{PROMISE}");
+            let both = [Some(next), Some(first + 9)];
+            expect_stored(PROMISE, &mut desk, both).await;
+            self.expect_superseded(SUPERSEDES, &mut running, moves(0, first + 5, first + 6))
+                .await;
+            expect_resumed(PROMISE, &mut running, both).await;
+        }
+        self.expect_written(
+            "it goes on where it was set",
+            &mut running,
+            &[moves(0, first + 5, first + 6)],
+        )
+        .await;
+    }
+
+    async fn other_names_are_shown_and_are_not_ours(&mut self) {
+        const PROMISE: &str = "progress under other names is shown, and is nobody else's";
+        let first = self.begin();
+        let connector = self.connector();
+        let renamed = format!("{connector}-renamed");
+        let mut old = self.open().await;
+        let set = [at(1, first + 1), at(0, first)];
+        assert_eq!(store_of(&mut old).store(&set).await, Ok(()), "{PROMISE}");
+        let topics: [Arc<str>; 2] = ["another-topic".into(), TOPIC.into()];
+        // Another connector with a sink of this name, and another sink of this connector.
+        for (name, sink) in [(renamed.as_str(), "rows"), (connector.as_str(), "archive")] {
+            let mut new = self.open_as(name, sink).await;
+            expect_resumed(PROMISE, &mut new, [None, None]).await;
+            // Other checks have left progress, too.
+            let others = store_of(&mut new).of_other_names(&topics).await;
+            let mut others = others.unwrap_or_else(|failure| panic!("{PROMISE}: {failure}"));
+            others.retain(|other| *other.connector == *connector && *other.sink == *"rows");
+            let other = |position: &Position| OtherProgress {
+                connector: connector.as_str().into(),
+                sink: "rows".into(),
+                partition: position.partition.clone(),
+                next: position.next,
+            };
+            others.sort_by(|left, right| left.partition.cmp(&right.partition));
+            let [last, first_of_both] = &set;
+            assert_eq!(others, [other(first_of_both), other(last)], "{PROMISE}");
+            for unrelated in [&topics[..1], &[]] {
+                let others = store_of(&mut new).of_other_names(unrelated).await;
+                assert_eq!(others, Ok(Vec::new()), "{PROMISE}: of {unrelated:?}");
+            }
+            let begun = write(&mut new, Vec::new(), &[moves(0, first, first + 1)]).await;
+            assert_eq!(begun, Ok(Written::Durable), "{PROMISE}");
+            let others = store_of(&mut new).of_other_names(&topics).await;
+            let promise = "who has progress of its own is shown no other";
+            assert_eq!(others, Ok(Vec::new()), "{promise}");
+            expect_stored(PROMISE, &mut old, [Some(first), Some(first + 1)]).await;
+        }
+    }
+
+    async fn a_lost_answer_is_cleared_up(&mut self, takes_effect: bool, resumes: bool) {
+        const PROMISE: &str = "a batch whose commit was not answered is written once";
+        let first = self.begin();
+        let mut sink = self.open().await;
+        expect_resumed(NOTHING_AT_FIRST, &mut sink, [None, None]).await;
+        let before = [moves(0, first, first + 2)];
+        self.expect_written(PROMISE, &mut sink, &before).await;
+        if !self.under_test.lose_next_answer(takes_effect).await {
+            return;
+        }
+        let batch = [moves(0, first + 2, first + 5), moves(1, first, first + 2)];
+        let answer = self.write(&mut sink, &batch).await;
+        assert!(
+            matches!(answer, Err(Failure::Retry(_) | Failure::Superseded(_))),
+            "{PROMISE}: it cannot be known that it arrived, got {answer:?}"
+        );
+        let after = [Some(first + 5), Some(first + 2)];
+        let mut is_written = false;
+        if resumes {
+            let resumed = resume(&mut sink).await;
+            is_written = resumed == after;
+            assert_eq!(
+                is_written, takes_effect,
+                "{PROMISE}: resumed at {resumed:?}"
+            );
+        }
+        // As the engine goes on: the same batch again, or from where the sink says.
+        while !is_written {
+            match self.write(&mut sink, &batch).await {
+                Ok(_) => is_written = true,
+                Err(Failure::Retry(_)) => {}
+                Err(Failure::Superseded(_)) => is_written = resume(&mut sink).await == after,
+                other => panic!("{PROMISE}: got {other:?}"),
+            }
+        }
+        self.expect_once(PROMISE, &batch).await;
+        self.expect_once(PROMISE, &before).await;
+        expect_stored(PROMISE, &mut sink, after).await;
+        self.expect_written(
+            "the owner goes on after a lost answer",
+            &mut sink,
+            &[moves(0, first + 5, first + 6)],
+        )
+        .await;
+    }
+}
+
+async fn write(sink: &mut Box<dyn Sink>, records: Vec<&Record>, moves: &[Move]) -> Result<Written> {
+    let progress = moves.iter().map(|one| Progress {
+        partition: partition(one.partition),
+        expected: one.from,
+        next: one.to,
+        last_timestamp_ms: None,
+    });
+    let batch = Batch::new(records, progress.collect());
+    sink.write(&batch).await
+}
+
+fn store_of(sink: &mut Box<dyn Sink>) -> &mut dyn ProgressStore {
+    match sink.progress_store() {
+        Some(store) => store,
+        None => panic!("a sink that declares `ProgressHome::Sink` has a progress store"),
+    }
+}
+
+/// Of partitions 0 and 1, which are asked for in the other order: an answer is in the order of the question.
+async fn resume(sink: &mut Box<dyn Sink>) -> [Option<i64>; 2] {
+    let asked = [partition(1), partition(0)];
+    match store_of(sink).resume(&asked).await.as_deref() {
+        Ok([one, zero]) => [*zero, *one],
+        other => panic!("`resume` answers what it is asked, here two partitions: got {other:?}"),
+    }
+}
+
+async fn expect_resumed(promise: &str, sink: &mut Box<dyn Sink>, expected: [Option<i64>; 2]) {
+    assert_eq!(resume(sink).await, expected, "{promise}");
+}
+
+async fn expect_stored(promise: &str, sink: &mut Box<dyn Sink>, expected: [Option<i64>; 2]) {
+    let asked = [partition(1), partition(0)];
+    match store_of(sink).stored(&asked).await.as_deref() {
+        Ok([one, zero]) => assert_eq!([*zero, *one], expected, "{promise}"),
+        other => panic!("`stored` answers what it is asked, here two partitions: got {other:?}"),
+    }
+}
