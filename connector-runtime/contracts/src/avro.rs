@@ -18,7 +18,6 @@ mod wire;
 use bytes::Bytes;
 use connect_api::{Value, ValueRef};
 
-use crate::place::{push_index, push_member};
 use crate::rejection::Rejection;
 use plan::Plans;
 
@@ -28,29 +27,6 @@ const MAX_DEPTH: usize = 100;
 /// A compiled Avro schema.
 pub(crate) struct AvroSchema {
     plans: Plans,
-}
-
-/// The way from the root to a problem, noted from the inside out while the walk returns.
-#[derive(Debug, Default)]
-struct Trail(Vec<TrailStep>);
-
-#[derive(Debug)]
-enum TrailStep {
-    Member(String),
-    Index(usize),
-}
-
-impl Trail {
-    fn path(&self) -> String {
-        let mut path = String::from("$");
-        for step in self.0.iter().rev() {
-            match step {
-                TrailStep::Member(name) => push_member(&mut path, name),
-                TrailStep::Index(index) => push_index(&mut path, *index),
-            }
-        }
-        path
-    }
 }
 
 impl AvroSchema {

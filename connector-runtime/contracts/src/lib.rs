@@ -9,6 +9,7 @@ mod contracts;
 mod decimal;
 mod decode;
 mod encode;
+mod exact;
 mod formats;
 mod looks_like;
 mod place;
@@ -16,6 +17,7 @@ mod registry;
 mod rejection;
 mod schema;
 mod time;
+mod trail;
 
 pub use config::{
     Format, FormatConfig, RegistryConfig, RegistrySubject, RegistryVersion, SubjectStrategy,

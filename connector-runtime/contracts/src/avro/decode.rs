@@ -1,12 +1,13 @@
 //! Avro's bytes to a value.
 
 use bytes::Bytes;
-use connect_api::{BuildError, Value, ValueBuilder, ValueLimits};
+use connect_api::{Value, ValueBuilder, ValueLimits};
 
 use super::plan::{Plan, PlanId, Plans};
-use super::{MAX_DEPTH, Trail, TrailStep, uuid};
+use super::{MAX_DEPTH, uuid};
 use crate::decimal;
 use crate::time::{self, TimeUnit};
+use crate::trail::{Misread, TrailStep, misread};
 
 /// Text that any payload may become, however small it is.
 const FREE_TEXT: usize = 1 << 20;
@@ -41,34 +42,6 @@ pub(super) fn to_value(plans: &Plans, payload: &Bytes) -> Result<Value, String> 
             ))
         }
     }
-}
-
-struct Misread {
-    reason: String,
-    trail: Trail,
-}
-
-impl Misread {
-    fn under(mut self, step: impl FnOnce() -> TrailStep) -> Misread {
-        self.trail.0.push(step());
-        self
-    }
-}
-
-impl From<BuildError> for Misread {
-    fn from(error: BuildError) -> Misread {
-        Misread {
-            reason: error.message,
-            trail: Trail::default(),
-        }
-    }
-}
-
-fn misread<T>(reason: impl Into<String>) -> Result<T, Misread> {
-    Err(Misread {
-        reason: reason.into(),
-        trail: Trail::default(),
-    })
 }
 
 struct Reader<'a> {

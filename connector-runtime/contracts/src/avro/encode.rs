@@ -1,13 +1,14 @@
 //! A value to Avro's bytes. What an encoding would alter is refused.
 
-use connect_api::{Kind, ValueRef};
+use connect_api::ValueRef;
 
+use super::MAX_DEPTH;
 use super::leaf::Leaf;
 use super::plan::{Field, Plan, PlanId, Plans};
 use super::union::branch_for;
 use super::wire::{write_long, write_sized};
-use super::{MAX_DEPTH, Trail, TrailStep};
-use crate::rejection::{Rejection, shown};
+use crate::rejection::Rejection;
+use crate::trail::{Mismatch, TrailStep};
 
 pub(super) fn from_value(
     plans: &Plans,
@@ -20,36 +21,7 @@ pub(super) fn from_value(
         depth: 0,
     };
     let written = writer.value(plans.root(), value);
-    written.map_err(|mismatch| {
-        Rejection::contract(mismatch.trail.path(), mismatch.found, mismatch.expected)
-    })
-}
-
-/// A [`Rejection`] whose path is still being collected.
-struct Mismatch {
-    found: String,
-    expected: String,
-    trail: Trail,
-}
-
-impl Mismatch {
-    fn new(value: ValueRef<'_>, expected: impl Into<String>) -> Mismatch {
-        let found = match value.kind() {
-            Kind::Array(_) | Kind::Object(_) => format!("an {}", value.type_name()),
-            Kind::Bytes(content) => format!("{} bytes", content.len()),
-            _ => shown(&value.to_json(), 60),
-        };
-        Mismatch {
-            found,
-            expected: expected.into(),
-            trail: Trail::default(),
-        }
-    }
-
-    fn under(mut self, step: impl FnOnce() -> TrailStep) -> Mismatch {
-        self.trail.0.push(step());
-        self
-    }
+    written.map_err(Mismatch::rejection)
 }
 
 struct Writer<'a> {
@@ -193,11 +165,7 @@ impl Writer<'_> {
                 write_long(self.out, index as i64);
                 Ok(())
             }
-            None => Err(Mismatch {
-                found: "nothing".to_owned(),
-                expected: self.plans.get(id).expected(),
-                trail: Trail::default(),
-            }),
+            None => Err(Mismatch::missing(self.plans.get(id).expected())),
         }
     }
 

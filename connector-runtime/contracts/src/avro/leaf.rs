@@ -1,17 +1,13 @@
 //! What a value without inner values is written as, if that keeps it.
 
-use std::fmt::LowerExp;
-use std::str::FromStr;
-
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use connect_api::{Kind, ValueRef};
+use connect_api::ValueRef;
 use num_bigint::{BigInt, Sign};
 
 use super::plan::Plan;
 use super::uuid;
 use super::wire::{write_long, write_sized};
-use crate::decimal::{Decimal, MAX_DIGITS};
+use crate::decimal::MAX_DIGITS;
+use crate::exact::{bytes, digits, float, whole};
 use crate::time::{self, TimeUnit};
 
 /// The encoding of a leaf.
@@ -48,7 +44,7 @@ impl Leaf {
                 Leaf::Nothing
             }
             Plan::Boolean => Leaf::Byte(value.as_bool()?.into()),
-            Plan::Int => Leaf::Number(i32::try_from(whole(value)?).ok()?.into()),
+            Plan::Int => Leaf::Number(whole::<i32>(value)?.into()),
             Plan::Long => Leaf::Number(whole(value)?),
             Plan::Float => Leaf::Bare(float::<f32>(value)?.to_le_bytes().to_vec()),
             Plan::Double => Leaf::Bare(float::<f64>(value)?.to_le_bytes().to_vec()),
@@ -87,78 +83,12 @@ impl Leaf {
     }
 }
 
-/// Bytes as they are, or what they are in JSON: base64 text.
-fn bytes(value: ValueRef<'_>) -> Option<Vec<u8>> {
-    match value.kind() {
-        Kind::Bytes(content) => Some(content.to_vec()),
-        Kind::String(text) => STANDARD.decode(text).ok(),
-        _ => None,
-    }
-}
-
-/// A whole number, however it is written: `1.0` and `1e3` are.
-fn whole(value: ValueRef<'_>) -> Option<i64> {
-    let number = value.as_number()?;
-    if let Some(integer) = number.as_i64() {
-        return Some(integer);
-    }
-    i64::try_from(Decimal::parse(number.as_str())?.unscaled(0)?).ok()
-}
-
-/// A float and the words for what is no number in JSON.
-trait Float: FromStr + LowerExp + Copy {
-    const NAN: Self;
-    const INFINITY: Self;
-    const NEG_INFINITY: Self;
-}
-
-impl Float for f32 {
-    const NAN: f32 = f32::NAN;
-    const INFINITY: f32 = f32::INFINITY;
-    const NEG_INFINITY: f32 = f32::NEG_INFINITY;
-}
-
-impl Float for f64 {
-    const NAN: f64 = f64::NAN;
-    const INFINITY: f64 = f64::INFINITY;
-    const NEG_INFINITY: f64 = f64::NEG_INFINITY;
-}
-
-fn float<F: Float>(value: ValueRef<'_>) -> Option<F> {
-    match value.as_str() {
-        Some("NaN") => Some(F::NAN),
-        Some("Infinity") => Some(F::INFINITY),
-        Some("-Infinity") => Some(F::NEG_INFINITY),
-        Some(_) => None,
-        None => keeping_float(value.as_number()?.as_str()),
-    }
-}
-
-/// The nearest float, if it is the number again when it is written with as many digits. So 0.1 and what `printf` makes of a
-/// float are kept, and what lies between two floats, above all of them or too near to zero is refused.
-fn keeping_float<F: Float>(number: &str) -> Option<F> {
-    let exact = Decimal::parse(number)?;
-    let nearest: F = number.parse().ok()?;
-    let decimals = exact.significant_digits().saturating_sub(1);
-    let written = Decimal::parse(&format!("{nearest:.decimals$e}"));
-    (written? == exact).then_some(nearest)
-}
-
 /// Whether a float is the very number that a double would be, not only the same digits.
 pub(super) fn is_exact_float(value: ValueRef<'_>) -> bool {
     let (Some(narrow), Some(wide)) = (float::<f32>(value), float::<f64>(value)) else {
         return false;
     };
     f64::from(narrow) == wide || wide.is_nan()
-}
-
-/// A number, or text of one: JSON from elsewhere writes long decimals as text.
-fn digits(value: ValueRef<'_>) -> Option<Decimal> {
-    let digits = match value.as_number() {
-        Some(number) => number.as_str(),
-        None => value.as_str()?,
-    };
-    Decimal::parse(digits)
 }
 
 fn decimal(

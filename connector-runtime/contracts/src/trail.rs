@@ -1,0 +1,103 @@
+//! Where in a value the walk over it stops, and why.
+//!
+//! Codecs of binary formats note the way from the inside out while their walk returns, so that a record without a fault pays
+//! nothing for it.
+
+use connect_api::{BuildError, Kind, ValueRef};
+
+use crate::place::{push_index, push_member};
+use crate::rejection::{Rejection, shown};
+
+/// The way from the root to a problem, the innermost step first.
+#[derive(Debug, Default)]
+pub(crate) struct Trail(Vec<TrailStep>);
+
+#[derive(Debug)]
+pub(crate) enum TrailStep {
+    Member(String),
+    Index(usize),
+}
+
+impl Trail {
+    pub(crate) fn path(&self) -> String {
+        let mut path = String::from("$");
+        for step in self.0.iter().rev() {
+            match step {
+                TrailStep::Member(name) => push_member(&mut path, name),
+                TrailStep::Index(index) => push_index(&mut path, *index),
+            }
+        }
+        path
+    }
+}
+
+/// Why bytes are not a value.
+#[derive(Debug)]
+pub(crate) struct Misread {
+    pub(crate) reason: String,
+    pub(crate) trail: Trail,
+}
+
+impl Misread {
+    pub(crate) fn under(mut self, step: impl FnOnce() -> TrailStep) -> Misread {
+        self.trail.0.push(step());
+        self
+    }
+}
+
+impl From<BuildError> for Misread {
+    fn from(error: BuildError) -> Misread {
+        Misread {
+            reason: error.message,
+            trail: Trail::default(),
+        }
+    }
+}
+
+pub(crate) fn misread<T>(reason: impl Into<String>) -> Result<T, Misread> {
+    Err(Misread {
+        reason: reason.into(),
+        trail: Trail::default(),
+    })
+}
+
+/// A value that the schema cannot hold as it is: a [`Rejection`] whose path is still being collected.
+#[derive(Debug)]
+pub(crate) struct Mismatch {
+    found: String,
+    expected: String,
+    trail: Trail,
+}
+
+impl Mismatch {
+    pub(crate) fn new(value: ValueRef<'_>, expected: impl Into<String>) -> Mismatch {
+        let found = match value.kind() {
+            Kind::Array(_) | Kind::Object(_) => format!("an {}", value.type_name()),
+            Kind::Bytes(content) => format!("{} bytes", content.len()),
+            _ => shown(&value.to_json(), 60),
+        };
+        Mismatch::of(found, expected)
+    }
+
+    /// A member that the value lacks.
+    pub(crate) fn missing(expected: impl Into<String>) -> Mismatch {
+        Mismatch::of("nothing".to_owned(), expected)
+    }
+
+    fn of(found: String, expected: impl Into<String>) -> Mismatch {
+        Mismatch {
+            found,
+            expected: expected.into(),
+            trail: Trail::default(),
+        }
+    }
+
+    pub(crate) fn under(mut self, step: impl FnOnce() -> TrailStep) -> Mismatch {
+        self.trail.0.push(step());
+        self
+    }
+
+    pub(crate) fn rejection(self) -> Rejection {
+        Rejection::contract(self.trail.path(), self.found, self.expected)
+    }
+}
