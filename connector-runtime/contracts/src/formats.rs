@@ -7,6 +7,7 @@ mod avro;
 mod bytes;
 mod json;
 mod json_envelope;
+mod protobuf;
 mod string;
 
 use std::sync::Arc;
@@ -78,6 +79,7 @@ pub(crate) static ALL: &[&Entry] = &[
     &bytes::ENTRY,
     &avro::ENTRY,
     &json_envelope::ENTRY,
+    &protobuf::ENTRY,
 ];
 
 /// The format whose schemas the registry calls `schema_type`.

@@ -11,7 +11,9 @@ mod wire;
 pub(crate) use cache::{Lookup, Registry, fits};
 pub(crate) use client::Posted;
 pub(crate) use contract::RegisteredContract;
-pub(crate) use source::SchemaSource;
+#[cfg(test)]
+pub(crate) use source::ReferencedSchema;
+pub(crate) use source::{SchemaReference, SchemaSource};
 pub(crate) use wire::{frame, unframe};
 
 use crate::config::{Format, RegistryVersion};

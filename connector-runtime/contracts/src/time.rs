@@ -55,6 +55,26 @@ pub(crate) fn timestamp_text(count: i64, unit: TimeUnit) -> String {
     local_timestamp_text(count, unit) + "Z"
 }
 
+/// An instant as [`timestamp_text`] has it, with as many digits of a fraction as it needs: 3, 6 or 9.
+pub(crate) fn instant_text(seconds: i64, nanoseconds: u32) -> String {
+    let date = CivilDate::from_epoch_days(seconds.div_euclid(SECONDS_PER_DAY));
+    let second = seconds.rem_euclid(SECONDS_PER_DAY);
+    let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
+    let (digits, fraction) = shortest_fraction(nanoseconds);
+    format!("{date}T{hour:02}:{minute:02}:{second:02}.{fraction:0digits$}Z")
+}
+
+/// How many digits a fraction of a second needs, 3, 6 or 9, and the fraction in them.
+pub(crate) fn shortest_fraction(nanoseconds: u32) -> (usize, u32) {
+    if nanoseconds.is_multiple_of(1_000_000) {
+        (3, nanoseconds / 1_000_000)
+    } else if nanoseconds.is_multiple_of(1_000) {
+        (6, nanoseconds / 1_000)
+    } else {
+        (9, nanoseconds)
+    }
+}
+
 /// A time on no particular clock, without an offset.
 pub(crate) fn local_timestamp_text(count: i64, unit: TimeUnit) -> String {
     let seconds = count.div_euclid(unit.per_second());
@@ -88,6 +108,11 @@ fn clock_text(second: i64, count: i64, unit: TimeUnit) -> String {
 
 /// RFC 3339 with an offset, if it is a whole number of units.
 pub(crate) fn timestamp_of(text: &str, unit: TimeUnit) -> Option<i64> {
+    unit.exactly(instant_of(text)?)
+}
+
+/// RFC 3339 with an offset, in nanoseconds since 1970.
+pub(crate) fn instant_of(text: &str) -> Option<i128> {
     let mut rest = Scanner(text);
     let days = rest.date()?;
     rest.one_of(&['T', 't', ' '])?;
@@ -95,7 +120,7 @@ pub(crate) fn timestamp_of(text: &str, unit: TimeUnit) -> Option<i64> {
     let offset = rest.offset()?;
     let seconds = i128::from(days * SECONDS_PER_DAY - offset);
     let nanoseconds = seconds * NANOSECONDS_PER_SECOND + i128::from(clock);
-    unit.exactly(nanoseconds).filter(|_| rest.0.is_empty())
+    rest.0.is_empty().then_some(nanoseconds)
 }
 
 /// Milliseconds since 1970 in another unit: numbers in records are milliseconds.

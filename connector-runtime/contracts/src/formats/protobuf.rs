@@ -1,0 +1,87 @@
+//! `protobuf`: protobuf's binary encoding behind the id of its schema in the registry and the indexes of its message.
+//!
+//! Schemas and bytes are read without generated code and without `DynamicMessage`; `docs/formats.md` says what each type
+//! becomes.
+
+mod decode;
+mod default;
+mod encode;
+mod files;
+mod index;
+mod leaf;
+mod plan;
+mod resolve;
+mod special;
+#[cfg(test)]
+mod tests;
+mod well_known;
+mod wire;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use connect_api::{Cause, Value, ValueRef};
+
+use super::{Codec, Compiled, Entry, Registered};
+use crate::registry::SchemaSource;
+use crate::rejection::Rejection;
+use plan::Plans;
+
+/// Messages inside each other: what protobuf's own parsers allow.
+const MAX_DEPTH: usize = 100;
+
+pub(super) static ENTRY: Entry = Entry {
+    name: "protobuf",
+    about: "Protobuf's binary encoding, with its schema in the registry.",
+    plain: None,
+    registered: Some(Registered {
+        schema_type: "PROTOBUF",
+        schema_name: "Protobuf",
+        compile,
+        record_name,
+        validates: false,
+    }),
+    has_fields: true,
+};
+
+struct Protobuf {
+    plans: Plans,
+    name: String,
+}
+
+fn compile(source: &SchemaSource) -> Compiled {
+    Ok(Arc::new(Protobuf {
+        plans: resolve::resolve(&files::gather(source)?)?,
+        name: source.name.clone(),
+    }))
+}
+
+impl Codec for Protobuf {
+    fn decode(&self, payload: &Bytes) -> Result<Value, Rejection> {
+        let read = index::read(&self.plans, payload)
+            .and_then(|(message, bytes)| decode::to_value(&self.plans, message, payload, bytes));
+        read.map_err(|reason| Rejection {
+            contract: Some(self.name.clone()),
+            ..Rejection::decode(format!(
+                "the bytes do not fit {} (Protobuf): {reason}",
+                self.name
+            ))
+        })
+    }
+
+    /// Writes the first message of the schema, whose path of indexes is one zero byte.
+    fn encode(&self, value: ValueRef<'_>, out: &mut Vec<u8>) -> Result<(), Rejection> {
+        out.push(0);
+        let written = encode::from_value(&self.plans, self.plans.first(), value, out);
+        written.map_err(|rejection| Rejection {
+            contract: Some(self.name.clone()),
+            ..rejection
+        })
+    }
+}
+
+/// The full name of the first message.
+fn record_name(schema: &str) -> Result<String, Cause> {
+    let name = files::first_message(schema).map_err(Cause::new)?;
+    name.ok_or_else(|| Cause::new("the protobuf schema defines no message, so it has no name"))
+}

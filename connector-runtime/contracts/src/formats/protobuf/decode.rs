@@ -1,0 +1,461 @@
+//! Protobuf's bytes to a value, straight into the builder.
+//!
+//! There is no message in between: `DynamicMessage` of `prost-reflect` would hold the payload a second time, in nodes that no
+//! limit counts. A message's fields may come in any order, in pieces and more than once, so they are noted first, in a few
+//! bytes for each, and then built in the order of the .proto file.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use bytes::Bytes;
+use connect_api::{Value, ValueBuilder, ValueLimits};
+
+use super::MAX_DEPTH;
+use super::plan::{
+    Absent, DefaultValue, EnumId, Field, Form, Kind, Message, MessageId, Plans, Scalar, Shape,
+};
+use super::special;
+use super::wire::{Input, Wire, WireType, unzigzag};
+use crate::decimal;
+use crate::trail::{Misread, TrailStep, misread};
+
+/// What any payload may become, however small it is: an empty message has all its fields.
+const FREE_NODES: usize = 1 << 17;
+/// For each byte of the payload. An empty message in a list takes two bytes and becomes two nodes for each of its fields.
+const NODES_PER_BYTE: usize = 8;
+const FREE_TEXT: usize = 1 << 20;
+const TEXT_PER_BYTE: usize = 64;
+
+fn limits(payload: usize) -> ValueLimits {
+    let most = ValueLimits::of_payload(usize::MAX);
+    let bound = |factor: usize, free: usize| payload.saturating_mul(factor).saturating_add(free);
+    ValueLimits {
+        nodes: bound(NODES_PER_BYTE, FREE_NODES).min(most.nodes),
+        bytes: bound(TEXT_PER_BYTE, FREE_TEXT).min(most.bytes),
+        ..most
+    }
+}
+
+/// `message` is a part of `payload`.
+pub(super) fn to_value(
+    plans: &Plans,
+    id: MessageId,
+    payload: &Bytes,
+    message: &[u8],
+) -> Result<Value, String> {
+    let mut reader = Reader {
+        plans,
+        out: ValueBuilder::of_payload(payload.clone(), limits(payload.len())),
+        depth: 0,
+        found: Vec::new(),
+    };
+    match reader.message(id, &[message]) {
+        Ok(()) => Ok(reader.out.finish()),
+        Err(error) => Err(format!("{} at {}", error.reason, error.trail.path())),
+    }
+}
+
+/// One occurrence of a field.
+#[derive(Clone, Copy)]
+struct Found<'a> {
+    /// Index among the message's fields.
+    field: usize,
+    wire: Wire<'a>,
+}
+
+/// Of an occurrence that another member of its oneof has replaced: no message has so many fields.
+const REPLACED: usize = usize::MAX;
+
+struct Reader<'a> {
+    plans: &'a Plans,
+    out: ValueBuilder,
+    depth: usize,
+    /// The occurrences in the message that is read, behind those of the messages around it.
+    found: Vec<Found<'a>>,
+}
+
+impl<'a> Reader<'a> {
+    /// `parts` are read as if they were one: that is how a message that occurs again is merged.
+    fn message(&mut self, id: MessageId, parts: &[&'a [u8]]) -> Result<(), Misread> {
+        self.depth += 1;
+        if self.depth > MAX_DEPTH {
+            return misread(format!("messages nested more than {MAX_DEPTH} deep"));
+        }
+        let message = self.plans.message(id);
+        let from = self.scan(message, parts)?;
+        self.build(message, from)?;
+        self.found.truncate(from);
+        self.depth -= 1;
+        Ok(())
+    }
+
+    fn build(&mut self, message: &'a Message, from: usize) -> Result<(), Misread> {
+        match message.form {
+            Form::Object => {
+                self.out.begin_object()?;
+                let mut next = from;
+                for (index, field) in message.fields.iter().enumerate() {
+                    let range = self.occurrences(next, index);
+                    next = range.end;
+                    self.out.key(&field.name)?;
+                    let step = || TrailStep::Member(field.name.to_string());
+                    self.field(field, range)
+                        .map_err(|error| error.under(step))?;
+                }
+                self.out.end()?;
+                Ok(())
+            }
+            Form::Wrapper | Form::Struct | Form::ListValue => {
+                self.field(message.field(0), from..self.found.len())
+            }
+            Form::Value => match self.found.get(from).map(|found| found.field) {
+                // The first of its kinds is null.
+                None | Some(0) => Ok(self.out.null()?),
+                Some(kind) => self.field(message.field(kind), self.occurrences(from, kind)),
+            },
+            Form::Timestamp | Form::Duration | Form::Date | Form::TimeOfDay => {
+                self.time(message, from)
+            }
+            Form::Decimal => self.decimal(message, from),
+        }
+    }
+
+    /// Notes the occurrences of a message's fields, in the order of the fields and then of the wire. Where they begin.
+    fn scan(&mut self, message: &'a Message, parts: &[&'a [u8]]) -> Result<usize, Misread> {
+        let from = self.found.len();
+        for part in parts {
+            let mut input = Input::new(part);
+            while !input.is_empty() {
+                let (number, wire) = input.field()?;
+                let Some(index) = message.index_of(number) else {
+                    continue;
+                };
+                let field = message.field(index);
+                if !is_written_as(field, wire.wire_type()) {
+                    // To skip it, as a field that nobody knows, would lose a value: the schema is not the writer's.
+                    return misread(format!(
+                        "field {number} ({}) has the wire type {}, and its type has {}",
+                        field.name,
+                        wire.wire_type().number(),
+                        WireType::of(field.kind).number(),
+                    ));
+                }
+                self.found.push(Found { field: index, wire });
+            }
+        }
+        let found = self.found.get_mut(from..).unwrap_or_default();
+        if message.oneofs > 0 {
+            settle_oneofs(message, found);
+        }
+        if !found.is_sorted_by_key(|found| found.field) {
+            found.sort_by_key(|found| found.field);
+        }
+        Ok(from)
+    }
+
+    /// The occurrences of a field, from where those of the field before it end.
+    fn occurrences(&self, from: usize, field: usize) -> Range<usize> {
+        let found = self.found.get(from..).unwrap_or_default();
+        let count = found.iter().take_while(|found| found.field == field);
+        from..from + count.count()
+    }
+
+    fn wire(&self, index: usize) -> Wire<'a> {
+        let found = self.found.get(index);
+        found.expect("occurrences are indexes of `found`").wire
+    }
+
+    fn field(&mut self, field: &'a Field, range: Range<usize>) -> Result<(), Misread> {
+        match &field.shape {
+            Shape::Singular(absent) if range.is_empty() => self.absent(field.kind, absent),
+            Shape::Singular(_) => match field.kind {
+                Kind::Message(id) | Kind::Group(id) => self.merged(id, range),
+                kind => self.value(kind, self.wire(range.end - 1)),
+            },
+            Shape::Repeated { .. } => self.repeated(field.kind, range),
+            Shape::Map => match field.kind {
+                Kind::Message(entry) => self.map(self.plans.message(entry), range),
+                kind => unreachable!("the resolver gives {kind:?} no map"),
+            },
+        }
+    }
+
+    fn absent(&mut self, kind: Kind, absent: &'a Absent) -> Result<(), Misread> {
+        match absent {
+            Absent::Null => Ok(self.out.null()?),
+            Absent::Required => misread("a required field is missing"),
+            Absent::Default(DefaultValue::Bytes(bytes)) => self.value(kind, Wire::Sized(bytes)),
+            Absent::Default(DefaultValue::Bits(bits)) => {
+                let wire = match WireType::of(kind) {
+                    WireType::Fixed64 => Wire::Fixed64(*bits),
+                    WireType::Fixed32 => Wire::Fixed32(*bits as u32),
+                    _ => Wire::Varint(*bits),
+                };
+                self.value(kind, wire)
+            }
+        }
+    }
+
+    fn merged(&mut self, id: MessageId, range: Range<usize>) -> Result<(), Misread> {
+        if range.len() == 1 {
+            return self.message(id, &[content(self.wire(range.start))]);
+        }
+        let parts: Vec<&[u8]> = range.map(|index| content(self.wire(index))).collect();
+        self.message(id, &parts)
+    }
+
+    fn repeated(&mut self, kind: Kind, range: Range<usize>) -> Result<(), Misread> {
+        self.out.begin_array()?;
+        let mut index = 0;
+        for occurrence in range {
+            let mut under = |read: Result<(), Misread>| {
+                let read = read.map_err(|error| error.under(|| TrailStep::Index(index)));
+                index += 1;
+                read
+            };
+            match (self.wire(occurrence), WireType::of(kind)) {
+                (
+                    Wire::Sized(packed),
+                    element @ (WireType::Varint | WireType::Fixed64 | WireType::Fixed32),
+                ) => {
+                    let mut input = Input::new(packed);
+                    while !input.is_empty() {
+                        let wire = input.value(0, element);
+                        under(wire.and_then(|wire| self.value(kind, wire)))?;
+                    }
+                }
+                (wire, _) => under(self.value(kind, wire))?,
+            }
+        }
+        Ok(self.out.end()?)
+    }
+
+    /// An entry replaces an earlier one with its key.
+    fn map(&mut self, entry: &'a Message, range: Range<usize>) -> Result<(), Misread> {
+        let (key, value) = (entry.field(0), entry.field(1));
+        let mut last = HashMap::new();
+        let mut keys = Vec::with_capacity(range.len());
+        for index in range.clone() {
+            let key = key_text(key, self.key_of(entry, content(self.wire(index)))?)?;
+            last.insert(key.clone(), index);
+            keys.push(key);
+        }
+        self.out.begin_object()?;
+        for (index, key) in range.zip(keys) {
+            if last.get(&key) != Some(&index) {
+                continue;
+            }
+            let under = |error: Misread| error.under(|| TrailStep::Member(key.clone()));
+            self.out.key(&key)?;
+            let entry_bytes = content(self.wire(index));
+            let from = self.scan(entry, &[entry_bytes]).map_err(under)?;
+            let keys = self.occurrences(from, 0);
+            let values = keys.end..self.found.len();
+            let read = match value.kind {
+                // Not null, as a field of its own would be.
+                Kind::Message(id) if values.is_empty() => self.message(id, &[]),
+                _ => self.field(value, values),
+            };
+            read.map_err(under)?;
+            self.found.truncate(from);
+        }
+        Ok(self.out.end()?)
+    }
+
+    /// The key of a map's entry, if it has one.
+    fn key_of(&self, entry: &Message, bytes: &'a [u8]) -> Result<Option<Wire<'a>>, Misread> {
+        let mut input = Input::new(bytes);
+        let mut key = None;
+        while !input.is_empty() {
+            let (number, wire) = input.field()?;
+            let field = entry.field(0);
+            if number == field.number {
+                if !is_written_as(field, wire.wire_type()) {
+                    return misread("a key of another type");
+                }
+                key = Some(wire);
+            }
+        }
+        Ok(key)
+    }
+
+    fn value(&mut self, kind: Kind, wire: Wire<'a>) -> Result<(), Misread> {
+        match kind {
+            Kind::Scalar(scalar) => self.scalar(scalar, wire),
+            Kind::Enum(id) => self.symbol(id, int32(wire)?),
+            Kind::Message(id) | Kind::Group(id) => self.message(id, &[content(wire)]),
+        }
+    }
+
+    /// A number without a name stays a number.
+    fn symbol(&mut self, id: EnumId, number: i32) -> Result<(), Misread> {
+        match self.plans.enumeration(id).name_of(number) {
+            Some(name) => Ok(self.out.symbol(name)?),
+            None => Ok(self.out.integer(number.into())?),
+        }
+    }
+
+    fn scalar(&mut self, scalar: Scalar, wire: Wire<'a>) -> Result<(), Misread> {
+        match scalar {
+            Scalar::String => self.out.string(text(wire)?)?,
+            Scalar::Bytes => self.out.bytes(content(wire))?,
+            Scalar::Bool => self.out.boolean(bits(wire) != 0)?,
+            Scalar::Double => self.out.double(f64::from_bits(bits(wire)))?,
+            Scalar::Float => self.out.float(f32::from_bits(bits(wire) as u32))?,
+            Scalar::Uint64 | Scalar::Fixed64 | Scalar::Fixed32 => self.out.unsigned(bits(wire))?,
+            Scalar::Uint32 => self.out.unsigned(uint32(wire)?.into())?,
+            _ => self.out.integer(signed(scalar, wire)?)?,
+        }
+        Ok(())
+    }
+
+    fn time(&mut self, message: &Message, from: usize) -> Result<(), Misread> {
+        let mut parts = [0_i64; 4];
+        for found in self.found.get(from..).unwrap_or_default() {
+            let field = message.field(found.field);
+            let Kind::Scalar(scalar) = field.kind else {
+                continue;
+            };
+            if let Some(part) = parts.get_mut(found.field) {
+                *part = signed(scalar, found.wire)?;
+            }
+        }
+        let [seconds, ..] = parts;
+        // All but the seconds since 1970 were read as 32 bits.
+        let narrow = parts.map(|part| part as i32);
+        let [_, nanoseconds, ..] = narrow;
+        let [year, month, day, _] = narrow;
+        let (text, expected) = match message.form {
+            Form::Timestamp => (
+                special::timestamp_text(seconds, nanoseconds),
+                "a time of the years 1 to 9999",
+            ),
+            Form::Duration => (
+                special::duration_text(seconds, nanoseconds),
+                "a duration of up to 10000 years",
+            ),
+            Form::Date => (
+                special::date_text(year, month, day),
+                "a day of the years 1 to 9999",
+            ),
+            _ => (special::time_of_day_text(narrow), "a time within a day"),
+        };
+        match text {
+            Some(text) => Ok(self.out.string(&text)?),
+            None => misread(format!("{} of {parts:?} is not {expected}", message.name)),
+        }
+    }
+
+    fn decimal(&mut self, message: &Message, from: usize) -> Result<(), Misread> {
+        let (mut unscaled, mut scale): (&[u8], i64) = (&[], 0);
+        for found in self.found.get(from..).unwrap_or_default() {
+            match found.field {
+                0 => unscaled = content(found.wire),
+                2 => scale = int32(found.wire)?.into(),
+                // The precision says how many digits there may be, not which.
+                _ => {}
+            }
+        }
+        match decimal::digits(unscaled, scale) {
+            Some(digits) => Ok(self.out.number(&digits)?),
+            None => misread(format!(
+                "{} of {} bytes with the scale {scale}",
+                message.name,
+                unscaled.len()
+            )),
+        }
+    }
+}
+
+/// Marks the occurrences that a later member of their oneof replaces. A message that occurs again is merged with what came
+/// after the last other member only.
+fn settle_oneofs(message: &Message, found: &mut [Found<'_>]) {
+    let mut winners: Vec<Option<usize>> = vec![None; message.oneofs];
+    let mut is_settled = vec![false; message.oneofs];
+    for found in found.iter_mut().rev() {
+        let Some(oneof) = message.field(found.field).oneof else {
+            continue;
+        };
+        let (Some(winner), Some(settled)) = (winners.get_mut(oneof), is_settled.get_mut(oneof))
+        else {
+            continue;
+        };
+        let winner = *winner.get_or_insert(found.field);
+        *settled |= winner != found.field;
+        if *settled {
+            found.field = REPLACED;
+        }
+    }
+}
+
+/// Whether a field may be written so: packed or not, whatever the schema says.
+fn is_written_as(field: &Field, wire: WireType) -> bool {
+    let own = WireType::of(field.kind);
+    let is_packed = matches!(field.shape, Shape::Repeated { .. })
+        && wire == WireType::Sized
+        && !matches!(own, WireType::Sized | WireType::Group);
+    own == wire || is_packed
+}
+
+fn content<'a>(wire: Wire<'a>) -> &'a [u8] {
+    match wire {
+        Wire::Sized(content) | Wire::Group(content) => content,
+        Wire::Varint(_) | Wire::Fixed64(_) | Wire::Fixed32(_) => {
+            unreachable!("wire types are checked before values are read")
+        }
+    }
+}
+
+fn bits(wire: Wire<'_>) -> u64 {
+    match wire {
+        Wire::Varint(bits) | Wire::Fixed64(bits) => bits,
+        Wire::Fixed32(bits) => bits.into(),
+        Wire::Sized(_) | Wire::Group(_) => {
+            unreachable!("wire types are checked before values are read")
+        }
+    }
+}
+
+fn text<'a>(wire: Wire<'a>) -> Result<&'a str, Misread> {
+    std::str::from_utf8(content(wire)).or_else(|_| misread("text that is not UTF-8"))
+}
+
+/// Others cut a number that is too large for its type down to its lowest bits.
+fn int32(wire: Wire<'_>) -> Result<i32, Misread> {
+    let number = bits(wire) as i64;
+    i32::try_from(number).or_else(|_| misread(format!("{number} in a field of 32 bits")))
+}
+
+fn uint32(wire: Wire<'_>) -> Result<u32, Misread> {
+    let number = bits(wire);
+    u32::try_from(number).or_else(|_| misread(format!("{number} in a field of 32 bits")))
+}
+
+fn signed(scalar: Scalar, wire: Wire<'_>) -> Result<i64, Misread> {
+    Ok(match scalar {
+        Scalar::Int32 => int32(wire)?.into(),
+        Scalar::Sint32 => unzigzag(uint32(wire)?.into()),
+        Scalar::Sint64 => unzigzag(bits(wire)),
+        Scalar::Sfixed32 => (bits(wire) as u32 as i32).into(),
+        _ => bits(wire) as i64,
+    })
+}
+
+/// A map's key as the name of a member.
+fn key_text(field: &Field, key: Option<Wire<'_>>) -> Result<String, Misread> {
+    let Kind::Scalar(scalar) = field.kind else {
+        unreachable!("the resolver gives a map no other key");
+    };
+    let zero = match scalar {
+        Scalar::String => Wire::Sized(&[]),
+        _ => Wire::Varint(0),
+    };
+    let key = key.unwrap_or(zero);
+    Ok(match scalar {
+        Scalar::String => text(key)?.to_owned(),
+        Scalar::Bool => (bits(key) != 0).to_string(),
+        Scalar::Uint32 => uint32(key)?.to_string(),
+        Scalar::Uint64 | Scalar::Fixed64 | Scalar::Fixed32 => bits(key).to_string(),
+        _ => signed(scalar, key)?.to_string(),
+    })
+}

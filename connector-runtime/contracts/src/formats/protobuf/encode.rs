@@ -1,0 +1,361 @@
+//! A value to protobuf's bytes. What an encoding would alter is refused.
+
+use connect_api::{Kind as ValueKind, ValueRef};
+
+use super::MAX_DEPTH;
+use super::leaf::Leaf;
+use super::plan::{Absent, EnumId, Field, Form, Kind, Message, MessageId, Plans, Scalar, Shape};
+use super::special;
+use super::wire::{WireType, write_end_of_group, write_tag, write_varint};
+use crate::decimal::MAX_DIGITS;
+use crate::exact;
+use crate::rejection::{Rejection, shown};
+use crate::trail::{Mismatch, TrailStep};
+
+pub(super) fn from_value(
+    plans: &Plans,
+    id: MessageId,
+    value: ValueRef<'_>,
+    out: &mut Vec<u8>,
+) -> Result<(), Rejection> {
+    let mut writer = Writer {
+        plans,
+        out,
+        depth: 0,
+    };
+    writer.message(id, value).map_err(Mismatch::rejection)
+}
+
+struct Writer<'a> {
+    plans: &'a Plans,
+    out: &'a mut Vec<u8>,
+    depth: usize,
+}
+
+impl<'a> Writer<'a> {
+    /// The message's fields, without its length.
+    fn message(&mut self, id: MessageId, value: ValueRef<'_>) -> Result<(), Mismatch> {
+        self.depth += 1;
+        if self.depth > MAX_DEPTH {
+            let expected = format!("messages nested at most {MAX_DEPTH} deep");
+            return Err(Mismatch::new(value, expected));
+        }
+        let message = self.plans.message(id);
+        match message.form {
+            Form::Object => self.object(message, value)?,
+            Form::Wrapper | Form::Struct | Form::ListValue => {
+                self.field(message.field(0), value)?
+            }
+            Form::Value => self.json(message, value)?,
+            Form::Timestamp | Form::Duration | Form::Date | Form::TimeOfDay => {
+                self.time(message, value)?;
+            }
+            Form::Decimal => self.decimal(message, value)?,
+        }
+        self.depth -= 1;
+        Ok(())
+    }
+
+    /// Fields in the order of their numbers, as other serializers write them.
+    fn object(&mut self, message: &'a Message, value: ValueRef<'_>) -> Result<(), Mismatch> {
+        let members = value.members();
+        let members = members.ok_or_else(|| Mismatch::new(value, expected_form(message)))?;
+        let mut chosen: Vec<Option<&str>> = vec![None; message.oneofs];
+        let mut known = 0;
+        for index in &message.by_number {
+            let field = message.field(*index);
+            let found = value.get(&field.name);
+            known += usize::from(found.is_some());
+            self.member(field, found, &mut chosen)
+                .map_err(|mismatch| mismatch.under(|| TrailStep::Member(field.name.to_string())))?;
+        }
+        if known == members.len() {
+            return Ok(());
+        }
+        // A member that the message has no field for would be lost in silence.
+        let mut members = members;
+        let is_known = |name: &str| message.fields.iter().any(|field| &*field.name == name);
+        match members.find(|(name, _)| !is_known(name)) {
+            Some((name, found)) => {
+                let expected =
+                    format!("no such member: {} has no field of this name", message.name);
+                Err(Mismatch::new(found, expected).under(|| TrailStep::Member(name.to_owned())))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// `chosen` has the members of oneofs that are set.
+    fn member(
+        &mut self,
+        field: &'a Field,
+        found: Option<ValueRef<'_>>,
+        chosen: &mut [Option<&'a str>],
+    ) -> Result<(), Mismatch> {
+        let is_required = field.shape == Shape::Singular(Absent::Required);
+        let value = match found {
+            Some(value) if !value.is_null() => value,
+            // Not to be set is what null means, where a reader can tell it from every value.
+            Some(_) if field.has_presence && is_singular(field) && !is_required => return Ok(()),
+            Some(null) => return Err(Mismatch::new(null, self.expected(field))),
+            None if is_required => return Err(Mismatch::missing(self.expected(field))),
+            None => return Ok(()),
+        };
+        if let Some(other) = field.oneof.and_then(|oneof| chosen.get_mut(oneof)) {
+            if let Some(other) = other {
+                let expected = format!("null, because {other} of the same oneof is set");
+                return Err(Mismatch::new(value, expected));
+            }
+            *other = Some(&field.name);
+        }
+        self.field(field, value)
+    }
+
+    /// A field that is set, with its tag.
+    fn field(&mut self, field: &'a Field, value: ValueRef<'_>) -> Result<(), Mismatch> {
+        match &field.shape {
+            Shape::Singular(_) => self.tagged(field.number, field.kind, value, field.has_presence),
+            Shape::Repeated { packed } => {
+                let elements = value.elements();
+                let elements =
+                    elements.ok_or_else(|| Mismatch::new(value, self.expected(field)))?;
+                if *packed && elements.len() > 0 {
+                    write_tag(self.out, field.number, WireType::Sized);
+                    return self.sized(|writer| {
+                        elements.enumerate().try_for_each(|(index, element)| {
+                            let leaf = writer.leaf(field.kind, element);
+                            let leaf = leaf
+                                .map_err(|mismatch| mismatch.under(|| TrailStep::Index(index)))?;
+                            leaf.write(writer.out);
+                            Ok(())
+                        })
+                    });
+                }
+                elements.enumerate().try_for_each(|(index, element)| {
+                    self.tagged(field.number, field.kind, element, true)
+                        .map_err(|mismatch| mismatch.under(|| TrailStep::Index(index)))
+                })
+            }
+            Shape::Map => {
+                let members = value.members();
+                let mut members =
+                    members.ok_or_else(|| Mismatch::new(value, self.expected(field)))?;
+                let Kind::Message(entry) = field.kind else {
+                    unreachable!("the resolver gives a map entries");
+                };
+                let entry = self.plans.message(entry);
+                members.try_for_each(|(name, member)| {
+                    write_tag(self.out, field.number, WireType::Sized);
+                    self.sized(|writer| writer.entry(entry, name, member))
+                        .map_err(|mismatch| mismatch.under(|| TrailStep::Member(name.to_owned())))
+                })
+            }
+        }
+    }
+
+    /// Key and value of a map, both written whatever they are.
+    fn entry(
+        &mut self,
+        entry: &'a Message,
+        name: &str,
+        member: ValueRef<'_>,
+    ) -> Result<(), Mismatch> {
+        let (key, value) = (entry.field(0), entry.field(1));
+        let Kind::Scalar(scalar) = key.kind else {
+            unreachable!("the resolver gives a map no other key");
+        };
+        let leaf = Leaf::of_key(scalar, name);
+        let leaf = leaf.ok_or_else(|| {
+            let expected = format!("a name that is {}", expected_of(scalar));
+            Mismatch::new(member, expected)
+        })?;
+        write_tag(self.out, key.number, WireType::of(key.kind));
+        leaf.write(self.out);
+        self.tagged(value.number, value.kind, member, true)
+    }
+
+    /// A value with its tag. One that is zero is left out unless `always`: to be left out means zero there.
+    fn tagged(
+        &mut self,
+        number: u32,
+        kind: Kind,
+        value: ValueRef<'_>,
+        always: bool,
+    ) -> Result<(), Mismatch> {
+        match kind {
+            Kind::Message(id) => {
+                write_tag(self.out, number, WireType::Sized);
+                self.sized(|writer| writer.message(id, value))
+            }
+            Kind::Group(id) => {
+                write_tag(self.out, number, WireType::Group);
+                self.message(id, value)?;
+                write_end_of_group(self.out, number);
+                Ok(())
+            }
+            Kind::Scalar(_) | Kind::Enum(_) => {
+                let leaf = self.leaf(kind, value)?;
+                if always || !leaf.is_zero() {
+                    write_tag(self.out, number, WireType::of(kind));
+                    leaf.write(self.out);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// The length of what `write` appends, before it.
+    fn sized(
+        &mut self,
+        write: impl FnOnce(&mut Self) -> Result<(), Mismatch>,
+    ) -> Result<(), Mismatch> {
+        let start = self.out.len();
+        write(self)?;
+        let mut length = Vec::with_capacity(10);
+        write_varint(&mut length, (self.out.len() - start) as u64);
+        self.out.splice(start..start, length);
+        Ok(())
+    }
+
+    fn leaf<'v>(&self, kind: Kind, value: ValueRef<'v>) -> Result<Leaf<'v>, Mismatch> {
+        let leaf = match kind {
+            Kind::Scalar(scalar) => Leaf::of(scalar, value),
+            Kind::Enum(id) => self.symbol(id, value),
+            Kind::Message(_) | Kind::Group(_) => None,
+        };
+        leaf.ok_or_else(|| Mismatch::new(value, self.expected_kind(kind)))
+    }
+
+    /// By name; a number too, which is what a value without a name is read as.
+    fn symbol<'v>(&self, id: EnumId, value: ValueRef<'v>) -> Option<Leaf<'v>> {
+        let number = match value.as_str() {
+            Some(name) => self.plans.enumeration(id).number_of(name)?,
+            None => exact::whole::<i32>(value)?,
+        };
+        Some(Leaf::Varint(i64::from(number) as u64))
+    }
+
+    fn json(&mut self, message: &'a Message, value: ValueRef<'_>) -> Result<(), Mismatch> {
+        let kind = match value.kind() {
+            ValueKind::Null => {
+                write_tag(self.out, message.field(0).number, WireType::Varint);
+                write_varint(self.out, 0);
+                return Ok(());
+            }
+            ValueKind::Number(_) => 1,
+            ValueKind::String(_) => 2,
+            ValueKind::Bool(_) => 3,
+            ValueKind::Object(_) => 4,
+            ValueKind::Array(_) => 5,
+            ValueKind::Bytes(_) => return Err(Mismatch::new(value, "a value of JSON")),
+        };
+        self.field(message.field(kind), value)
+    }
+
+    fn time(&mut self, message: &Message, value: ValueRef<'_>) -> Result<(), Mismatch> {
+        let text = value.as_str();
+        let parts: Option<Vec<i64>> = match message.form {
+            Form::Timestamp => match text {
+                Some(text) => special::timestamp_of(text),
+                None => exact::whole(value).and_then(special::timestamp_of_milliseconds),
+            }
+            .map(|(seconds, nanoseconds)| vec![seconds, nanoseconds.into()]),
+            Form::Duration => text
+                .and_then(special::duration_of)
+                .map(|(seconds, nanoseconds)| vec![seconds, nanoseconds.into()]),
+            Form::Date => text
+                .and_then(special::date_of)
+                .map(|(year, month, day)| vec![year.into(), month.into(), day.into()]),
+            _ => text
+                .and_then(special::time_of_day_of)
+                .map(|parts| parts.map(i64::from).to_vec()),
+        };
+        let parts = parts.ok_or_else(|| Mismatch::new(value, expected_form(message)))?;
+        for (field, part) in message.fields.iter().zip(parts) {
+            if part != 0 {
+                write_tag(self.out, field.number, WireType::Varint);
+                write_varint(self.out, part as u64);
+            }
+        }
+        Ok(())
+    }
+
+    /// With as many digits behind the point as the number has.
+    fn decimal(&mut self, message: &Message, value: ValueRef<'_>) -> Result<(), Mismatch> {
+        let mismatch = || Mismatch::new(value, expected_form(message));
+        let number = exact::digits(value).ok_or_else(mismatch)?;
+        let scale = i64::try_from(number.fraction_digits()).ok();
+        let scale = scale.filter(|scale| *scale <= MAX_DIGITS as i64);
+        let unscaled = scale.and_then(|scale| Some((number.unscaled(scale)?, scale)));
+        let (unscaled, scale) = unscaled.ok_or_else(mismatch)?;
+        let precision = unscaled.magnitude().to_string().len();
+        let bytes = unscaled.to_signed_bytes_be();
+        write_tag(self.out, message.field(0).number, WireType::Sized);
+        write_varint(self.out, bytes.len() as u64);
+        self.out.extend_from_slice(&bytes);
+        for (field, number) in [(1, precision as u64), (2, scale as u64)] {
+            if number != 0 {
+                write_tag(self.out, message.field(field).number, WireType::Varint);
+                write_varint(self.out, number);
+            }
+        }
+        Ok(())
+    }
+
+    /// What a field must be, as messages say it.
+    fn expected(&self, field: &Field) -> String {
+        match field.shape {
+            Shape::Map => "an object (map)".to_owned(),
+            Shape::Repeated { .. } => "an array (repeated)".to_owned(),
+            Shape::Singular(Absent::Default(_)) if !field.has_presence => format!(
+                "{}; only a field that is `optional` takes null",
+                self.expected_kind(field.kind)
+            ),
+            Shape::Singular(_) => self.expected_kind(field.kind),
+        }
+    }
+
+    fn expected_kind(&self, kind: Kind) -> String {
+        match kind {
+            Kind::Scalar(scalar) => expected_of(scalar).to_owned(),
+            Kind::Enum(id) => {
+                let names = self.plans.enumeration(id).names().join(", ");
+                format!("one of {} (enum)", shown(&names, 100))
+            }
+            Kind::Message(id) | Kind::Group(id) => expected_form(self.plans.message(id)),
+        }
+    }
+}
+
+fn is_singular(field: &Field) -> bool {
+    matches!(field.shape, Shape::Singular(_))
+}
+
+fn expected_form(message: &Message) -> String {
+    match message.form {
+        Form::Object => format!("an object ({})", message.name),
+        Form::Timestamp => "a time of the years 1 to 9999 such as 2026-11-20T20:15:00Z".to_owned(),
+        Form::Duration => "a duration in seconds such as 1.5s".to_owned(),
+        Form::Date => "a date such as 2026-11-20".to_owned(),
+        Form::TimeOfDay => "a time of day such as 20:15:00".to_owned(),
+        Form::Decimal => "a number".to_owned(),
+        Form::Wrapper => format!("the value of a {}", message.name),
+        Form::Struct => "an object of JSON".to_owned(),
+        Form::Value => "a value of JSON".to_owned(),
+        Form::ListValue => "an array of JSON".to_owned(),
+    }
+}
+
+fn expected_of(scalar: Scalar) -> &'static str {
+    match scalar {
+        Scalar::Double => "a number that a double keeps",
+        Scalar::Float => "a number that a float keeps",
+        Scalar::Int32 | Scalar::Sint32 | Scalar::Sfixed32 => "an integer of 32 bits",
+        Scalar::Int64 | Scalar::Sint64 | Scalar::Sfixed64 => "an integer of 64 bits",
+        Scalar::Uint32 | Scalar::Fixed32 => "an integer of 32 bits without a sign",
+        Scalar::Uint64 | Scalar::Fixed64 => "an integer of 64 bits without a sign",
+        Scalar::Bool => "a boolean",
+        Scalar::String => "a string",
+        Scalar::Bytes => "bytes or base64 text (bytes)",
+    }
+}

@@ -1,0 +1,203 @@
+//! A protobuf schema as the walks need it: names resolved, presence and defaults decided, one flat list.
+
+use std::collections::HashMap;
+
+/// Index into [`Plans`].
+pub(super) type MessageId = usize;
+pub(super) type EnumId = usize;
+
+/// A type without inner values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Scalar {
+    Double,
+    Float,
+    Int32,
+    Int64,
+    Uint32,
+    Uint64,
+    Sint32,
+    Sint64,
+    Fixed32,
+    Fixed64,
+    Sfixed32,
+    Sfixed64,
+    Bool,
+    String,
+    Bytes,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Scalar(Scalar),
+    Enum(EnumId),
+    Message(MessageId),
+    /// A message between two tags instead of behind its length.
+    Group(MessageId),
+}
+
+/// How often a field occurs, and what it is if it does not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Shape {
+    Singular(Absent),
+    Repeated {
+        packed: bool,
+    },
+    /// The kind is a message of key and value.
+    Map,
+}
+
+/// What a singular field is that is not set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Absent {
+    /// It has presence: not to be set differs from every value.
+    Null,
+    /// The bytes break the schema.
+    Required,
+    /// It has no presence, or its schema declares a default: not to be set means this.
+    Default(DefaultValue),
+}
+
+/// As the wire would have it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum DefaultValue {
+    /// A varint or the bits of a fixed number, by the field's type.
+    Bits(u64),
+    Bytes(Box<[u8]>),
+}
+
+#[derive(Debug)]
+pub(super) struct Field {
+    /// As in the .proto file.
+    pub(super) name: Box<str>,
+    pub(super) number: u32,
+    pub(super) kind: Kind,
+    pub(super) shape: Shape,
+    /// Index among the message's oneofs.
+    pub(super) oneof: Option<usize>,
+    /// Whether not to be set differs from every value that can be set.
+    pub(super) has_presence: bool,
+}
+
+/// What a message becomes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    /// An object of its fields.
+    Object,
+    Timestamp,
+    Duration,
+    Date,
+    TimeOfDay,
+    Decimal,
+    /// The value of its only field.
+    Wrapper,
+    Struct,
+    Value,
+    ListValue,
+}
+
+#[derive(Debug)]
+pub(super) struct Message {
+    /// The full name.
+    pub(super) name: Box<str>,
+    pub(super) form: Form,
+    /// In the order of the .proto file.
+    pub(super) fields: Box<[Field]>,
+    /// Indexes of `fields` in the order of their numbers.
+    pub(super) by_number: Box<[usize]>,
+    pub(super) oneofs: usize,
+    pub(super) nested: Box<[MessageId]>,
+    /// A map's entry or a group: descriptors have it among the nested messages, .proto files do not.
+    pub(super) is_synthetic: bool,
+}
+
+impl Message {
+    /// Index of the field with this number.
+    pub(super) fn index_of(&self, number: u32) -> Option<usize> {
+        let number_at = |index: &usize| self.fields.get(*index).map_or(0, |field| field.number);
+        let position = self.by_number.binary_search_by_key(&number, number_at);
+        self.by_number.get(position.ok()?).copied()
+    }
+
+    pub(super) fn field(&self, index: usize) -> &Field {
+        self.fields
+            .get(index)
+            .expect("indexes of fields come from the message")
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Enum {
+    names: Box<[Box<str>]>,
+    /// Indexes of the first name.
+    by_number: HashMap<i32, usize>,
+    by_name: HashMap<Box<str>, i32>,
+}
+
+impl Enum {
+    /// In the order of the .proto file.
+    pub(super) fn new(values: Vec<(Box<str>, i32)>) -> Enum {
+        let mut by_number = HashMap::new();
+        for (index, (_, number)) in values.iter().enumerate() {
+            by_number.entry(*number).or_insert(index);
+        }
+        Enum {
+            names: values.iter().map(|(name, _)| name.clone()).collect(),
+            by_number,
+            by_name: values.into_iter().collect(),
+        }
+    }
+
+    /// The first of the names of a number.
+    pub(super) fn name_of(&self, number: i32) -> Option<&str> {
+        let index = self.by_number.get(&number)?;
+        self.names.get(*index).map(|name| &**name)
+    }
+
+    pub(super) fn number_of(&self, name: &str) -> Option<i32> {
+        self.by_name.get(name).copied()
+    }
+
+    pub(super) fn names(&self) -> Vec<&str> {
+        self.names.iter().map(|name| &**name).collect()
+    }
+}
+
+/// All types of a schema.
+#[derive(Debug)]
+pub(super) struct Plans {
+    messages: Vec<Message>,
+    enums: Vec<Enum>,
+    /// The messages of the schema's own file, outside of any other; at least one.
+    pub(super) top: Box<[MessageId]>,
+}
+
+impl Plans {
+    /// Every id is an index.
+    pub(super) fn new(messages: Vec<Message>, enums: Vec<Enum>, top: Vec<MessageId>) -> Plans {
+        Plans {
+            messages,
+            enums,
+            top: top.into(),
+        }
+    }
+
+    pub(super) fn message(&self, id: MessageId) -> &Message {
+        self.messages
+            .get(id)
+            .expect("ids of messages come from the resolver")
+    }
+
+    pub(super) fn enumeration(&self, id: EnumId) -> &Enum {
+        self.enums
+            .get(id)
+            .expect("ids of enums come from the resolver")
+    }
+
+    /// The first message of the file: what is written.
+    pub(super) fn first(&self) -> MessageId {
+        *self
+            .top
+            .first()
+            .expect("the resolver refuses a file without a message")
+    }
+}

@@ -1,0 +1,467 @@
+//! Parsed .proto files to [`Plans`].
+//!
+//! Our own name resolution: that of `prost-reflect` (0.16.5) calls itself for every public import that it has seen before, so
+//! that a file that imports itself overflows the stack, and it does not see what a public import imports publicly.
+
+use std::collections::{HashMap, HashSet};
+
+use prost_types::field_descriptor_proto::{Label, Type};
+use prost_types::{DescriptorProto, EnumDescriptorProto, FieldDescriptorProto};
+
+use super::default;
+use super::files::ProtoFile;
+use super::plan::{
+    Absent, DefaultValue, Enum, EnumId, Field, Kind, Message, MessageId, Plans, Scalar, Shape,
+};
+use super::special;
+use crate::rejection::shown;
+
+/// Bytes of a name with its package and the messages around it. Names are looked up in every scope, so that long ones
+/// multiply.
+const LONGEST_NAME: usize = 512;
+/// What protobuf itself allows.
+const LARGEST_NUMBER: u32 = (1 << 29) - 1;
+
+pub(super) fn resolve(files: &[ProtoFile]) -> Result<Plans, String> {
+    let mut types = Types::default();
+    for (index, file) in files.iter().enumerate() {
+        types.collect_file(index, file)?;
+    }
+    let root = files.first().expect("a schema has a file of its own");
+    let visible: Vec<HashSet<usize>> = (0..files.len())
+        .map(|file| visible_from(files, file))
+        .collect();
+    let resolver = Resolver {
+        files,
+        types: &types,
+        visible,
+    };
+    let messages: Result<Vec<Message>, String> = types
+        .messages
+        .iter()
+        .map(|defined| resolver.message(defined))
+        .collect();
+    let enums = types.enums.iter().map(|defined| enumeration(defined));
+    let enums: Result<Vec<Enum>, String> = enums.collect();
+    let top: Vec<MessageId> = (0..root.descriptor.message_type.len())
+        .filter_map(|position| types.top.get(position).copied())
+        .collect();
+    if top.is_empty() {
+        return Err("its file defines no message".to_owned());
+    }
+    Ok(Plans::new(messages?, enums?, top))
+}
+
+/// The file, what it imports and what that imports publicly. Imports may go in circles.
+fn visible_from(files: &[ProtoFile], file: usize) -> HashSet<usize> {
+    let mut visible = HashSet::from([file]);
+    let mut open: Vec<usize> = Vec::new();
+    let imports_of = |file: usize| files.get(file).into_iter().flat_map(|file| &file.imports);
+    open.extend(imports_of(file).map(|import| import.file));
+    while let Some(next) = open.pop() {
+        if visible.insert(next) {
+            let public = imports_of(next).filter(|import| import.is_public);
+            open.extend(public.map(|import| import.file));
+        }
+    }
+    visible
+}
+
+struct DefinedMessage<'f> {
+    file: usize,
+    name: String,
+    proto: &'f DescriptorProto,
+    is_proto3: bool,
+    is_synthetic: bool,
+    nested: Vec<MessageId>,
+}
+
+#[derive(Clone, Copy)]
+enum Target {
+    Message(MessageId),
+    Enum(EnumId),
+}
+
+struct Definition {
+    file: usize,
+    target: Target,
+}
+
+/// All types of all files by their full names.
+#[derive(Default)]
+struct Types<'f> {
+    messages: Vec<DefinedMessage<'f>>,
+    enums: Vec<&'f EnumDescriptorProto>,
+    /// Those of the first file that are in no other.
+    top: Vec<MessageId>,
+    /// Two versions of a file may define the same name for different files.
+    names: HashMap<String, Vec<Definition>>,
+}
+
+/// Where a message or enum is defined.
+#[derive(Clone, Copy)]
+struct Scope<'n> {
+    file: usize,
+    name: &'n str,
+    is_proto3: bool,
+    /// Whether the file's text has `map<…>` and `group` instead of their messages.
+    is_text: bool,
+}
+
+impl<'f> Types<'f> {
+    fn collect_file(&mut self, file: usize, source: &'f ProtoFile) -> Result<(), String> {
+        let scope = Scope {
+            file,
+            name: source.descriptor.package(),
+            is_proto3: source.descriptor.syntax() == "proto3",
+            is_text: source.is_text,
+        };
+        for message in &source.descriptor.message_type {
+            let id = self.collect_message(scope, message, false)?;
+            if file == 0 {
+                self.top.push(id);
+            }
+        }
+        source
+            .descriptor
+            .enum_type
+            .iter()
+            .try_for_each(|proto| self.collect_enum(scope, proto))
+    }
+
+    /// As deep as messages are nested in their file: 100 at most.
+    fn collect_message(
+        &mut self,
+        scope: Scope<'_>,
+        proto: &'f DescriptorProto,
+        is_synthetic: bool,
+    ) -> Result<MessageId, String> {
+        let id = self.messages.len();
+        let name = self.define(scope, proto.name(), Target::Message(id))?;
+        self.messages.push(DefinedMessage {
+            file: scope.file,
+            name: name.clone(),
+            proto,
+            is_proto3: scope.is_proto3,
+            is_synthetic,
+            nested: Vec::new(),
+        });
+        let inner = Scope {
+            name: &name,
+            ..scope
+        };
+        let groups: HashSet<&str> = proto
+            .field
+            .iter()
+            .filter(|field| field.r#type() == Type::Group)
+            .map(|field| field.type_name())
+            .collect();
+        let mut nested = Vec::new();
+        for message in &proto.nested_type {
+            let is_synthetic =
+                scope.is_text && (is_implied_entry(message) || groups.contains(message.name()));
+            nested.push(self.collect_message(inner, message, is_synthetic)?);
+        }
+        let defined = self.messages.get_mut(id);
+        defined.expect("the message was pushed").nested = nested;
+        proto
+            .enum_type
+            .iter()
+            .try_for_each(|proto| self.collect_enum(inner, proto))?;
+        Ok(id)
+    }
+
+    fn collect_enum(
+        &mut self,
+        scope: Scope<'_>,
+        proto: &'f EnumDescriptorProto,
+    ) -> Result<(), String> {
+        self.define(scope, proto.name(), Target::Enum(self.enums.len()))?;
+        self.enums.push(proto);
+        Ok(())
+    }
+
+    /// The full name.
+    fn define(&mut self, scope: Scope<'_>, name: &str, target: Target) -> Result<String, String> {
+        let full = match scope.name {
+            "" => name.to_owned(),
+            outer => format!("{outer}.{name}"),
+        };
+        if full.len() > LONGEST_NAME {
+            let full = shown(&full, 60);
+            return Err(format!(
+                "the name {full} has more than {LONGEST_NAME} bytes"
+            ));
+        }
+        let definitions = self.names.entry(full.clone()).or_default();
+        if definitions.iter().any(|found| found.file == scope.file) {
+            return Err(format!("{full} is defined twice"));
+        }
+        definitions.push(Definition {
+            file: scope.file,
+            target,
+        });
+        Ok(full)
+    }
+}
+
+fn is_entry(message: &DescriptorProto) -> bool {
+    let options = message.options.as_ref();
+    options.is_some_and(|options| options.map_entry())
+}
+
+/// Whether the parser made it of a field `map<…>`. A registry that was given a descriptor writes entries out, with their
+/// option.
+fn is_implied_entry(message: &DescriptorProto) -> bool {
+    let options = message.options.as_ref();
+    options.is_some_and(|options| options.map_entry() && options.uninterpreted_option.is_empty())
+}
+
+struct Resolver<'f> {
+    files: &'f [ProtoFile],
+    types: &'f Types<'f>,
+    /// By file, the files whose types it sees.
+    visible: Vec<HashSet<usize>>,
+}
+
+impl Resolver<'_> {
+    fn message(&self, defined: &DefinedMessage<'_>) -> Result<Message, String> {
+        let fields = defined.proto.field.iter();
+        let fields: Result<Vec<Field>, String> = fields
+            .map(|field| {
+                self.field(defined, field)
+                    .map_err(|reason| format!("{}.{}: {reason}", defined.name, field.name()))
+            })
+            .collect();
+        let fields = fields?;
+        let mut by_number: Vec<usize> = (0..fields.len()).collect();
+        let number_of = |index: &usize| fields.get(*index).map(|field| field.number);
+        by_number.sort_by_key(number_of);
+        if let Some([first, _]) = by_number
+            .array_windows()
+            .find(|[left, right]| number_of(left) == number_of(right))
+        {
+            let number = number_of(first).unwrap_or_default();
+            return Err(format!(
+                "{}: two fields have the number {number}",
+                defined.name
+            ));
+        }
+        let mut names = HashSet::new();
+        if let Some(twice) = fields.iter().find(|field| !names.insert(&*field.name)) {
+            return Err(format!(
+                "{}: two fields are called {}",
+                defined.name, twice.name
+            ));
+        }
+        Ok(Message {
+            form: special::form_of(&defined.name, &fields),
+            name: defined.name.as_str().into(),
+            by_number: by_number.into(),
+            fields: fields.into(),
+            oneofs: defined.proto.oneof_decl.len(),
+            nested: defined.nested.as_slice().into(),
+            is_synthetic: defined.is_synthetic,
+        })
+    }
+
+    fn field(
+        &self,
+        defined: &DefinedMessage<'_>,
+        field: &FieldDescriptorProto,
+    ) -> Result<Field, String> {
+        let kind = self.kind(defined, field)?;
+        let number = u32::try_from(field.number()).unwrap_or(0);
+        if !(1..=LARGEST_NUMBER).contains(&number) {
+            return Err(format!("the number {} is out of range", field.number()));
+        }
+        let oneof = field.oneof_index.filter(|_| !field.proto3_optional());
+        let oneof = oneof.and_then(|index| usize::try_from(index).ok());
+        if oneof.is_some_and(|index| index >= defined.proto.oneof_decl.len()) {
+            return Err("its oneof does not exist".to_owned());
+        }
+        let is_message = matches!(kind, Kind::Message(_) | Kind::Group(_));
+        let has_presence = is_message
+            || field.oneof_index.is_some()
+            || !(defined.is_proto3 || is_entry(defined.proto));
+        Ok(Field {
+            name: field.name().into(),
+            number,
+            shape: self.shape(defined, field, kind, has_presence)?,
+            kind,
+            oneof,
+            has_presence,
+        })
+    }
+
+    fn shape(
+        &self,
+        defined: &DefinedMessage<'_>,
+        field: &FieldDescriptorProto,
+        kind: Kind,
+        has_presence: bool,
+    ) -> Result<Shape, String> {
+        Ok(match field.label() {
+            Label::Repeated if self.is_map(kind)? => Shape::Map,
+            Label::Repeated => {
+                let written = field.options.as_ref().and_then(|options| options.packed);
+                Shape::Repeated {
+                    packed: written.unwrap_or(defined.is_proto3) && is_packable(kind),
+                }
+            }
+            Label::Required => Shape::Singular(Absent::Required),
+            Label::Optional => Shape::Singular(match (&field.default_value, has_presence) {
+                (Some(text), _) => Absent::Default(self.declared_default(kind, text)?),
+                (None, true) => Absent::Null,
+                (None, false) => Absent::Default(implied_default(kind)),
+            }),
+        })
+    }
+
+    fn declared_default(&self, kind: Kind, text: &str) -> Result<DefaultValue, String> {
+        let default = match kind {
+            Kind::Scalar(scalar) => default::of_scalar(scalar, text),
+            Kind::Enum(id) => {
+                let values = self.types.enums.get(id).map(|proto| &proto.value);
+                let value =
+                    values.and_then(|values| values.iter().find(|value| value.name() == text));
+                value.map(|value| default::of_enum(value.number()))
+            }
+            Kind::Message(_) | Kind::Group(_) => None,
+        };
+        default.ok_or_else(|| format!("{} is no default of its type", shown(text, 60)))
+    }
+
+    /// Whether the kind is a map's entry: a key without inner values and a value.
+    fn is_map(&self, kind: Kind) -> Result<bool, String> {
+        let Kind::Message(id) = kind else {
+            return Ok(false);
+        };
+        let entry = self.types.messages.get(id).map(|defined| defined.proto);
+        let Some(entry) = entry.filter(|entry| is_entry(entry)) else {
+            return Ok(false);
+        };
+        let is_key = |key: &FieldDescriptorProto| {
+            let fits = !matches!(
+                key.r#type(),
+                Type::Double | Type::Float | Type::Bytes | Type::Enum | Type::Message | Type::Group
+            );
+            key.number() == 1 && key.label() != Label::Repeated && fits && key.type_name.is_none()
+        };
+        match entry.field.as_slice() {
+            [key, value]
+                if is_key(key) && value.number() == 2 && value.label() != Label::Repeated =>
+            {
+                Ok(true)
+            }
+            _ => Err("its map's entries are no keys and values".to_owned()),
+        }
+    }
+
+    fn kind(
+        &self,
+        defined: &DefinedMessage<'_>,
+        field: &FieldDescriptorProto,
+    ) -> Result<Kind, String> {
+        if let Some(name) = &field.type_name {
+            let is_group = field.r#type() == Type::Group && field.r#type.is_some();
+            return match self.find(defined, name)? {
+                Target::Message(id) if is_group => Ok(Kind::Group(id)),
+                Target::Message(id) => Ok(Kind::Message(id)),
+                Target::Enum(id) => Ok(Kind::Enum(id)),
+            };
+        }
+        Ok(Kind::Scalar(match field.r#type() {
+            Type::Double => Scalar::Double,
+            Type::Float => Scalar::Float,
+            Type::Int32 => Scalar::Int32,
+            Type::Int64 => Scalar::Int64,
+            Type::Uint32 => Scalar::Uint32,
+            Type::Uint64 => Scalar::Uint64,
+            Type::Sint32 => Scalar::Sint32,
+            Type::Sint64 => Scalar::Sint64,
+            Type::Fixed32 => Scalar::Fixed32,
+            Type::Fixed64 => Scalar::Fixed64,
+            Type::Sfixed32 => Scalar::Sfixed32,
+            Type::Sfixed64 => Scalar::Sfixed64,
+            Type::Bool => Scalar::Bool,
+            Type::String => Scalar::String,
+            Type::Bytes => Scalar::Bytes,
+            Type::Enum | Type::Message | Type::Group => return Err("it has no type".to_owned()),
+        }))
+    }
+
+    /// The type of a name as a message writes it: looked up in the message, then in what is around it.
+    fn find(&self, defined: &DefinedMessage<'_>, name: &str) -> Result<Target, String> {
+        let shown_name = shown(name, 60);
+        if name.len() > LONGEST_NAME {
+            return Err(format!(
+                "the name {shown_name} has more than {LONGEST_NAME} bytes"
+            ));
+        }
+        if let Some(full) = name.strip_prefix('.') {
+            if let Some(target) = self.find_full(defined.file, full)? {
+                return Ok(target);
+            }
+        } else {
+            let mut scope = defined.name.as_str();
+            loop {
+                if let Some(target) = self.find_full(defined.file, &format!("{scope}.{name}"))? {
+                    return Ok(target);
+                }
+                match scope.rsplit_once('.') {
+                    Some((outer, _)) => scope = outer,
+                    None => break,
+                }
+            }
+            if let Some(target) = self.find_full(defined.file, name)? {
+                return Ok(target);
+            }
+        }
+        let file = self.files.get(defined.file);
+        let missing = file.map(|file| file.missing.join(", ")).unwrap_or_default();
+        let help = if missing.is_empty() {
+            String::new()
+        } else {
+            format!(", and no reference leads to {}", shown(&missing, 200))
+        };
+        Err(format!("the type {shown_name} is unknown{help}"))
+    }
+
+    fn find_full(&self, file: usize, full: &str) -> Result<Option<Target>, String> {
+        let definitions = self.types.names.get(full).map_or(&[][..], Vec::as_slice);
+        let visible = self.visible.get(file);
+        let is_visible =
+            |found: &&Definition| visible.is_some_and(|visible| visible.contains(&found.file));
+        let mut found = definitions.iter().filter(is_visible);
+        match (found.next(), found.next()) {
+            (Some(_), Some(_)) => Err(format!("{full} is defined in two of its files")),
+            (first, _) => Ok(first.map(|found| found.target)),
+        }
+    }
+}
+
+fn implied_default(kind: Kind) -> DefaultValue {
+    match kind {
+        Kind::Scalar(Scalar::String | Scalar::Bytes) => DefaultValue::Bytes(Box::default()),
+        _ => DefaultValue::Bits(0),
+    }
+}
+
+fn is_packable(kind: Kind) -> bool {
+    match kind {
+        Kind::Scalar(scalar) => !matches!(scalar, Scalar::String | Scalar::Bytes),
+        Kind::Enum(_) => true,
+        Kind::Message(_) | Kind::Group(_) => false,
+    }
+}
+
+fn enumeration(proto: &EnumDescriptorProto) -> Result<Enum, String> {
+    let values = proto.value.iter();
+    let values = values.map(|value| (value.name().into(), value.number()));
+    let values: Vec<(Box<str>, i32)> = values.collect();
+    if values.is_empty() {
+        return Err(format!("the enum {} has no values", proto.name()));
+    }
+    Ok(Enum::new(values))
+}

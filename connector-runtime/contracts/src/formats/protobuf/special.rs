@@ -1,0 +1,168 @@
+//! Messages that mean something else than an object of their fields: times, decimals, wrappers and JSON.
+
+use connect_api::calendar::CivilDate;
+
+use super::plan::{Field, Form, Kind, Scalar, Shape};
+use crate::time::{self, TimeUnit};
+
+/// By the name, if the fields are those that the name promises.
+pub(super) fn form_of(name: &str, fields: &[Field]) -> Form {
+    use Scalar::{Bool, Bytes, Double, Float, Int32, Int64, String, Uint32, Uint64};
+    let (form, shape): (Form, &[Option<Scalar>]) = match name {
+        "google.protobuf.Timestamp" => (Form::Timestamp, &[Some(Int64), Some(Int32)]),
+        "google.protobuf.Duration" => (Form::Duration, &[Some(Int64), Some(Int32)]),
+        "google.type.Date" => (Form::Date, &[Some(Int32); 3]),
+        "google.type.TimeOfDay" => (Form::TimeOfDay, &[Some(Int32); 4]),
+        "confluent.type.Decimal" => (Form::Decimal, &[Some(Bytes), Some(Uint32), Some(Int32)]),
+        "google.protobuf.DoubleValue" => (Form::Wrapper, &[Some(Double)]),
+        "google.protobuf.FloatValue" => (Form::Wrapper, &[Some(Float)]),
+        "google.protobuf.Int64Value" => (Form::Wrapper, &[Some(Int64)]),
+        "google.protobuf.UInt64Value" => (Form::Wrapper, &[Some(Uint64)]),
+        "google.protobuf.Int32Value" => (Form::Wrapper, &[Some(Int32)]),
+        "google.protobuf.UInt32Value" => (Form::Wrapper, &[Some(Uint32)]),
+        "google.protobuf.BoolValue" => (Form::Wrapper, &[Some(Bool)]),
+        "google.protobuf.StringValue" => (Form::Wrapper, &[Some(String)]),
+        "google.protobuf.BytesValue" => (Form::Wrapper, &[Some(Bytes)]),
+        "google.protobuf.Struct" => (Form::Struct, &[None]),
+        "google.protobuf.ListValue" => (Form::ListValue, &[None]),
+        "google.protobuf.Value" => (
+            Form::Value,
+            &[None, Some(Double), Some(String), Some(Bool), None, None],
+        ),
+        _ => return Form::Object,
+    };
+    let fits = |(index, field, expected): (usize, &Field, &Option<Scalar>)| {
+        let is_kind = match (field.kind, expected) {
+            (Kind::Scalar(found), Some(expected)) => found == *expected,
+            (Kind::Scalar(_), None) | (_, Some(_)) => false,
+            (_, None) => true,
+        };
+        let is_shape = match form {
+            Form::Struct => field.shape == Shape::Map,
+            Form::ListValue => matches!(field.shape, Shape::Repeated { .. }),
+            _ => matches!(field.shape, Shape::Singular(_)),
+        };
+        let is_one_of = form != Form::Value || field.oneof == Some(0);
+        is_kind && is_shape && is_one_of && field.number as usize == index + 1
+    };
+    let mut pairs = fields.iter().zip(shape).enumerate();
+    let all_fit = pairs.all(|(index, (field, expected))| fits((index, field, expected)));
+    if all_fit && fields.len() == shape.len() {
+        form
+    } else {
+        Form::Object
+    }
+}
+
+const NANOSECONDS: i128 = 1_000_000_000;
+/// The years 1 to 9999.
+const TIMESTAMPS: std::ops::RangeInclusive<i64> = -62_135_596_800..=253_402_300_799;
+/// Ten thousand years.
+const LONGEST_DURATION: i64 = 315_576_000_000;
+
+/// As [`google.protobuf.Timestamp`](https://protobuf.dev/reference/protobuf/google.protobuf/#timestamp) allows it.
+pub(super) fn timestamp_text(seconds: i64, nanoseconds: i32) -> Option<String> {
+    let fraction = u32::try_from(nanoseconds).ok()?;
+    if !TIMESTAMPS.contains(&seconds) || fraction >= 1_000_000_000 {
+        return None;
+    }
+    Some(time::instant_text(seconds, fraction))
+}
+
+/// Seconds and nanoseconds of RFC 3339.
+pub(super) fn timestamp_of(text: &str) -> Option<(i64, i32)> {
+    split_instant(time::instant_of(text)?)
+}
+
+/// Numbers in records are milliseconds.
+pub(super) fn timestamp_of_milliseconds(milliseconds: i64) -> Option<(i64, i32)> {
+    split_instant(i128::from(milliseconds) * 1_000_000)
+}
+
+fn split_instant(nanoseconds: i128) -> Option<(i64, i32)> {
+    let seconds = i64::try_from(nanoseconds.div_euclid(NANOSECONDS)).ok()?;
+    let fraction = i32::try_from(nanoseconds.rem_euclid(NANOSECONDS)).ok()?;
+    TIMESTAMPS.contains(&seconds).then_some((seconds, fraction))
+}
+
+/// Seconds with a fraction of 0, 3, 6 or 9 digits and an `s`, as protobuf's own JSON has it. Databases read it as an interval.
+pub(super) fn duration_text(seconds: i64, nanoseconds: i32) -> Option<String> {
+    let same_sign = seconds.signum() * i64::from(nanoseconds.signum()) >= 0;
+    let fraction = nanoseconds.unsigned_abs();
+    if seconds.abs() > LONGEST_DURATION || fraction >= 1_000_000_000 || !same_sign {
+        return None;
+    }
+    let sign = if seconds < 0 || nanoseconds < 0 {
+        "-"
+    } else {
+        ""
+    };
+    let whole = seconds.unsigned_abs();
+    Some(if fraction == 0 {
+        format!("{sign}{whole}s")
+    } else {
+        let (digits, fraction) = time::shortest_fraction(fraction);
+        format!("{sign}{whole}.{fraction:0digits$}s")
+    })
+}
+
+pub(super) fn duration_of(text: &str) -> Option<(i64, i32)> {
+    let unsigned = text.strip_suffix('s')?;
+    let (sign, unsigned) = match unsigned.strip_prefix('-') {
+        Some(unsigned) => (-1, unsigned),
+        None => (1, unsigned),
+    };
+    let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, "0"));
+    let is_digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    if !is_digits(whole) || !is_digits(fraction) || fraction.len() > 9 {
+        return None;
+    }
+    let seconds: i64 = whole.parse().ok()?;
+    let nanoseconds: i32 = format!("{fraction:0<9}").parse().ok()?;
+    if seconds > LONGEST_DURATION {
+        return None;
+    }
+    Some((sign * seconds, sign as i32 * nanoseconds))
+}
+
+/// `None` for a date without year, month or day, which has no text.
+pub(super) fn date_text(year: i32, month: i32, day: i32) -> Option<String> {
+    let month = u8::try_from(month).ok()?;
+    let day = u8::try_from(day).ok()?;
+    let date = CivilDate::new(year.into(), month, day);
+    Some(date.filter(|_| (1..=9999).contains(&year))?.to_string())
+}
+
+pub(super) fn date_of(text: &str) -> Option<(i32, i32, i32)> {
+    let date = CivilDate::from_epoch_days(time::date_of(text)?.into());
+    let year = i32::try_from(date.year()).ok();
+    let year = year.filter(|year| (1..=9999).contains(year))?;
+    Some((year, date.month().into(), date.day().into()))
+}
+
+/// `None` for 24:00 and for a leap second, which have no time of day elsewhere.
+pub(super) fn time_of_day_text([hours, minutes, seconds, nanoseconds]: [i32; 4]) -> Option<String> {
+    let in_range = (0..24).contains(&hours)
+        && (0..60).contains(&minutes)
+        && (0..60).contains(&seconds)
+        && (0..1_000_000_000).contains(&nanoseconds);
+    if !in_range {
+        return None;
+    }
+    let (digits, fraction) = time::shortest_fraction(nanoseconds.unsigned_abs());
+    Some(format!(
+        "{hours:02}:{minutes:02}:{seconds:02}.{fraction:0digits$}"
+    ))
+}
+
+pub(super) fn time_of_day_of(text: &str) -> Option<[i32; 4]> {
+    let nanoseconds = time::time_of(text, TimeUnit::Nanoseconds)?;
+    let seconds = nanoseconds / 1_000_000_000;
+    let parts = [
+        seconds / 3_600,
+        seconds / 60 % 60,
+        seconds % 60,
+        nanoseconds % 1_000_000_000,
+    ];
+    Some(parts.map(|part| part as i32))
+}

@@ -1,0 +1,127 @@
+//! The .proto files that schemas import without a reference: those of protobuf, of Google's common types and of Confluent.
+//!
+//! `well_known/make.py` wrote them from the descriptors in the packages of Python; options and comments are left out.
+
+static FILES: &[(&str, &str)] = &[
+    (
+        "confluent/meta.proto",
+        include_str!("well_known/confluent/meta.proto"),
+    ),
+    (
+        "confluent/type/decimal.proto",
+        include_str!("well_known/confluent/type/decimal.proto"),
+    ),
+    (
+        "google/protobuf/any.proto",
+        include_str!("well_known/google/protobuf/any.proto"),
+    ),
+    (
+        "google/protobuf/api.proto",
+        include_str!("well_known/google/protobuf/api.proto"),
+    ),
+    (
+        "google/protobuf/descriptor.proto",
+        include_str!("well_known/google/protobuf/descriptor.proto"),
+    ),
+    (
+        "google/protobuf/duration.proto",
+        include_str!("well_known/google/protobuf/duration.proto"),
+    ),
+    (
+        "google/protobuf/empty.proto",
+        include_str!("well_known/google/protobuf/empty.proto"),
+    ),
+    (
+        "google/protobuf/field_mask.proto",
+        include_str!("well_known/google/protobuf/field_mask.proto"),
+    ),
+    (
+        "google/protobuf/source_context.proto",
+        include_str!("well_known/google/protobuf/source_context.proto"),
+    ),
+    (
+        "google/protobuf/struct.proto",
+        include_str!("well_known/google/protobuf/struct.proto"),
+    ),
+    (
+        "google/protobuf/timestamp.proto",
+        include_str!("well_known/google/protobuf/timestamp.proto"),
+    ),
+    (
+        "google/protobuf/type.proto",
+        include_str!("well_known/google/protobuf/type.proto"),
+    ),
+    (
+        "google/protobuf/wrappers.proto",
+        include_str!("well_known/google/protobuf/wrappers.proto"),
+    ),
+    (
+        "google/type/calendar_period.proto",
+        include_str!("well_known/google/type/calendar_period.proto"),
+    ),
+    (
+        "google/type/color.proto",
+        include_str!("well_known/google/type/color.proto"),
+    ),
+    (
+        "google/type/date.proto",
+        include_str!("well_known/google/type/date.proto"),
+    ),
+    (
+        "google/type/datetime.proto",
+        include_str!("well_known/google/type/datetime.proto"),
+    ),
+    (
+        "google/type/dayofweek.proto",
+        include_str!("well_known/google/type/dayofweek.proto"),
+    ),
+    (
+        "google/type/decimal.proto",
+        include_str!("well_known/google/type/decimal.proto"),
+    ),
+    (
+        "google/type/expr.proto",
+        include_str!("well_known/google/type/expr.proto"),
+    ),
+    (
+        "google/type/fraction.proto",
+        include_str!("well_known/google/type/fraction.proto"),
+    ),
+    (
+        "google/type/interval.proto",
+        include_str!("well_known/google/type/interval.proto"),
+    ),
+    (
+        "google/type/latlng.proto",
+        include_str!("well_known/google/type/latlng.proto"),
+    ),
+    (
+        "google/type/money.proto",
+        include_str!("well_known/google/type/money.proto"),
+    ),
+    (
+        "google/type/month.proto",
+        include_str!("well_known/google/type/month.proto"),
+    ),
+    (
+        "google/type/phone_number.proto",
+        include_str!("well_known/google/type/phone_number.proto"),
+    ),
+    (
+        "google/type/postal_address.proto",
+        include_str!("well_known/google/type/postal_address.proto"),
+    ),
+    (
+        "google/type/quaternion.proto",
+        include_str!("well_known/google/type/quaternion.proto"),
+    ),
+    (
+        "google/type/timeofday.proto",
+        include_str!("well_known/google/type/timeofday.proto"),
+    ),
+];
+
+/// The name and the text of the file that is imported by this name.
+pub(super) fn file(name: &str) -> Option<(&'static str, &'static str)> {
+    FILES.iter().copied().find(|(known, _)| *known == name)
+}
