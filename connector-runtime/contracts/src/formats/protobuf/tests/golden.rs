@@ -10,8 +10,10 @@ use super::{codec_of, hex, json, source, to_hex};
 use crate::decimal::Decimal;
 use crate::registry::SchemaSource;
 
-const MESSAGES: &str = include_str!("golden/messages.tsv");
+pub(super) const MESSAGES: &str = include_str!("golden/messages.tsv");
 const RANDOM: &str = include_str!("golden/random.tsv");
+/// Two messages one after the other, which is one message: fields that occur again are merged.
+const MERGED: &str = include_str!("golden/merged.tsv");
 
 /// The schemas as text, and as the descriptors that the serializer registers.
 pub(super) fn schemas() -> Vec<(&'static str, SchemaSource)> {
@@ -40,9 +42,8 @@ pub(super) struct Golden {
     pub(super) value: &'static str,
 }
 
-pub(super) fn golden() -> Vec<Golden> {
-    let lines = MESSAGES.lines().chain(RANDOM.lines());
-    lines
+pub(super) fn golden(text: &'static str) -> Vec<Golden> {
+    text.lines()
         .map(|line| {
             let mut parts = line.split('\t');
             let mut part = || parts.next().unwrap();
@@ -55,12 +56,15 @@ pub(super) fn golden() -> Vec<Golden> {
         .collect()
 }
 
-/// The golden messages of each schema.
-pub(super) fn each(mut test: impl FnMut(&SchemaSource, &dyn Codec, &Golden)) {
+/// The golden messages of `files` with each of their schemas.
+pub(super) fn each(
+    files: &[&'static str],
+    mut test: impl FnMut(&SchemaSource, &dyn Codec, &Golden),
+) {
     for (package, source) in schemas() {
         let codec = codec_of(&source);
         let is_legacy = package == "shop.legacy.";
-        for golden in golden() {
+        for golden in files.iter().flat_map(|file| golden(file)) {
             if golden.message.starts_with("shop.legacy.") == is_legacy {
                 test(&source, &*codec, &golden);
             }
@@ -89,7 +93,7 @@ fn is_same(left: ValueRef<'_>, right: ValueRef<'_>) -> bool {
 #[test]
 fn every_golden_message_is_read_as_its_value() {
     let mut count = 0;
-    each(|_, codec, golden| {
+    each(&[MESSAGES, RANDOM, MERGED], |_, codec, golden| {
         let value = codec.decode(&golden.payload);
         let value = value.unwrap_or_else(|error| panic!("{error}: {}", golden.value));
         let read = value.to_json();
@@ -101,13 +105,14 @@ fn every_golden_message_is_read_as_its_value() {
         );
         count += 1;
     });
-    assert_eq!(count, 2 * golden().len());
+    let lines = [MESSAGES, RANDOM, MERGED].map(|file| file.lines().count());
+    assert_eq!(count, 2 * lines.iter().sum::<usize>());
 }
 
 /// Fields that the schema does not know are not written again.
 #[test]
 fn every_golden_message_is_written_as_python_wrote_it() {
-    each(|source, codec, golden| {
+    each(&[MESSAGES, RANDOM], |source, codec, golden| {
         let plans = resolve::resolve(&files::gather(source).unwrap()).unwrap();
         let (message, fields) = index::read(&plans, &golden.payload).unwrap();
         let value = codec.decode(&golden.payload).unwrap();
@@ -131,7 +136,7 @@ fn every_golden_message_is_written_as_python_wrote_it() {
 /// A payload that is cut may still be a message, never a panic.
 #[test]
 fn no_part_of_a_golden_message_panics() {
-    each(|_, codec, golden| {
+    each(&[MESSAGES, MERGED], |_, codec, golden| {
         let step = 1 + golden.payload.len() / 200;
         for length in (0..golden.payload.len()).step_by(step) {
             let _ = codec.decode(&golden.payload.slice(..length));

@@ -1,9 +1,9 @@
 """Writes the golden files with Confluent's ProtobufSerializer for Python.
 
     pip install 'confluent-kafka[protobuf]==2.16.1' grpcio-tools googleapis-common-protos
-    python make.py [random messages, 60] [seed, 1]
+    python make.py [random messages, 50] [seed, 1]
 
-A line of `messages.tsv` and `random.tsv` is the message's full name, the payload behind the five bytes of the schema's id in
+A line of `messages.tsv`, `random.tsv` and `merged.tsv` is the message's full name, the payload behind the five bytes of the schema's id in
 hexadecimal, and the value that it means here as JSON, by the rules in docs/formats.md as `value` has them.
 """
 
@@ -145,12 +145,16 @@ def to_json(row):
 SERIALIZERS = {}
 
 
-def line(message):
+def line(message, merged=None):
+    """With `merged`, the bytes of both messages one after the other: every field that occurs again is merged."""
     kind = type(message)
     if kind not in SERIALIZERS:
         SERIALIZERS[kind] = ProtobufSerializer(kind, CLIENT, {"use.deprecated.format": False})
     context = SerializationContext(message.DESCRIPTOR.full_name, MessageField.VALUE)
     payload = SERIALIZERS[kind](message, context)[5:]
+    if merged:
+        payload += merged.SerializeToString()
+        message = kind.FromString(message.SerializeToString() + merged.SerializeToString())
     return f"{message.DESCRIPTOR.full_name}\t{payload.hex()}\t{to_json(value(message))}\n"
 
 
@@ -160,6 +164,7 @@ INTEGERS = {
     Field.TYPE_UINT32: (0, 2**32 - 1), Field.TYPE_FIXED32: (0, 2**32 - 1),
     Field.TYPE_UINT64: (0, 2**64 - 1), Field.TYPE_FIXED64: (0, 2**64 - 1),
 }
+SIGNS = [1, -1]
 TEXTS = ["", "a", "Ünïcødé €", "line\nbreak", '"quoted"\\', "\0", "🙂" * 3]
 
 
@@ -190,7 +195,7 @@ def fill(message, rng, depth, density=0.35):
         message.seconds = rng.choice([0, -62135596800, 253402300799, rng.randint(-10**10, 10**10)])
         message.nanos = rng.choice([0, 1, 999999999, 120000000, 5000])
     elif name == "google.protobuf.Duration":
-        sign = rng.choice([1, -1])
+        sign = rng.choice(SIGNS)
         message.seconds = sign * rng.choice([0, 1, 315576000000, rng.randint(0, 10**6)])
         message.nanos = sign * rng.choice([0, 1, 999999999, 120000000, 5000])
     elif name == "google.type.Date":
@@ -269,7 +274,7 @@ def full(seed):
 
 
 def main():
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else 60
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else 50
     seed = int(sys.argv[2]) if len(sys.argv) > 2 else 1
     second = all_pb2.Second(id="s", nested=all_pb2.Second.Nested(id="n", inner=all_pb2.Second.Nested.Inner(count=-3)))
     order = legacy_pb2.Order(id="o-1")
@@ -289,6 +294,12 @@ def main():
     with open(HERE / "random.tsv", "w") as out:
         for _ in range(count):
             out.write(line(fill(rng.choice(kinds)(), rng, 3)))
+    # Seconds and nanoseconds of two durations must not differ in their sign.
+    SIGNS.remove(-1)
+    with open(HERE / "merged.tsv", "w") as out:
+        for _ in range(count // 2):
+            kind = rng.choice(kinds)
+            out.write(line(*(fill(kind(), rng, 3, 0.5) for _ in range(2))))
     for name, kind in [("all", all_pb2.All), ("legacy", legacy_pb2.Order)]:
         registered = CLIENT.get_latest_version(f"{kind.DESCRIPTOR.full_name}-value").schema
         (HERE / f"{name}.descriptor").write_text(registered.schema_str + "\n")
