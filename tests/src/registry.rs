@@ -6,8 +6,22 @@ use crate::servers;
 
 /// Registers a schema under a subject; the answer is its id. `kind` is `JSON` or `AVRO`.
 pub async fn register(subject: &str, kind: &str, schema: &Value) -> u32 {
+    register_text(subject, kind, &schema.to_string(), &[]).await
+}
+
+/// A schema as text, with the first versions of subjects that it refers to by a name.
+pub async fn register_text(
+    subject: &str,
+    kind: &str,
+    schema: &str,
+    references: &[(&str, &str)],
+) -> u32 {
+    let references = references
+        .iter()
+        .map(|(name, subject)| json!({ "name": name, "subject": subject, "version": 1 }));
+    let references: Vec<Value> = references.collect();
     let url = format!("{}/subjects/{subject}/versions", servers::registry());
-    let body = json!({ "schemaType": kind, "schema": schema.to_string() });
+    let body = json!({ "schemaType": kind, "schema": schema, "references": references });
     let answer = reqwest::Client::new()
         .post(url)
         .json(&body)

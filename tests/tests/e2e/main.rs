@@ -21,6 +21,7 @@ mod observing;
 mod offsets;
 mod outages;
 mod payments;
+mod protobuf;
 mod registry;
 mod sales;
 mod secrets;

@@ -15,6 +15,8 @@ use crate::{
     Contracts, DecodeError, Decoder, Encoder, FormatConfig, RegistryConfig, Rejection, Side,
 };
 
+mod protobuf;
+
 type Answer = (u16, String);
 
 /// Answers each path with what was scripted for it, the last answer for ever.
