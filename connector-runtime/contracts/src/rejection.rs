@@ -40,10 +40,10 @@ pub struct Rejection {
 }
 
 impl Rejection {
-    pub(crate) fn decode(message: impl Into<String>) -> Rejection {
+    pub(crate) fn decode(message: impl AsRef<str>) -> Rejection {
         Rejection {
             stage: Stage::Decode,
-            message: message.into(),
+            message: shown(message.as_ref(), 400),
             at: None,
             found: None,
             expected: None,

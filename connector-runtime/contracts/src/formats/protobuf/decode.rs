@@ -77,15 +77,20 @@ struct Reader<'a> {
 impl<'a> Reader<'a> {
     /// `parts` are read as if they were one: that is how a message that occurs again is merged.
     fn message(&mut self, id: MessageId, parts: &[&'a [u8]]) -> Result<(), Misread> {
-        self.depth += 1;
-        if self.depth > MAX_DEPTH {
-            return misread(format!("messages nested more than {MAX_DEPTH} deep"));
-        }
+        self.deeper()?;
         let message = self.plans.message(id);
         let from = self.scan(message, parts)?;
         self.build(message, from)?;
         self.found.truncate(from);
         self.depth -= 1;
+        Ok(())
+    }
+
+    fn deeper(&mut self) -> Result<(), Misread> {
+        self.depth += 1;
+        if self.depth > MAX_DEPTH {
+            return misread(format!("messages nested more than {MAX_DEPTH} deep"));
+        }
         Ok(())
     }
 
@@ -230,8 +235,9 @@ impl<'a> Reader<'a> {
         Ok(self.out.end()?)
     }
 
-    /// An entry replaces an earlier one with its key.
+    /// An entry is a message, and replaces an earlier one with its key.
     fn map(&mut self, entry: &'a Message, range: Range<usize>) -> Result<(), Misread> {
+        self.deeper()?;
         let (key, value) = (entry.field(0), entry.field(1));
         let mut last = HashMap::new();
         let mut keys = Vec::with_capacity(range.len());
@@ -259,6 +265,7 @@ impl<'a> Reader<'a> {
             read.map_err(under)?;
             self.found.truncate(from);
         }
+        self.depth -= 1;
         Ok(self.out.end()?)
     }
 

@@ -35,11 +35,7 @@ struct Writer<'a> {
 impl<'a> Writer<'a> {
     /// The message's fields, without its length.
     fn message(&mut self, id: MessageId, value: ValueRef<'_>) -> Result<(), Mismatch> {
-        self.depth += 1;
-        if self.depth > MAX_DEPTH {
-            let expected = format!("messages nested at most {MAX_DEPTH} deep");
-            return Err(Mismatch::new(value, expected));
-        }
+        self.deeper(value)?;
         let message = self.plans.message(id);
         match message.form {
             Form::Object => self.object(message, value)?,
@@ -53,6 +49,15 @@ impl<'a> Writer<'a> {
             Form::Decimal => self.decimal(message, value)?,
         }
         self.depth -= 1;
+        Ok(())
+    }
+
+    fn deeper(&mut self, value: ValueRef<'_>) -> Result<(), Mismatch> {
+        self.depth += 1;
+        if self.depth > MAX_DEPTH {
+            let expected = format!("messages nested at most {MAX_DEPTH} deep");
+            return Err(Mismatch::new(value, expected));
+        }
         Ok(())
     }
 
@@ -153,13 +158,14 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// Key and value of a map, both written whatever they are.
+    /// The message of a map's key and value, both written whatever they are.
     fn entry(
         &mut self,
         entry: &'a Message,
         name: &str,
         member: ValueRef<'_>,
     ) -> Result<(), Mismatch> {
+        self.deeper(member)?;
         let (key, value) = (entry.field(0), entry.field(1));
         let Kind::Scalar(scalar) = key.kind else {
             unreachable!("the resolver gives a map no other key");
@@ -171,7 +177,9 @@ impl<'a> Writer<'a> {
         })?;
         write_tag(self.out, key.number, WireType::of(key.kind));
         leaf.write(self.out);
-        self.tagged(value.number, value.kind, member, true)
+        self.tagged(value.number, value.kind, member, true)?;
+        self.depth -= 1;
+        Ok(())
     }
 
     /// A value with its tag. One that is zero is left out unless `always`: to be left out means zero there.

@@ -42,8 +42,12 @@ pub(super) fn form_of(name: &str, fields: &[Field]) -> Form {
             Form::ListValue => matches!(field.shape, Shape::Repeated { .. }),
             _ => matches!(field.shape, Shape::Singular(_)),
         };
-        let is_one_of = form != Form::Value || field.oneof == Some(0);
-        is_kind && is_shape && is_one_of && field.number as usize == index + 1
+        // Those of JSON's kinds are one of a oneof, and all others have no presence.
+        let is_plain = match form {
+            Form::Value => field.oneof == Some(0),
+            _ => field.oneof.is_none() && (expected.is_none() || !field.has_presence),
+        };
+        is_kind && is_shape && is_plain && field.number as usize == index + 1
     };
     let mut pairs = fields.iter().zip(shape).enumerate();
     let all_fit = pairs.all(|(index, (field, expected))| fits((index, field, expected)));

@@ -1,5 +1,7 @@
 //! Tests. `golden/make.py` says how the files of `golden` were made.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
+
 mod golden;
 mod hostile;
 mod indexes;

@@ -84,6 +84,26 @@ fn what_is_read_can_be_written_and_read_again() {
     assert!(read > 1_000, "only {read} of the payloads were messages");
 }
 
+/// A map's key may be anything, and a message about it is one line.
+#[test]
+fn a_rejection_is_one_short_line_whatever_the_payload_holds() {
+    let key = format!("\u{1b}[2J\n{}", "x".repeat(10_000));
+    let mut entry = vec![0x0a];
+    super::super::wire::write_varint(&mut entry, key.len() as u64);
+    entry.extend(key.as_bytes());
+    entry.extend([0x12, 1, 0xff]);
+    let mut payload = vec![0, 0x0a];
+    super::super::wire::write_varint(&mut payload, entry.len() as u64);
+    payload.extend(entry);
+    let rejection = message("map<string, string> f = 1;").decode(&payload.into());
+    let reason = rejection.unwrap_err().message;
+    assert!(reason.contains("not UTF-8 at $.f"), "{reason}");
+    assert!(
+        reason.chars().count() < 500 && !reason.contains(char::is_control),
+        "{reason}"
+    );
+}
+
 /// A few bytes must not become gigabytes: a message of 500 fields costs two bytes in a list.
 #[test]
 fn a_payload_becomes_no_more_than_its_size_allows() {

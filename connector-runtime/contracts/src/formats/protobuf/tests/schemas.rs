@@ -205,3 +205,41 @@ fn a_subject_is_named_after_the_first_message() {
         assert_eq!(name.as_deref(), expected, "{text}");
     }
 }
+
+/// Whoever defines a message of a well-known name decides what its fields are.
+#[test]
+fn a_well_known_name_with_other_fields_is_an_object() {
+    for (fields, bytes, expected) in [
+        (
+            "int64 seconds = 1; int64 nanos = 2;",
+            "",
+            r#"{"seconds":0,"nanos":0}"#,
+        ),
+        (
+            "oneof o { int64 seconds = 1; int32 nanos = 2; }",
+            "08011002",
+            r#"{"seconds":null,"nanos":2}"#,
+        ),
+        (
+            "optional int64 seconds = 1; int32 nanos = 2;",
+            "",
+            r#"{"seconds":null,"nanos":0}"#,
+        ),
+        (
+            "int64 seconds = 1; int32 nanos = 2; int32 zone = 3;",
+            "",
+            r#"{"seconds":0,"nanos":0,"zone":0}"#,
+        ),
+        (
+            "int64 seconds = 2; int32 nanos = 1;",
+            "",
+            r#"{"seconds":0,"nanos":0}"#,
+        ),
+    ] {
+        let text = format!(
+            "syntax = \"proto3\"; package google.protobuf; message Timestamp {{ {fields} }}"
+        );
+        let read = read(&*codec_of(&source(&text, &[])), bytes);
+        assert_eq!(read.as_deref(), Ok(expected), "{fields}");
+    }
+}
