@@ -11,9 +11,11 @@ mod index;
 mod leaf;
 mod plan;
 mod resolve;
+mod scalar;
 mod special;
 #[cfg(test)]
 mod tests;
+mod types;
 mod well_known;
 mod wire;
 

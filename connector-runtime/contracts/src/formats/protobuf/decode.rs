@@ -14,8 +14,9 @@ use super::MAX_DEPTH;
 use super::plan::{
     Absent, DefaultValue, EnumId, Field, Form, Kind, Message, MessageId, Plans, Scalar, Shape,
 };
+use super::scalar::{bits, content, int32, key_text, signed, text, uint32};
 use super::special;
-use super::wire::{Input, Wire, WireType, unzigzag};
+use super::wire::{Input, Wire, WireType};
 use crate::decimal;
 use crate::trail::{Misread, TrailStep, misread};
 
@@ -402,67 +403,4 @@ fn is_written_as(field: &Field, wire: WireType) -> bool {
         && wire == WireType::Sized
         && !matches!(own, WireType::Sized | WireType::Group);
     own == wire || is_packed
-}
-
-fn content<'a>(wire: Wire<'a>) -> &'a [u8] {
-    match wire {
-        Wire::Sized(content) | Wire::Group(content) => content,
-        Wire::Varint(_) | Wire::Fixed64(_) | Wire::Fixed32(_) => {
-            unreachable!("wire types are checked before values are read")
-        }
-    }
-}
-
-fn bits(wire: Wire<'_>) -> u64 {
-    match wire {
-        Wire::Varint(bits) | Wire::Fixed64(bits) => bits,
-        Wire::Fixed32(bits) => bits.into(),
-        Wire::Sized(_) | Wire::Group(_) => {
-            unreachable!("wire types are checked before values are read")
-        }
-    }
-}
-
-fn text<'a>(wire: Wire<'a>) -> Result<&'a str, Misread> {
-    std::str::from_utf8(content(wire)).or_else(|_| misread("text that is not UTF-8"))
-}
-
-/// Others cut a number that is too large for its type down to its lowest bits.
-fn int32(wire: Wire<'_>) -> Result<i32, Misread> {
-    let number = bits(wire) as i64;
-    i32::try_from(number).or_else(|_| misread(format!("{number} in a field of 32 bits")))
-}
-
-fn uint32(wire: Wire<'_>) -> Result<u32, Misread> {
-    let number = bits(wire);
-    u32::try_from(number).or_else(|_| misread(format!("{number} in a field of 32 bits")))
-}
-
-fn signed(scalar: Scalar, wire: Wire<'_>) -> Result<i64, Misread> {
-    Ok(match scalar {
-        Scalar::Int32 => int32(wire)?.into(),
-        Scalar::Sint32 => unzigzag(uint32(wire)?.into()),
-        Scalar::Sint64 => unzigzag(bits(wire)),
-        Scalar::Sfixed32 => (bits(wire) as u32 as i32).into(),
-        _ => bits(wire) as i64,
-    })
-}
-
-/// A map's key as the name of a member.
-fn key_text(field: &Field, key: Option<Wire<'_>>) -> Result<String, Misread> {
-    let Kind::Scalar(scalar) = field.kind else {
-        unreachable!("the resolver gives a map no other key");
-    };
-    let zero = match scalar {
-        Scalar::String => Wire::Sized(&[]),
-        _ => Wire::Varint(0),
-    };
-    let key = key.unwrap_or(zero);
-    Ok(match scalar {
-        Scalar::String => text(key)?.to_owned(),
-        Scalar::Bool => (bits(key) != 0).to_string(),
-        Scalar::Uint32 => uint32(key)?.to_string(),
-        Scalar::Uint64 | Scalar::Fixed64 | Scalar::Fixed32 => bits(key).to_string(),
-        _ => signed(scalar, key)?.to_string(),
-    })
 }

@@ -173,7 +173,7 @@ pub(super) struct Plans {
 
 impl Plans {
     /// Every id is an index.
-    pub(super) fn new(messages: Vec<Message>, enums: Vec<Enum>, top: Vec<MessageId>) -> Plans {
+    pub(super) fn new(messages: Vec<Message>, enums: Vec<Enum>, top: &[MessageId]) -> Plans {
         Plans {
             messages,
             enums,

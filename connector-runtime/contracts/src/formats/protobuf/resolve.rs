@@ -1,24 +1,20 @@
 //! Parsed .proto files to [`Plans`].
 //!
-//! Our own name resolution: that of `prost-reflect` (0.16.5) calls itself for every public import that it has seen before, so
+//! The name resolution is our own: that of `prost-reflect` (0.16.5) calls itself for every public import that it has seen before, so
 //! that a file that imports itself overflows the stack, and it does not see what a public import imports publicly.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use prost_types::field_descriptor_proto::{Label, Type};
-use prost_types::{DescriptorProto, EnumDescriptorProto, FieldDescriptorProto};
+use prost_types::{EnumDescriptorProto, FieldDescriptorProto};
 
 use super::default;
 use super::files::ProtoFile;
-use super::plan::{
-    Absent, DefaultValue, Enum, EnumId, Field, Kind, Message, MessageId, Plans, Scalar, Shape,
-};
+use super::plan::{Absent, DefaultValue, Enum, Field, Kind, Message, Plans, Scalar, Shape};
 use super::special;
+use super::types::{DefinedMessage, Definition, LONGEST_NAME, Target, Types, is_entry};
 use crate::rejection::shown;
 
-/// Bytes of a name with its package and the messages around it. Names are looked up in every scope, so that long ones
-/// multiply.
-const LONGEST_NAME: usize = 512;
 /// What protobuf itself allows.
 const LARGEST_NUMBER: u32 = (1 << 29) - 1;
 
@@ -27,7 +23,6 @@ pub(super) fn resolve(files: &[ProtoFile]) -> Result<Plans, String> {
     for (index, file) in files.iter().enumerate() {
         types.collect_file(index, file)?;
     }
-    let root = files.first().expect("a schema has a file of its own");
     let visible: Vec<HashSet<usize>> = (0..files.len())
         .map(|file| visible_from(files, file))
         .collect();
@@ -43,13 +38,10 @@ pub(super) fn resolve(files: &[ProtoFile]) -> Result<Plans, String> {
         .collect();
     let enums = types.enums.iter().map(|defined| enumeration(defined));
     let enums: Result<Vec<Enum>, String> = enums.collect();
-    let top: Vec<MessageId> = (0..root.descriptor.message_type.len())
-        .filter_map(|position| types.top.get(position).copied())
-        .collect();
-    if top.is_empty() {
+    if types.top.is_empty() {
         return Err("its file defines no message".to_owned());
     }
-    Ok(Plans::new(messages?, enums?, top))
+    Ok(Plans::new(messages?, enums?, &types.top))
 }
 
 /// The file, what it imports and what that imports publicly. Imports may go in circles.
@@ -65,156 +57,6 @@ fn visible_from(files: &[ProtoFile], file: usize) -> HashSet<usize> {
         }
     }
     visible
-}
-
-struct DefinedMessage<'f> {
-    file: usize,
-    name: String,
-    proto: &'f DescriptorProto,
-    is_proto3: bool,
-    is_synthetic: bool,
-    nested: Vec<MessageId>,
-}
-
-#[derive(Clone, Copy)]
-enum Target {
-    Message(MessageId),
-    Enum(EnumId),
-}
-
-struct Definition {
-    file: usize,
-    target: Target,
-}
-
-/// All types of all files by their full names.
-#[derive(Default)]
-struct Types<'f> {
-    messages: Vec<DefinedMessage<'f>>,
-    enums: Vec<&'f EnumDescriptorProto>,
-    /// Those of the first file that are in no other.
-    top: Vec<MessageId>,
-    /// Two versions of a file may define the same name for different files.
-    names: HashMap<String, Vec<Definition>>,
-}
-
-/// Where a message or enum is defined.
-#[derive(Clone, Copy)]
-struct Scope<'n> {
-    file: usize,
-    name: &'n str,
-    is_proto3: bool,
-    /// Whether the file's text has `map<…>` and `group` instead of their messages.
-    is_text: bool,
-}
-
-impl<'f> Types<'f> {
-    fn collect_file(&mut self, file: usize, source: &'f ProtoFile) -> Result<(), String> {
-        let scope = Scope {
-            file,
-            name: source.descriptor.package(),
-            is_proto3: source.descriptor.syntax() == "proto3",
-            is_text: source.is_text,
-        };
-        for message in &source.descriptor.message_type {
-            let id = self.collect_message(scope, message, false)?;
-            if file == 0 {
-                self.top.push(id);
-            }
-        }
-        source
-            .descriptor
-            .enum_type
-            .iter()
-            .try_for_each(|proto| self.collect_enum(scope, proto))
-    }
-
-    /// As deep as messages are nested in their file: 100 at most.
-    fn collect_message(
-        &mut self,
-        scope: Scope<'_>,
-        proto: &'f DescriptorProto,
-        is_synthetic: bool,
-    ) -> Result<MessageId, String> {
-        let id = self.messages.len();
-        let name = self.define(scope, proto.name(), Target::Message(id))?;
-        self.messages.push(DefinedMessage {
-            file: scope.file,
-            name: name.clone(),
-            proto,
-            is_proto3: scope.is_proto3,
-            is_synthetic,
-            nested: Vec::new(),
-        });
-        let inner = Scope {
-            name: &name,
-            ..scope
-        };
-        let groups: HashSet<&str> = proto
-            .field
-            .iter()
-            .filter(|field| field.r#type() == Type::Group)
-            .map(|field| field.type_name())
-            .collect();
-        let mut nested = Vec::new();
-        for message in &proto.nested_type {
-            let is_synthetic =
-                scope.is_text && (is_implied_entry(message) || groups.contains(message.name()));
-            nested.push(self.collect_message(inner, message, is_synthetic)?);
-        }
-        let defined = self.messages.get_mut(id);
-        defined.expect("the message was pushed").nested = nested;
-        proto
-            .enum_type
-            .iter()
-            .try_for_each(|proto| self.collect_enum(inner, proto))?;
-        Ok(id)
-    }
-
-    fn collect_enum(
-        &mut self,
-        scope: Scope<'_>,
-        proto: &'f EnumDescriptorProto,
-    ) -> Result<(), String> {
-        self.define(scope, proto.name(), Target::Enum(self.enums.len()))?;
-        self.enums.push(proto);
-        Ok(())
-    }
-
-    /// The full name.
-    fn define(&mut self, scope: Scope<'_>, name: &str, target: Target) -> Result<String, String> {
-        let full = match scope.name {
-            "" => name.to_owned(),
-            outer => format!("{outer}.{name}"),
-        };
-        if full.len() > LONGEST_NAME {
-            let full = shown(&full, 60);
-            return Err(format!(
-                "the name {full} has more than {LONGEST_NAME} bytes"
-            ));
-        }
-        let definitions = self.names.entry(full.clone()).or_default();
-        if definitions.iter().any(|found| found.file == scope.file) {
-            return Err(format!("{full} is defined twice"));
-        }
-        definitions.push(Definition {
-            file: scope.file,
-            target,
-        });
-        Ok(full)
-    }
-}
-
-fn is_entry(message: &DescriptorProto) -> bool {
-    let options = message.options.as_ref();
-    options.is_some_and(|options| options.map_entry())
-}
-
-/// Whether the parser made it of a field `map<…>`. A registry that was given a descriptor writes entries out, with their
-/// option.
-fn is_implied_entry(message: &DescriptorProto) -> bool {
-    let options = message.options.as_ref();
-    options.is_some_and(|options| options.map_entry() && options.uninterpreted_option.is_empty())
 }
 
 struct Resolver<'f> {
