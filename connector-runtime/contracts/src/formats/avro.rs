@@ -1,4 +1,19 @@
 //! `avro`: Avro's binary encoding behind the id of its schema in the registry.
+//!
+//! Schemas and bytes are both read here. `apache-avro` refuses schemas whose bytes can be read ([`parse`]), and its reader
+//! goes as deep as the bytes say, so that one message of a recursive type could overflow the stack and end the process.
+
+mod decode;
+mod default;
+mod encode;
+mod leaf;
+mod parse;
+mod plan;
+#[cfg(test)]
+mod tests;
+mod union;
+mod uuid;
+mod wire;
 
 use std::sync::Arc;
 
@@ -6,9 +21,12 @@ use bytes::Bytes;
 use connect_api::{Cause, Value, ValueRef};
 
 use super::{Codec, Compiled, Entry, Registered};
-use crate::avro::AvroSchema;
 use crate::registry::SchemaSource;
 use crate::rejection::Rejection;
+use plan::Plans;
+
+/// Records, arrays, maps and unions inside each other.
+const MAX_DEPTH: usize = 100;
 
 pub(super) static ENTRY: Entry = Entry {
     name: "avro",
@@ -73,5 +91,28 @@ fn record_name(schema: &str) -> Result<String, Cause> {
         (None, _) => Err(Cause::new(
             "the Avro schema is no record, so it has no name",
         )),
+    }
+}
+
+/// A compiled Avro schema.
+struct AvroSchema {
+    plans: Plans,
+}
+
+impl AvroSchema {
+    /// `referenced` are the schemas whose names `text` uses, in any order.
+    fn parse(text: &str, referenced: &[String]) -> Result<AvroSchema, String> {
+        Ok(AvroSchema {
+            plans: parse::parse(text, referenced)?,
+        })
+    }
+
+    fn decode(&self, payload: &Bytes) -> Result<Value, String> {
+        decode::to_value(&self.plans, payload)
+    }
+
+    /// Appends the value's encoding. After an error `out` holds a part of it.
+    fn encode(&self, value: ValueRef<'_>, out: &mut Vec<u8>) -> Result<(), Rejection> {
+        encode::from_value(&self.plans, value, out)
     }
 }

@@ -1,7 +1,7 @@
 //! Parsed .proto files to [`Plans`].
 //!
-//! The name resolution is our own: that of `prost-reflect` (0.16.5) calls itself for every public import that it has seen before, so
-//! that a file that imports itself overflows the stack, and it does not see what a public import imports publicly.
+//! The name resolution is our own: that of `prost-reflect` (0.16.5) calls itself for every public import that it has seen
+//! before, so that a file that imports itself overflows the stack, and it misses the public imports of a public import.
 
 use std::collections::HashSet;
 

@@ -207,7 +207,7 @@ fn hostile_schemas_end_soon() {
             megabyte("{[")
         ),
         format!("message M {{ map<{}> a = 1; }}", megabyte("map<")),
-        format!("syntax = \"proto3\"; import \"0.proto\"; message M {{ X x = 1; }}"),
+        r#"syntax = "proto3"; import "0.proto"; message M { X x = 1; }"#.to_owned(),
     ] {
         let begun = Instant::now();
         let _ = compile(&source(&text, &diamonds));
