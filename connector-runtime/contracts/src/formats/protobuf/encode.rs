@@ -97,14 +97,15 @@ impl<'a> Writer<'a> {
         found: Option<ValueRef<'_>>,
         chosen: &mut [Option<&'a str>],
     ) -> Result<(), Mismatch> {
-        let is_required = field.shape == Shape::Singular(Absent::Required);
-        let value = match found {
-            Some(value) if !value.is_null() => value,
+        let value = match (found, &field.shape) {
+            (Some(value), _) if !value.is_null() => value,
             // Not to be set is what null means, where a reader can tell it from every value.
-            Some(_) if field.has_presence && is_singular(field) && !is_required => return Ok(()),
-            Some(null) => return Err(Mismatch::new(null, self.expected(field))),
-            None if is_required => return Err(Mismatch::missing(self.expected(field))),
-            None => return Ok(()),
+            (Some(_), Shape::Singular(Absent::Null)) => return Ok(()),
+            (Some(null), _) => return Err(Mismatch::new(null, self.expected(field))),
+            (None, Shape::Singular(Absent::Required)) => {
+                return Err(Mismatch::missing(self.expected(field)));
+            }
+            (None, _) => return Ok(()),
         };
         if let Some(other) = field.oneof.and_then(|oneof| chosen.get_mut(oneof)) {
             if let Some(other) = other {
@@ -315,8 +316,8 @@ impl<'a> Writer<'a> {
         match field.shape {
             Shape::Map => "an object (map)".to_owned(),
             Shape::Repeated { .. } => "an array (repeated)".to_owned(),
-            Shape::Singular(Absent::Default(_)) if !field.has_presence => format!(
-                "{}; only a field that is `optional` takes null",
+            Shape::Singular(Absent::Default(_)) => format!(
+                "{}; only a field that is `optional` and without a default takes null",
                 self.expected_kind(field.kind)
             ),
             Shape::Singular(_) => self.expected_kind(field.kind),
@@ -333,10 +334,6 @@ impl<'a> Writer<'a> {
             Kind::Message(id) | Kind::Group(id) => expected_form(self.plans.message(id)),
         }
     }
-}
-
-fn is_singular(field: &Field) -> bool {
-    matches!(field.shape, Shape::Singular(_))
 }
 
 fn expected_form(message: &Message) -> String {

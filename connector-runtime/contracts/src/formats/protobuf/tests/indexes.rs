@@ -61,6 +61,11 @@ fn hostile_indexes_are_rejections() {
             "0 messages in p.A.AB.ABA",
         ),
         (
+            "numbers without zigzag, as old serializers wrote them",
+            "02 01 00 0807",
+            "message index -1",
+        ),
+        (
             "a count that never ends",
             "ffffffffffffffffffff01",
             "more than 64 bits",

@@ -183,7 +183,7 @@ fn what_an_encoding_would_alter_is_refused() {
             "null without presence",
             "int32 f = 1;",
             r#"{"f":null}"#,
-            "only a field that is `optional` takes null",
+            "only a field that is `optional` and without a default",
         ),
         (
             "null for a list",
@@ -272,17 +272,17 @@ fn what_an_encoding_would_alter_is_refused() {
 }
 
 #[test]
-fn a_required_field_must_be_there() {
+fn a_required_field_must_be_there_and_a_default_is_not_null() {
     let text = r#"syntax = "proto2"; message M { required int32 id = 1; optional int32 with = 2 [default = 5]; }"#;
     let codec = codec_of(&source(text, &[]));
     for value in ["{}", r#"{"id":null}"#] {
         let reason = write(&*codec, value).unwrap_err();
         assert!(reason.contains("at $.id"), "{value}: {reason}");
     }
-    assert_eq!(
-        write(&*codec, r#"{"id":0,"with":null}"#).as_deref(),
-        Ok("0800")
-    );
+    // Not to be set would be read as 5.
+    let reason = write(&*codec, r#"{"id":0,"with":null}"#).unwrap_err();
+    assert!(reason.contains("at $.with found null"), "{reason}");
+    assert_eq!(write(&*codec, r#"{"id":0}"#).as_deref(), Ok("0800"));
     assert_eq!(
         write(&*codec, r#"{"id":0,"with":5}"#).as_deref(),
         Ok("08001005")
