@@ -1,6 +1,7 @@
 //! The .proto files that schemas import without a reference: those of protobuf, of Google's common types and of Confluent.
 //!
-//! `well_known/make.py` wrote them from the descriptors in the packages of Python; options and comments are left out.
+//! `well_known/make.py` wrote them from the descriptors in the packages of Python; options and comments are left out. The
+//! definitions are those of protobuf (BSD-3-Clause), and of Google and Confluent (Apache-2.0).
 
 static FILES: &[(&str, &str)] = &[
     (
