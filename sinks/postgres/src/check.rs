@@ -19,6 +19,7 @@ pub(crate) use explanations::EXPLANATIONS;
 pub(crate) fn check(config: &Config, context: &CheckContext<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     connection(config, &mut findings);
+    verification(config, &mut findings);
     progress_table(config, &mut findings);
     if let Some(folder) = &config.migrations {
         migrations(folder.as_path(), &mut findings);
@@ -77,8 +78,9 @@ fn urls(config: &Config, findings: &mut Vec<Finding>) {
         ca: None,
         ..config.clone()
     };
+    let options = connect::options(&config, "check");
     for (key, problem) in [
-        ("/url", connect::options(&config, "check").err()),
+        ("/url", options.as_ref().err().cloned()),
         (
             "/migrations_url",
             connect::migration_options(&config, "check").err(),
@@ -93,6 +95,32 @@ fn urls(config: &Config, findings: &mut Vec<Finding>) {
             None => finding,
         });
     }
+}
+
+/// Whether another machine could pretend to be the database.
+fn verification(config: &Config, findings: &mut Vec<Finding>) {
+    let config = Config {
+        ca: None,
+        ..config.clone()
+    };
+    let Ok(options) = connect::options(&config, "check") else {
+        return;
+    };
+    let Some(mode) = connect::unverified(&options) else {
+        return;
+    };
+    let pointer = match (&config.sslmode, &config.url) {
+        (Some(_), _) | (None, None) => "/sslmode",
+        (None, Some(_)) => "/url",
+    };
+    let message = format!(
+        "sslmode {mode} does not prove that the server is {}: another machine may read the rows or take them",
+        options.get_host()
+    );
+    let finding = Finding::warning("postgres.unverified", pointer, message);
+    findings.push(finding.with_help(
+        "leave `sslmode` out (verify-full is the default for other machines), and name the authority in `ca` if it is your own",
+    ));
 }
 
 fn progress_table(config: &Config, findings: &mut Vec<Finding>) {

@@ -126,14 +126,34 @@ fn says_sslmode(url: &str) -> bool {
         .any(|pair| pair.starts_with("sslmode=") || pair.starts_with("ssl-mode="))
 }
 
-/// Verified, except where nobody stands in between.
+/// Verified, except on this machine. There it is off, and never "if the server offers it": any local account can listen
+/// on a free port, so that would protect nobody and look as if it did.
 fn with_default_mode(options: PgConnectOptions) -> PgConnectOptions {
-    let is_near = options.get_socket().is_some() || is_loopback(options.get_host());
-    options.ssl_mode(if is_near {
-        PgSslMode::Prefer
+    let mode = if is_near(&options) {
+        PgSslMode::Disable
     } else {
         PgSslMode::VerifyFull
-    })
+    };
+    options.ssl_mode(mode)
+}
+
+fn is_near(options: &PgConnectOptions) -> bool {
+    options.get_socket().is_some() || is_loopback(options.get_host())
+}
+
+/// The word of the mode with which another machine could pretend to be the database, or read along.
+pub(crate) fn unverified(options: &PgConnectOptions) -> Option<&'static str> {
+    if is_near(options) {
+        return None;
+    }
+    match options.get_ssl_mode() {
+        PgSslMode::Disable => Some("disable"),
+        PgSslMode::Allow => Some("allow"),
+        PgSslMode::Prefer => Some("prefer"),
+        PgSslMode::Require => Some("require"),
+        PgSslMode::VerifyCa => Some("verify-ca"),
+        PgSslMode::VerifyFull => None,
+    }
 }
 
 fn is_loopback(host: &str) -> bool {
@@ -179,26 +199,26 @@ mod tests {
             ),
             (
                 serde_json::json!({ "url": "postgres://u@localhost/d" }),
-                "Prefer",
+                "Disable",
             ),
             (
                 serde_json::json!({ "url": "postgres://u@127.0.0.1/d" }),
-                "Prefer",
+                "Disable",
             ),
             (
                 serde_json::json!({ "url": "postgres://u@[::1]/d" }),
-                "Prefer",
+                "Disable",
             ),
             (
                 serde_json::json!({ "url": "postgres://u@%2Frun%2Fpg/d" }),
-                "Prefer",
+                "Disable",
             ),
             (
                 serde_json::json!({ "url": "postgres://u@localhost/d", "sslmode": "verify-ca" }),
                 "VerifyCa",
             ),
             (serde_json::json!({ "host": "10.0.0.1" }), "VerifyFull"),
-            (serde_json::json!({ "host": "/run/pg" }), "Prefer"),
+            (serde_json::json!({ "host": "/run/pg" }), "Disable"),
             (
                 serde_json::json!({ "host": "10.0.0.1", "sslmode": "disable" }),
                 "Disable",

@@ -70,7 +70,28 @@ impl RegistryConfig {
                 .with_help("add `username = \"…\"`"),
             );
         }
+        if self.username.is_some() && self.is_readable_on_the_way() {
+            findings.push(
+                Finding::error(
+                    "registry.exposed",
+                    "/url",
+                    "user and password would go to another machine unencrypted",
+                )
+                .with_help("write `https://`, or take `username` and `password` out"),
+            );
+        }
         findings
+    }
+
+    /// Whether requests go to another machine without encryption.
+    fn is_readable_on_the_way(&self) -> bool {
+        let Ok(url) = reqwest::Url::parse(&self.url) else {
+            return false;
+        };
+        let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+        let address = host.parse::<std::net::IpAddr>();
+        let is_near = host == "localhost" || address.is_ok_and(|address| address.is_loopback());
+        url.scheme() == "http" && !is_near
     }
 }
 

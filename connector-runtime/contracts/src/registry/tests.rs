@@ -531,6 +531,16 @@ fn a_registry_is_configured_without_secrets_in_its_address() {
         codes(json!({"url": "http://registry", "password": "x"})),
         ["registry.username"]
     );
+    for (url, expected) in [
+        ("http://registry", &["registry.exposed"][..]),
+        ("http://localhost:8081", &[]),
+        ("http://127.0.0.1:8081", &[]),
+        ("http://[::1]:8081", &[]),
+        ("https://registry", &[]),
+    ] {
+        let config = json!({"url": url, "username": "u", "password": "x"});
+        assert_eq!(codes(config), expected, "{url}");
+    }
     let file: RegistryConfig = serde_json::from_value(
         json!({"url": "https://registry", "ca_file": "/nonexistent/ca.pem"}),
     )

@@ -204,6 +204,21 @@ codes! {
         example: "[kafka]\n\"enable.auto.commit\" = true",
         fix: "leave the key out"
     }
+    KAFKA_EXPOSED = "kafka.exposed" {
+        why: "The setting lets the network read credentials, or lets somebody else pretend to be the cluster.",
+        example: "[kafka]\nbootstrap_servers = \"kafka.example:9092\"\n\"security.protocol\" = \"SASL_PLAINTEXT\"",
+        fix: "[kafka]\nbootstrap_servers = \"kafka.example:9093\"\n\"security.protocol\" = \"SASL_SSL\""
+    }
+    SECRET_LITERAL = "secret.literal" {
+        why: "A secret in a file is in every copy of the file: version control, backups, tickets.",
+        example: "password = \"hunter2\"",
+        fix: "password = \"${env:PASSWORD}\""
+    }
+    SECRET_READABLE = "secret.readable" {
+        why: "Every account of the machine may read the file, and a secret is in it.",
+        example: "password = \"hunter2\"   # in a file of mode 0644",
+        fix: "chmod 0600 connectors.d/connect.toml"
+    }
     BOOTSTRAP_TWICE = "kafka.bootstrap-twice" {
         why: "The address of the cluster is written under two names; which of the two counts would be a guess.",
         example: "[kafka]\nbootstrap_servers = \"a:9092\"\n\"bootstrap.servers\" = \"b:9092\"",
@@ -268,6 +283,11 @@ codes! {
         why: "The registry is reached by HTTP, and its address is shown in messages: it carries no user and no password.",
         example: "[registry]\nurl = \"registry.example.com:8081\"",
         fix: "[registry]\nurl = \"https://registry.example.com:8081\""
+    }
+    REGISTRY_EXPOSED = "registry.exposed" {
+        why: "Over http, everybody between here and the registry reads the user and the password.",
+        example: "[registry]\nurl = \"http://registry.example.com\"\nusername = \"app\"\npassword = \"${env:REGISTRY_PASSWORD}\"",
+        fix: "[registry]\nurl = \"https://registry.example.com\"\nusername = \"app\"\npassword = \"${env:REGISTRY_PASSWORD}\""
     }
     REGISTRY_USERNAME = "registry.username" {
         why: "Basic authentication sends a user and a password together.",

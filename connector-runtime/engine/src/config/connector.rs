@@ -13,6 +13,7 @@ use serde_json::Value as Json;
 use super::checks;
 use super::code;
 use super::conditions;
+use super::exposed;
 use super::files;
 use super::interpolate::Interpolation;
 use super::leaves;
@@ -72,6 +73,7 @@ pub(super) fn load(loading: &mut Loading<'_>, path: &Path) -> Read {
         Syntax::Scrambled => None,
         Syntax::Whole | Syntax::Gaps => check(loading, document, &name, &mut report),
     };
+    exposed::check_file(&mut report);
     let connector = kind.map(|kind| Connector {
         name: name.clone(),
         file: path.to_owned(),

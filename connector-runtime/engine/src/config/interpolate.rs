@@ -8,6 +8,8 @@ use connect_api::{Predicate, Severity, pointer};
 use serde_json::Value as Json;
 
 use super::code;
+use super::exposed;
+use super::kafka;
 use super::load::Mode;
 use super::parse::Places;
 use super::report::{Draft, Report};
@@ -54,8 +56,12 @@ impl Interpolation<'_> {
     /// The value of a string leaf; `None` if it stays as it is.
     fn leaf(&mut self, text: &str, schema: &Json, pointer: &str) -> Option<Json> {
         let format = schema.get("format").and_then(Json::as_str);
-        if format == Some(SECRET_FORMAT) {
-            self.report.secrets.push(self.places.value(pointer));
+        if format == Some(SECRET_FORMAT) || kafka::is_secret(pointer) {
+            let span = self.places.value(pointer);
+            if exposed::is_literal(text) {
+                self.report.add(exposed::literal(span.clone(), pointer));
+            }
+            self.report.secrets.push(span);
         }
         let replaced = match text.contains("${").then(|| self.replace(text, pointer)) {
             None => text.to_owned(),

@@ -3,27 +3,25 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use connect_api::{Secret, pointer};
 use connect_contracts::RegistryConfig;
 use serde_json::Value as Json;
 
 use super::code;
+use super::exposed;
 use super::files;
 use super::http::{self, HttpConfig};
 use super::interpolate::Interpolation;
+use super::kafka;
 use super::load::Loading;
 use super::parse::{Places, Syntax, parse};
 use super::report::{Draft, Report};
 use super::resolve::ProcessConfig;
 use super::schema;
-use super::suggest::nearest;
 use super::validate::{Unit, validate};
 use super::written::{DefaultsTable, ProcessFile};
 
 const DEFAULT_SERVERS: &str = "localhost:9092";
 const SERVERS_VARIABLE: &str = "KAFKA_BOOTSTRAP_SERVERS";
-/// The two ways to write the cluster's address: as this project writes keys, and as Kafka does.
-const SERVERS_KEYS: [&str; 2] = ["bootstrap_servers", "bootstrap.servers"];
 
 /// The settings of the process, and what was found in their file.
 pub(super) struct Process {
@@ -78,6 +76,7 @@ fn read(loading: &Loading<'_>, mut report: Report, process: &mut Process) -> Rep
         environment: loading.environment,
     }
     .walk(&mut document.root, &schema, "");
+    exposed::check_file(&mut report);
     if document.syntax != Syntax::Scrambled {
         let unit = Unit {
             owner: "connect.toml",
@@ -89,7 +88,12 @@ fn read(loading: &Loading<'_>, mut report: Report, process: &mut Process) -> Rep
         };
         validate(&unit, places, document.syntax, &mut report);
     }
-    kafka(document.root.get("kafka"), places, &mut report, process);
+    kafka::read(
+        document.root.get("kafka"),
+        places,
+        &mut report,
+        &mut process.config,
+    );
     process.config.registry = registry(document.root.get("registry"), places, &mut report);
     if report.has_errors() {
         return report;
@@ -116,114 +120,4 @@ fn registry(table: Option<&Json>, places: &Places, report: &mut Report) -> Optio
         }
     }
     Some(registry)
-}
-
-/// `[kafka]`: any setting of librdkafka but those that the engine owns.
-fn kafka(table: Option<&Json>, places: &Places, report: &mut Report, process: &mut Process) {
-    let mut settings = BTreeMap::new();
-    if let Some(table) = table {
-        flatten(table, String::new(), "/kafka".to_owned(), &mut settings);
-    }
-    let mut servers: Option<String> = None;
-    for (name, (pointer, value)) in settings {
-        let Some(text) = scalar(value) else {
-            report.add(
-                Draft::error(
-                    code::WRONG_TYPE,
-                    places.value(&pointer),
-                    format!("`{name}` must be a string, a number, true or false"),
-                )
-                .label("not a setting's value")
-                .at(pointer),
-            );
-            continue;
-        };
-        if SERVERS_KEYS.contains(&name.as_str()) {
-            if servers.replace(text).is_some() {
-                report.add(
-                    Draft::error(
-                        code::BOOTSTRAP_TWICE,
-                        places.key(&pointer),
-                        "the address of the cluster is written under two names",
-                    )
-                    .label("one of the two")
-                    .help("leave `bootstrap_servers`")
-                    .at(pointer),
-                );
-            }
-            continue;
-        }
-        if report.is_unknown(&pointer) {
-            continue;
-        }
-        if let Err(cause) = connect_kafka::check_setting(&name, &text) {
-            let of_java = connect_kafka::of_java(&name).is_some();
-            let draft = if connect_kafka::is_setting(&name) && !of_java && cause.help.is_none() {
-                Draft::error(code::KAFKA_SETTING, places.value(&pointer), cause.message)
-                    .label("not a value of this setting")
-            } else {
-                Draft::error(code::KAFKA_SETTING, places.key(&pointer), cause.message)
-                    .label("not a setting for [kafka]")
-            };
-            let help = cause.help.or_else(|| meant_setting(&name));
-            report.add(match help {
-                Some(help) => draft.help(help).at(pointer),
-                None => draft.at(pointer),
-            });
-            continue;
-        }
-        if let Ok(secret) = Secret::parse(&text) {
-            process.config.kafka.insert(name, secret);
-        }
-    }
-    if let Some(servers) = servers {
-        process.config.bootstrap_servers = servers;
-    }
-}
-
-/// The setting that was probably meant by a name that is none.
-fn meant_setting(name: &str) -> Option<String> {
-    if let Some(ours) = connect_kafka::of_java(name) {
-        return Some(format!("the Java client's `{name}` is here {ours}"));
-    }
-    if connect_kafka::is_setting(name) {
-        return None;
-    }
-    let near = nearest(name, connect_kafka::allowed_settings())?;
-    Some(format!("did you mean `{near}`?"))
-}
-
-/// `security.protocol = "SSL"` without quotes is a table in a table for TOML; here it is one name.
-fn flatten<'v>(
-    table: &'v Json,
-    name: String,
-    pointer: String,
-    settings: &mut BTreeMap<String, (String, &'v Json)>,
-) {
-    match table {
-        Json::Object(members) => {
-            for (step, member) in members {
-                let name = if name.is_empty() {
-                    step.clone()
-                } else {
-                    format!("{name}.{step}")
-                };
-                let mut pointer = pointer.clone();
-                pointer::push(&mut pointer, step);
-                flatten(member, name, pointer, settings);
-            }
-        }
-        other if !name.is_empty() => {
-            settings.insert(name, (pointer, other));
-        }
-        _ => {}
-    }
-}
-
-fn scalar(value: &Json) -> Option<String> {
-    match value {
-        Json::String(text) => Some(text.clone()),
-        Json::Bool(_) | Json::Number(_) => Some(value.to_string()),
-        _ => None,
-    }
 }

@@ -125,6 +125,12 @@ impl Report {
             .any(|draft| draft.severity == Severity::Error)
     }
 
+    /// Where something with this code was found first.
+    pub(super) fn place_of(&self, code: &Explanation) -> Option<Range<usize>> {
+        let draft = self.drafts.iter().find(|draft| draft.code == code.code);
+        draft.map(|draft| draft.span.clone())
+    }
+
     /// Whether there is an error in the table at `pointer` or below it.
     pub(super) fn has_errors_in(&self, pointer: &str) -> bool {
         self.drafts

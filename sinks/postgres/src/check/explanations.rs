@@ -16,6 +16,12 @@ pub(crate) const EXPLANATIONS: &[Explanation] = &[
         fix: "url = \"postgres://shop:${env:DATABASE_PASSWORD}@db.example:5432/shop\"",
     },
     Explanation {
+        code: "postgres.unverified",
+        why: "Without verify-full a server that is not the database may answer: it reads every row and, with `disable`, so does the network. `verify-ca` takes any server that the same authority vouches for.",
+        example: "url = \"postgres://shop@db.example/shop\"\nsslmode = \"require\"",
+        fix: "url = \"postgres://shop@db.example/shop\"\nca = \"/etc/ssl/db-ca.pem\"",
+    },
+    Explanation {
         code: "postgres.each",
         why: "`each` makes a row of every place that its path leads to. A path without `[*]` or a slice leads to one: the array as a whole, in which no element's field is found.",
         example: "each = \"$.items\"\ncolumns = { sku = \"@.sku\" }",

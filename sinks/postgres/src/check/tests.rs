@@ -21,9 +21,25 @@ fn findings() {
         "url = \"postgres://h/x\"\n[[tables]]\ntable = \"{}\"",
         "t".repeat(64)
     );
-    let cases: [(&str, &[&str]); 24] = [
+    let cases: [(&str, &[&str]); 28] = [
         ("url = \"postgres://h/x\"\n[[tables]]\ntable = \"t\"", &[]),
         ("[[tables]]\ntable = \"t\"", &["postgres.connection "]),
+        (
+            "url = \"postgres://h/x\"\nsslmode = \"require\"\n[[tables]]\ntable = \"t\"",
+            &["postgres.unverified /sslmode"],
+        ),
+        (
+            "url = \"postgres://h/x?sslmode=disable\"\n[[tables]]\ntable = \"t\"",
+            &["postgres.unverified /url"],
+        ),
+        (
+            "host = \"10.0.0.1\"\nsslmode = \"verify-ca\"\n[[tables]]\ntable = \"t\"",
+            &["postgres.unverified /sslmode"],
+        ),
+        (
+            "url = \"postgres://localhost/x\"\nsslmode = \"disable\"\n[[tables]]\ntable = \"t\"",
+            &[],
+        ),
         (
             "url = \"postgres://h/x\"\nhost = \"h\"\n[[tables]]\ntable = \"t\"",
             &["postgres.connection /host"],

@@ -193,6 +193,29 @@ fn answering_other_machines() {
 }
 
 #[test]
+fn settings_that_let_others_read_or_pretend() {
+    let settings = "[kafka]\nbootstrap_servers = \"kafka.example:9092\"\n\
+        \"security.protocol\" = \"sasl_plaintext\"\n\
+        \"enable.ssl.certificate.verification\" = false\n\
+        \"ssl.endpoint.identification.algorithm\" = \"none\"\n";
+    let files = [
+        ("connectors.d/a.toml", GOOD),
+        ("connectors.d/connect.toml", settings),
+    ];
+    check("kafka-exposed", &Folder::new(&files));
+    let here = settings.replace("kafka.example", "localhost");
+    let files = [
+        ("connectors.d/a.toml", GOOD),
+        ("connectors.d/connect.toml", &*here),
+    ];
+    assert!(
+        !Folder::new(&files)
+            .drawn(Mode::Run)
+            .contains("the network between")
+    );
+}
+
+#[test]
 fn settings_of_the_client_that_are_almost_right() {
     let process = "[kafka]\n\"bootstrap.server\" = \"a:9092\"\n\"security.protocol\" = \"SLL\"\n\"sasl.mechansm\" = \"PLAIN\"\n\"ssl.truststore.location\" = \"ca.jks\"\n\"colour\" = 1\n";
     check(
