@@ -4,6 +4,7 @@
 // To panic is what these plugins are for.
 #![allow(clippy::panic)]
 
+mod files;
 mod sink;
 mod slow;
 mod source;
@@ -20,6 +21,7 @@ fn main() -> ExitCode {
     let plugins = Plugins::new()
         .sink::<Postgres>()
         .sink::<sink::Faulty>()
+        .sink::<files::FaultyFiles>()
         .sink::<slow::Slow>()
         .source::<PosSimulator>()
         .source::<source::Faulty>()

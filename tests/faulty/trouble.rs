@@ -27,6 +27,7 @@ pub(crate) struct Trouble {
 pub(crate) enum Call {
     Open,
     Write,
+    Flush,
     Apply,
     Poll,
     Commit,

@@ -34,7 +34,7 @@ pub struct RollingFiles;
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RollingFilesConfig {
-    /// The folder of the files, made if it is missing. Finished files end in `.jsonl`.
+    /// The folder of the files, which must be there. Finished files end in `.jsonl`.
     pub folder: FilePath,
     /// A file with so many records is finished.
     pub records: u64,
@@ -103,7 +103,6 @@ impl RollingFilesSink {
 
     /// Removes what a crash left open. Who can lock such a file knows that its owner is gone.
     fn prepare_folder(&self) -> io::Result<()> {
-        fs::create_dir_all(self.folder())?;
         for entry in fs::read_dir(self.folder())? {
             let path = entry?.path();
             if path.extension().is_none_or(|extension| extension != "open") {

@@ -341,8 +341,10 @@ struct Rolling {
 
 impl Rolling {
     fn new(records: u64) -> Rolling {
+        let root = tempfile::tempdir().unwrap();
+        std::fs::create_dir(root.path().join("files")).unwrap();
         Rolling {
-            root: tempfile::tempdir().unwrap(),
+            root,
             plugins: Plugins::new().sink::<RollingFiles>(),
             records,
             age: "1h",

@@ -7,6 +7,7 @@
     clippy::panic
 )]
 
+mod accepting;
 mod bad_records;
 mod beginnings;
 mod changing_tables;

@@ -38,11 +38,13 @@ impl Reader {
         let (tried, over) = oneshot::channel();
         self.share_group();
         let sender = self.parts.work.clone();
-        let flushed = self.wait_for(tokio::time::timeout(REVOCATION_WITHIN, async move {
+        let asked = async move {
             // A writer that is gone answers as well: it has flushed, or never will.
             let _ = sender.send(Work::Flush { tried }).await;
             let _ = over.await;
-        }));
+        };
+        // A timer is made on the runtime only.
+        let flushed = self.wait_for(async { tokio::time::timeout(REVOCATION_WITHIN, asked).await });
         // The writer reports before it answers. Without an answer, what became durable until now counts.
         self.take_reports();
         tracing::info!(
