@@ -43,7 +43,7 @@ pub(crate) struct Attempts {
     pub(crate) next_delay: Duration,
     /// How many source records the call held: they can be written apart.
     pub(crate) records: usize,
-    /// How many source records were rejected among the latest, those of this failure included.
+    /// The most source records that were rejected among `in_last`, those of this failure included.
     pub(crate) rejected_lately: usize,
     /// How many batches before this one were superseded within a minute.
     pub(crate) superseded_lately: usize,

@@ -354,6 +354,11 @@ impl<'a> Isolation<'a> {
         !matches!(self.fate(index), Fate::NotOurs | Fate::Settled | Fate::Had)
     }
 
+    /// How many source records of the batch were read after this one.
+    pub(crate) fn seen_after(&self, index: usize) -> u64 {
+        (self.fates.len() - index - 1) as u64
+    }
+
     /// Source records in the ranges that are not done yet and are still open.
     pub(crate) fn remaining(&self) -> u64 {
         self.ranges

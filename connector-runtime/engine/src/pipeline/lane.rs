@@ -183,10 +183,11 @@ impl Lane {
         let dropped = isolation.drop_stale(&self.generations);
         self.give_back(dropped);
         let rejected = self.rejected_by(prepared, isolation, write, failure);
+        let seen_after = rejecting::seen_after(isolation, &rejected);
         let attempts = Attempts {
             next_delay: backoff.next_delay(),
             records: write.sources().len(),
-            rejected_lately: self.rejects.lock().await.lately() + rejected.len(),
+            rejected_lately: self.rejects.lock().await.most_with(&seen_after),
             superseded_lately: self.supersessions.lately(Instant::now()),
         };
         match decide(Stage::Write, failure, &self.errors, &attempts) {

@@ -37,21 +37,30 @@ impl Rejects {
         }
     }
 
-    pub(crate) fn lately(&self) -> usize {
-        self.breaker.as_ref().map_or(0, Breaker::lately)
+    /// The most rejects in any window of `stop_after`, if these are rejected as well.
+    pub(crate) fn most_with(&self, seen_after: &[u64]) -> usize {
+        let breaker = self.breaker.as_ref();
+        breaker.map_or(0, |breaker| breaker.most_with(seen_after))
     }
 
-    pub(crate) fn count(&mut self, records: usize) {
+    /// Counts rejects, each by how many records were seen after it.
+    pub(crate) fn count(&mut self, seen_after: &[u64]) {
         if let Some(breaker) = &mut self.breaker {
-            (0..records).for_each(|_| breaker.reject());
+            seen_after.iter().for_each(|after| breaker.reject(*after));
         }
     }
 
-    /// Adds a record that was rejected before it was written. `Err`: the connector stops.
-    pub(crate) fn judge(&mut self, letter: Letter, judged: &mut Judged) -> Result<(), Cause> {
+    /// Adds a record that was rejected before it was written, and after which so many were seen. `Err`: the connector
+    /// stops.
+    pub(crate) fn judge(
+        &mut self,
+        letter: Letter,
+        seen_after: u64,
+        judged: &mut Judged,
+    ) -> Result<(), Cause> {
         let attempts = Attempts {
             records: 1,
-            rejected_lately: self.lately() + 1,
+            rejected_lately: self.most_with(&[seen_after]),
             ..Attempts::default()
         };
         let failure = letter.rejection.failure();
@@ -65,7 +74,7 @@ impl Rejects {
             Directive::Fail(cause) => return Err(cause),
             other => unreachable!("a record that preparing rejects is settled, so not {other:?}"),
         }
-        self.count(1);
+        self.count(&[seen_after]);
         Ok(())
     }
 

@@ -340,7 +340,7 @@ impl Writer {
                 rejection: (**rejection).clone(),
                 lane: None,
             };
-            let stops = rejects.judge(letter, &mut judged);
+            let stops = rejects.judge(letter, 0, &mut judged);
             stops.map_err(|cause| TaskEnd::Failed(cause.to_string()))?;
             if let Some(bad) = &judged.stop_before {
                 for (lane, isolation) in self.lanes.iter().zip(isolations) {

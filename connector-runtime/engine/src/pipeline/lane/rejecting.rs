@@ -34,7 +34,7 @@ impl Lane {
                 rejection: rejection.clone(),
                 lane: Some(self.name.clone()),
             };
-            let stops = rejects.judge(letter, &mut judged);
+            let stops = rejects.judge(letter, isolation.seen_after(*index), &mut judged);
             stops.map_err(|cause| TaskEnd::Failed(cause.to_string()))?;
             if judged.stop_before.is_some() {
                 return Ok(self.stop_before(isolation, judged.stop_before.as_ref()));
@@ -96,7 +96,7 @@ impl Lane {
     ) -> Result<(), Ended> {
         let rejects = self.rejects.clone();
         let mut rejects = rejects.lock().await;
-        rejects.count(letters.len());
+        rejects.count(&seen_after(isolation, &letters));
         self.dead_letter_with(&mut rejects, isolation, letters)
             .await
     }
@@ -117,7 +117,8 @@ impl Lane {
     }
 
     pub(super) async fn discard(&mut self, isolation: &mut Isolation<'_>, letters: &[Letter]) {
-        self.rejects.lock().await.count(letters.len());
+        let seen_after = seen_after(isolation, letters);
+        self.rejects.lock().await.count(&seen_after);
         self.discard_with(isolation, letters);
     }
 
@@ -140,4 +141,12 @@ impl Lane {
         self.give_back(isolation.cut_before(bad.index));
         Some(bad.rejection.explain(&self.waiting.connector, &bad.origin))
     }
+}
+
+/// How many source records were read after each of these.
+pub(super) fn seen_after(isolation: &Isolation<'_>, letters: &[Letter]) -> Vec<u64> {
+    let letters = letters.iter();
+    letters
+        .map(|letter| isolation.seen_after(letter.index))
+        .collect()
 }

@@ -303,6 +303,29 @@ async fn stop_after_counts_every_rejected_record_of_the_batch() {
     }
 }
 
+/// Of ten records the first and the last are refused, by one write or by several: no three in a row hold two.
+#[tokio::test(start_paused = true)]
+async fn a_refusal_counts_where_its_record_was_read() {
+    let ends = vec![EVERY[0], EVERY[9]];
+    for (in_last, trips) in [(3, false), (10, true)] {
+        for says in [Says::Named, Says::Somewhere] {
+            let case = Case {
+                bad: ends.clone(),
+                says,
+                stop_after: Some(StopAfter {
+                    rejects: 2,
+                    in_last,
+                }),
+                ..Case::default()
+            };
+            let Lettered { ran, .. } = run_lettered(case, LetterTopic::default()).await;
+            let is_tripped =
+                matches!(&ran.end, TaskEnd::Failed(text) if text.contains("stop_after"));
+            assert_eq!(is_tripped, trips, "{in_last} {says:?}: {:?}", ran.end);
+        }
+    }
+}
+
 /// A sink that names what is not there is broken: going on would pass a record that nobody wrote.
 #[tokio::test(start_paused = true)]
 async fn a_sink_that_refuses_a_record_outside_its_batch_is_an_assertion() {
