@@ -12,6 +12,7 @@ mod binary;
 mod calendar;
 mod catalog_type;
 mod column_type;
+mod debezium;
 mod decimal;
 mod epoch;
 mod interval;

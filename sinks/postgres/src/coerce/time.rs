@@ -10,7 +10,7 @@ use super::calendar::{
     TIMESTAMP_INFINITY, TIMESTAMP_MINUS_INFINITY,
 };
 use super::decimal::Decimal;
-use super::{Input, Misfit, Reading, epoch, expected, trimmed};
+use super::{Input, Misfit, Reading, debezium, epoch, expected, trimmed};
 use crate::config::{NaiveTime, TimeUnit};
 
 /// The last year of `timestamp` is 294276; of what is written with four digits nothing is too late.
@@ -62,21 +62,26 @@ pub(super) fn timestamp(
             "a time (RFC 3339) or an epoch number is expected",
         )?,
     };
-    Ok(decimals.round(microseconds))
+    match microseconds {
+        TIMESTAMP_INFINITY | TIMESTAMP_MINUS_INFINITY => Ok(microseconds),
+        _ => Ok(decimals.round(microseconds)),
+    }
 }
 
 /// Days since 2000-01-01. Of a time with an offset it is the date that is written, as PostgreSQL has it.
 pub(super) fn date(input: Input<'_>, reading: &Reading) -> Result<i32, Misfit> {
-    const WORDS: &str = "a date such as 2026-11-20 is expected";
-    let days = match input {
-        Input::Text(content) => match (infinity(content), Written::parse(trimmed(content))) {
+    if let Input::Text(content) = input {
+        match (infinity(content), Written::parse(trimmed(content))) {
             (Some(true), _) => return Ok(DATE_INFINITY),
             (Some(false), _) => return Ok(DATE_MINUS_INFINITY),
-            (None, Some(written)) => written.day - DAYS_TO_2000,
-            (None, None) => epoch_days(input, reading, WORDS)?,
-        },
-        _ => epoch_days(input, reading, WORDS)?,
-    };
+            (None, Some(written)) => return day(written.day - DAYS_TO_2000),
+            (None, None) => {}
+        }
+    }
+    epoch_day(input, reading, "a date such as 2026-11-20 is expected")
+}
+
+fn day(days: i64) -> Result<i32, Misfit> {
     i32::try_from(days)
         .ok()
         .filter(|days| (FIRST_DATE..=LAST_DATE).contains(&i64::from(*days)))
@@ -135,7 +140,7 @@ fn epoch_number<'a>(
     digits.and_then(Decimal::parse).ok_or(expected(words))
 }
 
-/// Microseconds since 2000-01-01 of an epoch number.
+/// Microseconds since 2000-01-01 of an epoch number, or infinity.
 fn from_epoch(input: Input<'_>, reading: &Reading, words: &'static str) -> Result<i64, Misfit> {
     let written;
     let (input, unit) = match input {
@@ -153,7 +158,13 @@ fn from_epoch(input: Input<'_>, reading: &Reading, words: &'static str) -> Resul
     if unit.is_none() && number.fraction_digits() > 0 {
         return Err(expected(epoch::FRACTION_NEEDS_UNIT));
     }
-    epoch::microseconds(&number, unit.unwrap_or(TimeUnit::Milliseconds))?
+    let unit = unit.unwrap_or(TimeUnit::Milliseconds);
+    match debezium::infinite_timestamp(&number, unit) {
+        Some(true) => return Ok(TIMESTAMP_INFINITY),
+        Some(false) => return Ok(TIMESTAMP_MINUS_INFINITY),
+        None => {}
+    }
+    epoch::microseconds(&number, unit)?
         .checked_sub(DAYS_TO_2000 * MICROSECONDS_A_DAY)
         .filter(|microseconds| (FIRST_TIMESTAMP..=LAST_TIMESTAMP).contains(microseconds))
         .ok_or(expected(
@@ -161,15 +172,25 @@ fn from_epoch(input: Input<'_>, reading: &Reading, words: &'static str) -> Resul
         ))
 }
 
-/// Days since 2000-01-01 of an epoch number. Without a unit it is refused: as milliseconds, days would be 1970-01-01.
-fn epoch_days(input: Input<'_>, reading: &Reading, words: &'static str) -> Result<i64, Misfit> {
+/// Days since 2000-01-01 of an epoch number, or infinity. Without a unit it is refused: as milliseconds, days would be
+/// 1970-01-01.
+fn epoch_day(input: Input<'_>, reading: &Reading, words: &'static str) -> Result<i32, Misfit> {
     match (input, reading.unit) {
         (Input::Number(_) | Input::Integer(_), None) => Err(expected(epoch::DATE_NEEDS_UNIT)),
         (Input::Number(_) | Input::Text(_), Some(TimeUnit::Days)) => {
             let number = epoch_number(input, reading.unit, words)?;
-            Ok(epoch::days(&number)? - DAYS_TO_2000)
+            let days = epoch::days(&number)?;
+            match debezium::infinite_days(days) {
+                Some(true) => Ok(DATE_INFINITY),
+                Some(false) => Ok(DATE_MINUS_INFINITY),
+                None => day(days.saturating_sub(DAYS_TO_2000)),
+            }
         }
-        _ => Ok(from_epoch(input, reading, words)?.div_euclid(MICROSECONDS_A_DAY)),
+        _ => match from_epoch(input, reading, words)? {
+            TIMESTAMP_INFINITY => Ok(DATE_INFINITY),
+            TIMESTAMP_MINUS_INFINITY => Ok(DATE_MINUS_INFINITY),
+            microseconds => day(microseconds.div_euclid(MICROSECONDS_A_DAY)),
+        },
     }
 }
 

@@ -166,6 +166,61 @@ fn epoch_numbers() {
 }
 
 #[test]
+fn infinity_as_debezium_writes_it() {
+    use TimeUnit::{Days, Microseconds, Milliseconds, Nanoseconds, Seconds};
+    let timestamps = [
+        ("9223372036825200000", Microseconds, Some("infinity")),
+        ("-9223372036832400000", Microseconds, Some("-infinity")),
+        ("9223372036854775807", Microseconds, Some("infinity")),
+        ("-9223372036854775808", Microseconds, Some("-infinity")),
+        ("9223372036825200", Milliseconds, Some("infinity")),
+        ("-9223372036832400", Milliseconds, Some("-infinity")),
+        ("9223372036825200000", Milliseconds, Some("infinity")),
+        ("-9223372036832400000", Milliseconds, Some("-infinity")),
+        ("9223372036854775807", Nanoseconds, Some("infinity")),
+        ("-9223372036854775808", Nanoseconds, Some("-infinity")),
+        // What is next to them is out of range.
+        ("-9223372036832399999", Microseconds, None),
+        ("9223372036854775807", Milliseconds, None),
+        ("9223372036825200000", Seconds, None),
+    ];
+    for (digits, unit, expected) in timestamps {
+        let reading = Reading {
+            unit: Some(unit),
+            ..Reading::default()
+        };
+        for input in [Input::Number(digits), Input::Text(digits)] {
+            let found = timestamp(input, &reading, Decimals(Some(0))).ok();
+            let found = found.map(|microseconds| TimestampText(microseconds).to_string());
+            assert_eq!(found.as_deref(), expected, "{digits} {unit:?}");
+            let of_date = date(input, &reading).ok();
+            let of_date = of_date.map(|days| DateText(days).to_string());
+            assert_eq!(of_date.as_deref(), expected, "{digits} {unit:?} as a date");
+        }
+    }
+    let dates = [
+        ("-2147472692", Some("infinity")),
+        ("2146033979", Some("infinity")),
+        ("-2147472691", Some("-infinity")),
+        ("-2147472690", None),
+        ("-2147472693", None),
+        // Since 2000 it would be the server's own number for infinity.
+        ("2147494604", None),
+        ("-2147472691.5", None),
+        ("-9223372036854775808", None),
+    ];
+    let reading = Reading {
+        unit: Some(Days),
+        ..Reading::default()
+    };
+    for (digits, expected) in dates {
+        let found = date(Input::Number(digits), &reading).ok();
+        let found = found.map(|days| DateText(days).to_string());
+        assert_eq!(found.as_deref(), expected, "{digits}");
+    }
+}
+
+#[test]
 fn naive_times_can_be_refused() {
     let reading = Reading {
         naive_time: NaiveTime::Reject,
