@@ -30,6 +30,14 @@ pub(super) fn map_columns(entry: &TableConfig, table: &Table) -> Result<Vec<Mapp
                 Cause::new(message).with_help("PostgreSQL computes it: take it out of `columns`");
             return Err(Failure::Fatal(cause));
         }
+        if !can_be_set(entry, table, index) {
+            let message = format!(
+                "column `{}` of table `{}` is GENERATED ALWAYS AS IDENTITY: PostgreSQL lets no UPDATE set it",
+                column.name, table.name
+            );
+            let cause = Cause::new(message).with_help("take it out of `columns`");
+            return Err(Failure::Fatal(cause));
+        }
         if mapped.iter().any(|earlier| earlier.index == index) {
             let message = format!(
                 "column `{}` of table `{}` is mapped twice in `columns`",
@@ -61,6 +69,17 @@ fn check_options(table: &Table, column: &Column, source: &ColumnSource) -> Resul
     Err(Failure::Fatal(cause))
 }
 
+/// Whether the entry's statements may set the column. An INSERT overrides the identity, and an upsert leaves it as it is
+/// in a row that is there.
+fn can_be_set(entry: &TableConfig, table: &Table, index: usize) -> bool {
+    let column = table.columns.get(index).expect("the table has this column");
+    let is_key = || {
+        let mut key = entry.key.iter();
+        key.any(|name| table.column(name) == Some(index))
+    };
+    entry.mode != Mode::Update || !column.is_identity_always || is_key()
+}
+
 /// Every column that can be written, from the field of the same name.
 fn map_by_name(entry: &TableConfig, table: &Table) -> Vec<Mapped> {
     let start = if entry.each.is_some() { "@" } else { "$" };
@@ -68,7 +87,7 @@ fn map_by_name(entry: &TableConfig, table: &Table) -> Vec<Mapped> {
         .columns
         .iter()
         .enumerate()
-        .filter(|(_, column)| !column.is_generated);
+        .filter(|(index, column)| !column.is_generated && can_be_set(entry, table, *index));
     writable
         .map(|(index, column)| Mapped {
             index,

@@ -16,7 +16,8 @@ async fn refusal_to_open(url: &str, toml: &str) -> String {
 async fn what_does_not_fit_the_database_stops_with_help() {
     let database = Database::new(
         "CREATE TABLE sales (id int8, store text, twice int8 GENERATED ALWAYS AS (id * 2) STORED);
-         CREATE SCHEMA shop; CREATE TABLE shop.\"Sales\" (id int8 PRIMARY KEY)",
+         CREATE SCHEMA shop; CREATE TABLE shop.\"Sales\" (id int8 PRIMARY KEY);
+         CREATE TABLE numbered (id int8, n int8 GENERATED ALWAYS AS IDENTITY, v text)",
     )
     .await;
     let cases = [
@@ -45,6 +46,14 @@ async fn what_does_not_fit_the_database_stops_with_help() {
             vec!["no column `nope`"],
         ),
         (
+            "table = \"numbered\"\nmode = \"update\"\nkey = [\"id\"]\ncolumns = { id = \"$.id\", n = \"$.n\" }",
+            vec![
+                "`n` of table `public.numbered`",
+                "GENERATED ALWAYS AS IDENTITY",
+                "take it out of `columns`",
+            ],
+        ),
+        (
             "table = \"shop.Sales\"\nmode = \"upsert\"\nkey = [\"id\"]\ncolumns = {}",
             vec!["key column `id`", "is not mapped"],
         ),
@@ -54,6 +63,23 @@ async fn what_does_not_fit_the_database_stops_with_help() {
         for part in parts {
             assert!(message.contains(part), "{table}: {message}");
         }
+    }
+    database.drop().await;
+}
+
+#[tokio::test]
+async fn an_update_by_name_leaves_identity_columns_alone() {
+    let mut database = Database::new(
+        "CREATE TABLE t (id int8 PRIMARY KEY, n int8 GENERATED ALWAYS AS IDENTITY, v text);
+         INSERT INTO t (id) VALUES (1)",
+    )
+    .await;
+    // The second is found by its number, which may be in the statement as long as it is not set.
+    for (key, v) in [("id", "first"), ("n", "second")] {
+        let toml = format!("[[tables]]\ntable = \"t\"\nmode = \"update\"\nkey = [\"{key}\"]");
+        let value = format!(r#"{{"id":1,"n":1,"v":"{v}"}}"#);
+        write_all(&database.url(), &toml, &[&value]).await.unwrap();
+        assert_eq!(database.text("SELECT * FROM t").await, format!("(1,1,{v})"));
     }
     database.drop().await;
 }

@@ -180,6 +180,72 @@ async fn what_a_trigger_refuses_is_the_records_fault() {
 }
 
 #[tokio::test]
+async fn a_row_that_its_view_or_index_cannot_take_is_the_records_fault() {
+    let mut database = Database::new("SELECT").await;
+    // Not to be compressed into what an index takes.
+    let digits = (0..20_000_u64).map(|n| n.wrapping_mul(n).wrapping_mul(0x9E37_79B9).to_string());
+    let long: String = digits.collect();
+    let view = "CREATE TABLE b (id int8 PRIMARY KEY, v text);
+                CREATE VIEW t AS SELECT * FROM b WHERE v <> 'bad' WITH CHECK OPTION";
+    let index = "CREATE TABLE t (id int8 PRIMARY KEY, v text); CREATE INDEX ON t (v)";
+    let update = "mode = \"update\"\nkey = [\"id\"]";
+    let upsert = "mode = \"upsert\"\nkey = [\"id\"]";
+    let cases = [
+        ("a view", view, "", "bad", "44000"),
+        ("a view", view, update, "bad", "44000"),
+        ("an index", index, "", long.as_str(), "54000"),
+        ("an index", index, upsert, long.as_str(), "54000"),
+        ("an index", index, update, long.as_str(), "54000"),
+    ];
+    for (name, tables, mode, bad, code) in cases {
+        let case = format!("{name}, {mode}");
+        database
+            .run(&format!(
+                "DROP VIEW IF EXISTS t; DROP TABLE IF EXISTS b, connect_progress; {tables}"
+            ))
+            .await;
+        if mode == update {
+            database
+                .run("INSERT INTO t SELECT n, 'old' FROM generate_series(1, 3) AS n")
+                .await;
+        }
+        let toml = format!("[[tables]]\ntable = \"t\"\n{mode}");
+        let mut sink = open(&database.url(), &toml).await;
+        sink.resume(&[partition(0)]).await.unwrap();
+        let values: Vec<String> = ["good", bad, "good"]
+            .into_iter()
+            .zip(1..)
+            .map(|(v, id)| format!(r#"{{"id":{id},"v":"{v}"}}"#))
+            .collect();
+        let values: Vec<&str> = values.iter().map(String::as_str).collect();
+        let list = records(&values);
+        let Err(Failure::Refused(refused)) = sink.write(&batch(&list, 0)).await else {
+            panic!("{case}");
+        };
+        let found: Vec<_> = refused
+            .iter()
+            .map(|one| (one.record, one.cause.code.as_deref()))
+            .collect();
+        assert_eq!(found, [(1, Some(code))], "{case}");
+        sink.write(&batch_of(vec![&list[0], &list[2]], 0, 0, 3))
+            .await
+            .unwrap();
+        let written = database
+            .text("SELECT count(*) FROM t WHERE v = 'good'")
+            .await;
+        assert_eq!(written, "(2)", "{case}");
+        sink.close().await.unwrap();
+        let drop = if name == "a view" {
+            "VIEW t"
+        } else {
+            "TABLE t"
+        };
+        database.run(&format!("DROP {drop}")).await;
+    }
+    database.drop().await;
+}
+
+#[tokio::test]
 async fn what_a_type_cannot_find_is_the_values_fault() {
     let mut database = Database::new("CREATE TABLE known (id int8); CREATE FUNCTION twice(int8) RETURNS int8 LANGUAGE sql AS 'SELECT 1'; CREATE FUNCTION twice(int4) RETURNS int4 LANGUAGE sql AS 'SELECT 1'; CREATE FUNCTION once(int4) RETURNS int4 LANGUAGE sql AS 'SELECT 1'").await;
     let cases = [
