@@ -1,15 +1,18 @@
 //! From records to encoded rows.
 
+mod rejection;
+
 use connect_api::{Cause, Element, Record, Refusal, Resolved, ValueRef};
 
-use crate::catalog::Column;
-use crate::coerce::{Input, Misfit, null};
+use crate::coerce::{Input, null};
 use crate::config::Mode;
 use crate::copy;
 use crate::lookup::{Found, follow};
 use crate::mapping::{Entry, EntryColumn, IfMissing, Plan, Source};
 use crate::rows::{Operation, Row, Sweep};
 use crate::target::{Target, Write};
+
+use rejection::{Place, orphans_of_tombstone};
 
 impl Plan {
     /// Fills every target with the rows of these records, or names all records that do not fit.
@@ -355,17 +358,6 @@ impl<'a> Encoder<'_, 'a> {
     }
 }
 
-/// A tombstone whose record's rows cannot be found: they would stay in silence.
-fn orphans_of_tombstone(target: &Target) -> Cause {
-    let message = format!(
-        "a tombstone, and the rows of its elements in table `{}` cannot be found without its value",
-        target.table.name
-    );
-    Cause::new(message).with_help(
-        "map the record's part of the key from `#key`, or let `when` leave tombstones out: `value != null && …`",
-    )
-}
-
 /// The only member whose name differs from this one in nothing but upper and lower case.
 fn similar_member<'a>(object: ValueRef<'a>, name: &str) -> Option<ValueRef<'a>> {
     let mut similar = object
@@ -373,39 +365,4 @@ fn similar_member<'a>(object: ValueRef<'a>, name: &str) -> Option<ValueRef<'a>> 
         .filter(|(member, _)| member.eq_ignore_ascii_case(name));
     let (_, first) = similar.next()?;
     similar.next().is_none().then_some(first)
-}
-
-/// A column and where its value comes from, for messages.
-struct Place<'a> {
-    entry_column: &'a EntryColumn,
-    column: &'a Column,
-    target: &'a Target,
-}
-
-impl Place<'_> {
-    fn misfit(&self, input: Input<'_>, misfit: Misfit) -> Cause {
-        Cause::new(format!(
-            "{} at {} does not fit column `{}` ({}) of table `{}`: {misfit}",
-            input.describe(),
-            self.entry_column.reference,
-            self.column.name,
-            self.column.type_name,
-            self.target.table.name
-        ))
-    }
-
-    fn missing(&self) -> Cause {
-        let what = if self.entry_column.position < self.target.key_length {
-            "is a key column"
-        } else {
-            "is NOT NULL without a default"
-        };
-        Cause::new(format!(
-            "nothing at {}, and column `{}` ({}) of table `{}` {what}",
-            self.entry_column.reference,
-            self.column.name,
-            self.column.type_name,
-            self.target.table.name
-        ))
-    }
 }

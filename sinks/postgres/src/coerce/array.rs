@@ -66,7 +66,7 @@ pub(super) fn write_binary(
     })
 }
 
-/// Calls `write` for every element of the innermost dimension, and refuses arrays that are not rectangular.
+/// Calls `write` for every element of the innermost dimension.
 fn each_element(
     value: ValueRef<'_>,
     lengths: &[usize],
@@ -75,11 +75,7 @@ fn each_element(
     let Some((length, inner)) = lengths.split_first() else {
         return Ok(());
     };
-    let elements = value
-        .elements()
-        .filter(|elements| elements.len() == *length)
-        .ok_or(expected("its inner arrays differ in length"))?;
-    for element in elements {
+    for element in elements(value, *length)? {
         if inner.is_empty() {
             write(element)?
         } else {
@@ -87,6 +83,17 @@ fn each_element(
         }
     }
     Ok(())
+}
+
+/// The elements of an array that is to have so many: PostgreSQL's arrays are rectangular.
+fn elements(
+    value: ValueRef<'_>,
+    length: usize,
+) -> Result<impl Iterator<Item = ValueRef<'_>>, Misfit> {
+    value
+        .elements()
+        .filter(|elements| elements.len() == length)
+        .ok_or(expected("its inner arrays differ in length"))
 }
 
 /// `{"a",NULL,{…}}`, or with another delimiter.
@@ -130,10 +137,7 @@ impl Literal<'_> {
         let (length, inner) = lengths
             .split_first()
             .expect("a dimension is left where elements are");
-        let elements = value
-            .elements()
-            .filter(|elements| elements.len() == *length)
-            .ok_or(expected("its inner arrays differ in length"))?;
+        let elements = elements(value, *length)?;
         out.push(b'{');
         for (index, child) in elements.enumerate() {
             if index > 0 {
@@ -173,7 +177,7 @@ mod tests {
     use super::super::time::Decimals;
     use super::*;
     use bytes::Bytes;
-    use connect_api::{JsonLimits, Value};
+    use connect_api::{JsonLimits, Value, ValueBuilder, ValueLimits};
 
     fn value(json: &str) -> Value {
         Value::parse_json(Bytes::from(json.to_owned()), JsonLimits::default()).unwrap()
@@ -224,5 +228,29 @@ mod tests {
                 (found, _) => unreachable!("{json}: {found:?}, {text}"),
             }
         }
+    }
+
+    #[test]
+    fn bytes_in_an_array() {
+        let mut builder = ValueBuilder::new(ValueLimits::default());
+        builder.begin_array().unwrap();
+        builder.bytes(&[0, 255]).unwrap();
+        builder.null().unwrap();
+        builder.bytes(b"\"\\").unwrap();
+        builder.end().unwrap();
+        let value = builder.finish();
+        let (input, reading) = (Input::of(value.root()), Reading::default());
+        let mut literal = Vec::new();
+        write_literal(&ColumnType::Bytea, b',', input, &reading, &mut literal).unwrap();
+        assert_eq!(
+            String::from_utf8(literal).unwrap(),
+            r#"{"\\x00ff",NULL,"\\x225c"}"#
+        );
+        let mut binary = Vec::new();
+        write_binary(&ColumnType::Bytea, 17, input, &reading, &mut binary).unwrap();
+        let elements = [
+            0, 0, 0, 2, 0, 255, 255, 255, 255, 255, 0, 0, 0, 2, b'"', b'\\',
+        ];
+        assert!(binary.ends_with(&elements), "{binary:?}");
     }
 }

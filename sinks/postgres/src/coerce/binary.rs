@@ -45,7 +45,10 @@ pub(super) fn uuid_text(bytes: [u8; 16], out: &mut Vec<u8>) {
 }
 
 fn hex(byte: u8) -> [u8; 2] {
-    let digit = |half: u8| char::from_digit(u32::from(half), 16).map_or(b'0', |digit| digit as u8);
+    let digit = |half: u8| {
+        let digit = char::from_digit(u32::from(half), 16);
+        digit.expect("half a byte is one hexadecimal digit") as u8
+    };
     [digit(byte >> 4), digit(byte & 15)]
 }
 

@@ -6,7 +6,7 @@ use super::{TYPES, records_of, refusals, table};
 use crate::support::*;
 
 /// Type, the column's options, JSON value, and the text of what is written; `None` where it is refused.
-const WITH_OPTIONS: [(&str, &str, &str, Option<&str>); 34] = [
+const WITH_OPTIONS: [(&str, &str, &str, Option<&str>); 37] = [
     ("date", "unit = \"days\"", "20412", Some("2025-11-20")),
     ("date", "unit = \"days\"", "\"20412\"", Some("2025-11-20")),
     (
@@ -17,6 +17,15 @@ const WITH_OPTIONS: [(&str, &str, &str, Option<&str>); 34] = [
     ),
     ("date", "unit = \"days\"", "20412.5", None),
     ("date", "unit = \"days\"", "2147483647", None),
+    // Debezium's numbers for infinity.
+    ("date", "unit = \"days\"", "-2147472692", Some("infinity")),
+    ("date", "unit = \"days\"", "-2147472691", Some("-infinity")),
+    (
+        "timestamp(3)",
+        "unit = \"us\"",
+        "9223372036825200000",
+        Some("infinity"),
+    ),
     ("date", "unit = \"ms\"", "1763670919042", Some("2025-11-20")),
     (
         "date[]",

@@ -1,0 +1,54 @@
+//! Why a record does not become rows, in words.
+
+use connect_api::Cause;
+
+use crate::catalog::Column;
+use crate::coerce::{Input, Misfit};
+use crate::mapping::EntryColumn;
+use crate::target::Target;
+
+/// A tombstone whose record's rows cannot be found: they would stay in silence.
+pub(super) fn orphans_of_tombstone(target: &Target) -> Cause {
+    let message = format!(
+        "a tombstone, and the rows of its elements in table `{}` cannot be found without its value",
+        target.table.name
+    );
+    Cause::new(message).with_help(
+        "map the record's part of the key from `#key`, or let `when` leave tombstones out: `value != null && …`",
+    )
+}
+
+/// A column and where its value comes from, for messages.
+pub(super) struct Place<'a> {
+    pub(super) entry_column: &'a EntryColumn,
+    pub(super) column: &'a Column,
+    pub(super) target: &'a Target,
+}
+
+impl Place<'_> {
+    pub(super) fn misfit(&self, input: Input<'_>, misfit: Misfit) -> Cause {
+        Cause::new(format!(
+            "{} at {} does not fit column `{}` ({}) of table `{}`: {misfit}",
+            input.describe(),
+            self.entry_column.reference,
+            self.column.name,
+            self.column.type_name,
+            self.target.table.name
+        ))
+    }
+
+    pub(super) fn missing(&self) -> Cause {
+        let what = if self.entry_column.position < self.target.key_length {
+            "is a key column"
+        } else {
+            "is NOT NULL without a default"
+        };
+        Cause::new(format!(
+            "nothing at {}, and column `{}` ({}) of table `{}` {what}",
+            self.entry_column.reference,
+            self.column.name,
+            self.column.type_name,
+            self.target.table.name
+        ))
+    }
+}
