@@ -275,6 +275,12 @@ async fn outcome(
     mut length: impl FnMut() -> usize,
 ) -> (Vec<String>, Vec<String>) {
     let mut database = Database::new(tables).await;
+    // Hundreds of commits, none of which has to survive.
+    let hasty = format!(
+        "ALTER DATABASE {} SET synchronous_commit = off",
+        database.name
+    );
+    database.run(&hasty).await;
     let mut sink = open(&database.url(), toml).await;
     sink.resume(&[partition(0)]).await.unwrap();
     let mut refused = Vec::new();
@@ -301,8 +307,8 @@ async fn outcome(
 
 #[tokio::test]
 async fn random_batches_end_as_their_records_one_by_one() {
+    let mut met = Vec::new();
     for (number, (deferred, is_keyed)) in [
-        ("", false),
         ("", true),
         ("DEFERRABLE INITIALLY DEFERRED", false),
         ("DEFERRABLE INITIALLY DEFERRED", true),
@@ -311,24 +317,19 @@ async fn random_batches_end_as_their_records_one_by_one() {
     .into_iter()
     .enumerate()
     {
-        let mut refused = Vec::new();
-        for seed in 0..2 {
-            let mut random = Random(seed * 10 + number as u64);
-            let list = random_records(&mut random, 150, is_keyed);
-            let (tables, toml) = (tables(deferred), config_of(is_keyed));
-            let one_by_one = outcome(&tables, &toml, &list, || 1).await;
-            let batches = outcome(&tables, &toml, &list, || 1 + random.below(80) as usize).await;
-            let case = format!("{deferred}, keyed {is_keyed}, seed {seed}");
-            assert_eq!(batches.0, one_by_one.0, "{case}");
-            assert_eq!(batches.1, one_by_one.1, "{case}");
-            refused.extend(one_by_one.0);
-        }
-        for code in ["23502", "23503", "23505", "23514", "45000", "P0001"] {
-            let is_met = refused.iter().any(|refused| refused.ends_with(code));
-            assert!(
-                is_met,
-                "{deferred}, keyed {is_keyed}: nothing is refused with {code}"
-            );
-        }
+        let seed = number as u64;
+        let mut random = Random(seed);
+        let list = random_records(&mut random, 200, is_keyed);
+        let (tables, toml) = (tables(deferred), config_of(is_keyed));
+        let one_by_one = outcome(&tables, &toml, &list, || 1).await;
+        let batches = outcome(&tables, &toml, &list, || 1 + random.below(80) as usize).await;
+        let case = format!("{deferred}, keyed {is_keyed}, seed {seed}");
+        assert_eq!(batches.0, one_by_one.0, "{case}");
+        assert_eq!(batches.1, one_by_one.1, "{case}");
+        met.extend(one_by_one.0);
+    }
+    for code in ["23502", "23503", "23505", "23514", "45000", "P0001"] {
+        let is_met = met.iter().any(|refused| refused.ends_with(code));
+        assert!(is_met, "nothing is refused with {code}");
     }
 }

@@ -164,3 +164,180 @@ pub(super) fn parts(segments: &[Segment], records: &Range<usize>) -> Vec<Segment
     };
     segments.iter().filter_map(part).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use connect_api::Cause;
+
+    use super::*;
+
+    const REFUSED: (bool, bool) = (false, false);
+    const MAY_COME: (bool, bool) = (false, true);
+    const WAITED_FOR: (bool, bool) = (true, false);
+    const BOTH: (bool, bool) = (true, true);
+
+    fn failed(source: usize, (is_waited_for, may_come): (bool, bool)) -> Failed {
+        Failed {
+            source,
+            error: WriteError::fatal(Cause::new(source.to_string())),
+            is_waited_for,
+            may_come,
+        }
+    }
+
+    /// A search over ten source records, out of time or not.
+    fn search(batch: &Batch<'_>, is_over: bool, check: impl FnOnce(Search<'_>)) {
+        let sources: Vec<Range<usize>> = (0..10).map(|source| source..source + 1).collect();
+        let now = Instant::now();
+        check(Search {
+            batch,
+            sources: &sources,
+            needed: Vec::new(),
+            all: Vec::new(),
+            until: if is_over {
+                now
+            } else {
+                now + Duration::from_secs(3_600)
+            },
+            failed: Vec::new(),
+            reached: 10,
+        });
+    }
+
+    #[test]
+    fn what_is_judged_ends_before_what_is_open() {
+        type Case<'a> = (
+            &'a str,
+            bool,
+            usize,
+            &'a [(usize, (bool, bool))],
+            &'a [usize],
+            Option<&'a str>,
+        );
+        let cases: [Case; 7] = [
+            ("nothing", false, 10, &[], &[], None),
+            (
+                "all at once",
+                false,
+                10,
+                &[(7, REFUSED), (2, REFUSED)],
+                &[2, 7],
+                None,
+            ),
+            (
+                "one is waited for",
+                false,
+                10,
+                &[(2, REFUSED), (5, WAITED_FOR), (7, REFUSED)],
+                &[2],
+                Some("5"),
+            ),
+            (
+                "the first is waited for",
+                false,
+                10,
+                &[(2, BOTH), (7, REFUSED)],
+                &[],
+                Some("2"),
+            ),
+            (
+                "a parent that did not come",
+                false,
+                10,
+                &[(2, MAY_COME), (7, REFUSED)],
+                &[2, 7],
+                None,
+            ),
+            (
+                "a parent that may come, and no time",
+                true,
+                9,
+                &[(1, REFUSED), (2, MAY_COME), (7, REFUSED)],
+                &[1],
+                None,
+            ),
+            (
+                "named before its turn, and no time",
+                true,
+                4,
+                &[(1, REFUSED), (7, REFUSED)],
+                &[1],
+                None,
+            ),
+        ];
+        let batch = Batch::new(Vec::new(), Vec::new());
+        for (name, is_over, reached, list, refused, waits) in cases {
+            search(&batch, is_over, |mut search| {
+                search.reached = reached;
+                search.failed = list
+                    .iter()
+                    .map(|(source, how)| failed(*source, *how))
+                    .collect();
+                let found = search.found();
+                let sources: Vec<usize> =
+                    found.refused.iter().map(|failed| failed.source).collect();
+                assert_eq!(sources, refused, "{name}");
+                let waits_for = found.waits.map(|error| error.cause().to_string());
+                assert_eq!(waits_for.as_deref(), waits, "{name}");
+                let bad = list.iter().filter(|(source, _)| *source < reached).count();
+                assert_eq!(found.written.len(), reached - bad, "{name}");
+                assert_eq!(found.is_cut_off, is_over, "{name}");
+            });
+        }
+    }
+
+    #[test]
+    fn it_is_tried_again_if_something_was_written_behind_it() {
+        type Case<'a> = (&'a str, bool, &'a [(usize, (bool, bool))], Option<usize>);
+        let cases: [Case; 5] = [
+            ("no parent is missing", false, &[(2, REFUSED)], None),
+            (
+                "others behind it were written",
+                false,
+                &[(2, MAY_COME)],
+                Some(2),
+            ),
+            ("it is the last", false, &[(9, MAY_COME)], None),
+            (
+                "all behind it failed as well",
+                false,
+                &[(8, MAY_COME), (9, REFUSED)],
+                None,
+            ),
+            ("no time is left", true, &[(2, MAY_COME)], None),
+        ];
+        let batch = Batch::new(Vec::new(), Vec::new());
+        for (name, is_over, list, expected) in cases {
+            search(&batch, is_over, |mut search| {
+                search.failed = list
+                    .iter()
+                    .map(|(source, how)| failed(*source, *how))
+                    .collect();
+                assert_eq!(search.first_to_try_again(), expected, "{name}");
+            });
+        }
+    }
+
+    #[test]
+    fn a_piece_has_the_parts_of_the_segments() {
+        let segment = |records: Range<usize>| Segment { records };
+        let segments = [segment(0..3), segment(3..4), segment(4..9)];
+        type Case<'a> = (Range<usize>, &'a [(usize, usize)]);
+        let cases: [Case; 4] = [
+            (0..9, &[(0, 3), (3, 4), (4, 9)]),
+            (1..2, &[(1, 2)]),
+            (2..6, &[(2, 3), (3, 4), (4, 6)]),
+            (8..9, &[(8, 9)]),
+        ];
+        for (records, expected) in cases {
+            let found = parts(&segments, &records);
+            let expected: Vec<Segment> = expected
+                .iter()
+                .map(|(start, end)| segment(*start..*end))
+                .collect();
+            assert_eq!(found, expected, "{records:?}");
+        }
+    }
+}
