@@ -25,6 +25,8 @@ pub mod process;
 pub mod proxy;
 pub mod registry;
 pub mod servers;
+#[cfg(test)]
+mod threat_model;
 pub mod written;
 
 pub use eventually::eventually;

@@ -50,7 +50,7 @@ pub(super) fn check_file(report: &mut Report) {
 #[cfg(unix)]
 fn is_readable_by_others(path: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt;
-    let others = 0o044;
+    let others = 0o004;
     std::fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & others != 0)
 }
 
