@@ -126,7 +126,8 @@ async fn a_consumer_that_ends_while_it_holds_partitions_commits_what_is_stored()
     }
 }
 
-/// Its owner holds it for longer than the group waits: the other member has it by then, and is further.
+/// Its owner holds it for longer than the group waits: the other member has it by then, and is further. Kafka refuses
+/// the commit of a member that it has expelled, and we do not send it.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_lost_while_it_is_held_is_not_committed() {
     let impatient = BTreeMap::from([("max.poll.interval.ms".to_owned(), "10000".to_owned())]);
