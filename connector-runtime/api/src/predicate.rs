@@ -19,8 +19,12 @@
 //! A field that is missing is an error, which makes the record a reject; `has(value.total)` asks first. A member whose
 //! name is no identifier is read as `value['odd name']`.
 //!
+//! A condition may go through 500,000 elements and members of a record, however its macros multiply them. A record for
+//! which it would take more is rejected.
+//!
 //! Nothing of the record is copied: `values` hands CEL one place at a time.
 
+mod budget;
 mod compile;
 mod functions;
 mod language;
@@ -118,7 +122,16 @@ impl Predicate {
         };
         let mut context = Context::with_env(ENVIRONMENT.clone());
         context.set_variable_resolver(&resolver);
-        match cel::Value::resolve_val(&self.compiled.expression, &context) {
+        budget::refill();
+        let result = cel::Value::resolve_val(&self.compiled.expression, &context);
+        if budget::is_exceeded() {
+            return Err(format!(
+                "`{}` takes more than {} steps for this record",
+                self.text,
+                budget::MOST_STEPS
+            ));
+        }
+        match result {
             Ok(result) => match result.downcast_ref::<CelBool>() {
                 Some(holds) => Ok(*holds.inner()),
                 None => Err(format!(

@@ -201,6 +201,43 @@ fn conditions_that_hold() {
 }
 
 #[test]
+fn a_condition_is_no_more_work_than_its_budget() {
+    let numbers = |count: usize, from: usize| {
+        let numbers: Vec<String> = (from..from + count)
+            .map(|number| number.to_string())
+            .collect();
+        numbers.join(",")
+    };
+    let with = |count: usize| {
+        let (a, b) = (numbers(count, 0), numbers(count, count));
+        Record {
+            value: Some(value(&format!(r#"{{"a":[{a}],"b":[{b}],"o":{{"a":1}}}}"#))),
+            ..record()
+        }
+    };
+    let small = with(100);
+    let large = with(3_000);
+    let multiplies = [
+        "value.a.exists(x, value.b.exists(y, x == y))",
+        "value.a.all(x, !(x in value.b))",
+        "value.a.all(x, value.b != [x])",
+        "value.a.all(x, size(value.b.filter(y, y > x)) >= 0)",
+        "value.a.all(x, value.o != value)",
+        "value.a.map(x, x + 1).all(x, value.b.all(y, x != y || x == 3000))",
+    ];
+    for text in multiplies {
+        let condition = Predicate::parse(text).unwrap();
+        assert!(condition.matches(&small).is_ok(), "{text}");
+        let reason = condition.matches(&large).unwrap_err();
+        assert!(reason.contains("takes more than 500000 steps"), "{reason}");
+        // The budget is of one evaluation.
+        assert!(condition.matches(&small).is_ok(), "{text}");
+    }
+    let linear = Predicate::parse("value.a.all(x, x >= 0) && size(value.b) == 100000").unwrap();
+    assert_eq!(linear.matches(&with(100_000)), Ok(true));
+}
+
+#[test]
 fn messages_show_a_placeholder_and_not_what_it_stands_for() {
     let record = record();
     let text = Predicate::substituted(

@@ -1,8 +1,9 @@
 //! From records to encoded rows.
 
 mod rejection;
+mod size;
 
-use connect_api::{Cause, Element, Record, Refusal, Resolved, ValueRef};
+use connect_api::{Cause, Element, Failure, Record, Refusal, Resolved, ValueRef};
 
 use crate::coerce::{Input, null};
 use crate::config::Mode;
@@ -13,13 +14,15 @@ use crate::rows::{Operation, Row, Sweep};
 use crate::target::{Target, Write};
 
 use rejection::{Place, orphans_of_tombstone};
+use size::{MOST_BYTES_OF_A_BATCH, MOST_BYTES_OF_A_RECORD, batch_too_large, record_too_large};
 
 impl Plan {
-    /// Fills every target with the rows of these records, or names all records that do not fit.
+    /// Fills every target with the rows of these records, or names all records that do not fit. `TooMuch`: their rows
+    /// together are too large, and no record is at fault.
     ///
     /// Rows for COPY must all have the same columns. Where a batch turns out to have others, it is encoded again for
     /// INSERT; the next batch then begins with that, until one has the same columns in all rows.
-    pub(crate) fn encode(&mut self, records: &[&Record]) -> Result<(), Vec<Refusal>> {
+    pub(crate) fn encode(&mut self, records: &[&Record]) -> Result<(), Failure> {
         self.encode_once(records)?;
         let mut is_mixed = false;
         for target in &mut self.targets {
@@ -33,7 +36,7 @@ impl Plan {
         Ok(())
     }
 
-    fn encode_once(&mut self, records: &[&Record]) -> Result<(), Vec<Refusal>> {
+    fn encode_once(&mut self, records: &[&Record]) -> Result<(), Failure> {
         for target in &mut self.targets {
             target.rows.clear();
             target.sets.clear();
@@ -56,9 +59,24 @@ impl Plan {
                 record,
                 index,
                 now_ms,
+                room: MOST_BYTES_OF_A_RECORD,
                 scratch: &mut scratch,
             };
-            if let Err(cause) = encoder.record(&mut self.entries, &mut self.targets) {
+            let mut encoded = encoder.record(&mut self.entries, &mut self.targets);
+            if encoded.is_ok() && self.encoded_bytes() > MOST_BYTES_OF_A_BATCH {
+                // All that one source record became is written together: no half would be smaller.
+                let is_alone = records
+                    .first()
+                    .is_some_and(|first| is_of_one(first, record));
+                if is_alone {
+                    encoded = Err(record_too_large());
+                } else if refusals.is_empty() {
+                    return Err(batch_too_large());
+                } else {
+                    break;
+                }
+            }
+            if let Err(cause) = encoded {
                 refusals.push(Refusal {
                     record: index,
                     cause,
@@ -68,9 +86,21 @@ impl Plan {
         if refusals.is_empty() {
             Ok(())
         } else {
-            Err(refusals)
+            Err(Failure::Refused(refusals))
         }
     }
+
+    fn encoded_bytes(&self) -> usize {
+        let rows = self.targets.iter().map(|target| &target.rows);
+        rows.map(|rows| rows.data.len() + size_of_val(rows.rows.as_slice()))
+            .sum()
+    }
+}
+
+/// Whether both stem from one source record.
+fn is_of_one(left: &Record, right: &Record) -> bool {
+    let (left, right) = (&left.origin, &right.origin);
+    (left.offset, left.partition, &left.topic) == (right.offset, right.partition, &right.topic)
 }
 
 /// One record at work.
@@ -78,6 +108,8 @@ struct Encoder<'s, 'a> {
     record: &'a Record,
     index: usize,
     now_ms: i64,
+    /// So many bytes may its rows still take.
+    room: usize,
     scratch: &'s mut Scratch<'a>,
 }
 
@@ -238,6 +270,8 @@ impl<'a> Encoder<'_, 'a> {
         });
         target.rows.data = data;
         written?;
+        let bytes = target.rows.data.len() - start + size_of::<Row>();
+        self.room = self.room.checked_sub(bytes).ok_or_else(record_too_large)?;
         let is_meant = !entry.needs_evidence || self.scratch.has_evidence;
         if self.scratch.present.is_empty() || (!is_meant && self.record.root().is_some()) {
             return Err(self.not_meant(target, element));

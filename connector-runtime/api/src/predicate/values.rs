@@ -12,6 +12,7 @@ use cel::common::types::{
 };
 use cel::common::value::{CowVal, Val};
 
+use super::budget;
 use super::functions::to_plain;
 use crate::record::Header;
 use crate::value::{Kind, Number, ValueRef};
@@ -53,7 +54,11 @@ enum Fields<'a> {
 impl<'a> Fields<'a> {
     fn get(self, name: &str) -> Option<Box<dyn Val + 'a>> {
         match self {
-            Fields::Object(place) => place.get(name).map(of_place),
+            Fields::Object(place) => {
+                // Members are looked through one after the other.
+                budget::take(place.members().map_or(0, |members| members.len()));
+                place.get(name).map(of_place)
+            }
             Fields::Headers(headers) => {
                 let last = headers.iter().rev().find(|header| header.name == name)?;
                 let bytes = last.value.as_deref()?;
@@ -210,7 +215,8 @@ struct Names<'b, 'a>(std::slice::Iter<'b, CelString<'a>>);
 
 impl<'b, 'a: 'v, 'v> CelIterator<'b, 'v> for Names<'b, 'a> {
     fn next(&mut self) -> Option<&'b (dyn Val + 'v)> {
-        self.0.next().map(|name| name as &(dyn Val + 'v))
+        let next = self.0.next().filter(|_| budget::take(1));
+        next.map(|name| name as &(dyn Val + 'v))
     }
 }
 
@@ -225,7 +231,10 @@ impl<'a> ListVal<'a> {
     fn elements(&self) -> &Vec<Box<dyn Val + 'a>> {
         self.elements.get_or_init(|| {
             let elements = self.place.elements().into_iter().flatten();
-            elements.map(of_place).collect()
+            elements
+                .take_while(|_| budget::take(1))
+                .map(of_place)
+                .collect()
         })
     }
 }
@@ -342,7 +351,8 @@ impl Indexer for ListVal<'_> {
 
 impl Container for ListVal<'_> {
     fn contains(&self, value: &dyn Val) -> Result<bool, ExecutionError> {
-        let mut elements = self.place.elements().into_iter().flatten();
+        let elements = self.place.elements().into_iter().flatten();
+        let mut elements = elements.take_while(|_| budget::take(1));
         Ok(elements.any(|element| of_place(element).equals(value)))
     }
 }
@@ -367,6 +377,7 @@ struct ElementIterator<'b, 'a>(std::slice::Iter<'b, Box<dyn Val + 'a>>);
 
 impl<'b, 'a: 'v, 'v> CelIterator<'b, 'v> for ElementIterator<'b, 'a> {
     fn next(&mut self) -> Option<&'b (dyn Val + 'v)> {
-        self.0.next().map(|element| &**element as &(dyn Val + 'v))
+        let next = self.0.next().filter(|_| budget::take(1));
+        next.map(|element| &**element as &(dyn Val + 'v))
     }
 }

@@ -83,7 +83,7 @@ impl PostgresSink {
     ) -> Result<Found, WriteError> {
         self.plan
             .encode(&batch.records)
-            .map_err(WriteError::refused)?;
+            .map_err(WriteError::Decided)?;
         let count = batch.records.len();
         let search = Search {
             batch,

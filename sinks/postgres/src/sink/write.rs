@@ -84,7 +84,7 @@ impl PostgresSink {
         end: End,
     ) -> Result<u64, WriteError> {
         let encoded = self.plan.encode(&batch.records);
-        encoded.map_err(WriteError::refused)?;
+        encoded.map_err(WriteError::Decided)?;
         self.attempt(batch, cuts, end).await
     }
 

@@ -15,6 +15,7 @@ mod names;
 mod progress;
 mod refusals;
 mod rows;
+mod sizes;
 mod support;
 mod tls;
 mod types;
