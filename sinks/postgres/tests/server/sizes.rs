@@ -48,7 +48,7 @@ async fn a_record_whose_rows_are_too_large_is_refused_and_a_batch_is_halved() {
 
         // 30 MiB each, which no record is too large for.
         let large = sale(100_000, 300);
-        let list = records(&vec![&*large; 6]);
+        let list = records(&[&*large; 6]);
         let failure = sink.write(&batch(&list, 0)).await.unwrap_err();
         assert!(matches!(failure, Failure::TooMuch(_)), "{mode}: {failure}");
         let list = records(&[&large]);
