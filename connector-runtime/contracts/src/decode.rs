@@ -81,7 +81,7 @@ impl Decoder {
     /// refuses the message, for its producer chose the id. `Fatal` concerns what the configuration names.
     pub async fn fetch(&self, needed: &SchemaNeeded) -> Result<(), Failure> {
         match &self.codecs {
-            Codecs::Registered(registered) => registered.registry.fetch(&needed.0).await,
+            Codecs::Registered(registered) => registered.registry.fetch(needed).await,
             Codecs::Plain(_) => Ok(()),
         }
     }

@@ -6,6 +6,7 @@ mod contract;
 mod source;
 #[cfg(test)]
 mod tests;
+mod unusable;
 mod wire;
 
 pub(crate) use cache::{Lookup, Registry, fits};

@@ -10,29 +10,21 @@ use parking_lot::RwLock;
 
 use super::client::{Client, LookupError, Posted};
 use super::contract::LoadError;
-use super::{RegisteredContract, Wanted};
+use super::unusable::{Unusable, UnusableIds};
+use super::{RegisteredContract, SchemaNeeded, Wanted};
 use crate::config::{Format, RegistryConfig, RegistryVersion};
 
-/// How long an unusable id is refused without asking again: it, or what it refers to, may be registered meanwhile.
-const UNUSABLE_FOR: Duration = Duration::from_secs(60);
-/// Random bytes behind a zero byte name up to four billion ids; so many unusable ones are remembered at most.
-const MOST_UNUSABLE: usize = 10_000;
+/// Schemas that are kept. A registry with more of them is one where a producer walks through other people's ids.
+const MOST_KNOWN: usize = 10_000;
+/// A request that takes longer is logged, and again after as long.
+const SILENT_FOR: Duration = Duration::from_secs(5);
 
 /// The registry as decoders and encoders see it; shared by all of a process.
 pub(crate) struct Registry {
     client: Client,
     by_id: RwLock<HashMap<u32, Arc<RegisteredContract>>>,
-    unusable: RwLock<HashMap<u32, (Instant, Unusable)>>,
+    unusable: UnusableIds,
     by_version: RwLock<HashMap<(String, RegistryVersion), Arc<RegisteredContract>>>,
-}
-
-/// Why no message can be read by an id. A producer chooses the id, so this is the message's own fault.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Unusable {
-    /// One line that names the schema.
-    pub(crate) message: String,
-    /// The schema's name, where the registry has the schema.
-    pub(crate) schema: Option<String>,
 }
 
 /// What the cache has to say about an id.
@@ -48,7 +40,7 @@ impl Registry {
         Ok(Registry {
             client: Client::new(config)?,
             by_id: RwLock::default(),
-            unusable: RwLock::default(),
+            unusable: UnusableIds::default(),
             by_version: RwLock::default(),
         })
     }
@@ -58,13 +50,9 @@ impl Registry {
         if let Some(contract) = known.get(&id) {
             return Lookup::Known(Arc::clone(contract));
         }
-        let unusable = self.unusable.read();
-        match unusable.get(&id) {
-            Some((since, unusable)) if since.elapsed() < UNUSABLE_FOR => {
-                Lookup::Unusable(unusable.clone())
-            }
-            _ => Lookup::Missing,
-        }
+        self.unusable
+            .get(id)
+            .map_or(Lookup::Missing, Lookup::Unusable)
     }
 
     pub(crate) fn by_version(
@@ -77,7 +65,19 @@ impl Registry {
     }
 
     /// Asks the registry. `Ok` means that the cache now has an answer, be it "unusable".
-    pub(crate) async fn fetch(&self, wanted: &Wanted) -> Result<(), Failure> {
+    pub(crate) async fn fetch(&self, needed: &SchemaNeeded) -> Result<(), Failure> {
+        let fetched = self.fetch_wanted(&needed.0);
+        announced(SILENT_FOR, fetched, |waited| {
+            tracing::warn!(
+                event = "registry_slow",
+                waited_s = waited.as_secs(),
+                "the schema registry has not answered yet: {needed}"
+            );
+        })
+        .await
+    }
+
+    async fn fetch_wanted(&self, wanted: &Wanted) -> Result<(), Failure> {
         match wanted {
             Wanted::Id(id) => self.fetch_id(*id).await,
             Wanted::Version {
@@ -92,10 +92,14 @@ impl Registry {
     }
 
     async fn fetch_id(&self, id: u32) -> Result<(), Failure> {
+        tokio::time::sleep(self.unusable.delay(Instant::now())).await;
         let unusable = match self.client.by_id(id).await {
-            Ok(schema) => match RegisteredContract::load(&self.client, schema).await {
+            Ok(schema) => match RegisteredContract::load(&self.client, id, schema).await {
                 Ok(contract) => {
                     let mut known = self.by_id.write();
+                    if known.len() >= MOST_KNOWN {
+                        known.clear();
+                    }
                     known.insert(id, Arc::new(contract));
                     return Ok(());
                 }
@@ -103,21 +107,15 @@ impl Registry {
                 Err(LoadError::Unusable(unusable)) => unusable,
             },
             Err(LookupError::Outage(cause)) => return Err(Failure::Retry(cause)),
-            Err(LookupError::Unknown(reason)) => Unusable {
-                message: format!("schema id {id} is unknown to the registry: {reason}"),
-                schema: None,
-            },
+            Err(LookupError::Unknown(reason)) => Unusable::without_schema(format!(
+                "schema id {id} is unknown to the registry: {reason}"
+            )),
+            Err(LookupError::TooLong(reason)) => {
+                Unusable::without_schema(format!("schema id {id} is not read: {reason}"))
+            }
         };
-        self.remember_unusable(id, unusable);
+        self.unusable.add(id, unusable, Instant::now());
         Ok(())
-    }
-
-    fn remember_unusable(&self, id: u32, reason: Unusable) {
-        let mut unusable = self.unusable.write();
-        if unusable.len() >= MOST_UNUSABLE {
-            unusable.clear();
-        }
-        unusable.insert(id, (Instant::now(), reason));
     }
 
     /// The subject's version, from the cache or from the registry. The configuration names it: that it is unknown or does
@@ -133,7 +131,7 @@ impl Registry {
         let schema = match self.client.by_version(subject, version).await {
             Ok(schema) => schema,
             Err(LookupError::Outage(cause)) => return Err(Failure::Retry(cause)),
-            Err(LookupError::Unknown(reason)) => {
+            Err(LookupError::Unknown(reason) | LookupError::TooLong(reason)) => {
                 let message = format!(
                     "the schema registry has no version {version} of the subject {subject}: {reason}"
                 );
@@ -141,7 +139,12 @@ impl Registry {
                 return Err(Failure::Fatal(Cause::new(message).with_help(help)));
             }
         };
-        let contract = match RegisteredContract::load(&self.client, schema).await {
+        let Some(id) = schema.id else {
+            return Err(Failure::Retry(Cause::new(format!(
+                "the schema registry's answer about version {version} of the subject {subject} has no `id`"
+            ))));
+        };
+        let contract = match RegisteredContract::load(&self.client, id, schema).await {
             Ok(contract) => Arc::new(contract),
             Err(LoadError::Outage(cause)) => return Err(Failure::Retry(cause)),
             Err(LoadError::Unusable(Unusable { message, .. })) => {
@@ -169,13 +172,13 @@ impl Registry {
         };
         answer.map_err(|error| match error {
             LookupError::Outage(cause) => Failure::Retry(cause),
-            LookupError::Unknown(reason) if register => Failure::Fatal(
+            LookupError::Unknown(reason) | LookupError::TooLong(reason) if register => Failure::Fatal(
                 Cause::new(format!(
                     "the schema registry does not take the schema as a version of {subject}: {reason}"
                 ))
                 .with_help("change `write_schema` so that it is compatible, or name another `subject`"),
             ),
-            LookupError::Unknown(reason) => Failure::Fatal(
+            LookupError::Unknown(reason) | LookupError::TooLong(reason) => Failure::Fatal(
                 Cause::new(format!(
                     "the schema registry does not have the schema under {subject}: {reason}"
                 ))
@@ -196,4 +199,48 @@ pub(crate) fn fits(contract: &RegisteredContract, format: Format) -> Result<(), 
         contract.type_name(),
         format.name(),
     ))))
+}
+
+/// Calls `announce` with the time passed each time that `work` takes another `every`: who waits is to know for what.
+async fn announced<T>(
+    every: Duration,
+    work: impl Future<Output = T>,
+    mut announce: impl FnMut(Duration),
+) -> T {
+    let start = Instant::now();
+    let mut work = std::pin::pin!(work);
+    loop {
+        match tokio::time::timeout(every, work.as_mut()).await {
+            Ok(done) => return done,
+            Err(_) => announce(start.elapsed()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_long_request_is_announced_until_it_is_answered() {
+        let (answer, answered) = tokio::sync::oneshot::channel();
+        let mut answer = Some(answer);
+        let mut waits = Vec::new();
+        let done = announced(Duration::from_millis(1), answered, |waited| {
+            waits.push(waited);
+            if waits.len() == 3 {
+                answer
+                    .take()
+                    .expect("sent once")
+                    .send("schema")
+                    .expect("awaited");
+            }
+        });
+        assert_eq!(done.await, Ok("schema"));
+        assert!(waits.len() >= 3 && waits.is_sorted(), "{waits:?}");
+        let at_once = announced(SILENT_FOR, async { 7 }, |_| {
+            unreachable!("nothing is waited for")
+        });
+        assert_eq!(at_once.await, 7);
+    }
 }

@@ -3,15 +3,13 @@
 use std::sync::Arc;
 
 use connect_api::Cause;
-use schema_registry_converter::schema_registry_common::{
-    RegisteredReference, RegisteredSchema, SchemaType,
-};
 
-use super::cache::Unusable;
-use super::client::{Client, LookupError};
+use super::client::{Client, LookupError, RegisteredSchema};
 use super::source::{ReferencedSchema, SchemaReference, SchemaSource};
+use super::unusable::Unusable;
 use crate::config::RegistryVersion;
 use crate::formats::{self, Codec, Entry};
+use crate::rejection::shown;
 
 /// More schemas than this do not belong together.
 const MOST_REFERENCES: usize = 1_000;
@@ -55,30 +53,30 @@ impl RegisteredContract {
         }
     }
 
-    /// Fetches what `schema` refers to and compiles all of it.
+    /// Fetches what `schema`, of this `id`, refers to and compiles all of it.
     pub(crate) async fn load(
         client: &Client,
+        id: u32,
         schema: RegisteredSchema,
     ) -> Result<RegisteredContract, LoadError> {
-        let id = schema.id;
         let name = match (&schema.subject, schema.version) {
             (Some(subject), Some(version)) => {
                 format!("{subject} version {version} (schema id {id})")
             }
             _ => format!("schema id {id}"),
         };
-        let word = type_word(&schema.schema_type);
-        let format = formats::of_schema_type(&word);
+        let word = schema.schema_type.as_deref().unwrap_or("AVRO");
+        let format = formats::of_schema_type(word);
         let Some((format, registered)) =
             format.and_then(|format| Some((format, format.registered.as_ref()?)))
         else {
             return Ok(RegisteredContract {
                 id,
                 name,
-                schema: Schema::Foreign(word),
+                schema: Schema::Foreign(shown(word, 60)),
             });
         };
-        let source = source_of(client, schema, &name).await?;
+        let source = source_of(client, id, schema, &name).await?;
         match (registered.compile)(&source) {
             Ok(codec) => Ok(RegisteredContract::new(id, name, format, codec)),
             Err(reason) => Err(unusable(&name, &reason)),
@@ -108,26 +106,16 @@ impl RegisteredContract {
     }
 }
 
-/// The registry's word for a type of schema.
-fn type_word(schema_type: &SchemaType) -> String {
-    match schema_type {
-        SchemaType::Avro => "AVRO".to_owned(),
-        SchemaType::Json => "JSON".to_owned(),
-        SchemaType::Protobuf => "PROTOBUF".to_owned(),
-        SchemaType::Other(word) => word.clone(),
-        other => format!("{other:?}"),
-    }
-}
-
 /// The schema and everything that it refers to.
 async fn source_of(
     client: &Client,
+    id: u32,
     schema: RegisteredSchema,
     name: &str,
 ) -> Result<SchemaSource, LoadError> {
-    let uri = format!("registry:/ids/{}", schema.id);
+    let uri = format!("registry:/ids/{id}");
     let mut source = SchemaSource::alone(name.to_owned(), uri, schema.schema);
-    source.references = references_of(schema.references);
+    source.references = schema.references.unwrap_or_default();
     let mut open = source.references.clone();
     while let Some(reference) = open.pop() {
         if source.has(&reference) {
@@ -158,31 +146,23 @@ async fn referenced(
     match client.by_version(&reference.subject, version).await {
         Ok(found) => Ok(ReferencedSchema {
             text: found.schema,
-            references: references_of(found.references),
+            references: found.references.unwrap_or_default(),
         }),
         Err(LookupError::Outage(cause)) => Err(LoadError::Outage(cause)),
         Err(LookupError::Unknown(reason)) => Err(unusable(
             of,
             &format!("it refers to {reference}, which the registry does not have: {reason}"),
         )),
+        Err(LookupError::TooLong(reason)) => {
+            Err(unusable(of, &format!("it refers to {reference}: {reason}")))
+        }
     }
-}
-
-fn references_of(references: Vec<RegisteredReference>) -> Vec<SchemaReference> {
-    let references = references.into_iter();
-    references
-        .map(|reference| SchemaReference {
-            name: reference.name,
-            subject: reference.subject,
-            version: reference.version,
-        })
-        .collect()
 }
 
 fn unusable(name: &str, reason: &str) -> LoadError {
     let message = format!("the schema {name} does not compile here: {reason}");
     LoadError::Unusable(Unusable {
-        message: crate::rejection::shown(&message, 400),
+        message: shown(&message, 400),
         schema: Some(name.to_owned()),
     })
 }

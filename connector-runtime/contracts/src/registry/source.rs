@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use serde::Deserialize;
+
 /// A schema of the registry, or of a file that is to be written with.
 pub(crate) struct SchemaSource {
     /// How messages call it, such as `sales-value version 3 (schema id 7)`.
@@ -16,7 +18,7 @@ pub(crate) struct SchemaSource {
 type SubjectVersion = (String, u32);
 
 /// One schema's mention of another.
-#[derive(Clone)]
+#[derive(Clone, Deserialize)]
 pub(crate) struct SchemaReference {
     /// As the schema that refers writes it: a URI, a type or a file.
     pub(crate) name: String,

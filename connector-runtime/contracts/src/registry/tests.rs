@@ -15,6 +15,8 @@ use crate::{
     Contracts, DecodeError, Decoder, Encoder, FormatConfig, RegistryConfig, Rejection, Side,
 };
 
+mod hostile;
+mod outages;
 mod protobuf;
 
 type Answer = (u16, String);
@@ -168,41 +170,6 @@ async fn what_the_registry_does_not_know_is_refused_and_not_asked_again() {
         );
     }
     assert_eq!(fake.requests().len(), 1);
-}
-
-#[tokio::test]
-async fn every_other_failure_is_an_outage_and_is_asked_again() {
-    let html = json!("<html>not a registry</html>");
-    let outages = [
-        (500, json!({"error_code": 50001, "message": "store"})),
-        (500, html.clone()),
-        (503, json!({"error_code": 50003, "message": "no leader"})),
-        (429, json!("slow down")),
-        (504, html.clone()),
-        (401, json!("Unauthorized")),
-        (403, json!("Forbidden")),
-        (404, html.clone()),
-        (
-            404,
-            json!({"error_code": 404, "message": "HTTP 404 Not Found"}),
-        ),
-        (200, html),
-        (200, json!({"unexpected": true})),
-        (422, json!({"error_code": 42201, "message": "invalid"})),
-    ];
-    let count = outages.len();
-    let recovered = (200, json_schema(&json!({"type": "object"})));
-    let fake = Fake::default().answers("/schemas/ids/7", outages.into_iter().chain([recovered]));
-    let decoder = decoder(&fake.start().await, json!({"registry": {}}));
-    let payload = message(7, b"{}");
-    for _ in 0..count {
-        let Err(DecodeError::SchemaNeeded(needed)) = decoder.decode("sales", &payload) else {
-            panic!("still needed");
-        };
-        let failure = decoder.fetch(&needed).await.expect_err("an outage");
-        assert!(matches!(failure, Failure::Retry(_)), "{failure:?}");
-    }
-    assert_eq!(settle(&decoder, &payload).await.unwrap(), "{}");
 }
 
 #[tokio::test]
