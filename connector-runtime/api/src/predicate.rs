@@ -54,7 +54,7 @@ pub struct Predicate {
     compiled: Arc<Compiled>,
 }
 
-/// Stands between a condition and how it was written. No condition contains it.
+/// Separates a condition from its text as written. No condition contains it.
 const AS_WRITTEN: char = '\0';
 
 /// The standard functions, those of times, and the two that `compile` writes into expressions.
@@ -89,7 +89,7 @@ impl Predicate {
     }
 
     /// What [`Predicate::parse`] takes where placeholders were replaced in a condition: its messages show the condition as
-    /// it was written, with `${env:…}` and not with what that stands for.
+    /// it was written, with `${env:…}` instead of its value.
     pub fn substituted(text: &str, written: &str) -> String {
         format!("{text}{AS_WRITTEN}{written}")
     }

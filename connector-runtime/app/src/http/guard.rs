@@ -29,7 +29,7 @@ pub(super) async fn check(guard: Arc<Guard>, request: Request, next: Next) -> Re
 impl Guard {
     /// A page of somebody else's site can make a browser ask us by a name that it lets point here (DNS rebinding), and
     /// would be allowed to read the answer. Such a request names that site as its host; people and probes on this machine
-    /// use an address or `localhost`. Names are fine where we were told to listen for other machines.
+    /// use an address or `localhost`. Where we listen for other machines, names are fine.
     fn refusal(&self, request: &Request) -> Option<Response> {
         let host = request.headers().get(HOST);
         let host = host.and_then(|host| host.to_str().ok());

@@ -1,6 +1,6 @@
 //! Connections: HTTP/1.1 only, as many as there may be, and none for longer than it is used.
 //!
-//! Whoever opens connections and sends nothing, or slowly, must not take the descriptors that connectors need.
+//! Connections that send nothing, or slowly, must not take the descriptors that connectors need.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,7 +42,7 @@ async fn accept(bound: Bound, routes: Router) -> std::io::Result<()> {
     let room = Arc::new(Semaphore::new(MOST_CONNECTIONS));
     loop {
         let permit = room.clone().acquire_owned().await;
-        let permit = permit.expect("nobody closes the semaphore");
+        let permit = permit.expect("the semaphore is never closed");
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
             // The connection is gone already, or there are no descriptors at the moment.

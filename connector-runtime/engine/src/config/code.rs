@@ -225,7 +225,7 @@ codes! {
         fix: "[kafka]\nbootstrap_servers = \"a:9092\""
     }
     HTTP_OPEN = "http.open" {
-        why: "Whoever reaches the address could read the names of connectors and what they wait for, and take all connections.",
+        why: "Every machine that reaches the address could read the names of connectors and what they wait for, and take all connections.",
         example: "[http]\naddress = \"0.0.0.0:8083\"",
         fix: "[http]\naddress = \"0.0.0.0:8083\"\ntoken_file = \"/run/secrets/connect-token\"\ncertificate = \"/etc/connect/tls.crt\"\nkey = \"/etc/connect/tls.key\""
     }

@@ -128,7 +128,7 @@ fn exposures(process: &ProcessConfig) -> Vec<Exposure> {
     if setting("ssl.endpoint.identification.algorithm") == "none" {
         found.push(Exposure {
             setting: "ssl.endpoint.identification.algorithm",
-            message: "whoever has a certificate of the same authority can pretend to be a broker",
+            message: "a machine with a certificate of the same authority can pretend to be a broker",
             help: "leave the key out: certificates are held against the names of the brokers",
         });
     }

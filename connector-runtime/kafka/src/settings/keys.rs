@@ -1,7 +1,7 @@
 //! Which librdkafka settings `[kafka]` may hold.
 //!
 //! librdkafka acts on some settings while they are set: `plugin.library.paths` loads native code at once. So a key reaches
-//! it only if it is listed here; `connect check` runs on files that nobody has reviewed yet.
+//! it only if it is listed here; `connect check` runs on files before they are reviewed.
 
 use connect_api::Cause;
 use rdkafka::ClientConfig;
