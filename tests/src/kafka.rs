@@ -201,7 +201,8 @@ fn options() -> AdminOptions {
         .operation_timeout(Some(PATIENCE))
 }
 
-pub(crate) fn client() -> ClientConfig {
+/// Settings that reach the cluster.
+pub fn client() -> ClientConfig {
     let mut config = ClientConfig::new();
     config.set("bootstrap.servers", servers::kafka());
     config

@@ -196,6 +196,28 @@ impl Assignment {
         Some((reached, state.generation))
     }
 
+    /// The running partitions that a batch at this offset may belong to: those that wait for it, or else those that began
+    /// in the middle of a batch and have not come beyond it by a batch that they have read.
+    pub(crate) fn not_beyond(&self, offset: i64) -> Vec<TopicPartition> {
+        let running = |at: &dyn Fn(i64) -> bool| -> Vec<TopicPartition> {
+            let all = self.topics.iter().flat_map(|(topic, of_topic)| {
+                of_topic.iter().filter_map(|(number, state)| {
+                    let waits = state.phase == Phase::Running && at(state.next);
+                    waits.then(|| TopicPartition {
+                        topic: topic.clone(),
+                        partition: *number,
+                    })
+                })
+            });
+            all.collect()
+        };
+        let waiting = running(&|next| next == offset);
+        if waiting.is_empty() {
+            return running(&|next| next > offset);
+        }
+        waiting
+    }
+
     /// Everything that was announced waits for `begin` again, each partition under a new generation: whatever was read of
     /// it before counts no longer. Returns those partitions, in order.
     pub(crate) fn start_over(&mut self) -> Vec<TopicPartition> {

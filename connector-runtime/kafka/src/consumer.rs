@@ -8,6 +8,7 @@
 
 mod polling;
 mod positions;
+mod unreadable;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -24,6 +25,7 @@ use crate::offsets::{self, Committed};
 use crate::payload::Payloads;
 use crate::settings::ClientSettings;
 use crate::topic_pattern::TopicPattern;
+use unreadable::Unreadable;
 
 /// A consumer of a group. Belongs to one thread.
 pub struct SinkConsumer {
@@ -40,6 +42,7 @@ pub struct SinkConsumer {
     payloads: Payloads,
     /// The owner has heard of a revocation: the next poll gives the partitions back, unless the owner did.
     gives_back: bool,
+    unreadable: Unreadable,
 }
 
 impl SinkConsumer {
@@ -88,6 +91,7 @@ impl SinkConsumer {
             streak: 0,
             payloads: Payloads::default(),
             gives_back: false,
+            unreadable: Unreadable::default(),
         })
     }
 

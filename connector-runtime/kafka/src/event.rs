@@ -95,6 +95,12 @@ pub enum Event {
         low: i64,
         high: i64,
     },
+    /// A batch of records that the client cannot unpack, at this offset of one of these partitions. It waits there for ever.
+    Unreadable {
+        offset: i64,
+        partitions: Vec<TopicPartition>,
+        cause: Cause,
+    },
     /// An outage, or something that somebody can mend; the consumer goes on by itself afterwards.
     Waiting(Cause),
     /// This consumer is over: open a new one.

@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use connect_tests::checker::Ledger;
-use connect_tests::kafka::{Isolation, Topic};
-use connect_tests::load::{Payments, Producer};
+use connect_tests::kafka::{self, Isolation, Topic};
+use connect_tests::load::{Payments, Producer, produce_payments};
 use connect_tests::process::Launch;
 use connect_tests::{eventually, servers};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 
+use crate::offsets::offsets;
 use crate::payments;
 
 /// A kind of bad record: a word for it, its bytes, the stage that refuses it, and a word of the reason.
@@ -218,5 +220,78 @@ async fn without_tolerance_the_first_bad_record_stops_and_nothing_after_it_is_sk
     for part in [topic.name(), "700"] {
         assert!(log.contains(part), "{part} is missing in\n{log}");
     }
+    database.remove().await;
+}
+
+/// 120 MB in a few kilobytes: more than the client unpacks.
+fn send_bomb(topic: &str) {
+    let producer: BaseProducer = kafka::client()
+        .set("compression.type", "zstd")
+        .set("message.max.bytes", "200000000")
+        .create()
+        .expect("a producer");
+    let value = vec![b' '; 120_000_000];
+    let record = BaseRecord::<(), [u8]>::to(topic)
+        .payload(&value)
+        .partition(0);
+    producer
+        .send(record)
+        .map_err(|(error, _)| error)
+        .expect("queued");
+    producer.flush(Duration::from_secs(60)).expect("sent");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_that_cannot_be_unpacked_stops_the_connector_with_its_place_and_can_be_skipped() {
+    let _turn = servers::shared().await;
+    let topic = Topic::create("bomb", 2).await;
+    let dead = Topic::create("bomb-dlq", 1).await;
+    let database = payments::database().await;
+    let folder = payments::folder();
+    let name = Topic::unborn("bomb");
+    let connector = payments::connector(&topic, "", &payments::tolerant(&dead));
+    folder.connector(name.name(), connector);
+    produce_payments(&topic, 2, 100).await;
+    let bomb = topic.name().to_owned();
+    tokio::task::spawn_blocking(move || send_bomb(&bomb))
+        .await
+        .unwrap();
+    produce_payments(&topic, 2, 100).await;
+    let launch = Launch::run(&folder).database(database.url());
+    let mut process = launch.start();
+    let failed = process
+        .event("connector_failed", payments::SETTLED, |_| true)
+        .await;
+    let reason = failed.to_string();
+    let place = format!(
+        "{} partition 0: the batch of records at offset 50",
+        topic.name()
+    );
+    assert!(reason.contains(&place), "{reason}");
+    let command = format!(
+        "connect offsets {} set --to OFFSET --topic {} --partition 0",
+        name.name(),
+        topic.name()
+    );
+    assert!(reason.contains(&command), "{reason}");
+    process.stop(Duration::from_secs(30)).await;
+    // Of the other partition nothing is missing, of this one everything before.
+    assert!((50..=150).contains(&database.count("payments").await));
+
+    let skip = [
+        "set",
+        "--to",
+        "51",
+        "--topic",
+        topic.name(),
+        "--partition",
+        "0",
+    ];
+    let set = offsets(name.name(), &skip, &folder, &database).await;
+    assert_eq!(set.code, 0, "{}", set.stderr);
+    let mut process = launch.start();
+    payments::rows(&database, 200).await;
+    assert_eq!(process.stop(Duration::from_secs(30)).await, 0);
+    assert_eq!(database.count("payments").await, 200);
     database.remove().await;
 }

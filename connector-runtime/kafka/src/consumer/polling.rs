@@ -112,6 +112,17 @@ impl SinkConsumer {
                 self.check_range_at = Some(Instant::now());
                 None
             }
+            KafkaError::MessageConsumption(code @ RDKafkaErrorCode::BadCompression) => {
+                let cause = code_cause("consuming", *code, Some(&reason));
+                Some(match self.unreadable.report(&reason) {
+                    Some(offset) => Event::Unreadable {
+                        offset,
+                        partitions: self.shared.lock().assignment.not_beyond(offset),
+                        cause,
+                    },
+                    None => Event::Waiting(cause),
+                })
+            }
             KafkaError::MessageConsumption(code) => Some(match missing_topic(&reason) {
                 Some(topic) if *code == RDKafkaErrorCode::UnknownTopicOrPartition => {
                     Event::TopicMissing { topic }

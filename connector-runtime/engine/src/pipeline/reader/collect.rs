@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use connect_api::{Origin, TopicPartition};
+use connect_api::{Cause, Origin, TopicPartition};
 use connect_kafka::{Event, Generation};
 
 use super::{POLL, Reader};
@@ -80,6 +80,14 @@ impl Reader {
                     high,
                 )));
             }
+            Event::Unreadable {
+                offset,
+                partitions,
+                cause,
+            } => {
+                let text = unreadable(&self.parts.connector, offset, &partitions, &cause);
+                self.fail(TaskEnd::Failed(text));
+            }
             Event::Waiting(cause) => self.waits_for(cause.to_string()),
             Event::Fatal(cause) => self.fail(TaskEnd::Crashed(cause)),
         }
@@ -138,6 +146,25 @@ impl Reader {
                 .any(|known| known.store_start || known.next != known.sent),
         }
     }
+}
+
+fn unreadable(
+    connector: &str,
+    offset: i64,
+    partitions: &[TopicPartition],
+    cause: &Cause,
+) -> String {
+    let names: Vec<String> = partitions.iter().map(ToString::to_string).collect();
+    let command = match partitions {
+        [one] => format!(" --topic {} --partition {}", one.topic, one.partition),
+        _ => " --topic TOPIC --partition NUMBER".to_owned(),
+    };
+    format!(
+        "{}: the batch of records at offset {offset} cannot be unpacked ({cause}): it is damaged, or larger than \
+         `receive.message.max.bytes` of [kafka] (100,000,000 unless set) once it is unpacked. Nothing is skipped silently; to go \
+         on behind it: connect offsets {connector} set --to OFFSET{command}",
+        names.join(" or ")
+    )
 }
 
 fn out_of_range(
