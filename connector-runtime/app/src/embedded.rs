@@ -9,6 +9,7 @@
 mod account;
 mod fetch;
 mod folder;
+mod own_folder;
 mod programs;
 mod server;
 
@@ -36,7 +37,7 @@ impl EmbeddedPostgres {
     /// Starts a server that belongs to `directory` (`.connect` in the current folder). With `keep` it goes on with the
     /// database that an earlier run kept, and keeps it; otherwise the database is empty, and gone at the end.
     pub(crate) async fn start(directory: &Path, keep: bool) -> Result<EmbeddedPostgres, Cause> {
-        let account = Account::choose().await?;
+        let account = Account::choose()?;
         let folder = Folder::take(directory, &account)?;
         let programs = Programs::find_or_fetch(&account).await?;
         server::stop_leftover(&folder.data()).await?;
@@ -86,7 +87,7 @@ impl EmbeddedPostgres {
     pub(crate) async fn stop(self) {
         self.server.stop().await;
         if self.keep {
-            self.folder.remove_url()
+            self.folder.remove_run_files()
         } else {
             self.folder.leave_nothing()
         }

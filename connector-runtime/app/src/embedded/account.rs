@@ -1,6 +1,7 @@
 //! Who runs the server: PostgreSQL refuses root.
 
-use std::os::unix::fs::chown;
+use std::fs::{File, Permissions};
+use std::os::unix::fs::{PermissionsExt, fchown};
 use std::path::Path;
 
 use connect_api::Cause;
@@ -21,13 +22,8 @@ struct User {
 }
 
 impl Account {
-    pub(super) async fn choose() -> Result<Account, Cause> {
-        // The standard library knows no user ids without `unsafe`; every Unix has this program.
-        let output = Command::new("id").arg("-u").output().await;
-        let uid = output
-            .ok()
-            .and_then(|output| String::from_utf8(output.stdout).ok());
-        if uid.as_deref().map(str::trim) != Some("0") {
+    pub(super) fn choose() -> Result<Account, Cause> {
+        if !rustix::process::geteuid().is_root() {
             return Ok(Account { other: None });
         }
         let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
@@ -57,10 +53,21 @@ impl Account {
         command
     }
 
-    /// Makes a file of ours this account's.
-    pub(super) fn give(&self, path: &Path) -> std::io::Result<()> {
+    /// Makes a file of ours this account's. By descriptor: a path may lead elsewhere by now.
+    pub(super) fn give(&self, file: &File) -> std::io::Result<()> {
         match &self.other {
-            Some(user) => chown(path, Some(user.uid), Some(user.gid)),
+            Some(user) => fchown(file, Some(user.uid), Some(user.gid)),
+            None => Ok(()),
+        }
+    }
+
+    /// Lets this account pass through a folder of ours, and nobody else.
+    pub(super) fn admit(&self, folder: &File) -> std::io::Result<()> {
+        match &self.other {
+            Some(user) => {
+                fchown(folder, None, Some(user.gid))?;
+                folder.set_permissions(Permissions::from_mode(0o710))
+            }
             None => Ok(()),
         }
     }

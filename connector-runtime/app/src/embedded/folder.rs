@@ -2,38 +2,46 @@
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Read, Seek, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use connect_api::Cause;
 
 use super::account::Account;
 use super::at;
+use super::own_folder::OwnFolder;
 use super::programs::Programs;
+
+const LOCK: &str = "lock";
+const LOG: &str = "log";
+const URL: &str = "url";
+const PASSWORD: &str = "password";
+/// Holds the path of a server folder outside, so that the next run finds it again.
+const SERVER_PATH: &str = "server-path";
+const DATA: &str = "data";
+/// Of the name of a server folder outside; the rest is random.
+const PREFIX: &str = "connect-embedded-";
 
 /// The folders of one embedded server, ours until dropped.
 pub(super) struct Folder {
-    /// `.connect/postgres`: the address, the lock.
-    home: PathBuf,
-    /// Holds `data` and the log. Below `home`, unless somebody else runs the server: the way to `home` may be closed
-    /// to them (a clone below a home of mode 0700), so it is in a place that everybody can enter.
-    server: PathBuf,
+    /// `.connect/postgres`: the address, the log, the lock.
+    home: OwnFolder,
+    /// Holds `data`. Below `home`, unless another account runs the server: the way to `home` may be closed to it (a
+    /// clone below a home of mode 0700), so it is in a place that everybody can enter.
+    server: OwnFolder,
     /// Released by the system however this process ends.
     _lock: File,
 }
 
 impl Folder {
     pub(super) fn take(directory: &Path, account: &Account) -> Result<Folder, Cause> {
-        let home = directory.join("postgres");
-        fs::create_dir_all(&home).map_err(at("cannot create", &home))?;
-        let home = home.canonicalize().map_err(at("cannot enter", &home))?;
-        let lock = lock(&home.join("lock"))?;
+        let home = OwnFolder::open_or_create(directory)?.folder("postgres")?;
+        let lock = lock(&home)?;
         let server = if account.is_other() {
-            public_folder(&home)
+            public_folder(&home, account)?
         } else {
-            home.join("server")
+            home.folder("server")?
         };
-        create_own(&server)?;
         Ok(Folder {
             home,
             server,
@@ -43,26 +51,42 @@ impl Folder {
 
     /// PostgreSQL's data directory.
     pub(super) fn data(&self) -> PathBuf {
-        self.server.join("data")
+        self.server.path().join(DATA)
+    }
+
+    /// Creates it empty, the account's own.
+    pub(super) fn create_data(&self, account: &Account) -> Result<(), Cause> {
+        let data = self.server.folder(DATA)?;
+        account
+            .give(data.descriptor())
+            .map_err(at("cannot hand over", data.path()))
     }
 
     /// Where the server may stand and write nothing.
     pub(super) fn server(&self) -> &Path {
-        &self.server
+        self.server.path()
     }
 
     pub(super) fn log(&self) -> PathBuf {
-        self.home.join("log")
+        self.home.path().join(LOG)
+    }
+
+    pub(super) fn create_log(&self) -> Result<File, Cause> {
+        self.home.create_file(LOG)
+    }
+
+    pub(super) fn read_log(&self) -> String {
+        self.home.read(LOG).unwrap_or_default()
     }
 
     pub(super) fn url_file(&self) -> PathBuf {
-        self.home.join("url")
+        self.home.path().join(URL)
     }
 
     /// Deletes the cluster and the way to it.
     pub(super) fn empty(&self) -> Result<(), Cause> {
-        self.remove_url();
-        let _ = fs::remove_file(self.password_file());
+        self.remove_run_files();
+        let _ = self.home.remove_file(PASSWORD);
         match fs::remove_dir_all(self.data()) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 Err(at("cannot empty", &self.data())(error))
@@ -74,14 +98,16 @@ impl Folder {
     /// At the end: what cannot be deleted now is emptied by the next start.
     pub(super) fn leave_nothing(&self) {
         let emptied = self.empty();
-        if emptied.is_err() || fs::remove_dir_all(&self.server).is_err() {
-            tracing::warn!(event = "postgres_left_files", folder = %self.server.display());
+        if emptied.is_err() || fs::remove_dir_all(self.server.path()).is_err() {
+            tracing::warn!(event = "postgres_left_files", folder = %self.server.path().display());
+            return;
         }
+        let _ = self.home.remove_file(SERVER_PATH);
     }
 
     /// The superuser's password, if there is a cluster to go on with. It is written last, when the cluster is whole.
     pub(super) fn kept_password(&self) -> Result<Option<String>, Cause> {
-        if let Ok(password) = fs::read_to_string(self.password_file())
+        if let Ok(password) = self.home.read(PASSWORD)
             && self.data().join("PG_VERSION").exists()
         {
             return Ok(Some(password));
@@ -91,7 +117,7 @@ impl Folder {
     }
 
     pub(super) fn keep_password(&self, password: &str) -> Result<(), Cause> {
-        write_private(&self.password_file(), password)
+        self.home.write(PASSWORD, password).map(drop)
     }
 
     /// The password in a file that `initdb`, run by that account, can read.
@@ -100,14 +126,14 @@ impl Folder {
         account: &Account,
         password: &str,
     ) -> Result<PathBuf, Cause> {
-        let file = self.server.join("password");
-        write_private(&file, password)?;
-        account.give(&file).map_err(at("cannot hand over", &file))?;
-        Ok(file)
+        let file = self.server.write(PASSWORD, password)?;
+        let path = self.server.path().join(PASSWORD);
+        account.give(&file).map_err(at("cannot hand over", &path))?;
+        Ok(path)
     }
 
-    fn password_file(&self) -> PathBuf {
-        self.home.join("password")
+    pub(super) fn take_password_back(&self) {
+        let _ = self.server.remove_file(PASSWORD);
     }
 
     /// A kept cluster can only be used by the major version that made it.
@@ -125,24 +151,20 @@ impl Folder {
     }
 
     pub(super) fn write_url(&self, url: &str) -> Result<(), Cause> {
-        write_private(&self.url_file(), url)
+        self.home.write(URL, url).map(drop)
     }
 
-    /// Nobody listens there any more.
-    pub(super) fn remove_url(&self) {
-        let _ = fs::remove_file(self.url_file());
+    /// Nobody listens there any more, and the log is the run's.
+    pub(super) fn remove_run_files(&self) {
+        let _ = self.home.remove_file(URL);
+        let _ = self.home.remove_file(LOG);
     }
 }
 
 /// A second process in the same folder would have its database taken away by the first one's end.
-fn lock(path: &Path) -> Result<File, Cause> {
-    let mut file = fs::OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(path)
-        .map_err(at("cannot open", path))?;
+fn lock(home: &OwnFolder) -> Result<File, Cause> {
+    let path = home.path().join(LOCK);
+    let mut file = home.open_or_create_file(LOCK)?;
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
@@ -154,79 +176,73 @@ fn lock(path: &Path) -> Result<File, Cause> {
             ))
             .with_help("stop it, or start this one in another folder"));
         }
-        Err(TryLockError::Error(error)) => return Err(at("cannot lock", path)(error)),
+        Err(TryLockError::Error(error)) => return Err(at("cannot lock", &path)(error)),
     }
     let write = |file: &mut File| {
         file.set_len(0)?;
         file.rewind()?;
         write!(file, "{}", std::process::id())
     };
-    write(&mut file).map_err(at("cannot write", path))?;
+    write(&mut file).map_err(at("cannot write", &path))?;
     Ok(file)
 }
 
-/// The folder outside that belongs to `home`. /var/tmp survives a restart of the machine, which `--keep` may want;
-/// $TMPDIR may be private.
-pub(super) fn public_folder(home: &Path) -> PathBuf {
-    let place = match Path::new("/var/tmp") {
+/// The folder outside that an earlier run made for `home`, else a new one. Its name is random and the call that creates
+/// it fails if the name is taken: nobody can prepare a folder or a link that we would take for ours.
+fn public_folder(home: &OwnFolder, account: &Account) -> Result<OwnFolder, Cause> {
+    let place = public_place();
+    match home.read(SERVER_PATH) {
+        Ok(path) => {
+            if let Some(folder) = known_public_folder(home, place, Path::new(&path))? {
+                return Ok(folder);
+            }
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(at("cannot read", &home.path().join(SERVER_PATH))(error)),
+    }
+    let created = tempfile::Builder::new()
+        .prefix(PREFIX)
+        .permissions(fs::Permissions::from_mode(0o700))
+        .tempdir_in(place)
+        .map_err(at("cannot create a folder in", place))?;
+    let path = created.path().to_owned();
+    let folder = OwnFolder::open(&path)?
+        .ok_or_else(|| Cause::new(format!("{} was deleted", path.display())))?;
+    account
+        .admit(folder.descriptor())
+        .map_err(at("cannot open up", &path))?;
+    home.write(SERVER_PATH, &path.to_string_lossy())?;
+    let _ = created.keep();
+    Ok(folder)
+}
+
+/// `path` is what `home` says, and `home` may have come with somebody's archive: only a folder that a run made is taken,
+/// because the next step empties it.
+fn known_public_folder(
+    home: &OwnFolder,
+    place: &Path,
+    path: &Path,
+) -> Result<Option<OwnFolder>, Cause> {
+    let named_by_us = path.parent() == Some(place)
+        && path
+            .file_name()
+            .is_some_and(|name| name.as_encoded_bytes().starts_with(PREFIX.as_bytes()));
+    if named_by_us {
+        return OwnFolder::open(path);
+    }
+    let file = home.path().join(SERVER_PATH);
+    Err(Cause::new(format!(
+        "{} names {}, which no run has created",
+        file.display(),
+        path.display()
+    ))
+    .with_help(format!("delete {}", file.display())))
+}
+
+/// /var/tmp survives a restart of the machine, which `--keep` may want; $TMPDIR may be private.
+fn public_place() -> &'static Path {
+    match Path::new("/var/tmp") {
         preferred if preferred.is_dir() => preferred,
         _ => Path::new("/tmp"),
-    };
-    place.join(format!("connect-embedded-{:016x}", fingerprint(home)))
-}
-
-/// FNV-1a: the same for the same folder in every build, which is all that is asked of it.
-fn fingerprint(path: &Path) -> u64 {
-    path.as_os_str()
-        .as_encoded_bytes()
-        .iter()
-        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-            (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
-        })
-}
-
-/// Makes a folder that only we can change. One that is there already, in a place where everybody may create, must be
-/// ours and no symbolic link: somebody may have been waiting for us.
-fn create_own(path: &Path) -> Result<(), Cause> {
-    match fs::DirBuilder::new().mode(0o755).create(path) {
-        Ok(()) => {
-            // Whatever the umask says, the account that runs the server must get through.
-            return fs::set_permissions(path, fs::Permissions::from_mode(0o755))
-                .map_err(at("cannot open up", path));
-        }
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-        Err(error) => return Err(at("cannot create", path)(error)),
     }
-    let found = fs::symlink_metadata(path).map_err(at("cannot look at", path))?;
-    let probe = path.join("owner");
-    let ours = found.is_dir()
-        && fs::write(&probe, "").is_ok()
-        && fs::metadata(&probe).is_ok_and(|probe| probe.uid() == found.uid())
-        && found.mode() & 0o022 == 0;
-    let _ = fs::remove_file(&probe);
-    if ours {
-        Ok(())
-    } else {
-        Err(
-            Cause::new(format!("{} belongs to somebody else", path.display()))
-                .with_help("delete it, or ask its owner to"),
-        )
-    }
-}
-
-/// A file that only its owner can read, from its first moment on.
-fn write_private(path: &Path, content: &str) -> Result<(), Cause> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            return Err(at("cannot replace", path)(error));
-        }
-        _ => {}
-    }
-    let file = fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path);
-    file.and_then(|mut file| file.write_all(content.as_bytes()))
-        .map_err(at("cannot write", path))
 }

@@ -66,8 +66,7 @@ impl Server {
                 return Ok(server);
             };
             server.stop().await;
-            let log = fs::read_to_string(folder.log()).unwrap_or_default();
-            if attempt == PORT_ATTEMPTS || !log.contains("could not bind") {
+            if attempt == PORT_ATTEMPTS || !folder.read_log().contains("could not bind") {
                 return Err(cause);
             }
             attempt += 1;
@@ -80,9 +79,10 @@ impl Server {
         folder: &Folder,
         port: u16,
     ) -> Result<Server, Cause> {
-        let log = folder.log();
-        let output = fs::File::create(&log).map_err(at("cannot write", &log))?;
-        let errors = output.try_clone().map_err(at("cannot write", &log))?;
+        let output = folder.create_log()?;
+        let errors = output
+            .try_clone()
+            .map_err(at("cannot write", &folder.log()))?;
         let mut command = account.command(Path::new("/bin/sh"), folder.server());
         command.args(["-c", GUARD, "connect-embedded"]);
         command
@@ -136,7 +136,7 @@ impl Server {
                 };
                 return Err(Cause::new(format!(
                     "PostgreSQL {what}: {}",
-                    last_lines(&folder.log())
+                    last_lines(&folder.read_log())
                 ))
                 .with_help(format!("its log is {}", folder.log().display())));
             }
@@ -173,9 +173,7 @@ pub(super) async fn create_cluster(
 ) -> Result<String, Cause> {
     // 122 bits of the system's randomness.
     let password = Uuid::new_v4().simple().to_string();
-    let data = folder.data();
-    fs::create_dir(&data).map_err(at("cannot create", &data))?;
-    account.give(&data).map_err(at("cannot hand over", &data))?;
+    folder.create_data(account)?;
     let password_file = folder.lend_password(account, &password)?;
     let output = account
         .command(&programs.initdb(), folder.server())
@@ -189,10 +187,10 @@ pub(super) async fn create_cluster(
         .args(["--auth=scram-sha-256", "--pwfile"])
         .arg(&password_file)
         .arg("--pgdata")
-        .arg(&data)
+        .arg(folder.data())
         .output()
         .await;
-    let _ = fs::remove_file(&password_file);
+    folder.take_password_back();
     let output = output.map_err(at("cannot run", &programs.initdb()))?;
     if output.status.success() {
         folder.keep_password(&password)?;
@@ -250,9 +248,8 @@ fn free_port() -> Result<u16, Cause> {
         .map_err(|error| Cause::new(format!("no free port on 127.0.0.1: {error}")))
 }
 
-fn last_lines(log: &Path) -> String {
-    let content = fs::read_to_string(log).unwrap_or_default();
-    let lines: Vec<&str> = content.lines().collect();
+fn last_lines(log: &str) -> String {
+    let lines: Vec<&str> = log.lines().collect();
     lines
         .get(lines.len().saturating_sub(3)..)
         .unwrap_or_default()

@@ -10,6 +10,8 @@ use tokio::time::{sleep, timeout};
 
 use super::*;
 
+mod hostile;
+
 async fn psql(postgres: &EmbeddedPostgres, sql: &str) -> Result<String, String> {
     let mut command = Command::new(postgres.programs.psql());
     command.args([
@@ -49,19 +51,24 @@ impl Clone {
     fn new() -> Clone {
         let home = TempDir::new().unwrap();
         std::fs::set_permissions(home.path(), PermissionsExt::from_mode(0o700)).unwrap();
-        std::fs::create_dir_all(home.path().join("a clone/.connect/postgres")).unwrap();
+        std::fs::create_dir(home.path().join("a clone")).unwrap();
         Clone(home)
     }
 
     fn directory(&self) -> PathBuf {
         self.0.path().join("a clone/.connect")
     }
+
+    fn home(&self) -> PathBuf {
+        self.directory().join("postgres")
+    }
 }
 
 impl Drop for Clone {
     fn drop(&mut self) {
-        let home = self.directory().join("postgres").canonicalize().unwrap();
-        let _ = std::fs::remove_dir_all(folder::public_folder(&home));
+        if let Ok(server) = std::fs::read_to_string(self.home().join("server-path")) {
+            let _ = std::fs::remove_dir_all(server);
+        }
     }
 }
 
@@ -189,7 +196,7 @@ async fn a_pid_file_that_names_a_stranger_is_only_removed() {
         .kill_on_drop(true)
         .spawn()
         .unwrap();
-    let folder = Folder::take(&clone.directory(), &Account::choose().await.unwrap()).unwrap();
+    let folder = Folder::take(&clone.directory(), &Account::choose().unwrap()).unwrap();
     let pid_file = folder.data().join("postmaster.pid");
     std::fs::write(&pid_file, format!("{}\n", stranger.id().unwrap())).unwrap();
     drop(folder);
