@@ -6,6 +6,7 @@ mod equality;
 mod explain;
 mod folder;
 mod formats;
+mod graph;
 mod keywords;
 mod numbers;
 mod places;
@@ -15,6 +16,9 @@ mod tests;
 mod view;
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::time::Duration;
 
 use connect_api::{Cause, ContractCheck, ValueRef};
 use jsonschema::error::ValidationErrorKind;
@@ -27,6 +31,11 @@ use effort::Choices;
 pub(crate) use folder::{Documents, Library, UNRESERVED, id_of, resolve};
 use tape::{Tape, TapeNode};
 pub use view::type_of;
+
+/// Of the thread that compiles. Pages that are not used are never taken from the system.
+const COMPILER_STACK_BYTES: usize = 64 << 20;
+/// For one schema, with all that it refers to.
+const COMPILE_DEADLINE: Duration = Duration::from_secs(30);
 
 /// A compiled JSON Schema. Share it: compiling costs a thousand times what a check costs.
 pub struct CompiledSchema {
@@ -62,7 +71,7 @@ impl CompiledSchema {
         let uri = folder::uri_of(&canonical);
         library.keep(&uri, &document);
         let name = shown_path(file);
-        CompiledSchema::compile(name, uri, &document, &library)
+        CompiledSchema::compile_apart(name, uri, document, library)
     }
 
     /// Compiles `document`, whose references lead into `documents` and nowhere else.
@@ -84,7 +93,43 @@ impl CompiledSchema {
         for (uri, document) in &documents {
             library.keep(uri, document);
         }
-        CompiledSchema::compile(name, uri, &document, &library)
+        CompiledSchema::compile_apart(name, uri, document, library)
+    }
+
+    /// Compiles on a thread of its own: compiling recurses through the schema, and must end in time. What is still at work
+    /// after that ends by itself, for the schema is bounded.
+    fn compile_apart(
+        name: String,
+        uri: String,
+        document: Arc<Document>,
+        library: Library,
+    ) -> Result<CompiledSchema, SchemaProblem> {
+        let (sender, compiled) = mpsc::channel();
+        let schema = Arc::clone(&document);
+        let thread = std::thread::Builder::new()
+            .name("schema".to_owned())
+            .stack_size(COMPILER_STACK_BYTES)
+            .spawn(move || {
+                let compiled = CompiledSchema::compile(name, uri, &schema, &library);
+                // Nobody listens after the deadline.
+                drop(sender.send(compiled));
+            });
+        if let Err(error) = thread {
+            return Err(document.problem("", format!("no thread could be started for it: {error}")));
+        }
+        compiled
+            .recv_timeout(COMPILE_DEADLINE)
+            .unwrap_or_else(|error| {
+                let message = match error {
+                    mpsc::RecvTimeoutError::Timeout => {
+                        format!("it is not compiled after {} s", COMPILE_DEADLINE.as_secs())
+                    }
+                    mpsc::RecvTimeoutError::Disconnected => {
+                        "the compiler of schemas panicked".to_owned()
+                    }
+                };
+                Err(document.problem("", message))
+            })
     }
 
     fn compile(
@@ -94,6 +139,9 @@ impl CompiledSchema {
         library: &Library,
     ) -> Result<CompiledSchema, SchemaProblem> {
         has_known_draft(document)?;
+        let scratch = library.scratch();
+        let shape = graph::measure(library.documents(), &uri, &|uri| scratch.with(uri))
+            .map_err(|message| document.problem("", message))?;
         let options = numbers::exact(jsonschema::options_for::<Tape>())
             .with_base_uri(uri.clone())
             .with_retriever(library.clone())
@@ -120,7 +168,7 @@ impl CompiledSchema {
         remarks.dedup();
         match built {
             Ok(validator) => Ok(CompiledSchema {
-                choices: Choices::of(&documents, &uri),
+                choices: Choices::of(&documents, &shape),
                 validator,
                 name,
                 uri,

@@ -13,6 +13,8 @@ use crate::rejection::shown;
 
 /// More schemas than this do not belong together.
 const MOST_REFERENCES: usize = 1_000;
+/// Bytes of a schema and of all that it refers to.
+const LONGEST_SOURCE: usize = 16 << 20;
 
 /// A compiled schema of the registry.
 pub(crate) struct RegisteredContract {
@@ -116,6 +118,7 @@ async fn source_of(
     let uri = format!("registry:/ids/{id}");
     let mut source = SchemaSource::alone(name.to_owned(), uri, schema.schema);
     source.references = schema.references.unwrap_or_default();
+    let mut length = source.text.len();
     let mut open = source.references.clone();
     while let Some(reference) = open.pop() {
         if source.has(&reference) {
@@ -126,6 +129,12 @@ async fn source_of(
             return Err(unusable(name, &reason));
         }
         let found = referenced(client, &reference, name).await?;
+        length += found.text.len();
+        if length > LONGEST_SOURCE {
+            let most = LONGEST_SOURCE >> 20;
+            let reason = format!("with all that it refers to it is longer than {most} MiB");
+            return Err(unusable(name, &reason));
+        }
         open.extend(found.references.iter().cloned());
         source.add(&reference, found);
     }

@@ -8,6 +8,9 @@ use connect_api::{Cause, ContractPlace, JsonLimits, Value};
 use super::numbers::schema_json;
 use super::places;
 
+/// Bytes of one document.
+const LONGEST_SCHEMA: usize = 8 << 20;
+
 /// A problem in a schema, with its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SchemaProblem {
@@ -68,6 +71,14 @@ impl Document {
                 help: None,
             }
         };
+        if text.len() > LONGEST_SCHEMA {
+            let message = format!(
+                "the schema has {} bytes, and {} MiB at most are read",
+                text.len(),
+                LONGEST_SCHEMA >> 20
+            );
+            return Err(at(file, 0, message));
+        }
         // Our own parser first: it refuses a key twice in one object, where serde_json believes the last.
         let parsed = Value::parse_json(text.clone().into(), JsonLimits::default());
         let value = match parsed {

@@ -62,6 +62,17 @@ impl Library {
         }
     }
 
+    /// The same folder and documents, for looking ahead: what is found there leaves no trace here.
+    pub(crate) fn scratch(&self) -> Library {
+        Library::new(self.0.root.clone(), self.documents())
+    }
+
+    /// All documents, if this one could be added to them.
+    pub(crate) fn with(&self, uri: &str) -> Option<Documents> {
+        self.load(uri).ok()?;
+        Some(self.documents())
+    }
+
     pub(crate) fn documents(&self) -> Documents {
         let documents = self.0.documents.lock();
         documents.clone()

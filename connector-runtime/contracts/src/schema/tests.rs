@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
 mod compiling;
+mod hostile;
 mod numbers;
 mod view;
 

@@ -135,3 +135,60 @@ async fn a_flood_of_unknown_ids_is_slowed_down() {
     // 200 at once and 100 a second after them.
     assert!(start.elapsed() >= std::time::Duration::from_millis(900));
 }
+
+/// Small schemas that would cost a stack, or time without end.
+#[tokio::test]
+async fn a_schema_that_costs_without_bound_is_the_fault_of_its_messages() {
+    let chain = |count: usize, link: fn(Json) -> Json| {
+        let definitions: serde_json::Map<String, Json> = (0..=count)
+            .map(|index| {
+                let next = json!({"$ref": format!("#/$defs/a{}", index + 1)});
+                let schema = if index == count {
+                    json!(true)
+                } else {
+                    link(next)
+                };
+                (format!("a{index}"), schema)
+            })
+            .collect();
+        json_schema(&json!({"$ref": "#/$defs/a0", "$defs": definitions}))
+    };
+    let long = json!({"schemaType": "JSON", "schema": json!({"title": "x".repeat(7 << 20)}).to_string(),
+        "references": [{"name": "a", "subject": "a", "version": 1}, {"name": "b", "subject": "b", "version": 1}]});
+    let cases = [
+        ("chain", chain(19_999, |next| next), "one after the other"),
+        (
+            "doublings",
+            chain(40, |next| json!({"allOf": [next, next]})),
+            "times to one value",
+        ),
+        (
+            "length",
+            long.clone(),
+            "with all that it refers to it is longer than 16 MiB",
+        ),
+    ];
+    for (what, schema, reason) in cases {
+        let fake = Fake::default()
+            .schema("/schemas/ids/5", schema)
+            .schema("/schemas/ids/7", json_schema(&json!({"type": "object"})))
+            .schema("/subjects/a/versions/1", long.clone())
+            .schema("/subjects/b/versions/1", long.clone());
+        let config: RegistryConfig =
+            serde_json::from_value(json!({"url": fake.start().await})).unwrap();
+        let format: FormatConfig = serde_json::from_value(json!({"registry": {}})).unwrap();
+        let contracts = Contracts::new(Some(&config)).unwrap();
+        let decoder = contracts.decoder(Side::Value, &format).unwrap();
+        let Err(rejection) = settle_fully(&decoder, &message(5, b"{}")).await else {
+            panic!("{what}: refused");
+        };
+        assert!(
+            rejection.message.contains("does not compile here")
+                && rejection.message.contains(reason),
+            "{what}: {rejection}"
+        );
+        let schema = rejection.contract.unwrap_or_default();
+        assert!(schema.contains("schema id 5"), "{what}: {schema}");
+        assert!(settle(&decoder, &message(7, b"{}")).await.is_ok(), "{what}");
+    }
+}
