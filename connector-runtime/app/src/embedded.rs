@@ -23,6 +23,9 @@ use folder::Folder;
 use programs::Programs;
 use server::Server;
 
+/// Of the only section of [`EmbeddedPostgres::service_file`].
+pub(crate) const SERVICE_NAME: &str = "connect";
+
 /// A running PostgreSQL. Dropping it ends the server too, a moment later; [`stop`](Self::stop) waits for the end.
 pub(crate) struct EmbeddedPostgres {
     url: Secret,
@@ -58,6 +61,7 @@ impl EmbeddedPostgres {
             server::SUPERUSER
         );
         folder.write_url(&url)?;
+        folder.write_service(port, &password)?;
         let url = Secret::parse(&url).map_err(Cause::new)?;
         Ok(EmbeddedPostgres {
             url,
@@ -73,9 +77,14 @@ impl EmbeddedPostgres {
         &self.url
     }
 
-    /// The file that holds [`url`](Self::url), for `psql "$(cat FILE)"`.
+    /// The file that holds [`url`](Self::url), for programs that read it.
     pub(crate) fn url_file(&self) -> PathBuf {
         self.folder.url_file()
+    }
+
+    /// The file that tells libpq of the service [`SERVICE_NAME`], password included.
+    pub(crate) fn service_file(&self) -> PathBuf {
+        self.folder.service_file()
     }
 
     /// Which PostgreSQL it is, such as `17.6 of this machine`.

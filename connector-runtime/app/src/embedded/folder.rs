@@ -15,6 +15,7 @@ use super::programs::Programs;
 const LOCK: &str = "lock";
 const LOG: &str = "log";
 const URL: &str = "url";
+const SERVICE: &str = "service";
 const PASSWORD: &str = "password";
 /// Holds the path of a server folder outside, so that the next run finds it again.
 const SERVER_PATH: &str = "server-path";
@@ -81,6 +82,10 @@ impl Folder {
 
     pub(super) fn url_file(&self) -> PathBuf {
         self.home.path().join(URL)
+    }
+
+    pub(super) fn service_file(&self) -> PathBuf {
+        self.home.path().join(SERVICE)
     }
 
     /// Deletes the cluster and the way to it.
@@ -154,9 +159,20 @@ impl Folder {
         self.home.write(URL, url).map(drop)
     }
 
+    /// For `psql`: its arguments can be seen by everybody on the machine, and so a URL with a password among them.
+    pub(super) fn write_service(&self, port: u16, password: &str) -> Result<(), Cause> {
+        let user = super::server::SUPERUSER;
+        let service = format!(
+            "[{}]\nhost=127.0.0.1\nport={port}\ndbname=postgres\nuser={user}\npassword={password}\n",
+            super::SERVICE_NAME
+        );
+        self.home.write(SERVICE, &service).map(drop)
+    }
+
     /// Nobody listens there any more, and the log is the run's.
     pub(super) fn remove_run_files(&self) {
         let _ = self.home.remove_file(URL);
+        let _ = self.home.remove_file(SERVICE);
         let _ = self.home.remove_file(LOG);
     }
 }

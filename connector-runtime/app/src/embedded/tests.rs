@@ -87,6 +87,13 @@ async fn begins_empty_and_leaves_nothing_unless_kept() {
         std::fs::read_to_string(first.url_file()).unwrap(),
         first.url().expose()
     );
+    let service = Command::new(first.programs.psql())
+        .args(["-XAt", "service=connect", "-c", "SELECT current_user"])
+        .env("PGSERVICEFILE", first.service_file())
+        .output()
+        .await
+        .unwrap();
+    assert_eq!(String::from_utf8(service.stdout).unwrap(), "connect\n");
     psql(&first, "CREATE TABLE t AS SELECT 7 AS n")
         .await
         .unwrap();
@@ -94,6 +101,7 @@ async fn begins_empty_and_leaves_nothing_unless_kept() {
     first.stop().await;
     assert!(!listens(port));
     assert!(!url_file.exists());
+    assert!(!url_file.with_file_name("service").exists());
 
     let kept = EmbeddedPostgres::start(&directory, true).await.unwrap();
     assert_eq!(psql(&kept, "SELECT n FROM t").await.unwrap(), "7");

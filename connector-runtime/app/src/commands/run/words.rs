@@ -8,6 +8,7 @@ use connect_engine::config::Loaded;
 use connect_kafka::Embedded;
 
 use super::embedded::Servers;
+use crate::embedded::SERVICE_NAME;
 use crate::http::Bound;
 use crate::screen::{Screen, grouped, seconds};
 
@@ -50,10 +51,10 @@ fn start_lines(
     match servers {
         Some(servers) => {
             lines.push(("kafka", embedded_kafka(servers)));
-            let file = below_current_folder(servers.postgres.url_file());
-            let file = file.display();
+            let file = below_current_folder(servers.postgres.service_file());
             let version = servers.postgres.version();
-            lines.push(("postgres", format!("psql \"$(cat {file})\"   ({version})")));
+            let psql = psql_command(&file);
+            lines.push(("postgres", format!("{psql}   ({version})")));
         }
         None => lines.push(("kafka", loaded.process.bootstrap_servers.clone())),
     }
@@ -75,6 +76,12 @@ fn start_lines(
         ));
     }
     lines
+}
+
+/// Without the password: the arguments of a process can be read by everybody on the machine.
+fn psql_command(service_file: &Path) -> String {
+    let file = service_file.display();
+    format!("PGSERVICEFILE={file} psql service={SERVICE_NAME}")
 }
 
 fn embedded_kafka(servers: &Servers) -> String {
@@ -203,4 +210,17 @@ fn below_current_folder(path: PathBuf) -> PathBuf {
         .ok()
         .and_then(|current| path.strip_prefix(current).ok().map(PathBuf::from));
     below.unwrap_or(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_line_to_type_puts_no_password_into_arguments() {
+        assert_eq!(
+            psql_command(Path::new(".connect/postgres/service")),
+            "PGSERVICEFILE=.connect/postgres/service psql service=connect"
+        );
+    }
 }
