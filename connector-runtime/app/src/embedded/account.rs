@@ -1,8 +1,9 @@
 //! Who runs the server: PostgreSQL refuses root.
 
+use std::ffi::OsStr;
 use std::fs::{File, Permissions};
 use std::os::unix::fs::{PermissionsExt, fchown};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use connect_api::Cause;
 use tokio::process::Command;
@@ -39,10 +40,19 @@ impl Account {
         self.other.is_some()
     }
 
-    /// A command that this account will run, in a folder that it can enter.
+    /// A command that this account will run, in a folder that it can enter. Of our environment it sees what PostgreSQL
+    /// needs: any process of the account, and any superuser by `COPY FROM PROGRAM`, can read what it was started with.
     pub(super) fn command(&self, program: &Path, folder: &Path) -> Command {
         let mut command = Command::new(program);
-        command.current_dir(folder);
+        command.current_dir(folder).env_clear();
+        for (name, value) in std::env::vars_os() {
+            if is_passed_on(&name) {
+                command.env(name, value);
+            }
+        }
+        if let Ok(path) = std::env::join_paths(search_path()) {
+            command.env("PATH", path);
+        }
         if let Some(user) = &self.other {
             command
                 .uid(user.uid)
@@ -71,6 +81,25 @@ impl Account {
             None => Ok(()),
         }
     }
+}
+
+/// The home folder, the language and the time zone.
+fn is_passed_on(name: &OsStr) -> bool {
+    name.to_str().is_some_and(|name| {
+        matches!(name, "HOME" | "USER" | "LANG" | "LANGUAGE" | "TZ") || name.starts_with("LC_")
+    })
+}
+
+/// The folders of PATH, without those that depend on the current folder.
+pub(super) fn search_path() -> Vec<PathBuf> {
+    absolute_folders(&std::env::var_os("PATH").unwrap_or_default())
+}
+
+/// An empty folder of a PATH, and so a PATH that is empty, means the current folder.
+fn absolute_folders(path: &OsStr) -> Vec<PathBuf> {
+    std::env::split_paths(path)
+        .filter(|folder| folder.is_absolute())
+        .collect()
 }
 
 /// `postgres`, else `nobody`, else anybody who is not root, from the lines of /etc/passwd.
@@ -103,6 +132,37 @@ mod tests {
             .as_ref()
             .map(|user| (user.name.as_str(), user.uid, user.gid));
         assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn variables_that_postgres_sees() {
+        for passed_on in ["HOME", "USER", "LANG", "LC_ALL", "TZ"] {
+            assert!(is_passed_on(OsStr::new(passed_on)), "{passed_on}");
+        }
+        for kept_back in [
+            "AWS_SECRET_ACCESS_KEY",
+            "DATABASE_URL",
+            "GITHUB_TOKEN",
+            "LD_PRELOAD",
+            "PGPASSWORD",
+            "TZ_SECRET",
+            "lc_all",
+        ] {
+            assert!(!is_passed_on(OsStr::new(kept_back)), "{kept_back}");
+        }
+    }
+
+    #[test]
+    fn programs_of_the_current_folder_are_not_looked_for() {
+        for (path, expected) in [
+            ("", vec![]),
+            (".", vec![]),
+            (":", vec![]),
+            ("bin:/usr/bin::..:/bin:", vec!["/usr/bin", "/bin"]),
+        ] {
+            let expected: Vec<PathBuf> = expected.into_iter().map(PathBuf::from).collect();
+            assert_eq!(absolute_folders(OsStr::new(path)), expected, "{path}");
+        }
     }
 
     #[test]

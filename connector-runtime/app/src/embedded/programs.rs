@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use connect_api::Cause;
 use tokio::process::Command;
 
-use super::account::Account;
+use super::account::{Account, search_path};
 use super::fetch;
 
 /// Older ones lack what the sinks rely on.
@@ -103,9 +103,11 @@ impl fmt::Display for Programs {
 /// Folders to look into, the likeliest first: what the person chose (PATH, pg_config), then what packages install, the
 /// newest first.
 async fn candidates() -> Vec<PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let mut folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
-    if let Ok(output) = Command::new("pg_config").arg("--bindir").output().await {
+    let mut folders = search_path();
+    let pg_config = folders.iter().map(|folder| folder.join("pg_config"));
+    if let Some(pg_config) = pg_config.into_iter().find(|program| program.is_file())
+        && let Ok(output) = Command::new(pg_config).arg("--bindir").output().await
+    {
         folders.push(PathBuf::from(
             String::from_utf8_lossy(&output.stdout).trim(),
         ));
@@ -119,6 +121,8 @@ async fn candidates() -> Vec<PathBuf> {
     ] {
         folders.extend(versioned(homebrew, "postgresql@"));
     }
+    // Without this, a `pg_config` that prints nothing would mean the programs of the current folder.
+    folders.retain(|folder| folder.is_absolute());
     folders
 }
 

@@ -12,6 +12,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use connect_api::Cause;
+use rustix::process::{Pid, Signal};
 use tokio::process::{Child, ChildStdin, Command};
 use tokio::time::{Instant, sleep, timeout};
 use uuid::Uuid;
@@ -216,7 +217,7 @@ pub(super) async fn stop_leftover(data: &Path) -> Result<(), Cause> {
             .with_help(format!("kill -QUIT {pid}")));
         }
         // QUIT: it need not be polite to clients that no longer exist.
-        let _ = Command::new("kill").args(["-QUIT", &pid]).status().await;
+        let _ = rustix::process::kill_process(pid, Signal::QUIT);
         sleep(LOOK_EVERY * 5).await;
     }
     let _ = fs::remove_file(&pid_file);
@@ -224,14 +225,15 @@ pub(super) async fn stop_leftover(data: &Path) -> Result<(), Cause> {
 }
 
 /// The process that the pid file names, if it is a server on this very folder: the number may be another's by now.
-async fn leftover(pid_file: &Path, data: &Path) -> Option<String> {
+async fn leftover(pid_file: &Path, data: &Path) -> Option<Pid> {
     let content = fs::read_to_string(pid_file).ok()?;
-    let pid = content.lines().next()?.trim().to_owned();
+    let number: u32 = content.lines().next()?.trim().parse().ok()?;
+    let pid = Pid::from_raw(i32::try_from(number).ok()?)?;
     let command = match fs::read(format!("/proc/{pid}/cmdline")) {
         Ok(command) => command,
         Err(_) => {
-            Command::new("ps")
-                .args(["-ww", "-o", "command=", "-p", &pid])
+            Command::new("/bin/ps")
+                .args(["-ww", "-o", "command=", "-p", &pid.to_string()])
                 .output()
                 .await
                 .ok()?

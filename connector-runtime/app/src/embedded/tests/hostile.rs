@@ -160,13 +160,13 @@ async fn files_are_not_opened_through_links() {
     victim.is_unchanged("lock");
     fs::remove_file(&lock).unwrap();
 
-    for name in ["log", "url", "password"] {
+    for name in ["log", "url", "service", "password"] {
         symlink(victim.file(), clone.home().join(name)).unwrap();
     }
     let postgres = EmbeddedPostgres::start(&clone.directory(), true)
         .await
         .unwrap();
-    for name in ["lock", "log", "url", "password"] {
+    for name in ["lock", "log", "url", "service", "password"] {
         let file = fs::symlink_metadata(clone.home().join(name)).unwrap();
         assert!(file.is_file(), "{name} is a link");
         assert_eq!(file.mode() & 0o777, 0o600, "{name}");
@@ -200,4 +200,27 @@ fn the_name_of_a_folder_outside_cannot_be_foreseen() {
     again.leave_nothing();
     drop(again);
     assert_ne!(take().server(), path);
+}
+
+/// Cargo gives its tests variables of its own: they are the canaries.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn the_server_sees_no_variables_of_ours() {
+    assert!(std::env::var_os("CARGO_MANIFEST_DIR").is_some());
+    let clone = Clone::new();
+    let postgres = EmbeddedPostgres::start(&clone.directory(), false)
+        .await
+        .unwrap();
+    let pid_file = fs::read_to_string(postgres.folder.data().join("postmaster.pid")).unwrap();
+    let server = pid_file.lines().next().unwrap();
+    let status = fs::read_to_string(format!("/proc/{server}/status")).unwrap();
+    let parent = status.lines().find_map(|line| line.strip_prefix("PPid:"));
+    let guard = parent.unwrap().trim();
+    for pid in [server, guard] {
+        let environment = fs::read(format!("/proc/{pid}/environ")).unwrap();
+        let environment = String::from_utf8_lossy(&environment);
+        assert!(environment.contains("PATH="), "{environment}");
+        assert!(!environment.contains("CARGO_MANIFEST_DIR"), "{environment}");
+    }
+    postgres.stop().await;
 }
