@@ -6,9 +6,9 @@ use bytes::Bytes;
 use connect_api::{Cause, Failure, Side, Value};
 
 use crate::config::{Format, FormatConfig, RegistryVersion, topic_subject};
+use crate::fault::{DecodeError, ValueFault};
 use crate::formats::Codec;
 use crate::registry::{Lookup, RegisteredContract, Registry, SchemaNeeded, Wanted, unframe};
-use crate::rejection::{DecodeError, Rejection};
 use crate::schema::CompiledSchema;
 
 /// Decodes the keys or the values of a connector's topics and checks them. Cheap to clone.
@@ -92,14 +92,14 @@ impl Decoder {
         topic: &str,
         payload: &Bytes,
     ) -> Result<Value, DecodeError> {
-        let (id, body) = unframe(payload).map_err(Rejection::decode)?;
+        let (id, body) = unframe(payload).map_err(ValueFault::decode)?;
         let contract = match registered.registry.by_id(id) {
             Lookup::Known(contract) => contract,
             Lookup::Missing => return Err(DecodeError::SchemaNeeded(SchemaNeeded(Wanted::Id(id)))),
             Lookup::Unusable(unusable) => {
-                return Err(Rejection {
+                return Err(ValueFault {
                     contract: unusable.schema,
-                    ..Rejection::decode(unusable.message)
+                    ..ValueFault::decode(unusable.message)
                 }
                 .into());
             }
@@ -136,10 +136,10 @@ impl Decoder {
         Ok(codec.validate(value.root())?)
     }
 
-    fn other_format(&self, contract: &RegisteredContract) -> Rejection {
-        Rejection {
+    fn other_format(&self, contract: &RegisteredContract) -> ValueFault {
+        ValueFault {
             contract: Some(contract.name.clone()),
-            ..Rejection::decode(format!(
+            ..ValueFault::decode(format!(
                 "the message was written with {}, a schema of type {}, and `format = \"{}\"` is set",
                 contract.name,
                 contract.type_name(),

@@ -6,9 +6,9 @@ use bytes::Bytes;
 use connect_api::{Cause, Encode, Failure, Side, ValueRef};
 
 use crate::config::{Format, FormatConfig, RegistryVersion};
+use crate::fault::ValueFault;
 use crate::formats::Codec;
 use crate::registry::{Posted, RegisteredContract, Registry, fits, frame};
-use crate::rejection::Rejection;
 use crate::schema::CompiledSchema;
 
 /// Checks and encodes the keys or the values of one topic. Cheap to clone.
@@ -77,7 +77,7 @@ impl Encoder {
     }
 
     /// Checks the value against the contract and writes it.
-    pub fn encode(&self, value: ValueRef<'_>) -> Result<Bytes, Rejection> {
+    pub fn encode(&self, value: ValueRef<'_>) -> Result<Bytes, ValueFault> {
         if let Some(schema) = &self.schema {
             schema.validate(value)?;
         }
@@ -171,7 +171,7 @@ impl Registered {
         Ok(())
     }
 
-    fn encode(&self, value: ValueRef<'_>) -> Result<Bytes, Rejection> {
+    fn encode(&self, value: ValueRef<'_>) -> Result<Bytes, ValueFault> {
         let contract = self
             .contract
             .get()

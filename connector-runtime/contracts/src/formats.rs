@@ -15,8 +15,8 @@ use std::sync::Arc;
 use ::bytes::Bytes;
 use connect_api::{Cause, Value, ValueRef};
 
+use crate::fault::ValueFault;
 use crate::registry::SchemaSource;
-use crate::rejection::Rejection;
 
 /// Reads and writes payloads of one format and, where the format has schemas, of one schema.
 ///
@@ -24,13 +24,13 @@ use crate::rejection::Rejection;
 /// the codec knows whether its payload can be shared. Codecs of other formats use [`connect_api::ValueBuilder`] with
 /// [`connect_api::ValueLimits::of_payload`], which bounds what a payload becomes.
 pub(crate) trait Codec: Send + Sync {
-    fn decode(&self, payload: &Bytes) -> Result<Value, Rejection>;
+    fn decode(&self, payload: &Bytes) -> Result<Value, ValueFault>;
 
-    /// Appends the payload. What the format cannot hold without altering it is a rejection. After one, `out` holds a part.
-    fn encode(&self, value: ValueRef<'_>, out: &mut Vec<u8>) -> Result<(), Rejection>;
+    /// Appends the payload. What the format cannot hold without altering it is a fault. After one, `out` holds a part.
+    fn encode(&self, value: ValueRef<'_>, out: &mut Vec<u8>) -> Result<(), ValueFault>;
 
     /// Whether a value that was written by another schema also fits this one. See [`Registered::validates`].
-    fn validate(&self, _value: ValueRef<'_>) -> Result<(), Rejection> {
+    fn validate(&self, _value: ValueRef<'_>) -> Result<(), ValueFault> {
         Ok(())
     }
 }
@@ -93,8 +93,8 @@ pub(crate) fn of_schema_type(schema_type: &str) -> Option<&'static Entry> {
 }
 
 /// A value of another type than the format writes.
-fn unencodable(value: ValueRef<'_>, expected: &str) -> Rejection {
-    Rejection::contract(
+fn unencodable(value: ValueRef<'_>, expected: &str) -> ValueFault {
+    ValueFault::contract(
         "$".to_owned(),
         format!("a value of type {}", value.type_name()),
         expected.to_owned(),

@@ -71,5 +71,5 @@ fn hexadecimal(bytes: &[u8]) -> String {
 
 fn beginning(bytes: &[u8]) -> String {
     let head = bytes.get(..12.min(bytes.len())).unwrap_or_default();
-    crate::rejection::shown(&String::from_utf8_lossy(head).replace('\u{fffd}', "?"), 12)
+    crate::fault::shown(&String::from_utf8_lossy(head).replace('\u{fffd}', "?"), 12)
 }

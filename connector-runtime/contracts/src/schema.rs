@@ -24,7 +24,7 @@ use connect_api::{Cause, ContractCheck, ValueRef};
 use jsonschema::error::ValidationErrorKind;
 use jsonschema::{Draft, PatternOptions, ReferencingError, ValidationError};
 
-use crate::rejection::Rejection;
+use crate::fault::ValueFault;
 pub(crate) use document::Document;
 pub use document::SchemaProblem;
 use effort::Choices;
@@ -190,7 +190,7 @@ impl CompiledSchema {
     }
 
     /// The hot path: nothing is allocated for a value that keeps the contract.
-    pub fn validate(&self, value: ValueRef<'_>) -> Result<(), Rejection> {
+    pub fn validate(&self, value: ValueRef<'_>) -> Result<(), ValueFault> {
         if self.validator.is_valid(TapeNode::Value(value)) {
             return Ok(());
         }
@@ -283,7 +283,7 @@ fn problem_of(
         }
         _ => format!("this is not a valid JSON Schema: {error}"),
     };
-    let mut problem = place.problem(pointer, crate::rejection::shown(&message, 300));
+    let mut problem = place.problem(pointer, crate::fault::shown(&message, 300));
     problem.help = help_for(keyword, error.instance()).map(str::to_owned);
     problem
 }

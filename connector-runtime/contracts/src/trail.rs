@@ -5,8 +5,8 @@
 
 use connect_api::{BuildError, Kind, ValueRef};
 
+use crate::fault::{ValueFault, shown};
 use crate::place::{push_index, push_member};
-use crate::rejection::{Rejection, shown};
 
 /// The way from the root to a problem, the innermost step first.
 #[derive(Debug, Default)]
@@ -61,7 +61,7 @@ pub(crate) fn misread<T>(reason: impl Into<String>) -> Result<T, Misread> {
     })
 }
 
-/// A value that the schema cannot hold as it is: a [`Rejection`] whose path is still being collected.
+/// A value that the schema cannot hold as it is: a [`ValueFault`] whose path is still being collected.
 #[derive(Debug)]
 pub(crate) struct Mismatch {
     found: String,
@@ -97,7 +97,7 @@ impl Mismatch {
         self
     }
 
-    pub(crate) fn rejection(self) -> Rejection {
-        Rejection::contract(self.trail.path(), self.found, self.expected)
+    pub(crate) fn rejection(self) -> ValueFault {
+        ValueFault::contract(self.trail.path(), self.found, self.expected)
     }
 }

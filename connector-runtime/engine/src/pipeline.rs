@@ -16,7 +16,7 @@ pub(crate) mod lane_positions;
 pub(crate) mod other_names;
 pub(crate) mod prepare;
 pub(crate) mod reader;
-pub(crate) mod reject;
+pub(crate) mod rejection;
 pub(crate) mod rejects;
 pub(crate) mod select;
 pub(crate) mod start;
@@ -37,7 +37,7 @@ use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::{Notify, oneshot};
 
 use lane_positions::Reached;
-use reject::Rejection;
+use rejection::Rejection;
 use select::Selection;
 
 /// What became of one source record while it was prepared.

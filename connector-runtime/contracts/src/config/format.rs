@@ -6,9 +6,9 @@ use connect_api::Cause;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+use crate::fault::shown;
 use crate::formats::{self, Codec, Entry, Registered};
 use crate::registry::SchemaSource;
-use crate::rejection::shown;
 
 /// What the bytes of a key or value are.
 #[derive(Clone, Copy)]

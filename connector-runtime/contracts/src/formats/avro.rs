@@ -21,8 +21,8 @@ use bytes::Bytes;
 use connect_api::{Cause, Value, ValueRef};
 
 use super::{Codec, Compiled, Entry, Registered};
+use crate::fault::ValueFault;
 use crate::registry::SchemaSource;
-use crate::rejection::Rejection;
 use plan::Plans;
 
 /// Records, arrays, maps and unions inside each other.
@@ -56,19 +56,19 @@ fn compile(source: &SchemaSource) -> Compiled {
 }
 
 impl Codec for Avro {
-    fn decode(&self, payload: &Bytes) -> Result<Value, Rejection> {
-        self.schema.decode(payload).map_err(|reason| Rejection {
+    fn decode(&self, payload: &Bytes) -> Result<Value, ValueFault> {
+        self.schema.decode(payload).map_err(|reason| ValueFault {
             contract: Some(self.name.clone()),
-            ..Rejection::decode(format!(
+            ..ValueFault::decode(format!(
                 "the bytes do not fit {} (Avro): {reason}",
                 self.name
             ))
         })
     }
 
-    fn encode(&self, value: ValueRef<'_>, out: &mut Vec<u8>) -> Result<(), Rejection> {
+    fn encode(&self, value: ValueRef<'_>, out: &mut Vec<u8>) -> Result<(), ValueFault> {
         let written = self.schema.encode(value, out);
-        written.map_err(|rejection| Rejection {
+        written.map_err(|rejection| ValueFault {
             contract: Some(self.name.clone()),
             ..rejection
         })
@@ -112,7 +112,7 @@ impl AvroSchema {
     }
 
     /// Appends the value's encoding. After an error `out` holds a part of it.
-    fn encode(&self, value: ValueRef<'_>, out: &mut Vec<u8>) -> Result<(), Rejection> {
+    fn encode(&self, value: ValueRef<'_>, out: &mut Vec<u8>) -> Result<(), ValueFault> {
         encode::from_value(&self.plans, value, out)
     }
 }

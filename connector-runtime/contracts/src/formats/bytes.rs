@@ -8,7 +8,7 @@ use bytes::Bytes;
 use connect_api::{Kind, Value, ValueRef};
 
 use super::{Codec, Entry, Plain, unencodable};
-use crate::rejection::Rejection;
+use crate::fault::ValueFault;
 
 pub(super) static ENTRY: Entry = Entry {
     name: "bytes",
@@ -24,12 +24,12 @@ pub(super) static ENTRY: Entry = Entry {
 struct Raw;
 
 impl Codec for Raw {
-    fn decode(&self, payload: &Bytes) -> Result<Value, Rejection> {
+    fn decode(&self, payload: &Bytes) -> Result<Value, ValueFault> {
         Ok(Value::bytes(payload.clone()))
     }
 
     /// Values that come from JSON have bytes in base64.
-    fn encode(&self, value: ValueRef<'_>, out: &mut Vec<u8>) -> Result<(), Rejection> {
+    fn encode(&self, value: ValueRef<'_>, out: &mut Vec<u8>) -> Result<(), ValueFault> {
         match value.kind() {
             Kind::Bytes(content) => {
                 out.extend_from_slice(content);

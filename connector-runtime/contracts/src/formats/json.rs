@@ -6,9 +6,9 @@ use bytes::Bytes;
 use connect_api::{Cause, Value, ValueLimits, ValueRef};
 
 use super::{Codec, Compiled, Entry, Plain, Registered};
+use crate::fault::{ValueFault, shown};
 use crate::looks_like::instead_of_json;
 use crate::registry::SchemaSource;
-use crate::rejection::{Rejection, shown};
 use crate::schema::{CompiledSchema, Document, Documents, id_of, resolve};
 
 pub(super) static ENTRY: Entry = Entry {
@@ -35,11 +35,11 @@ const MOST_DOCUMENTS: usize = 1_000;
 struct Json;
 
 impl Codec for Json {
-    fn decode(&self, payload: &Bytes) -> Result<Value, Rejection> {
+    fn decode(&self, payload: &Bytes) -> Result<Value, ValueFault> {
         parse(payload)
     }
 
-    fn encode(&self, value: ValueRef<'_>, out: &mut Vec<u8>) -> Result<(), Rejection> {
+    fn encode(&self, value: ValueRef<'_>, out: &mut Vec<u8>) -> Result<(), ValueFault> {
         value.write_json(out);
         Ok(())
     }
@@ -49,27 +49,27 @@ impl Codec for Json {
 struct ValidJson(CompiledSchema);
 
 impl Codec for ValidJson {
-    fn decode(&self, payload: &Bytes) -> Result<Value, Rejection> {
+    fn decode(&self, payload: &Bytes) -> Result<Value, ValueFault> {
         let value = parse(payload)?;
         self.0.validate(value.root())?;
         Ok(value)
     }
 
-    fn encode(&self, value: ValueRef<'_>, out: &mut Vec<u8>) -> Result<(), Rejection> {
+    fn encode(&self, value: ValueRef<'_>, out: &mut Vec<u8>) -> Result<(), ValueFault> {
         self.0.validate(value)?;
         value.write_json(out);
         Ok(())
     }
 
-    fn validate(&self, value: ValueRef<'_>) -> Result<(), Rejection> {
+    fn validate(&self, value: ValueRef<'_>) -> Result<(), ValueFault> {
         self.0.validate(value)
     }
 }
 
-pub(super) fn parse(payload: &Bytes) -> Result<Value, Rejection> {
+pub(super) fn parse(payload: &Bytes) -> Result<Value, ValueFault> {
     Value::parse_json(payload.clone(), ValueLimits::default()).map_err(|error| {
         let reason = shown(&error.to_string(), 200);
-        Rejection::decode(match instead_of_json(payload) {
+        ValueFault::decode(match instead_of_json(payload) {
             Some(appearance) => format!("not JSON: {appearance}"),
             None => format!("not JSON: {reason}"),
         })

@@ -23,8 +23,8 @@ use connect_api::{Value, ValueBuilder, ValueLimits, ValueRef};
 
 use super::json::parse;
 use super::{Codec, Compiled, Entry, Plain};
+use crate::fault::ValueFault;
 use crate::place::{push_index, push_member};
-use crate::rejection::Rejection;
 use schema::Schema;
 
 pub(super) static ENTRY: Entry = Entry {
@@ -66,7 +66,7 @@ fn compile(write_schema: Option<&str>) -> Compiled {
 }
 
 impl Codec for Envelope {
-    fn decode(&self, payload: &Bytes) -> Result<Value, Rejection> {
+    fn decode(&self, payload: &Bytes) -> Result<Value, ValueFault> {
         let envelope = parse(payload)?;
         let (schema, content) = parts_of(envelope.root())?;
         let limits = ValueLimits::of_payload(payload.len());
@@ -81,7 +81,7 @@ impl Codec for Envelope {
         Ok(builder.finish())
     }
 
-    fn encode(&self, value: ValueRef<'_>, out: &mut Vec<u8>) -> Result<(), Rejection> {
+    fn encode(&self, value: ValueRef<'_>, out: &mut Vec<u8>) -> Result<(), ValueFault> {
         out.extend_from_slice(b"{\"schema\":");
         let written = match &self.write {
             Some((schema, text)) => {
@@ -102,7 +102,7 @@ impl Codec for Envelope {
 }
 
 impl Envelope {
-    fn remembered(&self, schema: ValueRef<'_>) -> Result<Arc<Remembered>, Rejection> {
+    fn remembered(&self, schema: ValueRef<'_>) -> Result<Arc<Remembered>, ValueFault> {
         let poisoned = "no reader or writer of the last schema panics";
         if let Some(last) = self.last.read().expect(poisoned).as_ref()
             && last.text.root() == schema
@@ -111,7 +111,7 @@ impl Envelope {
         }
         let remembered = Arc::new(Remembered {
             schema: Schema::of(schema).map_err(|reason| {
-                Rejection::decode(format!("the envelope's schema cannot be used: {reason}"))
+                ValueFault::decode(format!("the envelope's schema cannot be used: {reason}"))
             })?,
             text: schema.to_value(),
         });
@@ -121,7 +121,7 @@ impl Envelope {
 }
 
 /// Schema and payload of a document that has these two members and no others.
-fn parts_of(envelope: ValueRef<'_>) -> Result<(ValueRef<'_>, ValueRef<'_>), Rejection> {
+fn parts_of(envelope: ValueRef<'_>) -> Result<(ValueRef<'_>, ValueRef<'_>), ValueFault> {
     let members = envelope.members();
     match (
         members.map(|members| members.len()),
@@ -129,7 +129,7 @@ fn parts_of(envelope: ValueRef<'_>) -> Result<(ValueRef<'_>, ValueRef<'_>), Reje
         envelope.get("payload"),
     ) {
         (Some(2), Some(schema), Some(payload)) => Ok((schema, payload)),
-        _ => Err(Rejection::decode(
+        _ => Err(ValueFault::decode(
             "not an envelope: an object of the members `schema` and `payload` is expected; \
              `format = \"json\"` reads plain JSON",
         )),
@@ -165,7 +165,7 @@ impl Problem {
             None => "nothing".to_owned(),
             Some(value) => match value.elements().is_some() || value.members().is_some() {
                 true => format!("an {}", value.type_name()),
-                false => crate::rejection::shown(&value.to_json(), 80),
+                false => crate::fault::shown(&value.to_json(), 80),
             },
         };
         Problem::new(found, expected)
@@ -181,7 +181,7 @@ impl Problem {
         self
     }
 
-    fn rejection(self) -> Rejection {
+    fn rejection(self) -> ValueFault {
         let mut at = String::from("$");
         for step in self.path.iter().rev() {
             match step {
@@ -189,7 +189,7 @@ impl Problem {
                 Step::Index(index) => push_index(&mut at, *index),
             }
         }
-        Rejection::contract(at, self.found, self.expected)
+        ValueFault::contract(at, self.found, self.expected)
     }
 }
 

@@ -25,8 +25,8 @@ use bytes::Bytes;
 use connect_api::{Cause, Value, ValueRef};
 
 use super::{Codec, Compiled, Entry, Registered};
+use crate::fault::ValueFault;
 use crate::registry::SchemaSource;
-use crate::rejection::Rejection;
 use plan::Plans;
 
 /// Messages inside each other: what protobuf's own parsers allow.
@@ -59,12 +59,12 @@ fn compile(source: &SchemaSource) -> Compiled {
 }
 
 impl Codec for Protobuf {
-    fn decode(&self, payload: &Bytes) -> Result<Value, Rejection> {
+    fn decode(&self, payload: &Bytes) -> Result<Value, ValueFault> {
         let read = index::read(&self.plans, payload)
             .and_then(|(message, bytes)| decode::to_value(&self.plans, message, payload, bytes));
-        read.map_err(|reason| Rejection {
+        read.map_err(|reason| ValueFault {
             contract: Some(self.name.clone()),
-            ..Rejection::decode(format!(
+            ..ValueFault::decode(format!(
                 "the bytes do not fit {} (Protobuf): {reason}",
                 self.name
             ))
@@ -72,10 +72,10 @@ impl Codec for Protobuf {
     }
 
     /// Writes the first message of the schema, whose path of indexes is one zero byte.
-    fn encode(&self, value: ValueRef<'_>, out: &mut Vec<u8>) -> Result<(), Rejection> {
+    fn encode(&self, value: ValueRef<'_>, out: &mut Vec<u8>) -> Result<(), ValueFault> {
         out.push(0);
         let written = encode::from_value(&self.plans, self.plans.first(), value, out);
-        written.map_err(|rejection| Rejection {
+        written.map_err(|rejection| ValueFault {
             contract: Some(self.name.clone()),
             ..rejection
         })

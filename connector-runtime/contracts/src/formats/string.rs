@@ -7,8 +7,8 @@ use bytestring::ByteString;
 use connect_api::{Value, ValueRef};
 
 use super::{Codec, Entry, Plain, unencodable};
+use crate::fault::ValueFault;
 use crate::looks_like::looks_like;
-use crate::rejection::Rejection;
 
 pub(super) static ENTRY: Entry = Entry {
     name: "string",
@@ -24,21 +24,21 @@ pub(super) static ENTRY: Entry = Entry {
 struct Text;
 
 impl Codec for Text {
-    fn decode(&self, payload: &Bytes) -> Result<Value, Rejection> {
+    fn decode(&self, payload: &Bytes) -> Result<Value, ValueFault> {
         ByteString::try_from(payload.clone())
             .map(Value::string_in)
             .map_err(|_| {
                 let offset = std::str::from_utf8(payload)
                     .err()
                     .map_or(0, |error| error.valid_up_to());
-                Rejection::decode(format!(
+                ValueFault::decode(format!(
                     "not UTF-8 at byte {offset}: {}; `format = \"bytes\"` takes any bytes",
                     looks_like(payload)
                 ))
             })
     }
 
-    fn encode(&self, value: ValueRef<'_>, out: &mut Vec<u8>) -> Result<(), Rejection> {
+    fn encode(&self, value: ValueRef<'_>, out: &mut Vec<u8>) -> Result<(), ValueFault> {
         let text = value.as_str().ok_or_else(|| unencodable(value, "text"))?;
         out.extend_from_slice(text.as_bytes());
         Ok(())

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::source::SchemaReference;
 use crate::config::{RegistryConfig, RegistryVersion};
-use crate::rejection::shown;
+use crate::fault::shown;
 use crate::schema::UNRESERVED;
 
 /// Subject, version or schema are unknown to the registry.

@@ -8,8 +8,8 @@ use super::client::{Client, LookupError, RegisteredSchema};
 use super::source::{ReferencedSchema, SchemaReference, SchemaSource};
 use super::unusable::Unusable;
 use crate::config::RegistryVersion;
+use crate::fault::shown;
 use crate::formats::{self, Codec, Entry};
-use crate::rejection::shown;
 
 /// More schemas than this do not belong together.
 const MOST_REFERENCES: usize = 1_000;

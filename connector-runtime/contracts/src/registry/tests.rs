@@ -12,7 +12,7 @@ use connect_api::{Failure, JsonLimits, Value};
 use serde_json::{Value as Json, json};
 
 use crate::{
-    Contracts, DecodeError, Decoder, Encoder, FormatConfig, RegistryConfig, Rejection, Side,
+    Contracts, DecodeError, Decoder, Encoder, FormatConfig, RegistryConfig, Side, ValueFault,
 };
 
 mod hostile;
@@ -120,7 +120,7 @@ async fn settle(decoder: &Decoder, payload: &Bytes) -> Result<String, String> {
 }
 
 /// As [`settle`], where no fetch may fail.
-async fn settle_fully(decoder: &Decoder, payload: &Bytes) -> Result<Value, Rejection> {
+async fn settle_fully(decoder: &Decoder, payload: &Bytes) -> Result<Value, ValueFault> {
     loop {
         match decoder.decode("sales", payload) {
             Ok(value) => return Ok(value),

@@ -8,8 +8,8 @@ use serde_json::Value as Json;
 
 use super::CompiledSchema;
 use super::folder::{percent_decoded, without_fragment};
+use crate::fault::{Stage, ValueFault, shown};
 use crate::place::{push_index, push_member};
-use crate::rejection::{Rejection, Stage, shown};
 
 /// Characters of a found value, of a pattern or of a list that a message shows.
 const SHOWN: usize = 60;
@@ -36,7 +36,7 @@ pub(super) fn rejection(
     schema: &CompiledSchema,
     value: ValueRef<'_>,
     error: &ValidationError<'_>,
-) -> Rejection {
+) -> ValueFault {
     let error = most_telling(error);
     let (mut at, place) = locate(value, error.instance_path().as_str());
     let story = tell(schema, place, error);
@@ -48,7 +48,7 @@ pub(super) fn rejection(
         .or_else(|| place.map(describe_found))
         .unwrap_or_else(|| shown_json(error.instance()));
     let expected = story.expected;
-    Rejection {
+    ValueFault {
         stage: Stage::Contract,
         message: shown(&format!("at {at} found {found}, expected {expected}"), 400),
         at: Some(shown(&at, 200)),
@@ -59,11 +59,11 @@ pub(super) fn rejection(
 }
 
 /// For a value whose every possible reason would be too much work to collect.
-pub(super) fn without_reason(schema: &CompiledSchema, value: ValueRef<'_>) -> Rejection {
+pub(super) fn without_reason(schema: &CompiledSchema, value: ValueRef<'_>) -> ValueFault {
     let found = describe_found(value);
     let expected =
         "what the schema allows (too many possibilities to say where it differs)".to_owned();
-    Rejection {
+    ValueFault {
         stage: Stage::Contract,
         message: format!("at $ found {found}, expected {expected}"),
         at: Some("$".to_owned()),

@@ -12,7 +12,7 @@ use connect_api::{JsonLimits, Value};
 
 use super::tape::{Tape, TapeNode};
 use super::{CompiledSchema, SchemaProblem};
-use crate::rejection::Rejection;
+use crate::fault::ValueFault;
 
 /// A folder of schemas that is gone after the test.
 struct Folder(tempfile::TempDir);
@@ -58,7 +58,7 @@ fn value(json: &str) -> Value {
     Value::parse_json(json.as_bytes().to_vec().into(), JsonLimits::default()).expect("JSON")
 }
 
-fn rejection(schema: &str, json: &str) -> Option<Rejection> {
+fn rejection(schema: &str, json: &str) -> Option<ValueFault> {
     compile(schema).validate(value(json).root()).err()
 }
 

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use connect_api::{Cause, Failure, Header, Origin, Outgoing, Result};
 use connect_kafka::{Outcome, Producer};
 
-use super::reject::Rejection;
+use super::rejection::Rejection;
 use crate::publisher::deliver;
 
 /// One rejected record.
@@ -273,7 +273,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
-    use crate::pipeline::reject::Stage;
+    use crate::pipeline::rejection::Stage;
 
     #[test]
     fn what_a_topic_refuses_is_left_out_once() {

@@ -7,7 +7,7 @@ use bytestring::ByteString;
 use connect_api::{Cause, Key, Origin, Predicate, Record, Step, Transform, Value};
 use connect_contracts::{Contracts, DecodeError, Decoder, SchemaNeeded, Side, TombstonePolicy};
 
-use super::reject::{Rejection, Stage};
+use super::rejection::{Rejection, Stage};
 use crate::config::{ConfiguredTransform, SinkConnector};
 
 /// Prepares the records of one task.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use connect_api::{Predicate, Record};
 
-use super::reject::{Rejection, Stage};
+use super::rejection::{Rejection, Stage};
 use super::{Outcome, Source};
 
 /// What one lane takes.

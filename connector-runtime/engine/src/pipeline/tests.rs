@@ -20,7 +20,7 @@ use tokio::sync::mpsc;
 use super::breaker::Breaker;
 use super::dead_letter::DeadLetters;
 use super::other_names::OtherNames;
-use super::reject::{Rejection, Stage};
+use super::rejection::{Rejection, Stage};
 use super::writer::Writer;
 use super::{Generations, LaneBegin, Outcome, OwnedProgress, Prepared, Report, Source, Work};
 use crate::backoff::Supersessions;

@@ -11,7 +11,7 @@ use connect_contracts::{Contracts, Encoder, Side};
 use crate::config::{ErrorsConfig, SourceConnector};
 use crate::pipeline::dead_letter::{Form, LetterWriter};
 use crate::pipeline::prepare::Transforms;
-use crate::pipeline::reject::{Rejection, Stage};
+use crate::pipeline::rejection::{Rejection, Stage};
 use crate::status::BatchEnd;
 
 /// What the next transaction holds.

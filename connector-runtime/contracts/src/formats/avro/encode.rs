@@ -7,14 +7,14 @@ use super::leaf::Leaf;
 use super::plan::{Field, Plan, PlanId, Plans};
 use super::union::branch_for;
 use super::wire::{write_long, write_sized};
-use crate::rejection::Rejection;
+use crate::fault::ValueFault;
 use crate::trail::{Mismatch, TrailStep};
 
 pub(super) fn from_value(
     plans: &Plans,
     value: ValueRef<'_>,
     out: &mut Vec<u8>,
-) -> Result<(), Rejection> {
+) -> Result<(), ValueFault> {
     let mut writer = Writer {
         plans,
         out,

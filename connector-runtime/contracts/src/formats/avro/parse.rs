@@ -10,7 +10,7 @@ use serde_json::{Map, Value as Json};
 
 use super::default;
 use super::plan::{Field, Plan, PlanId, Plans};
-use crate::rejection::shown;
+use crate::fault::shown;
 use crate::time::TimeUnit;
 
 /// `referenced` are the schemas whose names `text` uses, in any order.

@@ -1,6 +1,6 @@
 //! An Avro schema as the walks need it: names resolved, logical types decided, one flat list.
 
-use crate::rejection::shown;
+use crate::fault::shown;
 use crate::time::TimeUnit;
 
 /// Index into [`Plans`].

@@ -9,7 +9,7 @@ use super::special;
 use super::wire::{WireType, write_end_of_group, write_tag, write_varint};
 use crate::decimal::MAX_DIGITS;
 use crate::exact;
-use crate::rejection::{Rejection, shown};
+use crate::fault::{ValueFault, shown};
 use crate::trail::{Mismatch, TrailStep};
 
 pub(super) fn from_value(
@@ -17,7 +17,7 @@ pub(super) fn from_value(
     id: MessageId,
     value: ValueRef<'_>,
     out: &mut Vec<u8>,
-) -> Result<(), Rejection> {
+) -> Result<(), ValueFault> {
     let mut writer = Writer {
         plans,
         out,

@@ -13,7 +13,7 @@ use super::files::ProtoFile;
 use super::plan::{Absent, DefaultValue, Enum, Field, Kind, Message, Plans, Scalar, Shape};
 use super::special;
 use super::types::{DefinedMessage, Definition, LONGEST_NAME, Target, Types, is_entry};
-use crate::rejection::shown;
+use crate::fault::shown;
 
 /// What protobuf itself allows.
 const LARGEST_NUMBER: u32 = (1 << 29) - 1;

@@ -7,7 +7,7 @@ use prost_types::{DescriptorProto, EnumDescriptorProto};
 
 use super::files::ProtoFile;
 use super::plan::{EnumId, MessageId};
-use crate::rejection::shown;
+use crate::fault::shown;
 
 /// Bytes of a name with its package and the messages around it. Names are looked up in every scope, so that long ones
 /// multiply.

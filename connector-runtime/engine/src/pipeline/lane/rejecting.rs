@@ -7,7 +7,7 @@ use crate::control::TaskEnd;
 use crate::pipeline::Prepared;
 use crate::pipeline::dead_letter::Letter;
 use crate::pipeline::isolate::{Isolation, Write};
-use crate::pipeline::reject::Rejection;
+use crate::pipeline::rejection::Rejection;
 use crate::pipeline::rejects::{Judged, Rejects};
 
 impl Lane {

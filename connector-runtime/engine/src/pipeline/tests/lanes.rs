@@ -1,7 +1,7 @@
 //! Several sinks of one connector: each has its own positions, and none makes another write twice.
 
 use super::*;
-use crate::pipeline::reject::Stage as RejectStage;
+use crate::pipeline::rejection::Stage as RejectStage;
 use crate::pipeline::select::Selection;
 
 fn sink(database: &Arc<Mutex<Database>>) -> FakeSink {

@@ -38,7 +38,7 @@ pub(crate) struct Rejection {
 }
 
 impl Rejection {
-    pub(crate) fn of_contract(side: Side, rejection: connect_contracts::Rejection) -> Rejection {
+    pub(crate) fn of_contract(side: Side, rejection: connect_contracts::ValueFault) -> Rejection {
         let stage = match side {
             Side::Key => Stage::KeyConverter,
             Side::Value => Stage::ValueConverter,

@@ -1,11 +1,11 @@
-//! Why a record is refused.
+//! What is wrong with bytes or with the value that they hold.
 
 use connect_api::Cause;
 use connect_api::text::push_printable;
 
 use crate::registry::SchemaNeeded;
 
-/// Where on its way a record was refused.
+/// Where it was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
     /// The bytes are not what the format says.
@@ -23,9 +23,10 @@ impl std::fmt::Display for Stage {
     }
 }
 
-/// A record that is refused by its own fault. Safe to print: one line each, cut, without control characters.
+/// What is wrong with a key or value; the engine makes a `Rejection` of the record of it. Safe to print: one line each, cut,
+/// without control characters.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Rejection {
+pub struct ValueFault {
     pub stage: Stage,
     /// The whole story in one line.
     pub message: String,
@@ -39,9 +40,9 @@ pub struct Rejection {
     pub contract: Option<String>,
 }
 
-impl Rejection {
-    pub(crate) fn decode(message: impl AsRef<str>) -> Rejection {
-        Rejection {
+impl ValueFault {
+    pub(crate) fn decode(message: impl AsRef<str>) -> ValueFault {
+        ValueFault {
             stage: Stage::Decode,
             message: shown(message.as_ref(), 400),
             at: None,
@@ -50,13 +51,11 @@ impl Rejection {
             contract: None,
         }
     }
-}
 
-impl Rejection {
     /// A value that breaks its contract, or that its format cannot hold.
-    pub(crate) fn contract(at: String, found: String, expected: String) -> Rejection {
+    pub(crate) fn contract(at: String, found: String, expected: String) -> ValueFault {
         let message = format!("at {at} found {found}, expected {expected}");
-        Rejection {
+        ValueFault {
             stage: Stage::Contract,
             message: shown(&message, 400),
             at: Some(at),
@@ -67,16 +66,16 @@ impl Rejection {
     }
 }
 
-impl std::fmt::Display for Rejection {
+impl std::fmt::Display for ValueFault {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str(&self.message)
     }
 }
 
-impl std::error::Error for Rejection {}
+impl std::error::Error for ValueFault {}
 
-impl From<Rejection> for Cause {
-    fn from(rejection: Rejection) -> Cause {
+impl From<ValueFault> for Cause {
+    fn from(rejection: ValueFault) -> Cause {
         let help = rejection
             .contract
             .map(|contract| format!("contract: {contract}"));
@@ -92,13 +91,13 @@ impl From<Rejection> for Cause {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DecodeError {
     /// By its own fault.
-    Refused(Rejection),
+    Refused(ValueFault),
     /// A schema must be fetched first: hand it to `Decoder::fetch`, then decode again.
     SchemaNeeded(SchemaNeeded),
 }
 
-impl From<Rejection> for DecodeError {
-    fn from(rejection: Rejection) -> DecodeError {
+impl From<ValueFault> for DecodeError {
+    fn from(rejection: ValueFault) -> DecodeError {
         DecodeError::Refused(rejection)
     }
 }
