@@ -111,7 +111,7 @@ impl CompiledSchema {
             .stack_size(COMPILER_STACK_BYTES)
             .spawn(move || {
                 let compiled = CompiledSchema::compile(name, uri, &schema, &library);
-                // Nobody listens after the deadline.
+                // After the deadline the receiver is gone.
                 drop(sender.send(compiled));
             });
         if let Err(error) = thread {

@@ -70,7 +70,7 @@ pub struct RollingFilesSink {
     rows_written: Counter,
 }
 
-/// A file that nobody reads yet. Dropping it removes it: its records are read again.
+/// An unfinished file. Dropping it removes it: its records are read again.
 struct OpenFile {
     file: File,
     path: PathBuf,

@@ -10,7 +10,7 @@
 //!   is held goes into one file, a flush succeeds as a whole or not at all.
 //! - A write that fails leaves what was held before as it was: the batch is added only once its file is finished, or once
 //!   nothing can fail any more.
-//! - A crash loses what was held. Nobody heard that it is durable, so it is read again.
+//! - A crash loses what was held. It was never reported as durable, so it is read again.
 //!
 //! What it promises follows: at least once. A file that was finished just before a crash, and of which the engine did not
 //! hear, is there a second time after it.

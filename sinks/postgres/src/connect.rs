@@ -127,7 +127,7 @@ fn says_sslmode(url: &str) -> bool {
 }
 
 /// Verified, except on this machine. There it is off, and never "if the server offers it": any local account can listen
-/// on a free port, so that would protect nobody and look as if it did.
+/// on a free port, so that would look like protection and be none.
 fn with_default_mode(options: PgConnectOptions) -> PgConnectOptions {
     let mode = if is_near(&options) {
         PgSslMode::Disable

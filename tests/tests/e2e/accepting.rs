@@ -113,7 +113,7 @@ async fn kills_repeat_only_what_was_finished_and_not_yet_told_to_the_group() {
     // A commit every 200 ms, and one that was under way: a second of the load, and the files that this finishes.
     let most = KILLS * (2_000 + 4 * ROLL as usize);
     assert!(repeated.len() <= most, "{} of {most}", repeated.len());
-    // What a stop has told to the group is not read again.
+    // What a stop has committed to the group is not read again.
     let count = scene.count();
     let mut process = scene.launch().start();
     assigned(&process).await;

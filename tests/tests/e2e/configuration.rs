@@ -117,7 +117,7 @@ async fn exit_codes_are_what_they_say() {
     }
 }
 
-/// A library whose constructor leaves a file behind: `check` runs in CI, on files that nobody has reviewed yet.
+/// A library whose constructor leaves a file behind: `check` runs in CI, on files before they are reviewed.
 #[tokio::test]
 async fn check_runs_no_code_that_a_configuration_names() {
     let folder = Folder::new();

@@ -71,7 +71,7 @@ impl Account {
         }
     }
 
-    /// Lets this account pass through a folder of ours, and nobody else.
+    /// Lets this account, and no other, pass through a folder of ours.
     pub(super) fn admit(&self, folder: &File) -> std::io::Result<()> {
         match &self.other {
             Some(user) => {

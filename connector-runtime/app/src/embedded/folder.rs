@@ -204,7 +204,7 @@ fn lock(home: &OwnFolder) -> Result<File, Cause> {
 }
 
 /// The folder outside that an earlier run made for `home`, else a new one. Its name is random and the call that creates
-/// it fails if the name is taken: nobody can prepare a folder or a link that we would take for ours.
+/// it fails if the name is taken, so a folder or link prepared by another account is never used.
 fn public_folder(home: &OwnFolder, account: &Account) -> Result<OwnFolder, Cause> {
     let place = public_place();
     match home.read(SERVER_PATH) {

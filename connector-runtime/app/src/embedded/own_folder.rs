@@ -112,7 +112,7 @@ impl OwnFolder {
     }
 }
 
-/// Whether `folder` is ours and nobody else can write to it.
+/// Whether `folder` is ours and no other account can write to it.
 pub(super) fn is_own(folder: &fs::Metadata) -> bool {
     folder.uid() == rustix::process::geteuid().as_raw() && folder.mode() & 0o022 == 0
 }

@@ -181,7 +181,7 @@ impl<'de> Deserialize<'de> for RegistryVersion {
             fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<RegistryVersion, E> {
                 match (text, text.parse()) {
                     ("latest", _) => Ok(RegistryVersion::Latest),
-                    // A placeholder is text, whatever it stands for.
+                    // A placeholder is text, whatever its value is.
                     (_, Ok(number)) => self.visit_u64(number),
                     _ => Err(E::invalid_value(serde::de::Unexpected::Str(text), &self)),
                 }

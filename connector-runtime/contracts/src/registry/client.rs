@@ -78,7 +78,7 @@ struct Problem {
     message: String,
 }
 
-/// An answer, whoever gave it.
+/// An answer of any server.
 struct Answer {
     status: StatusCode,
     /// Where a redirect leads.
@@ -104,7 +104,7 @@ impl Client {
             Some(file) => certificates(file.as_path())?,
             None => Vec::new(),
         };
-        // Whoever answers in the registry's place must not choose which host is asked next.
+        // A server in the registry's place must not choose which host is asked next.
         let http = reqwest::Client::builder()
             .tls_certs_merge(authorities)
             .redirect(reqwest::redirect::Policy::none())

@@ -30,7 +30,7 @@ use findings::{Failed, Found, Search, parts, refused, sources_of};
 use pieces::Pieces;
 
 /// A search holds locks, and a stop waits for it: well below the grace period. What it has found by then is taken out, and
-/// the search for the rest begins anew.
+/// the search for the rest starts again.
 const LIMIT: Duration = Duration::from_secs(10);
 
 /// Deferred constraints are checked after each piece, as by COMMIT. Afterwards all that can be is deferred again, also

@@ -138,7 +138,7 @@ impl<'a> Reader<'a> {
                 };
                 let field = message.field(index);
                 if !is_written_as(field, wire.wire_type()) {
-                    // To skip it, as a field that nobody knows, would lose a value: the schema is not the writer's.
+                    // Skipping it like an unknown field would lose a value: the schema is not the writer's.
                     return misread(format!(
                         "field {number} ({}) has the wire type {}, and its type has {}",
                         field.name,

@@ -36,7 +36,7 @@ pub(super) struct ProtoFile {
 pub(super) struct Import {
     /// Index of the file.
     pub(super) file: usize,
-    /// Whether whoever imports the importing file sees it too.
+    /// Whether files that import the importing file see it too (`import public`).
     pub(super) is_public: bool,
 }
 

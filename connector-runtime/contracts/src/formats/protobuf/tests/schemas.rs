@@ -206,7 +206,7 @@ fn a_subject_is_named_after_the_first_message() {
     }
 }
 
-/// Whoever defines a message of a well-known name decides what its fields are.
+/// A schema may define a message of a well-known name with other fields.
 #[test]
 fn a_well_known_name_with_other_fields_is_an_object() {
     for (fields, bytes, expected) in [
