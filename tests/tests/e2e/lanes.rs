@@ -181,10 +181,10 @@ async fn the_counts_of_every_sink_add_up_at_every_look() {
         let in_flight = |sink: &Value| observing::count(&sink["records"], "in_flight");
         let consumed = |sink: &Value| observing::count(&sink["records"], "consumed");
         let is_done = |sink: &Value| in_flight(sink) == 0 && consumed(sink) == sent.len() as u64;
-        match sinks.iter().all(is_done) {
-            true => Some(http::get(port, "/metrics").await),
-            false => None,
+        if !sinks.iter().all(is_done) {
+            return None;
         }
+        Some(http::get(port, "/metrics").await)
     })
     .await;
     let all = sent.len();

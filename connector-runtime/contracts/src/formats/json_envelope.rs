@@ -163,10 +163,10 @@ impl Problem {
     fn of(found: Option<ValueRef<'_>>, expected: impl Into<String>) -> Problem {
         let found = match found {
             None => "nothing".to_owned(),
-            Some(value) => match value.elements().is_some() || value.members().is_some() {
-                true => format!("an {}", value.type_name()),
-                false => crate::fault::shown(&value.to_json(), 80),
-            },
+            Some(value) if value.elements().is_some() || value.members().is_some() => {
+                format!("an {}", value.type_name())
+            }
+            Some(value) => crate::fault::shown(&value.to_json(), 80),
         };
         Problem::new(found, expected)
     }

@@ -166,10 +166,10 @@ impl Search {
             if entry.file_name().to_string_lossy().starts_with('.') {
                 continue;
             }
-            match path.is_dir() {
-                true => self.visit(&path, above),
-                false if is_connector(&path) => self.files.push(path),
-                false => {}
+            if path.is_dir() {
+                self.visit(&path, above);
+            } else if is_connector(&path) {
+                self.files.push(path);
             }
         }
         above.remove(&real);

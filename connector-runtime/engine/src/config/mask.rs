@@ -51,11 +51,13 @@ impl Masked {
     fn offset(&self, offset: usize, is_end: bool) -> usize {
         let mut moved = offset;
         for piece in self.pieces.iter().take_while(|piece| piece.start < offset) {
-            match offset < piece.end {
-                true if is_end => moved = moved + MASK.len() - (offset - piece.start),
-                true => moved -= offset - piece.start,
-                false => moved = moved + MASK.len() - piece.len(),
-            }
+            moved = if offset >= piece.end {
+                moved + MASK.len() - piece.len()
+            } else if is_end {
+                moved + MASK.len() - (offset - piece.start)
+            } else {
+                moved - (offset - piece.start)
+            };
         }
         moved
     }
