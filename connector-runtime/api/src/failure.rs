@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::Found;
+
 /// What happened, in words that are safe to log: no secrets, no record values.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cause {
@@ -11,6 +13,8 @@ pub struct Cause {
     pub message: String,
     /// What to do about it, if that is known.
     pub help: Option<String>,
+    /// The value of the record that the message is about. Not displayed: see [`Found`].
+    pub value: Option<String>,
 }
 
 impl Cause {
@@ -19,6 +23,7 @@ impl Cause {
             code: None,
             message: message.into(),
             help: None,
+            value: None,
         }
     }
 
@@ -29,6 +34,12 @@ impl Cause {
 
     pub fn with_help(mut self, help: impl Into<String>) -> Cause {
         self.help = Some(help.into());
+        self
+    }
+
+    /// Keeps the content of what was found apart from the message, which holds `found.description` at most.
+    pub fn about(mut self, found: Found) -> Cause {
+        self.value = found.value;
         self
     }
 }

@@ -7,6 +7,7 @@ mod check;
 mod failure;
 mod field;
 mod finding;
+mod found;
 pub mod leaf;
 mod path;
 pub mod pointer;
@@ -29,6 +30,7 @@ pub use check::{CheckContext, Contract, ContractField, ContractPlace, Presence};
 pub use failure::{Cause, Failure, Refusal, Result};
 pub use field::Field;
 pub use finding::{Explanation, Finding, Severity};
+pub use found::Found;
 pub use path::{ElementsPath, FieldPath, PathRoot, PathStep};
 pub use predicate::Predicate;
 pub use progress::{

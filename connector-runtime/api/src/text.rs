@@ -37,6 +37,19 @@ pub fn printable_lines(text: &str) -> String {
     lines.join("\n")
 }
 
+/// The text for one line of a terminal or a log: as [`printable`], cut after so many characters.
+pub fn cut(text: &str, longest: usize) -> String {
+    let mut out = String::new();
+    for (count, character) in text.chars().enumerate() {
+        if count == longest {
+            out.push('…');
+            break;
+        }
+        push_printable(&mut out, character);
+    }
+    out
+}
+
 /// Appends one character as [`printable`] writes it.
 pub fn push_printable(out: &mut String, character: char) {
     if is_printable(character) {

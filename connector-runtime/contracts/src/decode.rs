@@ -92,7 +92,8 @@ impl Decoder {
         topic: &str,
         payload: &Bytes,
     ) -> Result<Value, DecodeError> {
-        let (id, body) = unframe(payload).map_err(ValueFault::decode)?;
+        let (id, body) =
+            unframe(payload).map_err(|message| ValueFault::decode_of(payload, message))?;
         let contract = match registered.registry.by_id(id) {
             Lookup::Known(contract) => contract,
             Lookup::Missing => return Err(DecodeError::SchemaNeeded(SchemaNeeded(Wanted::Id(id)))),

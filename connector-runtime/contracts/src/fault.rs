@@ -1,7 +1,8 @@
 //! What is wrong with bytes or with the value that they hold.
 
-use connect_api::Cause;
-use connect_api::text::push_printable;
+use connect_api::{Cause, Found};
+
+pub(crate) use connect_api::text::cut as shown;
 
 use crate::registry::SchemaNeeded;
 
@@ -24,7 +25,7 @@ impl std::fmt::Display for Stage {
 }
 
 /// What is wrong with a key or value; the engine makes a `Rejection` of the record of it. Safe to print: one line each, cut,
-/// without control characters.
+/// without control characters, and without content of the record in any field but `value`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ValueFault {
     pub stage: Stage,
@@ -32,9 +33,11 @@ pub struct ValueFault {
     pub message: String,
     /// The place in the value, such as `$.items[2].quantity`.
     pub at: Option<String>,
-    /// What stands there, cut.
+    /// Type and size of what is there.
     pub found: Option<String>,
-    /// What should.
+    /// Its content, cut; see [`Found`].
+    pub value: Option<String>,
+    /// What was expected there.
     pub expected: Option<String>,
     /// The contract: a file, or a subject and its version.
     pub contract: Option<String>,
@@ -47,19 +50,30 @@ impl ValueFault {
             message: shown(message.as_ref(), 400),
             at: None,
             found: None,
+            value: None,
             expected: None,
             contract: None,
         }
     }
 
+    /// Bytes that are not what the format says; a message about them may show how they begin.
+    pub(crate) fn decode_of(payload: &[u8], message: impl AsRef<str>) -> ValueFault {
+        ValueFault {
+            value: Some(beginning(payload)),
+            ..ValueFault::decode(message)
+        }
+    }
+
     /// A value that breaks its contract, or that its format cannot hold.
-    pub(crate) fn contract(at: String, found: String, expected: String) -> ValueFault {
-        let message = format!("at {at} found {found}, expected {expected}");
+    pub(crate) fn contract(at: &str, found: Found, expected: String) -> ValueFault {
+        let Found { description, value } = found;
+        let message = format!("at {at} found {description}, expected {expected}");
         ValueFault {
             stage: Stage::Contract,
             message: shown(&message, 400),
-            at: Some(at),
-            found: Some(found),
+            at: Some(shown(at, 200)),
+            found: Some(description),
+            value,
             expected: Some(expected),
             contract: None,
         }
@@ -83,6 +97,7 @@ impl From<ValueFault> for Cause {
             code: None,
             message: rejection.message,
             help,
+            value: rejection.value,
         }
     }
 }
@@ -102,15 +117,16 @@ impl From<ValueFault> for DecodeError {
     }
 }
 
-/// `text` for one line of a terminal or a log: cut after `length` characters, control characters escaped.
-pub(crate) fn shown(text: &str, length: usize) -> String {
-    let mut out = String::new();
-    for (count, character) in text.chars().enumerate() {
-        if count == length {
-            out.push('…');
-            break;
-        }
-        push_printable(&mut out, character);
+/// The first bytes as text, or as `0x1f 0x8b`.
+fn beginning(payload: &[u8]) -> String {
+    const SHOWN: usize = 24;
+    let head = payload.get(..SHOWN).unwrap_or(payload);
+    match std::str::from_utf8(payload) {
+        Ok(text) => format!("`{}`", shown(text, SHOWN)),
+        Err(_) => head
+            .iter()
+            .map(|byte| format!("0x{byte:02x}"))
+            .collect::<Vec<_>>()
+            .join(" "),
     }
-    out
 }

@@ -13,7 +13,7 @@ mod string;
 use std::sync::Arc;
 
 use ::bytes::Bytes;
-use connect_api::{Cause, Value, ValueRef};
+use connect_api::{Cause, Found, Value, ValueRef};
 
 use crate::fault::ValueFault;
 use crate::registry::SchemaSource;
@@ -94,9 +94,5 @@ pub(crate) fn of_schema_type(schema_type: &str) -> Option<&'static Entry> {
 
 /// A value of another type than the format writes.
 fn unencodable(value: ValueRef<'_>, expected: &str) -> ValueFault {
-    ValueFault::contract(
-        "$".to_owned(),
-        format!("a value of type {}", value.type_name()),
-        expected.to_owned(),
-    )
+    ValueFault::contract("$", Found::from(value), expected.to_owned())
 }

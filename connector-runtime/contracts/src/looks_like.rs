@@ -25,7 +25,7 @@ pub(crate) fn looks_like(bytes: &[u8]) -> String {
         .iter()
         .find(|(signature, _)| bytes.starts_with(signature))
     {
-        return format!("{words} (first bytes {})", hexadecimal(bytes));
+        return (*words).to_owned();
     }
     match first {
         0x00 if bytes.len() > 5 => {
@@ -40,11 +40,11 @@ pub(crate) fn looks_like(bytes: &[u8]) -> String {
         }
         b'{' | b'[' | b'"' => format!("`{}` looks like plain JSON", char::from(*first)),
         b'<' => "`<` looks like XML or HTML".to_owned(),
-        0x20..=0x7e => format!("it looks like text that begins with `{}`", beginning(bytes)),
+        0x20..=0x7e => "it looks like text that is not JSON".to_owned(),
         _ if std::str::from_utf8(bytes).is_ok_and(|text| !text.contains(char::is_control)) => {
             "it looks like text that is not JSON".to_owned()
         }
-        _ => format!("it begins with {}", hexadecimal(bytes)),
+        _ => "it looks like binary data".to_owned(),
     }
 }
 
@@ -57,19 +57,4 @@ pub(crate) fn instead_of_json(bytes: &[u8]) -> Option<String> {
         None if !bytes.is_empty() => Some("there is only white space".to_owned()),
         _ => Some(looks_like(bytes)),
     }
-}
-
-/// The first bytes as `0x1f 0x8b`.
-fn hexadecimal(bytes: &[u8]) -> String {
-    let shown: Vec<String> = bytes
-        .iter()
-        .take(4)
-        .map(|byte| format!("0x{byte:02x}"))
-        .collect();
-    shown.join(" ")
-}
-
-fn beginning(bytes: &[u8]) -> String {
-    let head = bytes.get(..12.min(bytes.len())).unwrap_or_default();
-    crate::fault::shown(&String::from_utf8_lossy(head).replace('\u{fffd}', "?"), 12)
 }

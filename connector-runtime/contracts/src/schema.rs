@@ -256,7 +256,7 @@ fn problem_of(
     if pointer.ends_with("/pattern") || pointer.contains("/patternProperties") {
         let message = format!(
             "this regular expression is not taken: {}",
-            explain::shown_json(error.instance())
+            explain::literal_json(error.instance())
         );
         let mut problem = place.problem(pointer, message);
         problem.help = Some(
@@ -266,7 +266,7 @@ fn problem_of(
         return problem;
     }
     let keyword = pointer.rsplit('/').next().unwrap_or_default();
-    let found = explain::shown_json(error.instance());
+    let found = explain::literal_json(error.instance());
     let message = match (error.kind(), keyword) {
         (_, "type") => format!("`type` cannot be {found}"),
         (ValidationErrorKind::Type { kind }, "") => {

@@ -3,9 +3,9 @@
 //! Codecs of binary formats note the way from the inside out while their walk returns, so that a record without a fault pays
 //! nothing for it.
 
-use connect_api::{BuildError, Kind, ValueRef};
+use connect_api::{BuildError, Found, ValueRef};
 
-use crate::fault::{ValueFault, shown};
+use crate::fault::ValueFault;
 use crate::place::{push_index, push_member};
 
 /// The way from the root to a problem, the innermost step first.
@@ -64,27 +64,22 @@ pub(crate) fn misread<T>(reason: impl Into<String>) -> Result<T, Misread> {
 /// A value that the schema cannot hold as it is: a [`ValueFault`] whose path is still being collected.
 #[derive(Debug)]
 pub(crate) struct Mismatch {
-    found: String,
+    found: Found,
     expected: String,
     trail: Trail,
 }
 
 impl Mismatch {
     pub(crate) fn new(value: ValueRef<'_>, expected: impl Into<String>) -> Mismatch {
-        let found = match value.kind() {
-            Kind::Array(_) | Kind::Object(_) => format!("an {}", value.type_name()),
-            Kind::Bytes(content) => format!("{} bytes", content.len()),
-            _ => shown(&value.to_json(), 60),
-        };
-        Mismatch::of(found, expected)
+        Mismatch::of(Found::from(value), expected)
     }
 
     /// A member that the value lacks.
     pub(crate) fn missing(expected: impl Into<String>) -> Mismatch {
-        Mismatch::of("nothing".to_owned(), expected)
+        Mismatch::of(Found::nothing(), expected)
     }
 
-    fn of(found: String, expected: impl Into<String>) -> Mismatch {
+    fn of(found: Found, expected: impl Into<String>) -> Mismatch {
         Mismatch {
             found,
             expected: expected.into(),
@@ -98,6 +93,6 @@ impl Mismatch {
     }
 
     pub(crate) fn rejection(self) -> ValueFault {
-        ValueFault::contract(self.trail.path(), self.found, self.expected)
+        ValueFault::contract(&self.trail.path(), self.found, self.expected)
     }
 }

@@ -287,7 +287,9 @@ impl Running<'_> {
                     pending.messages.extend(messages);
                     continue;
                 }
-                Made::Rejected(origin, rejection) => (origin, rejection),
+                Made::Rejected(origin, rejection) => {
+                    (origin, rejection.showing_values(errors.show_values))
+                }
             };
             let attempts = Attempts {
                 records: 1,

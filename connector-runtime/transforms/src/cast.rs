@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use connect_api::{
-    Cause, Explanation, Field, Finding, Kind, Record, Step, Transform, TransformPlugin, Value,
-    ValueRef,
+    Cause, Explanation, Field, Finding, Found, Kind, Record, Step, Transform, TransformPlugin,
+    Value, ValueRef,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -78,7 +78,7 @@ impl Transform for CastFields {
                 };
                 let Some(cast) = to
                     .cast(place)
-                    .map_err(|reason| cannot(field, *to, reason))?
+                    .map_err(|reason| cannot(field, *to, reason).about(Found::from(place)))?
                 else {
                     continue;
                 };

@@ -25,7 +25,7 @@ mod text;
 mod time;
 mod unscaled;
 
-use connect_api::{Kind, Resolved, ValueRef};
+use connect_api::{Found, Kind, Resolved, ValueRef};
 
 use crate::config::{NaiveTime, NullCharacter, TimeUnit};
 
@@ -90,33 +90,18 @@ impl<'a> Input<'a> {
         })
     }
 
-    /// What was found, in words that may be logged: strings may be personal, so only their length is told.
-    pub(crate) fn describe(&self) -> String {
-        const LONGEST: usize = 40;
+    pub(crate) fn found(&self) -> Found {
         match self {
-            Input::Null => "null".into(),
-            Input::Bool(boolean) => format!("boolean {boolean}"),
-            Input::Number(digits) if digits.len() > LONGEST => {
-                format!(
-                    "number {}… ({} digits)",
-                    digits.get(..LONGEST).unwrap_or(""),
-                    digits.len()
-                )
-            }
-            Input::Number(digits) => format!("number {digits}"),
-            Input::Text(content) => match content.chars().count() {
-                1 => "string of 1 character".into(),
-                count => format!("string of {count} characters"),
-            },
-            Input::Bytes(content) => match content.len() {
-                1 => "1 byte".into(),
-                count => format!("{count} bytes"),
-            },
-            Input::Integer(number) => format!("number {number}"),
+            Input::Null => Found::new("null"),
+            Input::Bool(is_true) => Found::boolean(*is_true),
+            Input::Number(digits) => Found::number(digits),
+            Input::Text(content) => Found::string(content),
+            Input::Bytes(content) => Found::bytes(content),
+            Input::Integer(number) => Found::number(&number.to_string()),
             Input::Instant(milliseconds) => {
-                format!("time {}", connect_api::time::format_ms(*milliseconds))
+                Found::new("a time").with_value(&connect_api::time::format_ms(*milliseconds))
             }
-            Input::Nested(value) => value.type_name().into(),
+            Input::Nested(value) => Found::from(*value),
         }
     }
 }

@@ -102,6 +102,16 @@ impl<'a> Evidence<'a> {
         is_of_data || is_name || self.is_raised()
     }
 
+    /// Whether the author of a function wrote the message, so that anything may be in it.
+    pub(crate) fn is_free_text(&self) -> bool {
+        let is_of_author = matches!(self.code, "P0001" | "P0004" | "XX000") || {
+            let class = self.code.get(..2).unwrap_or_default();
+            matches!(class, "38" | "39") || !CLASSES.contains(&class)
+        };
+        let is_raised = matches!(self.routine, Some("exec_stmt_raise" | "exec_stmt_assert"));
+        is_raised || (is_of_author && self.is_in_function())
+    }
+
     /// Whether PL/pgSQL raised it, mostly by RAISE: then the code is what the author of the function chose.
     fn is_raised(&self) -> bool {
         self.file == Some("pl_exec.c")

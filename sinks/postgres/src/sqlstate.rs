@@ -2,7 +2,8 @@
 //!
 //! SQLSTATEs: <https://www.postgresql.org/docs/current/errcodes-appendix.html>
 
-use connect_api::Cause;
+use connect_api::text::counted;
+use connect_api::{Cause, Found};
 use sqlx::postgres::PgDatabaseError;
 
 use crate::evidence::Evidence;
@@ -132,16 +133,15 @@ pub(crate) fn is_still_referenced(error: &PgDatabaseError, written: Option<&str>
         || written.is_some_and(is_of_another)
 }
 
-/// The error in words that may be logged: its primary message, never its DETAIL (which repeats row values), and of errors
-/// that may quote values nothing that stands in quotes (`invalid input syntax for type date: "…"` does).
+/// The error in words that may be logged: its primary message, never its DETAIL (which repeats row values). Where the
+/// message may hold values of the record, it is [`about`] them and its text leaves them out.
+///
+/// [`about`]: Cause::about
 pub(crate) fn cause(error: &PgDatabaseError, table: Option<&str>) -> Cause {
     let code = error.code();
     let evidence = Evidence::of(error);
-    let mut message = if evidence.quotes_values() {
-        without_quoted(error.message())
-    } else {
-        error.message().to_owned()
-    };
+    let found = found_in(error, &evidence);
+    let mut message = found.description.clone();
     if let Some(table) = table
         && !message.contains(table)
     {
@@ -155,7 +155,7 @@ pub(crate) fn cause(error: &PgDatabaseError, table: Option<&str>) -> Cause {
             message.push_str(&format!(", {word} {name}"));
         }
     }
-    let cause = Cause::new(message).with_code(code);
+    let cause = Cause::new(message).with_code(code).about(found);
     let is_of_row = matches!(
         evidence.meaning(),
         Meaning::Refused | Meaning::RefusedIfRepeated
@@ -169,6 +169,23 @@ pub(crate) fn cause(error: &PgDatabaseError, table: Option<&str>) -> Cause {
         Some(help) => cause.with_help(help),
         None => cause,
     }
+}
+
+/// The primary message without values of the record, and as the server wrote it if it may hold some.
+fn found_in(error: &PgDatabaseError, evidence: &Evidence<'_>) -> Found {
+    let text = error.message();
+    if evidence.is_free_text() {
+        let length = counted(text.chars().count() as u64, "character");
+        return Found::new(format!(
+            "error raised by a function (text of {length}, shown with errors.show_values = true)"
+        ))
+        .with_value(text);
+    }
+    let without_values = without_quoted(text);
+    if !evidence.quotes_values() || without_values == text {
+        return Found::new(text);
+    }
+    Found::new(without_values).with_value(text)
 }
 
 /// The text with `…` in place of all from the first double quote to the last: the value in between may hold some itself.

@@ -32,6 +32,7 @@ mod slow_writes;
 mod stdout;
 mod stopping;
 mod users;
+mod values;
 
 /// A distribution of our own: `connect` with plugins that are slow, hang, loop and panic when a test says so.
 const FAULTY: &str = env!("CARGO_BIN_EXE_connect-faulty");

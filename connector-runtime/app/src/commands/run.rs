@@ -81,7 +81,11 @@ fn load(arguments: &RunArguments, plugins: &Plugins, database_url: Option<&str>)
         &arguments.folder,
         arguments.config.as_deref(),
         plugins,
-        Mode::Run,
+        if arguments.embedded {
+            Mode::RunEmbedded
+        } else {
+            Mode::Run
+        },
         &environment,
     )
 }

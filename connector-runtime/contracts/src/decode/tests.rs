@@ -52,33 +52,24 @@ fn json() {
         ),
         (
             b"hello there everybody",
-            "not JSON: it looks like text that begins with `hello there `",
+            "not JSON: it looks like text that is not JSON",
         ),
         (b"<html>", "not JSON: `<` looks like XML or HTML"),
-        (
-            b"<?xml version='1.0'?>",
-            "not JSON: it looks like XML (first bytes 0x3c 0x3f 0x78 0x6d)",
-        ),
-        (
-            &[0x1f, 0x8b, 8, 0],
-            "not JSON: it looks like gzip (first bytes 0x1f 0x8b 0x08 0x00)",
-        ),
+        (b"<?xml version='1.0'?>", "not JSON: it looks like XML"),
+        (&[0x1f, 0x8b, 8, 0], "not JSON: it looks like gzip"),
         (
             b"\x00\x00\x00\x00\x07{}",
             "not JSON: the magic byte 0 says that a schema registry's serializer wrote it; set `registry = {}`",
         ),
         (
             b"Obj\x01\x04\x14",
-            "not JSON: it looks like an Avro file with its header (first bytes 0x4f 0x62 0x6a 0x01)",
+            "not JSON: it looks like an Avro file with its header",
         ),
         (
             b"\xef\xbb\xbf{}",
-            "not JSON: it begins with a byte order mark (first bytes 0xef 0xbb 0xbf 0x7b)",
+            "not JSON: it begins with a byte order mark",
         ),
-        (
-            &[0xfe, 0x01, 0x02],
-            "not JSON: it begins with 0xfe 0x01 0x02",
-        ),
+        (&[0xfe, 0x01, 0x02], "not JSON: it looks like binary data"),
         (b"{\"a\":\"\xff\"}", "not JSON: not UTF-8 at byte 6"),
         (
             b"NaN",
@@ -106,7 +97,7 @@ fn text_and_bytes() {
     assert_eq!(decode(&text, b""), "\"\"");
     assert_eq!(
         decode(&text, &[b'a', 0xff]),
-        "not UTF-8 at byte 1: it looks like text that begins with `a?`; `format = \"bytes\"` takes any bytes"
+        "not UTF-8 at byte 1: it looks like text that is not JSON; `format = \"bytes\"` takes any bytes"
     );
     assert_eq!(decode(&of("bytes"), &[0, 255]), "\"AP8=\"");
     assert_eq!(decode(&of("bytes"), &[]), "\"\"");

@@ -69,10 +69,13 @@ impl Codec for ValidJson {
 pub(super) fn parse(payload: &Bytes) -> Result<Value, ValueFault> {
     Value::parse_json(payload.clone(), ValueLimits::default()).map_err(|error| {
         let reason = shown(&error.to_string(), 200);
-        ValueFault::decode(match instead_of_json(payload) {
-            Some(appearance) => format!("not JSON: {appearance}"),
-            None => format!("not JSON: {reason}"),
-        })
+        ValueFault::decode_of(
+            payload,
+            match instead_of_json(payload) {
+                Some(appearance) => format!("not JSON: {appearance}"),
+                None => format!("not JSON: {reason}"),
+            },
+        )
     })
 }
 

@@ -19,7 +19,7 @@ mod write;
 use std::sync::{Arc, RwLock};
 
 use bytes::Bytes;
-use connect_api::{Value, ValueBuilder, ValueLimits, ValueRef};
+use connect_api::{Found, Value, ValueBuilder, ValueLimits, ValueRef};
 
 use super::json::parse;
 use super::{Codec, Compiled, Entry, Plain};
@@ -139,7 +139,7 @@ fn parts_of(envelope: ValueRef<'_>) -> Result<(ValueRef<'_>, ValueRef<'_>), Valu
 /// Why a value does not fit its schema; the path is noted from the inside out while the walk returns.
 #[derive(Debug)]
 struct Problem {
-    found: String,
+    found: Found,
     expected: String,
     path: Vec<Step>,
 }
@@ -151,9 +151,9 @@ enum Step {
 }
 
 impl Problem {
-    fn new(found: impl Into<String>, expected: impl Into<String>) -> Problem {
+    fn new(found: Found, expected: impl Into<String>) -> Problem {
         Problem {
-            found: found.into(),
+            found,
             expected: expected.into(),
             path: Vec::new(),
         }
@@ -161,14 +161,7 @@ impl Problem {
 
     /// `found` is a value of a document; `None` where there is none.
     fn of(found: Option<ValueRef<'_>>, expected: impl Into<String>) -> Problem {
-        let found = match found {
-            None => "nothing".to_owned(),
-            Some(value) if value.elements().is_some() || value.members().is_some() => {
-                format!("an {}", value.type_name())
-            }
-            Some(value) => crate::fault::shown(&value.to_json(), 80),
-        };
-        Problem::new(found, expected)
+        Problem::new(found.map_or_else(Found::nothing, Found::from), expected)
     }
 
     fn in_member(mut self, name: &str) -> Problem {
@@ -189,12 +182,12 @@ impl Problem {
                 Step::Index(index) => push_index(&mut at, *index),
             }
         }
-        ValueFault::contract(at, self.found, self.expected)
+        ValueFault::contract(&at, self.found, self.expected)
     }
 }
 
 impl From<connect_api::BuildError> for Problem {
     fn from(error: connect_api::BuildError) -> Problem {
-        Problem::new(error.message, "a value within the limits")
+        Problem::new(Found::new(error.message), "a value within the limits")
     }
 }

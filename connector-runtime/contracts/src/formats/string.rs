@@ -31,10 +31,13 @@ impl Codec for Text {
                 let offset = std::str::from_utf8(payload)
                     .err()
                     .map_or(0, |error| error.valid_up_to());
-                ValueFault::decode(format!(
-                    "not UTF-8 at byte {offset}: {}; `format = \"bytes\"` takes any bytes",
-                    looks_like(payload)
-                ))
+                ValueFault::decode_of(
+                    payload,
+                    format!(
+                        "not UTF-8 at byte {offset}: {}; `format = \"bytes\"` takes any bytes",
+                        looks_like(payload)
+                    ),
+                )
             })
     }
 

@@ -214,7 +214,7 @@ async fn bytes_that_no_registry_serializer_wrote_are_named() {
         ),
         (
             &[0x1f, 0x8b, 8, 0, 0, 0],
-            "the message does not begin with a schema registry's magic byte 0: it looks like gzip (first bytes 0x1f 0x8b 0x08 0x00)",
+            "the message does not begin with a schema registry's magic byte 0: it looks like gzip",
         ),
     ];
     for (payload, expected) in cases {
@@ -278,7 +278,7 @@ async fn references_between_json_schemas_come_from_the_registry_only() {
         settle(&decoder, &message(1, b"{\"a\":1}"))
             .await
             .unwrap_err(),
-        "at $.a found 1, expected a string (type)"
+        "at $.a found an integer of 1 digit, expected a string (type)"
     );
 }
 

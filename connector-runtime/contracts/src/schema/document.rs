@@ -47,6 +47,7 @@ impl From<SchemaProblem> for Cause {
             code: None,
             message: problem.to_string(),
             help: problem.help,
+            value: None,
         }
     }
 }

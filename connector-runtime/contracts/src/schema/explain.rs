@@ -1,14 +1,14 @@
 //! Says why a value breaks its contract: where, what was found, what was expected.
 
 use connect_api::text::counted;
-use connect_api::{Kind, ValueRef, pointer};
+use connect_api::{Found, Kind, ValueRef, pointer};
 use jsonschema::ValidationError;
 use jsonschema::error::{TypeKind, ValidationErrorKind};
 use serde_json::Value as Json;
 
 use super::CompiledSchema;
 use super::folder::{percent_decoded, without_fragment};
-use crate::fault::{Stage, ValueFault, shown};
+use crate::fault::{ValueFault, shown};
 use crate::place::{push_index, push_member};
 
 /// Characters of a found value, of a pattern or of a list that a message shows.
@@ -18,7 +18,7 @@ const SHOWN: usize = 60;
 struct Story {
     /// Steps to add to the place, for a member that is missing or too much.
     member: Option<String>,
-    found: Option<String>,
+    found: Option<Found>,
     expected: String,
 }
 
@@ -45,31 +45,21 @@ pub(super) fn rejection(
     }
     let found = story
         .found
-        .or_else(|| place.map(describe_found))
-        .unwrap_or_else(|| shown_json(error.instance()));
-    let expected = story.expected;
+        .or_else(|| place.map(Found::from))
+        .unwrap_or_else(|| found_json(error.instance()));
     ValueFault {
-        stage: Stage::Contract,
-        message: shown(&format!("at {at} found {found}, expected {expected}"), 400),
-        at: Some(shown(&at, 200)),
-        found: Some(found),
-        expected: Some(expected),
         contract: Some(schema.name.clone()),
+        ..ValueFault::contract(&at, found, story.expected)
     }
 }
 
 /// For a value whose every possible reason would be too much work to collect.
 pub(super) fn without_reason(schema: &CompiledSchema, value: ValueRef<'_>) -> ValueFault {
-    let found = describe_found(value);
     let expected =
         "what the schema allows (too many possibilities to say where it differs)".to_owned();
     ValueFault {
-        stage: Stage::Contract,
-        message: format!("at $ found {found}, expected {expected}"),
-        at: Some("$".to_owned()),
-        found: Some(found),
-        expected: Some(expected),
         contract: Some(schema.name.clone()),
+        ..ValueFault::contract("$", Found::from(value), expected)
     }
 }
 
@@ -114,32 +104,28 @@ fn locate<'a>(root: ValueRef<'a>, pointer: &str) -> (String, Option<ValueRef<'a>
     (at, place)
 }
 
-/// A found value in a few words: scalars as JSON, cut; of arrays and objects only the size.
-pub(super) fn describe_found(value: ValueRef<'_>) -> String {
-    match value.kind() {
-        Kind::Array(elements) => {
-            format!("an array of {}", counted(elements.len() as u64, "element"))
-        }
-        Kind::Object(members) => {
-            format!("an object of {}", counted(members.len() as u64, "member"))
-        }
-        Kind::String(text) => format!("\"{}\"", shown(text, SHOWN)),
-        Kind::Bytes(content) => counted(content.len() as u64, "byte"),
-        Kind::Null | Kind::Bool(_) | Kind::Number(_) => shown(&value.to_json(), SHOWN),
+/// The instance as the validator hands it over, where the value itself was not found.
+fn found_json(value: &Json) -> Found {
+    match value {
+        Json::Null => Found::new("null"),
+        Json::Bool(is_true) => Found::boolean(*is_true),
+        Json::Number(number) => Found::number(&number.to_string()),
+        Json::String(content) => Found::string(content),
+        Json::Array(elements) => Found::elements(elements.len()),
+        Json::Object(members) => Found::members(members.len()),
     }
 }
 
-pub(super) fn shown_json(value: &Json) -> String {
-    match value {
-        Json::Array(elements) => {
-            format!("an array of {}", counted(elements.len() as u64, "element"))
-        }
-        Json::Object(members) => {
-            format!("an object of {}", counted(members.len() as u64, "member"))
-        }
-        Json::String(text) => format!("\"{}\"", shown(text, SHOWN)),
-        _ => shown(&value.to_string(), SHOWN),
-    }
+/// What a schema says literally, in a few words: scalars as JSON, cut; of arrays and objects only the size.
+pub(super) fn literal(value: ValueRef<'_>) -> String {
+    let Found { description, value } = Found::from(value);
+    value.unwrap_or(description)
+}
+
+/// As [`literal`].
+pub(super) fn literal_json(value: &Json) -> String {
+    let Found { description, value } = found_json(value);
+    value.unwrap_or(description)
 }
 
 fn tell(
@@ -160,7 +146,7 @@ fn tell(
                 .unwrap_or_else(|| "a value".to_owned());
             Story {
                 member: Some(name.to_owned()),
-                found: Some("nothing".to_owned()),
+                found: Some(Found::nothing()),
                 ..named(wanted)
             }
         }
@@ -214,7 +200,7 @@ fn unexpected_member(place: Option<ValueRef<'_>>, unexpected: &[String], keyword
     };
     Story {
         member: Some(first.to_owned()),
-        found: place.and_then(|place| place.get(first)).map(describe_found),
+        found: place.and_then(|place| place.get(first)).map(Found::from),
         expected: format!("no such member{others} ({keyword})"),
     }
 }

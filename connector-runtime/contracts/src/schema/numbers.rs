@@ -13,7 +13,7 @@ use jsonschema::{Keyword, ValidationError, ValidationOptions};
 use serde_json::{Map, Value as Json};
 
 use super::equality::{decimal, equal};
-use super::explain::{describe_found, types_of};
+use super::explain::{literal, types_of};
 use super::keywords::{Content, content_of};
 use super::tape::{Tape, TapeNode};
 use crate::decimal::Decimal;
@@ -133,7 +133,7 @@ pub(super) fn exact<R>(options: ValidationOptions<'_, R, Tape>) -> ValidationOpt
         })
         .with_keyword("const", |parent, value, _: Location| {
             let constant = written(parent, "const", value);
-            let expected = format!("{} (const)", describe_found(constant.root()));
+            let expected = format!("{} (const)", literal(constant.root()));
             Ok(Box::new(OneOf::new(vec![constant], expected)))
         })
         .with_keyword("enum", |parent, value, _: Location| {
@@ -334,7 +334,7 @@ fn refused_unless<'i>(valid: bool, expected: &str) -> Result<(), ValidationError
 fn listed(options: &[Value]) -> String {
     const LISTED: usize = 6;
     let shown = options.iter().take(LISTED);
-    let shown: Vec<String> = shown.map(|option| describe_found(option.root())).collect();
+    let shown: Vec<String> = shown.map(|option| literal(option.root())).collect();
     match options.len().checked_sub(LISTED) {
         None | Some(0) => format!("one of {}", shown.join(", ")),
         Some(more) => format!("one of {} and {more} more", shown.join(", ")),

@@ -162,9 +162,9 @@ impl Interpolation<'_> {
             .severity(self.severity());
         match self.mode {
             Mode::Check => draft.label("not looked at here"),
-            Mode::CheckEnv | Mode::Run => draft.label("has no value").help(format!(
-                "export {name}=…, or give a default: ${{env:{name}:-default}}"
-            )),
+            Mode::CheckEnv | Mode::Run | Mode::RunEmbedded => draft.label("has no value").help(
+                format!("export {name}=…, or give a default: ${{env:{name}:-default}}"),
+            ),
         }
     }
 
@@ -172,7 +172,7 @@ impl Interpolation<'_> {
     fn severity(&self) -> Severity {
         match self.mode {
             Mode::Check => Severity::Note,
-            Mode::CheckEnv | Mode::Run => Severity::Error,
+            Mode::CheckEnv | Mode::Run | Mode::RunEmbedded => Severity::Error,
         }
     }
 

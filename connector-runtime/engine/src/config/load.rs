@@ -25,6 +25,8 @@ pub enum Mode {
     CheckEnv,
     /// `connect run`.
     Run,
+    /// `connect run --embedded`: for development, so that `errors.show_values` is on unless the files say otherwise.
+    RunEmbedded,
 }
 
 /// Reads the connectors below `dir` and the settings of the process from `config` (default: `connect.toml` in or beside
@@ -68,6 +70,9 @@ pub fn load_with(
     };
     let process = process::load(&loading, dir, config);
     loading.defaults = process.defaults;
+    if mode == Mode::RunEmbedded {
+        loading.defaults.errors.show_values.get_or_insert(true);
+    }
     // A broken connect.toml may well hold the registry.
     let broken = process
         .report

@@ -216,6 +216,8 @@ pub struct ErrorsConfig {
     /// In place of a topic.
     pub dead_letter: Option<Discard>,
     pub stop_after: Option<StopAfter>,
+    /// Whether logs, status and headers of dead letters may hold content of records.
+    pub show_values: bool,
 }
 
 #[derive(

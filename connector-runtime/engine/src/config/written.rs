@@ -172,6 +172,9 @@ pub(super) struct ErrorsTable {
     pub(super) dead_letter: Option<Discard>,
     /// Stop if too many of the latest records were rejected, for example { rejects = 100, in_last = 1000 }.
     pub(super) stop_after: Option<StopAfter>,
+    /// For development: logs, status and the headers of dead letters may hold values of records. Otherwise they hold types and lengths only. Default: true with --embedded.
+    #[schemars(extend("default" = false))]
+    pub(super) show_values: Option<bool>,
 }
 
 /// How a missing topic is created.
@@ -224,6 +227,10 @@ impl ErrorsTable {
             dead_letter_topic: place.dead_letter_topic.clone(),
             dead_letter: place.dead_letter,
             stop_after: self.stop_after.or(defaults.stop_after),
+            show_values: self
+                .show_values
+                .or(defaults.show_values)
+                .unwrap_or_default(),
         }
     }
 }

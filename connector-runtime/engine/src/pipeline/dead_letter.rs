@@ -10,6 +10,9 @@ use connect_kafka::{Outcome, Producer};
 use super::rejection::Rejection;
 use crate::publisher::deliver;
 
+/// What the names of our headers begin with; Kafka Connect's.
+const PREFIX: &str = "__connect.errors.";
+
 /// One rejected record.
 pub(crate) struct Letter {
     /// Index of the source record in its batch.
@@ -208,15 +211,18 @@ pub(crate) struct LetterWriter<'a> {
 impl LetterWriter<'_> {
     /// What the form leaves out stays where it is, and the headers say where.
     pub(crate) fn letter(self, origin: &Origin, rejection: &Rejection, form: Form) -> Outgoing {
-        let mut headers = origin.headers.clone();
-        let detail = [
-            ("at ", &rejection.at),
-            ("found ", &rejection.found),
-            ("expected ", &rejection.expected),
-        ]
-        .into_iter()
-        .filter_map(|(word, text)| text.as_ref().map(|text| format!("\n{word}{text}")))
-        .collect::<String>();
+        // Whoever reads a letter believes the first header of a name, and a producer may have written these.
+        let is_of_record = |header: &&Header| !header.name.starts_with(PREFIX);
+        let mut headers: Vec<Header> = origin
+            .headers
+            .iter()
+            .filter(is_of_record)
+            .cloned()
+            .collect();
+        let details: String = rejection
+            .details()
+            .map(|(word, text)| format!("\n{word} {text}"))
+            .collect();
         let said: [(&str, String); 10] = [
             ("topic", origin.topic.to_string()),
             ("partition", origin.partition.to_string()),
@@ -229,10 +235,14 @@ impl LetterWriter<'_> {
                 "exception.class.name",
                 format!("connect.{}", rejection.kind),
             ),
-            ("exception.message", rejection.message.clone()),
+            ("exception.message", rejection.message().into_owned()),
             (
                 "exception.stacktrace",
-                format!("connect.{}: {}{detail}", rejection.kind, rejection.message),
+                format!(
+                    "connect.{}: {}{details}",
+                    rejection.kind,
+                    rejection.message()
+                ),
             ),
         ];
         headers.extend(said.into_iter().map(|(name, text)| header(name, text)));
@@ -263,7 +273,7 @@ impl LetterWriter<'_> {
 
 fn header(name: &str, text: String) -> Header {
     Header {
-        name: format!("__connect.errors.{name}"),
+        name: format!("{PREFIX}{name}"),
         value: Some(Bytes::from(text)),
     }
 }
@@ -304,5 +314,35 @@ mod tests {
             .find(|header| header.name == "__connect.errors.timestamp.left.out");
         let text = said.unwrap().value.clone().unwrap();
         assert!(text.starts_with(b"253402300800000"), "{text:?}");
+    }
+
+    #[test]
+    fn headers_of_the_record_that_claim_to_be_ours_are_dropped() {
+        let of_record = |name: &str| Header {
+            name: name.to_owned(),
+            value: Some(Bytes::from_static(b"forged")),
+        };
+        let origin = Origin {
+            topic: Arc::from("sales"),
+            headers: vec![of_record("trace"), of_record("__connect.errors.topic")],
+            ..Origin::default()
+        };
+        let rejection = Rejection::plain(Stage::KeyConverter, "key", "KeyError", "");
+        let writer = LetterWriter {
+            topic: &Arc::from("dlq"),
+            connector: "c",
+            task: 0,
+            lane: None,
+        };
+        let letter = writer.letter(&origin, &rejection, Form::WHOLE);
+        let forged = |header: &&Header| header.value.as_deref() == Some(b"forged");
+        let kept: Vec<_> = letter.headers.iter().filter(forged).collect();
+        assert_eq!(kept.len(), 1, "{kept:?}");
+        let topics = letter
+            .headers
+            .iter()
+            .filter(|header| header.name == "__connect.errors.topic");
+        let topics: Vec<_> = topics.map(|header| header.value.as_deref()).collect();
+        assert_eq!(topics, [Some(b"sales".as_slice())]);
     }
 }

@@ -117,15 +117,12 @@ fn refused(side: Side, error: DecodeError) -> Made {
 }
 
 fn tombstone_reject() -> Rejection {
-    let mut reject = Rejection::plain(
+    Rejection::plain(
         Stage::ValueConverter,
         "tombstone",
         "Tombstone",
-        "the record has no value (a tombstone), and value.tombstone is \"reject\"",
-    );
-    reject.found = Some("no value".to_owned());
-    reject.expected = Some("a value, or value.tombstone = \"delete\" or \"ignore\"".to_owned());
-    reject
+        "the record has no value (a tombstone), and value.tombstone is \"reject\" (\"delete\" and \"ignore\" accept it)",
+    )
 }
 
 fn when_reject(place: &str, reason: String) -> Rejection {
@@ -206,15 +203,7 @@ impl BuiltTransform {
             Ok(Step::Keep(record)) => out.push(record),
             Ok(Step::Drop) => {}
             Ok(Step::Split(parts)) => out.extend(parts),
-            Err(cause) => {
-                let message = cause.to_string();
-                return Err(Rejection::plain(
-                    Stage::Transformation,
-                    self.kind,
-                    "TransformError",
-                    message,
-                ));
-            }
+            Err(cause) => return Err(Rejection::of_transform(self.kind, &cause)),
         }
         Ok(())
     }

@@ -1,7 +1,13 @@
 //! Why one record cannot go on, for the dead letter queue and for the screen.
 
+use std::borrow::Cow;
+
+use connect_api::text::cut;
 use connect_api::{Cause, Failure, Origin, Refusal, time};
 use connect_contracts::{Side, Stage as ContractStage};
+
+/// Characters of a key that a message shows.
+const LONGEST_KEY: usize = 60;
 
 /// The stage at which a record was rejected; Kafka Connect's words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,10 +37,20 @@ pub(crate) struct Rejection {
     pub(crate) by: String,
     /// The kind of problem, as a word: `DecodeError`, `ContractViolation`, `TransformError`, `SinkRefusal`.
     pub(crate) kind: &'static str,
-    pub(crate) message: String,
-    pub(crate) at: Option<String>,
-    pub(crate) found: Option<String>,
-    pub(crate) expected: Option<String>,
+    message: String,
+    details: Box<Details>,
+    /// `errors.show_values`: whether messages hold content of the record.
+    shows_values: bool,
+}
+
+/// What is known besides the message; in a box, because results carry it.
+#[derive(Clone, Debug, Default)]
+struct Details {
+    at: Option<String>,
+    found: Option<String>,
+    expected: Option<String>,
+    /// The content that the message is about, apart from it.
+    value: Option<String>,
 }
 
 impl Rejection {
@@ -52,9 +68,13 @@ impl Rejection {
             by: rejection.contract.unwrap_or_else(|| "format".to_owned()),
             kind,
             message: rejection.message,
-            at: rejection.at,
-            found: rejection.found,
-            expected: rejection.expected,
+            details: Box::new(Details {
+                at: rejection.at,
+                found: rejection.found,
+                expected: rejection.expected,
+                value: rejection.value,
+            }),
+            shows_values: false,
         }
     }
 
@@ -70,19 +90,52 @@ impl Rejection {
             by: by.into(),
             kind,
             message,
-            at: None,
-            found: None,
-            expected: None,
+            details: Box::default(),
+            shows_values: false,
         }
     }
 
     pub(crate) fn of_sink(sink: &str, cause: &Cause) -> Rejection {
-        Rejection::plain(Stage::TaskPut, sink, "SinkRefusal", cause.to_string())
+        Rejection::of_cause(Stage::TaskPut, sink, "SinkRefusal", cause)
+    }
+
+    pub(crate) fn of_transform(transform: &str, cause: &Cause) -> Rejection {
+        Rejection::of_cause(Stage::Transformation, transform, "TransformError", cause)
+    }
+
+    fn of_cause(stage: Stage, by: &str, kind: &'static str, cause: &Cause) -> Rejection {
+        let details = Details {
+            value: cause.value.clone(),
+            ..Details::default()
+        };
+        Rejection {
+            details: Box::new(details),
+            ..Rejection::plain(stage, by, kind, cause.to_string())
+        }
+    }
+
+    /// Lets messages hold content of the record: `errors.show_values` of its connector.
+    pub(crate) fn showing_values(self, shows_values: bool) -> Rejection {
+        Rejection {
+            shows_values,
+            ..self
+        }
+    }
+
+    pub(crate) fn message(&self) -> Cow<'_, str> {
+        self.with_value(&self.message)
+    }
+
+    fn with_value<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        match self.details.value.as_ref().filter(|_| self.shows_values) {
+            Some(value) => Cow::Owned(format!("{text}; value: {value}")),
+            None => Cow::Borrowed(text),
+        }
     }
 
     /// What the policy is asked about.
     pub(crate) fn failure(&self) -> Failure {
-        let message = format!("{} {}: {}", self.stage.as_str(), self.by, self.message);
+        let message = format!("{} {}: {}", self.stage.as_str(), self.by, self.message());
         Failure::Refused(vec![Refusal {
             record: 0,
             cause: Cause::new(message),
@@ -91,8 +144,11 @@ impl Rejection {
 
     /// The screen of a connector that stopped at its first bad record.
     pub(crate) fn explain(&self, connector: &str, origin: &Origin) -> String {
-        let key = match origin.key.as_deref().map(printable) {
-            Some(key) => format!(", key \"{key}\""),
+        let key = match origin.key.as_deref().filter(|_| self.shows_values) {
+            Some(key) => format!(
+                ", key \"{}\"",
+                cut(&String::from_utf8_lossy(key), LONGEST_KEY)
+            ),
             None => String::new(),
         };
         let time = match origin.timestamp_ms {
@@ -113,17 +169,12 @@ impl Rejection {
                 self.by
             ),
         ];
-        let details = [
-            ("at", &self.at),
-            ("found", &self.found),
-            ("expected", &self.expected),
-        ];
-        let known = details
-            .iter()
-            .filter_map(|(word, text)| text.as_ref().map(|text| (word, text)));
-        lines.extend(known.map(|(word, text)| format!("  {word:<8} {text}")));
-        if self.at.is_none() {
-            lines.push(format!("  problem  {}", self.message));
+        lines.extend(
+            self.details()
+                .map(|(word, text)| format!("  {word:<8} {text}")),
+        );
+        if self.details.at.is_none() {
+            lines.push(format!("  problem  {}", self.message()));
         }
         lines.push(
             "  next     set errors.tolerance = \"all\" and errors.dead_letter_topic to keep going; nothing after this record was skipped"
@@ -131,19 +182,68 @@ impl Rejection {
         );
         lines.join("\n")
     }
+
+    /// What is known of the place, the value there and what was expected.
+    pub(crate) fn details(&self) -> impl Iterator<Item = (&'static str, Cow<'_, str>)> {
+        let Details {
+            at,
+            found,
+            expected,
+            ..
+        } = &*self.details;
+        let details = [
+            ("at", at.as_deref().map(Cow::Borrowed)),
+            (
+                "found",
+                found.as_deref().map(|found| self.with_value(found)),
+            ),
+            ("expected", expected.as_deref().map(Cow::Borrowed)),
+        ];
+        details
+            .into_iter()
+            .filter_map(|(word, text)| Some((word, text?)))
+    }
 }
 
-/// Bytes as one short line that cannot move the cursor.
-fn printable(bytes: &[u8]) -> String {
-    const LONGEST: usize = 60;
-    let text = String::from_utf8_lossy(bytes);
-    let mut line: String = text
-        .chars()
-        .take(LONGEST)
-        .flat_map(char::escape_debug)
-        .collect();
-    if text.chars().count() > LONGEST {
-        line.push('…');
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use bytes::Bytes;
+    use connect_api::Found;
+
+    use super::*;
+
+    /// Everything that is said of a rejection, in logs, on the screen and in headers.
+    fn said(rejection: &Rejection) -> String {
+        let origin = Origin {
+            key: Some(Bytes::from_static(b"canary-key")),
+            ..Origin::default()
+        };
+        let details: Vec<_> = rejection
+            .details()
+            .map(|(_, text)| text.into_owned())
+            .collect();
+        format!(
+            "{}\n{}\n{}",
+            rejection.message(),
+            rejection.explain("c", &origin),
+            details.join("\n")
+        )
     }
-    line
+
+    #[test]
+    fn content_of_a_record_is_said_only_where_the_connector_shows_values() {
+        let cause = Cause::new("a string of 12 characters does not fit")
+            .about(Found::string("canary-value"));
+        let by_sink = Rejection::of_sink("postgres", &cause);
+        let by_transform = Rejection::of_transform("cast", &cause);
+        for rejection in [by_sink, by_transform] {
+            let hidden = said(&rejection);
+            assert!(!hidden.contains("canary"), "{hidden}");
+            let shown = said(&rejection.showing_values(true));
+            assert!(shown.contains("canary-value"), "{shown}");
+            assert!(shown.contains("canary-key"), "{shown}");
+        }
+    }
 }

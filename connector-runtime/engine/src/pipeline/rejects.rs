@@ -170,7 +170,7 @@ fn log_rejected(waiting: &Waiting, letters: &[Letter]) {
             offset = origin.offset,
             stage = rejection.stage.as_str(),
             by = %rejection.by,
-            reason = %rejection.message,
+            reason = %rejection.message(),
         );
     }
 }

@@ -242,6 +242,7 @@ async fn run_with(case: Case, letters: Option<LetterTopic>) -> Ran {
         dead_letter_topic: letters.is_some().then(|| "dlq".to_owned()),
         dead_letter: letters.is_none().then_some(Discard::Discard),
         stop_after: case.stop_after,
+        ..ErrorsConfig::default()
     };
     let mut joined = writer(vec![TestLane::new("fake", sink)], errors, letters);
     if let Some(number) = case.lost {

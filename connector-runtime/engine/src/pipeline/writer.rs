@@ -337,7 +337,9 @@ impl Writer {
             let letter = Letter {
                 index,
                 origin: source.origin.clone(),
-                rejection: (**rejection).clone(),
+                rejection: (**rejection)
+                    .clone()
+                    .showing_values(self.errors.show_values),
                 lane: None,
             };
             let stops = rejects.judge(letter, 0, &mut judged);

@@ -41,7 +41,7 @@ fn settings() -> [(&'static str, ErrorsConfig); 3] {
         tolerance,
         dead_letter_topic: topic.map(str::to_owned),
         dead_letter,
-        stop_after: None,
+        ..ErrorsConfig::default()
     };
     [
         ("none", errors(Tolerance::None, None, None)),

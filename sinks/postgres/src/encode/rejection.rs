@@ -27,14 +27,16 @@ pub(super) struct Place<'a> {
 
 impl Place<'_> {
     pub(super) fn misfit(&self, input: Input<'_>, misfit: Misfit) -> Cause {
+        let found = input.found();
         Cause::new(format!(
             "{} at {} does not fit column `{}` ({}) of table `{}`: {misfit}",
-            input.describe(),
+            found.description,
             self.entry_column.reference,
             self.column.name,
             self.column.type_name,
             self.target.table.name
         ))
+        .about(found)
     }
 
     pub(super) fn missing(&self) -> Cause {

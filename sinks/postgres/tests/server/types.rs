@@ -235,15 +235,15 @@ const MISFITS: [(&str, &str, &str); 24] = [
     (
         "int2",
         "32768",
-        "number 32768 at $.c does not fit column `c` (smallint) of table `public.t`: it is out of range",
+        "an integer of 5 digits at $.c does not fit column `c` (smallint) of table `public.t`: it is out of range",
     ),
     (
         "int4",
         "\"abc\"",
-        "string of 3 characters at $.c does not fit column `c` (integer)",
+        "a string of 3 characters at $.c does not fit column `c` (integer)",
     ),
     ("int8", "1.5", "has a fraction"),
-    ("int4", "{}", "object at $.c"),
+    ("int4", "{}", "an object of 0 members at $.c"),
     ("float8", "1e400", "out of range"),
     (
         "numeric(5,2)",

@@ -169,16 +169,16 @@ fn messages_have_the_digits_of_the_schema() {
     check(
         r#"{"type":"integer","maximum":18446744073709551616}"#,
         "18446744073709551617",
-        "at $ found 18446744073709551617, expected an integer ≤ 18446744073709551616 (maximum)",
+        "at $ found an integer of 20 digits, expected an integer ≤ 18446744073709551616 (maximum)",
     );
     check(
         r##"{"properties":{"a":{"$ref":"#/$defs/x"}},"$defs":{"x":{"const":12345678901234567.89}}}"##,
         r#"{"a":1}"#,
-        "at $.a found 1, expected 12345678901234567.89 (const)",
+        "at $.a found an integer of 1 digit, expected 12345678901234567.89 (const)",
     );
     check(
         r#"{"enum":[1,2,3,4,5,6,1e309]}"#,
         "7",
-        "at $ found 7, expected one of 1, 2, 3, 4, 5, 6 and 1 more (enum)",
+        "at $ found an integer of 1 digit, expected one of 1, 2, 3, 4, 5, 6 and 1 more (enum)",
     );
 }

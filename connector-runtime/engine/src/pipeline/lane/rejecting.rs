@@ -31,7 +31,7 @@ impl Lane {
             let letter = Letter {
                 index: *index,
                 origin: prepared.origin(*index).clone(),
-                rejection: rejection.clone(),
+                rejection: rejection.clone().showing_values(self.errors.show_values),
                 lane: Some(self.name.clone()),
             };
             let stops = rejects.judge(letter, isolation.seen_after(*index), &mut judged);
@@ -82,7 +82,8 @@ impl Lane {
         let letter = |(index, cause)| Letter {
             index,
             origin: prepared.origin(index).clone(),
-            rejection: Rejection::of_sink(self.kind, &cause),
+            rejection: Rejection::of_sink(self.kind, &cause)
+                .showing_values(self.errors.show_values),
             lane: Some(self.name.clone()),
         };
         blamed.into_iter().map(letter).collect()

@@ -74,7 +74,7 @@ fn what_would_be_altered_is_refused() {
     }
     assert_eq!(
         encode(r#""float""#, "16777217"),
-        Err("at $ found 16777217, expected a number that a float keeps".to_owned())
+        Err("at $ found an integer of 8 digits, expected a number that a float keeps".to_owned())
     );
 }
 

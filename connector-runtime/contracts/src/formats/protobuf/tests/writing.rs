@@ -103,7 +103,7 @@ fn what_an_encoding_would_alter_is_refused() {
             "an unknown member",
             "int32 f = 1;",
             r#"{"f":1,"g":2}"#,
-            "at $.g found 2, expected no such member",
+            "at $.g found an integer of 1 digit, expected no such member",
         ),
         (
             "in a message",
