@@ -73,7 +73,7 @@ fn json() {
         (b"{\"a\":\"\xff\"}", "not JSON: not UTF-8 at byte 6"),
         (
             b"NaN",
-            "not JSON: it looks like text that begins with `NaN`",
+            "not JSON: it looks like text that is not JSON",
         ),
     ];
     for (payload, expected) in cases {
