@@ -1,5 +1,6 @@
 //! Producing records and keeping the ledger of what the broker acknowledged.
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -257,10 +258,20 @@ impl Payment {
 
 /// Sends `count` payments and waits until all are acknowledged.
 pub async fn produce_payments(topic: &Topic, partitions: u64, count: usize) -> Ledger {
+    produce_payments_of(topic, partitions, 0..count).await
+}
+
+/// As [`produce_payments`], those with these sequence numbers.
+pub async fn produce_payments_of(
+    topic: &Topic,
+    partitions: u64,
+    sequences: Range<usize>,
+) -> Ledger {
     let topic = topic.clone();
     tokio::task::spawn_blocking(move || {
         let producer = Producer::new();
-        for payment in Payments::seeded(7).take(count) {
+        let payments = Payments::seeded(7).skip(sequences.start);
+        for payment in payments.take(sequences.len()) {
             payment.send(&producer, &topic, partitions);
         }
         producer.finish()

@@ -15,6 +15,38 @@ pub struct Cause {
     pub help: Option<String>,
     /// The value of the record that the message is about. Not displayed: see [`Found`].
     pub value: Option<String>,
+    /// What is away or refuses, where that is known.
+    pub dependency: Option<Dependency>,
+}
+
+/// What a connector depends on, as the word by which machines see why it waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dependency {
+    Kafka,
+    /// A topic that does not exist (yet).
+    Topic,
+    Registry,
+    Database,
+    /// A user, password or token that the other side does not take, wherever it is.
+    Credentials,
+    /// A certificate that is not trusted, on either side.
+    Certificate,
+    /// What a plugin names itself, in lower case.
+    Named(&'static str),
+}
+
+impl Dependency {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Dependency::Kafka => "kafka",
+            Dependency::Topic => "topic",
+            Dependency::Registry => "registry",
+            Dependency::Database => "database",
+            Dependency::Credentials => "credentials",
+            Dependency::Certificate => "certificate",
+            Dependency::Named(word) => word,
+        }
+    }
 }
 
 impl Cause {
@@ -24,6 +56,7 @@ impl Cause {
             message: message.into(),
             help: None,
             value: None,
+            dependency: None,
         }
     }
 
@@ -34,6 +67,11 @@ impl Cause {
 
     pub fn with_help(mut self, help: impl Into<String>) -> Cause {
         self.help = Some(help.into());
+        self
+    }
+
+    pub fn with_dependency(mut self, dependency: Dependency) -> Cause {
+        self.dependency = Some(dependency);
         self
     }
 

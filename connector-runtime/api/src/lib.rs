@@ -27,7 +27,7 @@ mod value;
 
 pub use async_trait::async_trait;
 pub use check::{CheckContext, Contract, ContractField, ContractPlace, Presence};
-pub use failure::{Cause, Failure, Refusal, Result};
+pub use failure::{Cause, Dependency, Failure, Refusal, Result};
 pub use field::Field;
 pub use finding::{Explanation, Finding, Severity};
 pub use found::Found;

@@ -12,9 +12,9 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use axum::Router;
-use axum::extract::State as Shared;
-use axum::http::header::CONTENT_TYPE;
-use axum::http::{StatusCode, Uri};
+use axum::extract::{Path, State as Shared};
+use axum::http::header::{ACCEPT, CONTENT_TYPE};
+use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::middleware;
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::get;
@@ -22,6 +22,7 @@ use connect_api::Cause;
 use connect_engine::{ConnectorStatus, State};
 use tokio_util::sync::CancellationToken;
 
+use self::connectors::Connector;
 use self::guard::Guard;
 pub(crate) use self::listen::{Bound, bind};
 
@@ -79,6 +80,10 @@ fn routes(look: Look, guard: Guard) -> Router {
             "/connectors",
             get(async move |look| list(look, shows_reasons)),
         )
+        .route(
+            "/connectors/{name}",
+            get(async move |look, name| one(look, name, shows_reasons)),
+        )
         .fallback(not_found)
         .layer(middleware::from_fn(move |request, next| {
             guard::check(guard.clone(), request, next)
@@ -88,27 +93,40 @@ fn routes(look: Look, guard: Guard) -> Router {
 
 async fn not_found(uri: Uri) -> Response {
     let text = format!(
-        "no {}: there are /metrics, /livez, /readyz and /connectors\n",
+        "no {}: there are /metrics, /livez, /readyz, /connectors and /connectors/NAME\n",
         uri.path()
     );
     (StatusCode::NOT_FOUND, text).into_response()
 }
 
-async fn metrics(Shared(look): Shared<Look>) -> Response {
-    match metrics::render(&look()) {
-        Ok(text) => ([(CONTENT_TYPE, metrics::CONTENT_TYPE)], text).into_response(),
+async fn metrics(Shared(look): Shared<Look>, headers: HeaderMap) -> Response {
+    let accept = headers.get(ACCEPT).and_then(|accept| accept.to_str().ok());
+    let format = metrics::Format::accepted_by(accept.unwrap_or_default());
+    match metrics::render(&look(), format) {
+        Ok(text) => ([(CONTENT_TYPE, format.content_type())], text).into_response(),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")).into_response(),
     }
 }
 
-/// Reasons name hosts, roles and files: other machines get none.
 fn list(Shared(look): Shared<Look>, shows_reasons: bool) -> Response {
+    Json(described(&look, shows_reasons)).into_response()
+}
+
+fn one(Shared(look): Shared<Look>, Path(name): Path<String>, shows_reasons: bool) -> Response {
+    let mut connectors = described(&look, shows_reasons).into_iter();
+    match connectors.find(|connector| connector.is_named(&name)) {
+        Some(connector) => Json(connector).into_response(),
+        None => (StatusCode::NOT_FOUND, "no connector of this name\n").into_response(),
+    }
+}
+
+/// Reasons name hosts, roles and files: other machines get none.
+fn described(look: &Look, shows_reasons: bool) -> Vec<Connector> {
     let mut looks = look();
     if !shows_reasons {
         looks.iter_mut().for_each(connectors::hide_reasons);
     }
-    let connectors: Vec<_> = looks.iter().map(connectors::Connector::of).collect();
-    Json(connectors).into_response()
+    looks.iter().map(Connector::of).collect()
 }
 
 /// Not ready while a connector is FAILED or about to be restarted. An outage of Kafka or a database leaves us ready and

@@ -98,6 +98,7 @@ impl From<ValueFault> for Cause {
             message: rejection.message,
             help,
             value: rejection.value,
+            dependency: None,
         }
     }
 }

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use connect_api::{Cause, Failure, ProgressHome, Result};
+use connect_api::{Cause, Dependency, Failure, ProgressHome, Result, TopicPartition};
 use connect_kafka::{
     ANSWER_WITHIN, Admin, ClientSettings, Embedded, NewTopics, Producer, TransactionalProducer,
 };
 
 use crate::backlog::Backlog;
-use crate::config::{CreateTopics, ProcessConfig};
+use crate::config::{CreateTopics, ProcessConfig, Topics};
 use crate::publisher::failure_of;
 
 /// Settings of the clients, as `connect.toml` (or the environment) says.
@@ -59,6 +59,33 @@ impl Cluster {
             .map_err(Failure::Retry)
     }
 
+    /// Every partition of the topics that exist, in order.
+    pub(crate) async fn partitions_of(
+        &self,
+        topics: &Topics,
+    ) -> std::result::Result<Vec<TopicPartition>, Cause> {
+        let topics = match topics {
+            Topics::Named(names) => names.clone(),
+            Topics::Pattern(pattern) => {
+                let mut topics = self.admin.topics(ANSWER_WITHIN).await?;
+                topics.retain(|topic| pattern.is_match(topic));
+                topics
+            }
+        };
+        let mut partitions = Vec::new();
+        for topic in topics {
+            let name: Arc<str> = Arc::from(topic.as_str());
+            let numbers = self.admin.partitions(&topic, ANSWER_WITHIN).await?;
+            let numbers = numbers.unwrap_or_default().into_iter();
+            partitions.extend(numbers.map(|partition| TopicPartition {
+                topic: name.clone(),
+                partition,
+            }));
+        }
+        partitions.sort();
+        Ok(partitions)
+    }
+
     pub(crate) fn producer(&self, client_id: &str) -> Result<Producer> {
         Producer::open(&self.settings, client_id).map_err(Failure::Fatal)
     }
@@ -84,7 +111,9 @@ impl Cluster {
                 "create it, or add [create_topics] to the connector's file: {}",
                 missing.join(", ")
             );
-            let cause = Cause::new(format!("topic {first} does not exist")).with_help(help);
+            let cause = Cause::new(format!("topic {first} does not exist"))
+                .with_help(help)
+                .with_dependency(Dependency::Topic);
             return Err(Failure::Retry(cause));
         }
         self.create(&missing, create).await

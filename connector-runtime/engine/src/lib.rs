@@ -5,6 +5,7 @@ mod backoff;
 mod cluster;
 pub mod config;
 mod control;
+mod lag;
 pub mod offsets;
 mod open_sink;
 mod pipeline;
@@ -17,6 +18,7 @@ mod waiting;
 
 pub use cluster::client_settings;
 pub use status::{
-    ConnectorStatus, Counters, HISTOGRAM_BOUNDS, Histogram, LaneStatus, Reason, State,
+    ConnectorStatus, Counters, HISTOGRAM_BOUNDS, Histogram, LaneStatus, PartitionStatus, Reason,
+    State,
 };
 pub use supervisor::{Engine, EngineOptions, Summary};

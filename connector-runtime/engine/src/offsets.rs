@@ -6,12 +6,10 @@ use std::sync::Arc;
 
 use connect_api::{Cause, Failure, Position, Positions, Sink, TopicPartition};
 use connect_contracts::Contracts;
-use connect_kafka::{ANSWER_WITHIN, Admin, ClientSettings, GroupOffsets, StartOffset};
+use connect_kafka::{Admin, ClientSettings, GroupOffsets, StartOffset};
 
 use crate::cluster::Cluster;
-use crate::config::{
-    ConfiguredSink, Connector, ConnectorKind, ProcessConfig, SinkConnector, Topics,
-};
+use crate::config::{ConfiguredSink, Connector, ConnectorKind, ProcessConfig, SinkConnector};
 use crate::open_sink::SinkOpener;
 use crate::pipeline::lane_positions::{GroupOffset, metadata};
 use crate::source;
@@ -177,30 +175,7 @@ impl<'a> Desk<'a> {
     }
 
     async fn partitions(&self, sink: &SinkConnector) -> Result<Vec<TopicPartition>, Cause> {
-        let topics = match &sink.topics {
-            Topics::Named(names) => names.clone(),
-            Topics::Pattern(pattern) => {
-                let mut topics = self.cluster.admin.topics(ANSWER_WITHIN).await?;
-                topics.retain(|topic| pattern.is_match(topic));
-                topics
-            }
-        };
-        let mut partitions = Vec::new();
-        for topic in topics {
-            let name: Arc<str> = Arc::from(topic.as_str());
-            let numbers = self
-                .cluster
-                .admin
-                .partitions(&topic, ANSWER_WITHIN)
-                .await?
-                .unwrap_or_default();
-            partitions.extend(numbers.into_iter().map(|partition| TopicPartition {
-                topic: name.clone(),
-                partition,
-            }));
-        }
-        partitions.sort();
-        Ok(partitions)
+        self.cluster.partitions_of(&sink.topics).await
     }
 
     async fn refuse_what_kafka_has_not(&self, targets: &[Position]) -> Result<(), Cause> {
@@ -367,7 +342,8 @@ fn stays(
     })
 }
 
-fn group_of(connector: &str) -> String {
+/// The name of a connector's consumer group.
+pub(crate) fn group_of(connector: &str) -> String {
     format!("connect-{connector}")
 }
 

@@ -291,6 +291,7 @@ impl Running<'_> {
                     (origin, rejection.showing_values(errors.show_values))
                 }
             };
+            self.task.meters.rejected(&rejection);
             let attempts = Attempts {
                 records: 1,
                 ..Attempts::default()

@@ -4,17 +4,27 @@
 //! behind one lock, taken once a batch, so that at every look (P8)
 //! consumed = delivered + dead-lettered + filtered + given back + in flight.
 
-use std::collections::BTreeMap;
+mod partitions;
+
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use connect_api::{Counter, Guarantee, time};
+use connect_api::{Cause, Counter, Dependency, Guarantee, TopicPartition, time};
 use parking_lot::{Mutex, MutexGuard};
+
+pub use partitions::PartitionStatus;
+pub(crate) use partitions::ReadRange;
+
+use crate::pipeline::rejection::Rejection;
+use partitions::Partitions;
 
 /// States of a connector, in Kafka Connect's words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum State {
     Running,
+    /// Runs, and cannot go on until what the reason names is there again; it goes on by itself then.
+    Waiting,
     /// Stopped by an error until a person or a changed file acts.
     Failed,
     /// Waits before it is started again after an unexpected failure.
@@ -29,6 +39,7 @@ impl State {
     pub fn as_str(self) -> &'static str {
         match self {
             State::Running => "RUNNING",
+            State::Waiting => "WAITING",
             State::Failed => "FAILED",
             State::Restarting => "RESTARTING",
             State::Unassigned => "UNASSIGNED",
@@ -45,6 +56,8 @@ impl State {
 /// What a connector waits for, or why it ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reason {
+    /// A word for machines: a [`Dependency`] while the connector waits, otherwise what its state follows from.
+    pub code: &'static str,
     pub text: String,
     /// Milliseconds since 1970.
     pub since_ms: i64,
@@ -83,8 +96,8 @@ pub struct ConnectorStatus {
     pub guarantee: Guarantee,
     pub tasks: u32,
     pub counters: Counters,
-    /// Records between the position and the end of the partitions; `None` where there is none (sources) or it is unknown.
-    pub lag: Option<u64>,
+    /// The partitions that this process reads; of a failed connector, all. None of a source.
+    pub partitions: Vec<PartitionStatus>,
     /// Milliseconds since 1970 at which progress was last stored.
     pub last_commit_ms: Option<i64>,
     /// Seconds that durable batches took from the first record read to progress stored.
@@ -93,6 +106,22 @@ pub struct ConnectorStatus {
     pub end_to_end_seconds: Histogram,
     /// Each `[[sinks]]` entry, in the order of the file; none of a source.
     pub lanes: Vec<LaneStatus>,
+    /// Records that were rejected, by stage and reason, each in words.
+    pub rejections: BTreeMap<(&'static str, &'static str), u64>,
+}
+
+impl ConnectorStatus {
+    /// Records between the position and the end of all partitions; `None` where there is none (sources) or it is unknown.
+    pub fn lag_records(&self) -> Option<u64> {
+        let known = self.partitions.iter().filter_map(|one| one.lag_records);
+        known.reduce(|sum, lag| sum + lag)
+    }
+
+    /// The age of the oldest record between the two in any partition.
+    pub fn lag_seconds(&self) -> Option<f64> {
+        let known = self.partitions.iter().filter_map(|one| one.lag_seconds);
+        known.reduce(f64::max)
+    }
 }
 
 /// A look at one `[[sinks]]` entry of a connector.
@@ -146,8 +175,7 @@ pub(crate) struct Meters {
 
 struct Shared {
     status: ConnectorStatus,
-    /// Lag of each task; a task that has not measured any yet is absent.
-    lag_by_task: Vec<Option<u64>>,
+    partitions: Partitions,
     waiting: BTreeMap<Waiter, Reason>,
     /// Rows or records that each lane wrote.
     lane_rows: Vec<Counter>,
@@ -200,16 +228,16 @@ impl Meters {
             guarantee,
             tasks,
             counters: Counters::default(),
-            lag: None,
+            partitions: Vec::new(),
             last_commit_ms: None,
             batch_seconds: Histogram::default(),
             end_to_end_seconds: Histogram::default(),
             lanes: Vec::new(),
+            rejections: BTreeMap::new(),
         };
-        let tasks = tasks as usize;
         let shared = Shared {
             status,
-            lag_by_task: vec![None; tasks],
+            partitions: Partitions::default(),
             waiting: BTreeMap::new(),
             lane_rows: Vec::new(),
         };
@@ -256,18 +284,26 @@ impl Meters {
             lane.reason = waiting.find(of_lane).map(|(_, reason)| reason.clone());
         }
         status.counters = of_connector(status.counters, &status.lanes);
-        let known: Vec<u64> = shared.lag_by_task.iter().flatten().copied().collect();
-        status.lag = (!known.is_empty()).then(|| known.iter().sum());
-        if status.state == State::Running && status.reason.is_none() {
-            status.reason = shared.waiting.values().next().cloned();
+        status.partitions = shared.partitions.look(time::now_ms());
+        if status.state == State::Running
+            && let Some(reason) = shared.waiting.values().next()
+        {
+            status.state = State::Waiting;
+            status.reason = Some(reason.clone());
         }
         status
     }
 
     pub(crate) fn set_state(&self, state: State, reason: Option<String>, retry_at_ms: Option<i64>) {
+        let code = match state {
+            State::Restarting => "crashed",
+            State::Unassigned => "owned-elsewhere",
+            State::Running | State::Waiting | State::Failed | State::Stopped => "failed",
+        };
         let mut shared = self.lock();
         shared.status.state = state;
         shared.status.reason = reason.map(|text| Reason {
+            code,
             text,
             since_ms: time::now_ms(),
             retry_at_ms,
@@ -278,12 +314,13 @@ impl Meters {
     }
 
     /// Something is waited for; said again with another text or time, `since` stays.
-    pub(crate) fn waiting(&self, waiter: Waiter, text: String, retry_at_ms: Option<i64>) {
+    pub(crate) fn waiting(&self, waiter: Waiter, why: &Cause, retry_at_ms: Option<i64>) {
         let mut shared = self.lock();
         let known = shared.waiting.get(&waiter);
         let since_ms = known.map_or_else(time::now_ms, |reason| reason.since_ms);
         let reason = Reason {
-            text,
+            code: why.dependency.map_or("other", Dependency::as_str),
+            text: why.to_string(),
             since_ms,
             retry_at_ms,
         };
@@ -295,10 +332,59 @@ impl Meters {
         self.lock().waiting.remove(&waiter);
     }
 
-    pub(crate) fn set_lag(&self, task: u32, lag: u64) {
-        if let Some(slot) = self.lock().lag_by_task.get_mut(task as usize) {
-            *slot = Some(lag);
+    /// A run begins: the group assigns every partition again.
+    pub(crate) fn forget_partitions(&self) {
+        self.lock().partitions.clear();
+    }
+
+    pub(crate) fn assigned(&self, task: u32, partitions: &[TopicPartition]) {
+        self.lock().partitions.assigned(task, partitions);
+    }
+
+    pub(crate) fn revoked(&self, partitions: &[TopicPartition]) {
+        self.lock().partitions.revoked(partitions);
+    }
+
+    /// Everything below `next` is durable in every lane.
+    pub(crate) fn reached(&self, partition: &TopicPartition, next: i64) {
+        self.lock().partitions.reached(partition, next);
+    }
+
+    /// Where a partition will begin, as far as is known before the sinks are asked.
+    pub(crate) fn begins(&self, partition: &TopicPartition, next: i64) {
+        self.lock().partitions.begins(partition, next);
+    }
+
+    pub(crate) fn read(&self, partition: &TopicPartition, range: ReadRange) {
+        self.lock().partitions.read(partition, range);
+    }
+
+    /// What the group has of a connector that has failed; `None`: nothing.
+    pub(crate) fn committed(&self, partition: &TopicPartition, next: Option<i64>) {
+        self.lock().partitions.committed(partition, next);
+    }
+
+    /// Where partitions end now.
+    pub(crate) fn ends(&self, ends: &HashMap<TopicPartition, i64>) {
+        let now_ms = time::now_ms();
+        let mut shared = self.lock();
+        for (partition, end) in ends {
+            shared.partitions.ends(partition, *end, now_ms);
         }
+    }
+
+    /// The partitions, and whether their position is known.
+    pub(crate) fn partitions(&self) -> Vec<(TopicPartition, bool)> {
+        self.lock().partitions.names()
+    }
+
+    pub(crate) fn state(&self) -> State {
+        self.lock().status.state
+    }
+
+    pub(crate) fn rejected(&self, rejection: &Rejection) {
+        let place = (rejection.stage.as_word(), rejection.kind);
+        *self.lock().status.rejections.entry(place).or_default() += 1;
     }
 
     pub(crate) fn consumed(&self, records: u64) {

@@ -19,6 +19,7 @@ use crate::backlog::Backlog;
 use crate::cluster::{Cluster, InProcess};
 use crate::config::{Connector, ProcessConfig};
 use crate::control::Stop;
+use crate::lag;
 use crate::status::{ConnectorStatus, Meters, State};
 
 /// How the engine is run, beside what the files say.
@@ -213,6 +214,8 @@ impl Supervisor {
                 self.stop.clone(),
             ));
         }
+        let measuring = lag::measure(self.shared.cluster.clone(), self.connectors.clone());
+        let measuring = self.runtime.spawn(measuring);
         loop {
             tokio::select! {
                 ended = supervised.join_next() => match ended {
@@ -222,6 +225,7 @@ impl Supervisor {
                 () = self.stop.drain.cancelled(), if stopping.is_none() => stopping = Some(Instant::now()),
             }
         }
+        measuring.abort();
         let drained_in = stopping.map_or(Duration::ZERO, |since: Instant| since.elapsed());
         (drained_in, abandoned)
     }

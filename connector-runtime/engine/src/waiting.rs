@@ -1,10 +1,9 @@
 //! How a task waits out an outage: it asks the policy, shows what it waits for, logs it, and waits.
 
-use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
 
-use connect_api::{Cause, Result, time};
+use connect_api::{Cause, Failure, Result, time};
 
 use crate::backoff::Backoff;
 use crate::config::ErrorsConfig;
@@ -46,7 +45,7 @@ impl Waiting {
             };
             match decide(stage, &failure, &errors, &attempts) {
                 Directive::RetryIn(delay) => {
-                    self.show("connector_waits", &failure, Some(delay));
+                    self.show("connector_waits", &failure.cause(), Some(delay));
                     backoff.grow();
                     tokio::time::sleep(delay).await;
                 }
@@ -57,10 +56,9 @@ impl Waiting {
     }
 
     /// Shows and logs what is waited for. `None`: the client itself goes on trying.
-    pub(crate) fn show(&self, event: &'static str, why: &impl Display, delay: Option<Duration>) {
+    pub(crate) fn show(&self, event: &'static str, why: &Cause, delay: Option<Duration>) {
         let retry_at_ms = delay.map(|delay| time::now_ms() + delay.as_millis() as i64);
-        self.meters
-            .waiting(self.waiter(), why.to_string(), retry_at_ms);
+        self.meters.waiting(self.waiter(), why, retry_at_ms);
         tracing::warn!(
             event,
             connector = %self.connector,
@@ -74,10 +72,10 @@ impl Waiting {
     pub(crate) async fn wait(
         &self,
         event: &'static str,
-        why: &impl Display,
+        why: &Failure,
         delay: Duration,
     ) -> std::result::Result<(), TaskEnd> {
-        self.show(event, why, Some(delay));
+        self.show(event, &why.cause(), Some(delay));
         tokio::select! {
             () = tokio::time::sleep(delay) => Ok(()),
             () = self.stop.drain.cancelled() => Err(TaskEnd::Stopped),
@@ -88,7 +86,7 @@ impl Waiting {
     pub(crate) async fn retry(
         &self,
         event: &'static str,
-        why: &impl Display,
+        why: &Failure,
         delay: Duration,
     ) -> std::result::Result<(), TaskEnd> {
         self.meters.retried(self.lane);

@@ -1,9 +1,9 @@
 //! What is asked of the cluster, and topics that are made.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
-use connect_api::{Cause, Failure};
+use connect_api::{Cause, Dependency, Failure, TopicPartition};
 use rdkafka::admin::{
     AdminClient, AdminOptions, ConfigResource, NewTopic, ResourceSpecifier, TopicReplication,
 };
@@ -13,7 +13,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use crate::blocking::{SharedClient, off_the_runtime};
 use crate::error::{cause, code_cause};
 use crate::log::LogContext;
-use crate::offsets;
+use crate::offsets::{self, Bound};
 use crate::settings::{ClientSettings, SESSION_TIMEOUT_MS};
 use crate::trouble::explain;
 
@@ -59,6 +59,7 @@ impl Admin {
                     timeout.as_millis()
                 ))
                 .with_code("BrokerTransportFailure")
+                .with_dependency(Dependency::Kafka)
                 .with_help("is the broker up, and are the bootstrap servers right?")
             })
         })
@@ -78,6 +79,16 @@ impl Admin {
 
     pub async fn topic_exists(&self, topic: &str, timeout: Duration) -> Result<bool, Cause> {
         Ok(self.partitions(topic, timeout).await?.is_some())
+    }
+
+    /// The bound of each partition; one that is not answered for is left out.
+    pub async fn bounds(
+        &self,
+        partitions: Vec<TopicPartition>,
+        bound: Bound,
+    ) -> Result<HashMap<TopicPartition, i64>, Cause> {
+        self.ask(move |client| offsets::bounds(client, &partitions, bound))
+            .await
     }
 
     /// The names of all topics that we may see, in order.

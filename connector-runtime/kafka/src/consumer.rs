@@ -64,8 +64,7 @@ impl SinkConsumer {
             .set("queued.min.messages", options.queue_records.to_string())
             .set("fetch.max.bytes", fetch.to_string())
             // The default of a second stalls a consumer whose queue is full now and then.
-            .set("fetch.queue.backoff.ms", "10")
-            .set("statistics.interval.ms", "1000");
+            .set("fetch.queue.backoff.ms", "10");
         let shared = Arc::new(Shared::default());
         let client: BaseConsumer<SinkConsumerContext> = config
             .create_with_context(SinkConsumerContext::new(shared.clone()))
@@ -188,12 +187,6 @@ impl SinkConsumer {
             .lock()
             .assignment
             .position(&partition.topic, partition.partition)
-    }
-
-    /// How many offsets each running partition is behind its end, as of the last second. Asks nobody.
-    pub fn lag(&self) -> HashMap<TopicPartition, i64> {
-        let state = self.shared.lock();
-        state.ends.lag(&state.assignment)
     }
 
     pub(crate) fn push(&self, event: Event) {

@@ -1,4 +1,4 @@
-//! What librdkafka calls back while the consumer's thread polls: rebalances, results of commits, statistics, log lines.
+//! What librdkafka calls back while the consumer's thread polls: rebalances, results of commits, log lines.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -9,12 +9,11 @@ use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, RebalanceProtocol};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::types::RDKafkaRespErr;
-use rdkafka::{ClientContext, Offset, Statistics, TopicPartitionList};
+use rdkafka::{ClientContext, Offset, TopicPartitionList};
 
 use crate::assignment::{Assignment, Generation, GroupPosition};
 use crate::error::{code_cause, is_rebalance};
 use crate::event::Event;
-use crate::lag::Ends;
 use crate::log::LogFilter;
 use crate::trouble::Trouble;
 
@@ -27,7 +26,6 @@ pub(crate) struct Shared(Mutex<State>);
 pub(crate) struct State {
     pub(crate) assignment: Assignment,
     pub(crate) pending: VecDeque<Pending>,
-    pub(crate) ends: Ends,
     /// Revoked by the group and not given back yet.
     pub(crate) revoked: Vec<TopicPartition>,
     /// The owner is gone, or leaves: it hears of nothing any more.
@@ -151,10 +149,6 @@ impl ClientContext for SinkConsumerContext {
             self.log.error(&error, reason);
             self.trouble.hear(&error, reason);
         }
-    }
-
-    fn stats(&self, statistics: Statistics) {
-        self.shared.lock().ends.update(&statistics);
     }
 }
 

@@ -1,6 +1,6 @@
 //! librdkafka's errors in words that are safe to print.
 
-use connect_api::Cause;
+use connect_api::{Cause, Dependency};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 /// What went wrong while doing something: "committing offsets".
@@ -37,10 +37,22 @@ pub(crate) fn code_cause(doing: &str, code: RDKafkaErrorCode, reason: Option<&st
         Some(reason) if !reason.is_empty() => format!("{doing}: {reason}"),
         _ => format!("{doing}: {code}"),
     };
-    let cause = Cause::new(message).with_code(format!("{code:?}"));
+    let cause = Cause::new(message)
+        .with_code(format!("{code:?}"))
+        .with_dependency(dependency(code));
     match help(code) {
         Some(help) => cause.with_help(help),
         None => cause,
+    }
+}
+
+fn dependency(code: RDKafkaErrorCode) -> Dependency {
+    use RDKafkaErrorCode as Code;
+    match code {
+        Code::Authentication | Code::SaslAuthenticationFailed => Dependency::Credentials,
+        Code::SSL => Dependency::Certificate,
+        Code::UnknownTopicOrPartition | Code::UnknownTopic => Dependency::Topic,
+        _ => Dependency::Kafka,
     }
 }
 

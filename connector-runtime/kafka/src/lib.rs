@@ -9,7 +9,6 @@ mod consumer_context;
 mod delivery;
 mod error;
 mod event;
-mod lag;
 mod log;
 mod mock;
 mod offsets;
@@ -30,7 +29,7 @@ pub use delivery::Outcome;
 pub use error::keep_every_record;
 pub use event::{ConsumerOptions, Event, GroupMetadata, StartOffset, Subscription};
 pub use mock::Embedded;
-pub use offsets::{ANSWER_WITHIN, Committed, GroupOffsets, GroupState};
+pub use offsets::{ANSWER_WITHIN, Bound, Committed, GroupOffsets, GroupState};
 pub use ownership::{Ownership, PartitionOwner};
 pub use producer::Producer;
 pub use settings::{

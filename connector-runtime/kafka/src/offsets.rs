@@ -77,6 +77,46 @@ pub(crate) fn watermarks<C: ConsumerContext>(
         .map_err(|error| cause(&format!("asking for the offsets of {partition}"), &error))
 }
 
+/// One question for many partitions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bound {
+    /// The first offset that Kafka has.
+    First,
+    /// The one after the last that readers of committed records get.
+    End,
+}
+
+/// The bound of each partition, in one request a broker; a partition that is not answered for is left out.
+pub(crate) fn bounds<C: ConsumerContext>(
+    client: &BaseConsumer<C>,
+    partitions: &[TopicPartition],
+    bound: Bound,
+) -> Result<HashMap<TopicPartition, i64>, Cause> {
+    let doing = "asking for the bounds of partitions";
+    // As times, these mean the bounds: https://kafka.apache.org/protocol#The_Messages_ListOffsets
+    let asked = match bound {
+        Bound::First => Offset::Beginning,
+        Bound::End => Offset::End,
+    };
+    let mut question = TopicPartitionList::new();
+    for partition in partitions {
+        question
+            .add_partition_offset(&partition.topic, partition.partition, asked)
+            .map_err(|error| cause(doing, &error))?;
+    }
+    let answer = client
+        .offsets_for_times(question, ANSWER_WITHIN)
+        .map_err(|error| cause(doing, &error))?;
+    let found = partitions.iter().filter_map(|partition| {
+        let element = answer.find_partition(&partition.topic, partition.partition)?;
+        match (element.error(), element.offset()) {
+            (Ok(()), Offset::Offset(offset)) => Some((partition.clone(), offset)),
+            _ => None,
+        }
+    });
+    Ok(found.collect())
+}
+
 /// For each partition the first offset whose record is not older than this (milliseconds since 1970); where all are
 /// older, the end.
 pub(crate) fn at_time<C: ConsumerContext>(

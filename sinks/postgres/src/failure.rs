@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use connect_api::{Cause, Failure, Refusal};
+use connect_api::{Cause, Dependency, Failure, Refusal};
 use sqlx::postgres::PgDatabaseError;
 
 use crate::evidence::Evidence;
@@ -162,10 +162,11 @@ impl WriteError {
             WriteError::Deadline { step, limit } => Cause::new(format!(
                 "no answer from the database to {step} within {}",
                 connect_api::Duration::from_millis(limit.as_millis() as u64)
-            )),
+            ))
+            .with_dependency(Dependency::Database),
             WriteError::Driver { error, table } => match self.database() {
                 Some(database) => sqlstate::cause(database, table.as_deref()),
-                None => driver_cause(error),
+                None => driver_cause(error).with_dependency(Dependency::Database),
             },
         }
     }

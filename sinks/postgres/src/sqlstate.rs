@@ -3,7 +3,7 @@
 //! SQLSTATEs: <https://www.postgresql.org/docs/current/errcodes-appendix.html>
 
 use connect_api::text::counted;
-use connect_api::{Cause, Found};
+use connect_api::{Cause, Dependency, Found};
 use sqlx::postgres::PgDatabaseError;
 
 use crate::evidence::Evidence;
@@ -155,7 +155,15 @@ pub(crate) fn cause(error: &PgDatabaseError, table: Option<&str>) -> Cause {
             message.push_str(&format!(", {word} {name}"));
         }
     }
-    let cause = Cause::new(message).with_code(code).about(found);
+    let dependency = if code.starts_with("28") {
+        Dependency::Credentials
+    } else {
+        Dependency::Database
+    };
+    let cause = Cause::new(message)
+        .with_code(code)
+        .about(found)
+        .with_dependency(dependency);
     let is_of_row = matches!(
         evidence.meaning(),
         Meaning::Refused | Meaning::RefusedIfRepeated

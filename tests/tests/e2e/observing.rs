@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use connect_tests::kafka::{Isolation, Topic};
-use connect_tests::load::SteadyLoad;
+use connect_tests::load::{SteadyLoad, produce_payments, produce_payments_of};
 use connect_tests::process::Launch;
+use connect_tests::proxy::Proxy;
 use connect_tests::{eventually, http, servers};
 use serde_json::Value;
 
@@ -174,5 +175,74 @@ key = "{certificates}/server.key"
     assert!(unencrypted.is_err(), "{unencrypted:?}");
     assert_eq!(process.stop(Duration::from_secs(30)).await, 0);
     assert!(!process.stderr().contains(token));
+    database.remove().await;
+}
+
+/// Takes the database away, produces, and gives it back: what machines see is what the person on call needs.
+#[tokio::test(flavor = "multi_thread")]
+async fn in_an_outage_the_connector_waits_and_its_lag_grows() {
+    let _turn = servers::shared().await;
+    let topic = Topic::create("lagging", 2).await;
+    let database = payments::database().await;
+    let proxy = Proxy::before_postgres().await;
+    let port = http::free_port();
+    let folder = payments::folder();
+    folder.connector("lagging", payments::connector(&topic, "", ""));
+    let mut ledger = produce_payments(&topic, 2, 100).await;
+    let mut process = Launch::run(&folder)
+        .argument(format!("--http=127.0.0.1:{port}"))
+        .database(database.url_through(proxy.address()))
+        .start();
+    let lag = async |expected: u64| {
+        eventually(
+            &format!("a lag of {expected}"),
+            payments::SETTLED,
+            async || {
+                let connector = http::connector(port, "lagging").await?;
+                (connector["lag"] == expected).then_some(connector)
+            },
+        )
+        .await
+    };
+    let caught_up = lag(0).await;
+    assert_eq!(caught_up["state"], "RUNNING", "{caught_up}");
+    assert_eq!(caught_up["lag_seconds"], 0.0, "{caught_up}");
+    proxy.close();
+    for number in 1..=3 {
+        let first = 100 + 1_000 * (number - 1);
+        ledger.merge(produce_payments_of(&topic, 2, first..first + 1_000).await);
+        let behind = lag(1_000 * number as u64).await;
+        let ends: i64 = behind["partitions"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|partition| {
+                partition["end"].as_i64().unwrap() - partition["position"].as_i64().unwrap()
+            })
+            .sum();
+        assert_eq!(ends, 1_000 * i64::try_from(number).unwrap(), "{behind}");
+    }
+    let waiting = eventually("a wait", payments::SETTLED, async || {
+        let connector = http::connector(port, "lagging").await?;
+        (connector["state"] == "WAITING").then_some(connector)
+    })
+    .await;
+    assert_eq!(waiting["reason"]["code"], "database", "{waiting}");
+    let metrics = http::get(port, "/metrics").await;
+    for line in [
+        "connect_connector_state{connector=\"lagging\",state=\"WAITING\"} 1",
+        "connect_lag_records{connector=\"lagging\"} 3000",
+        "connect_waiting_since_seconds{connector=\"lagging\",reason=\"database\"}",
+    ] {
+        assert!(metrics.contains(line), "{line} is missing in\n{metrics}");
+    }
+    assert_eq!(http::get(port, "/readyz").await, "ok\n");
+    proxy.resume();
+    let healed = lag(0).await;
+    assert_eq!(healed["state"], "RUNNING", "{healed}");
+    payments::verdict(&ledger, &database, None)
+        .await
+        .assert_clean();
+    assert_eq!(process.stop(Duration::from_secs(30)).await, 0);
     database.remove().await;
 }

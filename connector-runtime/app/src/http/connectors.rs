@@ -1,7 +1,7 @@
 //! What `GET /connectors` says about a connector: no configuration, so nothing secret.
 
 use connect_api::time::format_ms;
-use connect_engine::{ConnectorStatus, Counters, LaneStatus, State};
+use connect_engine::{ConnectorStatus, Counters, LaneStatus, PartitionStatus, State};
 use serde::Serialize;
 
 #[derive(Serialize)]
@@ -18,15 +18,46 @@ pub(super) struct Connector {
     tasks: u32,
     /// Records behind the end of the topics, where that is known.
     lag: Option<u64>,
+    /// The age of the oldest of them.
+    lag_seconds: Option<f64>,
     last_commit: Option<String>,
     records: Records,
     /// None of a source.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     sinks: Vec<Sink>,
+    /// Those that this process reads; none of a source.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    partitions: Vec<Partition>,
+}
+
+#[derive(Serialize)]
+struct Partition {
+    topic: String,
+    partition: i32,
+    task: Option<u32>,
+    position: Option<i64>,
+    end: Option<i64>,
+    lag: Option<u64>,
+    lag_seconds: Option<f64>,
+}
+
+impl Partition {
+    fn of(one: &PartitionStatus) -> Partition {
+        Partition {
+            topic: one.topic.to_string(),
+            partition: one.partition,
+            task: one.task,
+            position: one.position,
+            end: one.end,
+            lag: one.lag_records,
+            lag_seconds: one.lag_seconds,
+        }
+    }
 }
 
 #[derive(Serialize)]
 struct Reason {
+    code: &'static str,
     text: String,
     since: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -80,6 +111,7 @@ pub(super) fn hide_reasons(status: &mut ConnectorStatus) {
 impl Reason {
     fn of(reason: &connect_engine::Reason) -> Reason {
         Reason {
+            code: reason.code,
             text: reason.text.clone(),
             since: format_ms(reason.since_ms),
             again_at: reason.retry_at_ms.map(format_ms),
@@ -103,6 +135,10 @@ impl Records {
 }
 
 impl Connector {
+    pub(super) fn is_named(&self, name: &str) -> bool {
+        self.name == name
+    }
+
     pub(super) fn of(status: &ConnectorStatus) -> Connector {
         let counters = status.counters;
         Connector {
@@ -113,10 +149,12 @@ impl Connector {
             reason: status.reason.as_ref().map(Reason::of),
             guarantee: status.guarantee.to_string(),
             tasks: status.tasks,
-            lag: status.lag,
+            lag: status.lag_records(),
+            lag_seconds: status.lag_seconds(),
             last_commit: status.last_commit_ms.map(format_ms),
             records: Records::of(counters),
             sinks: status.lanes.iter().map(Sink::of).collect(),
+            partitions: status.partitions.iter().map(Partition::of).collect(),
         }
     }
 }

@@ -5,14 +5,18 @@ use std::fmt::Error;
 use connect_engine::{ConnectorStatus, Counters, HISTOGRAM_BOUNDS, Histogram, LaneStatus, State};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::text::encode;
-use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet};
+use prometheus_client::encoding::{DescriptorEncoder, EncodeGaugeValue, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::{Registry, Unit};
 
-pub(super) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+mod format;
+mod process;
 
-const STATES: [State; 5] = [
+pub(super) use format::Format;
+
+const STATES: [State; 6] = [
     State::Running,
+    State::Waiting,
     State::Failed,
     State::Restarting,
     State::Unassigned,
@@ -20,12 +24,15 @@ const STATES: [State; 5] = [
 ];
 
 /// The scrape's answer.
-pub(super) fn render(connectors: &[ConnectorStatus]) -> Result<String, Error> {
+pub(super) fn render(connectors: &[ConnectorStatus], format: Format) -> Result<String, Error> {
     let mut registry = Registry::default();
     registry.register_collector(Box::new(Scrape(connectors.to_vec())));
     let mut text = String::new();
     encode(&mut text, &registry)?;
-    Ok(text)
+    Ok(match format {
+        Format::OpenMetrics => text,
+        Format::Prometheus => format::prometheus(&text),
+    })
 }
 
 #[derive(Debug)]
@@ -35,6 +42,7 @@ impl Collector for Scrape {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), Error> {
         let encoder = &mut encoder;
         self.counters(encoder)?;
+        self.rejections(encoder)?;
         self.gauges(encoder)?;
         self.sinks(encoder)?;
         self.states(encoder)?;
@@ -50,6 +58,7 @@ impl Collector for Scrape {
             "From the time of a batch's last record to the batch being durable",
             |status| &status.end_to_end_seconds,
         )?;
+        process::encode(encoder)?;
         let mut family =
             encoder.encode_descriptor("connect_build", "The program", None, MetricType::Info)?;
         family.encode_info(&[("version", env!("CARGO_PKG_VERSION"))])
@@ -110,6 +119,28 @@ impl Scrape {
         Ok(())
     }
 
+    fn rejections(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), Error> {
+        let mut family = encoder.encode_descriptor(
+            "connect_records_rejected",
+            "Records dead-lettered or discarded by their own fault, by stage and reason",
+            None,
+            MetricType::Counter,
+        )?;
+        for status in &self.0 {
+            for ((stage, reason), count) in &status.rejections {
+                let labels = [
+                    ("connector", &*status.name),
+                    ("stage", *stage),
+                    ("reason", *reason),
+                ];
+                family
+                    .encode_family(&labels)?
+                    .encode_counter::<NoLabelSet, _, u64>(count, None)?;
+            }
+        }
+        Ok(())
+    }
+
     /// The same counts for each `[[sinks]]` entry. They add up by themselves: a record counts once in every sink.
     fn sinks(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), Error> {
         for (name, help, count) in COUNTERS {
@@ -153,28 +184,91 @@ impl Scrape {
                 .encode_family(&labels(status))?
                 .encode_gauge(&status.counters.in_flight)?;
         }
-        let mut family = encoder.encode_descriptor(
+        self.gauge(
+            encoder,
             "connect_lag_records",
             "Records between the position and the end of the partitions",
+            None,
+            ConnectorStatus::lag_records,
+        )?;
+        self.gauge(
+            encoder,
+            "connect_lag",
+            "Age of the oldest record that is not durable in every sink",
+            Some(&Unit::Seconds),
+            ConnectorStatus::lag_seconds,
+        )?;
+        self.partitions(encoder)?;
+        self.waiting(encoder)?;
+        self.gauge(
+            encoder,
+            "connect_last_commit_timestamp",
+            "When progress was last stored, since 1970",
+            Some(&Unit::Seconds),
+            |status| status.last_commit_ms.map(seconds),
+        )
+    }
+
+    fn waiting(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), Error> {
+        let mut family = encoder.encode_descriptor(
+            "connect_waiting_since",
+            "When the connector began to wait, since 1970; absent while it does not wait",
+            Some(&Unit::Seconds),
+            MetricType::Gauge,
+        )?;
+        let waiting = self
+            .0
+            .iter()
+            .filter(|status| status.state == State::Waiting);
+        for status in waiting {
+            if let Some(reason) = &status.reason {
+                let labels = [("connector", &*status.name), ("reason", reason.code)];
+                family
+                    .encode_family(&labels)?
+                    .encode_gauge(&seconds(reason.since_ms))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// One series a connector that has the number.
+    fn gauge<V: EncodeGaugeValue>(
+        &self,
+        encoder: &mut DescriptorEncoder<'_>,
+        name: &str,
+        help: &str,
+        unit: Option<&Unit>,
+        number: impl Fn(&ConnectorStatus) -> Option<V>,
+    ) -> Result<(), Error> {
+        let mut family = encoder.encode_descriptor(name, help, unit, MetricType::Gauge)?;
+        for status in &self.0 {
+            if let Some(number) = number(status) {
+                family
+                    .encode_family(&labels(status))?
+                    .encode_gauge(&number)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn partitions(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), Error> {
+        let mut family = encoder.encode_descriptor(
+            "connect_partition_lag_records",
+            "Records between the position and the end of a partition",
             None,
             MetricType::Gauge,
         )?;
         for status in &self.0 {
-            if let Some(lag) = status.lag {
-                family.encode_family(&labels(status))?.encode_gauge(&lag)?;
-            }
-        }
-        let mut family = encoder.encode_descriptor(
-            "connect_last_commit_timestamp",
-            "When progress was last stored, since 1970",
-            Some(&Unit::Seconds),
-            MetricType::Gauge,
-        )?;
-        for status in &self.0 {
-            if let Some(last) = status.last_commit_ms {
-                family
-                    .encode_family(&labels(status))?
-                    .encode_gauge(&(last as f64 / 1_000.0))?;
+            for one in &status.partitions {
+                let number = one.partition.to_string();
+                let labels = [
+                    ("connector", &*status.name),
+                    ("topic", &*one.topic),
+                    ("partition", &number),
+                ];
+                if let Some(lag) = one.lag_records {
+                    family.encode_family(&labels)?.encode_gauge(&lag)?;
+                }
             }
         }
         Ok(())
@@ -223,6 +317,10 @@ impl Scrape {
         }
         Ok(())
     }
+}
+
+fn seconds(milliseconds: i64) -> f64 {
+    milliseconds as f64 / 1_000.0
 }
 
 fn sink_labels<'a>(

@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 
 use connect_api::Guarantee;
 use connect_engine::config::{HttpAddress, HttpConfig};
-use connect_engine::{Counters, Reason};
+use connect_engine::{Counters, PartitionStatus, Reason};
 
 use super::guard::is_local;
 use super::serve::MOST_CONNECTIONS;
@@ -31,11 +31,20 @@ fn status(name: &str, state: State) -> ConnectorStatus {
             retries: 1,
             rows: 240,
         },
-        lag: Some(9),
+        partitions: vec![PartitionStatus {
+            topic: "PointOfSale".into(),
+            partition: 3,
+            task: Some(1),
+            position: Some(91),
+            end: Some(100),
+            lag_records: Some(9),
+            lag_seconds: Some(1.5),
+        }],
         last_commit_ms: Some(1_763_668_800_500),
         batch_seconds: Default::default(),
         end_to_end_seconds: Default::default(),
         lanes: Vec::new(),
+        rejections: Default::default(),
     }
 }
 
@@ -136,10 +145,9 @@ fn only_get_is_answered() {
             "405 Method Not Allowed"
         );
     }
-    assert_eq!(
-        ask(&server, "GET", "/connectors/x", "localhost").0,
-        "404 Not Found"
-    );
+    for path in ["/connectors/x", "/connector"] {
+        assert_eq!(ask(&server, "GET", path, "localhost").0, "404 Not Found");
+    }
 }
 
 #[test]
@@ -168,8 +176,9 @@ fn readiness_follows_states_and_liveness_does_not() {
 
 #[test]
 fn connectors_as_json() {
-    let mut waiting = status("sales", State::Running);
+    let mut waiting = status("sales", State::Waiting);
     waiting.reason = Some(Reason {
+        code: "database",
         text: "no database".into(),
         since_ms: 0,
         retry_at_ms: Some(1_500),
@@ -178,28 +187,44 @@ fn connectors_as_json() {
     let (_, body) = ask(&server, "GET", "/connectors", "localhost");
     let found: serde_json::Value = serde_json::from_str(&body).unwrap();
     let expected = serde_json::json!([{
-        "name": "sales", "type": "sink", "plugin": "postgres", "state": "RUNNING",
+        "name": "sales", "type": "sink", "plugin": "postgres", "state": "WAITING",
         "reason": {
+            "code": "database",
             "text": "no database",
             "since": "1970-01-01T00:00:00.000Z",
             "again_at": "1970-01-01T00:00:01.500Z",
         },
-        "guarantee": "exactly once", "tasks": 2, "lag": 9, "last_commit": "2025-11-20T20:00:00.500Z",
+        "guarantee": "exactly once", "tasks": 2, "lag": 9, "lag_seconds": 1.5,
+        "last_commit": "2025-11-20T20:00:00.500Z",
         "records": {
             "consumed": 100, "delivered": 80, "dead_lettered": 3, "filtered": 4, "given_back": 5, "in_flight": 8,
             "rows": 240, "retries": 1,
         },
+        "partitions": [{
+            "topic": "PointOfSale", "partition": 3, "task": 1, "position": 91, "end": 100, "lag": 9, "lag_seconds": 1.5,
+        }],
     }]);
     assert_eq!(found, expected);
+    let (_, body) = ask(&server, "GET", "/connectors/sales", "localhost");
+    let found: serde_json::Value = serde_json::from_str(&body).unwrap();
+    assert_eq!(found, expected[0]);
 }
 
 #[test]
 fn a_scrape() {
-    let mut sales = status("sales", State::Running);
+    let mut sales = status("sales", State::Waiting);
+    sales.reason = Some(Reason {
+        code: "kafka",
+        text: "no broker".into(),
+        since_ms: 1_763_668_700_000,
+        retry_at_ms: None,
+    });
+    let stage = ("value-converter", "ContractViolation");
+    sales.rejections.insert(stage, 3);
     sales.batch_seconds.buckets[2] = 4;
     sales.batch_seconds.count = 5;
     sales.batch_seconds.sum = 700.25;
-    let text = metrics::render(&[sales]).unwrap();
+    let text = metrics::render(&[sales], metrics::Format::OpenMetrics).unwrap();
     for line in [
         "# TYPE connect_records_consumed counter",
         r#"connect_records_consumed_total{connector="sales"} 100"#,
@@ -210,9 +235,14 @@ fn a_scrape() {
         r#"connect_records_in_flight{connector="sales"} 8"#,
         r#"connect_rows_written_total{connector="sales"} 240"#,
         r#"connect_retries_total{connector="sales"} 1"#,
+        r#"connect_records_rejected_total{connector="sales",stage="value-converter",reason="ContractViolation"} 3"#,
         r#"connect_lag_records{connector="sales"} 9"#,
+        r#"connect_lag_seconds{connector="sales"} 1.5"#,
+        r#"connect_partition_lag_records{connector="sales",topic="PointOfSale",partition="3"} 9"#,
+        r#"connect_waiting_since_seconds{connector="sales",reason="kafka"} 1763668700.0"#,
         r#"connect_last_commit_timestamp_seconds{connector="sales"} 1763668800.5"#,
-        r#"connect_connector_state{connector="sales",state="RUNNING"} 1"#,
+        r#"connect_connector_state{connector="sales",state="RUNNING"} 0"#,
+        r#"connect_connector_state{connector="sales",state="WAITING"} 1"#,
         r#"connect_connector_state{connector="sales",state="FAILED"} 0"#,
         "# TYPE connect_batch_commit_seconds histogram",
         r#"connect_batch_commit_seconds_bucket{le="0.01",connector="sales"} 0"#,
@@ -226,6 +256,8 @@ fn a_scrape() {
             env!("CARGO_PKG_VERSION"),
             r#""} 1"#
         ),
+        "# TYPE process_cpu_seconds counter",
+        "# TYPE process_resident_memory_bytes gauge",
         "# EOF",
     ] {
         assert!(
@@ -337,8 +369,9 @@ fn other_machines_are_answered_only_on_purpose_and_get_no_reasons() {
     let cause = bind(&open).err().unwrap();
     assert!(cause.help.unwrap().contains("insecure = true"));
     open.insecure = true;
-    let mut waiting = status("sales", State::Running);
+    let mut waiting = status("sales", State::Waiting);
     waiting.reason = Some(Reason {
+        code: "database",
         text: "GRANT INSERT ON payments TO app on db.internal".into(),
         since_ms: 0,
         retry_at_ms: None,

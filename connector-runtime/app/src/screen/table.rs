@@ -69,7 +69,6 @@ pub(crate) fn render(statuses: &[ConnectorStatus], rates: &[Rate], view: View) -
 struct Row {
     cells: [String; 7],
     state: Option<State>,
-    waiting: bool,
 }
 
 const STATE_CELL: usize = 1;
@@ -90,47 +89,45 @@ impl Row {
         Row {
             cells: cells.map(str::to_owned),
             state: None,
-            waiting: false,
         }
     }
 
     fn of(status: &ConnectorStatus, rate: Rate) -> Row {
-        let waiting = status.state == State::Running && status.reason.is_some();
-        let moving = status.state == State::Running && !waiting;
         let per_second = |rate: f64| {
-            if moving {
+            if status.state == State::Running {
                 grouped(rate.round() as u64)
             } else {
                 NONE.to_owned()
             }
         };
-        let state = if waiting {
-            "WAITING"
-        } else {
-            status.state.as_str()
-        };
         let cells = [
             clean(&status.name),
-            state.to_owned(),
+            status.state.as_str().to_owned(),
             status.guarantee.to_string(),
             per_second(rate.consumed),
             per_second(rate.written),
-            status.lag.map_or_else(|| NONE.to_owned(), grouped),
+            status
+                .lag_records()
+                .map_or_else(|| NONE.to_owned(), grouped),
             grouped(status.counters.dead_lettered),
         ];
         Row {
             cells,
             state: Some(status.state),
-            waiting,
         }
     }
 
     /// One sink of several, below its connector. Rates are the connector's: a record goes to every sink at the same time.
     fn of_lane(status: &ConnectorStatus, lane: &LaneStatus) -> Row {
-        let waiting = status.state == State::Running && lane.reason.is_some();
+        let is_waiting = status.state == State::Waiting && lane.reason.is_some();
+        let state = if is_waiting {
+            State::Waiting
+        } else {
+            State::Running
+        };
         let cells = [
             format!("{GAP}{}", clean(&lane.name)),
-            if waiting { "WAITING" } else { "" }.to_owned(),
+            if is_waiting { state.as_str() } else { "" }.to_owned(),
             lane.guarantee.to_string(),
             String::new(),
             String::new(),
@@ -139,8 +136,7 @@ impl Row {
         ];
         Row {
             cells,
-            state: Some(status.state),
-            waiting,
+            state: Some(state),
         }
     }
 
@@ -148,8 +144,7 @@ impl Row {
     fn colour(&self) -> Option<Color> {
         match self.state? {
             State::Failed => Some(Color::Red),
-            State::Restarting => Some(Color::Yellow),
-            State::Running if self.waiting => Some(Color::Yellow),
+            State::Restarting | State::Waiting => Some(Color::Yellow),
             _ => None,
         }
     }

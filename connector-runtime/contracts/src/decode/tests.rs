@@ -71,10 +71,7 @@ fn json() {
         ),
         (&[0xfe, 0x01, 0x02], "not JSON: it looks like binary data"),
         (b"{\"a\":\"\xff\"}", "not JSON: not UTF-8 at byte 6"),
-        (
-            b"NaN",
-            "not JSON: it looks like text that is not JSON",
-        ),
+        (b"NaN", "not JSON: it looks like text that is not JSON"),
     ];
     for (payload, expected) in cases {
         assert_eq!(

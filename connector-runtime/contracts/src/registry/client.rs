@@ -3,7 +3,7 @@
 //! Answers are untrusted: they are read up to a limit, redirects are not followed, and what they say goes into messages
 //! cut and escaped. What an answer means is decided by one function, [`Answer::meaning`].
 
-use connect_api::{Cause, Secret};
+use connect_api::{Cause, Dependency, Secret};
 use percent_encoding::utf8_percent_encode;
 use reqwest::{RequestBuilder, StatusCode};
 use serde::{Deserialize, Serialize};
@@ -255,11 +255,11 @@ impl Client {
             "the schema registry at {} cannot be asked: {words}",
             self.url
         );
-        let cause = Cause::new(shown(&message, 400));
+        let cause = Cause::new(shown(&message, 400)).with_dependency(Dependency::Registry);
         LookupError::Outage(match status {
-            Some(StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => {
-                cause.with_help("check `username` and `password` under [registry]")
-            }
+            Some(StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => cause
+                .with_help("check `username` and `password` under [registry]")
+                .with_dependency(Dependency::Credentials),
             Some(status) if status.is_redirection() => cause.with_help(
                 "redirects are not followed: write where it leads as `url` under [registry]",
             ),

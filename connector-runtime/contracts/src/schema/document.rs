@@ -48,6 +48,7 @@ impl From<SchemaProblem> for Cause {
             message: problem.to_string(),
             help: problem.help,
             value: None,
+            dependency: None,
         }
     }
 }

@@ -22,7 +22,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use connect_api::{Origin, Predicate, TopicPartition};
+use connect_api::{Cause, Origin, Predicate, TopicPartition};
 use connect_kafka::{Generation, GroupMetadata, SinkConsumer};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
@@ -96,13 +96,13 @@ pub(crate) struct Reader {
     collected: Collected,
     failed: Option<TaskEnd>,
     /// What was logged as waited for, until a record comes.
-    waited_for: Option<String>,
+    waited_for: Option<Cause>,
     /// Stored with the client, not committed yet.
     uncommitted: bool,
     last_commit: Instant,
     /// A wait has lasted so long that the writer will not answer soon.
     waits_long: bool,
-    last_lag: Instant,
+    last_shared: Instant,
 }
 
 /// How far a partition is read.
@@ -116,6 +116,9 @@ struct Reading {
     /// Nothing was sent yet, and some lane stores where it begins although no record moved it.
     store_start: bool,
     is_first: bool,
+    /// Records collected and not sent yet, and the time of the first.
+    records: u64,
+    first_timestamp_ms: Option<i64>,
     last_timestamp_ms: Option<i64>,
 }
 
@@ -144,7 +147,7 @@ impl Reader {
             uncommitted: false,
             last_commit: Instant::now(),
             waits_long: false,
-            last_lag: Instant::now(),
+            last_shared: Instant::now(),
         }
     }
 
@@ -173,7 +176,7 @@ impl Reader {
                 self.send_batch();
             }
             self.commit_now_and_then();
-            self.measure_lag();
+            self.share_group_now_and_then();
         }
     }
 
@@ -260,6 +263,8 @@ impl Reader {
         for reached in positions {
             let partition = &reached.smallest.position.partition;
             if self.parts.consumer.generation(partition) == Some(reached.smallest.generation) {
+                let next = reached.smallest.position.next;
+                self.parts.meters.reached(partition, next);
                 self.durable
                     .insert(partition.clone(), reached.lanes.clone());
             }
@@ -293,21 +298,12 @@ impl Reader {
         }
     }
 
-    fn measure_lag(&mut self) {
+    fn share_group_now_and_then(&mut self) {
         const INTERVAL: Duration = Duration::from_secs(1);
-        if self.last_lag.elapsed() < INTERVAL {
-            return;
+        if self.last_shared.elapsed() >= INTERVAL {
+            self.last_shared = Instant::now();
+            self.share_group();
         }
-        self.last_lag = Instant::now();
-        self.share_group();
-        let lag = self
-            .parts
-            .consumer
-            .lag()
-            .values()
-            .map(|records| (*records).max(0) as u64)
-            .sum();
-        self.parts.meters.set_lag(self.parts.task, lag);
     }
 
     /// The one way to wait: reports are taken meanwhile, and a long wait pauses the partitions and polls on, so that

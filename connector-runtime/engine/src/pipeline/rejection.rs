@@ -29,6 +29,18 @@ impl Stage {
     }
 }
 
+impl Stage {
+    /// As a label of metrics.
+    pub(crate) fn as_word(self) -> &'static str {
+        match self {
+            Stage::KeyConverter => "key-converter",
+            Stage::ValueConverter => "value-converter",
+            Stage::Transformation => "transformation",
+            Stage::TaskPut => "task-put",
+        }
+    }
+}
+
 /// A rejected record: its own fault, with the stage and the reason.
 #[derive(Clone, Debug)]
 pub(crate) struct Rejection {

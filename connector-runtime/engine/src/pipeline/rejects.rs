@@ -160,6 +160,7 @@ fn log_rejected(waiting: &Waiting, letters: &[Letter]) {
         ..
     } in letters
     {
+        waiting.meters.rejected(rejection);
         tracing::warn!(
             event = "record_rejected",
             connector = %waiting.connector,

@@ -195,7 +195,8 @@ impl Writer {
         };
         match decide(Stage::Resume, failure, &self.errors, &attempts) {
             Directive::RetryIn(delay) => {
-                self.waiting.show("resume_retried", failure, Some(delay));
+                self.waiting
+                    .show("resume_retried", &failure.cause(), Some(delay));
                 asked.backoff.grow();
                 asked.at = tokio::time::Instant::now() + delay;
                 self.to_resume.push(asked);

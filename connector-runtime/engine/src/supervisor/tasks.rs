@@ -93,6 +93,7 @@ async fn keep_running(
     let other_names = OtherNames::new(shared.names.clone(), sink_names(connector));
     let mut crashes = 0;
     loop {
+        meters.forget_partitions();
         meters.set_state(State::Running, None, None);
         tracing::info!(event = "connector_started", connector = %connector.name);
         let started = Instant::now();

@@ -363,25 +363,19 @@ async fn an_outage_is_waited_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn lag_counts_what_was_not_delivered() {
+async fn bounds_of_many_partitions_are_one_question() {
     let kafka = Embedded::start().unwrap();
     let settings = kafka.settings().unwrap();
-    kafka.create_topic("t", 1).unwrap();
+    kafka.create_topic("t", 2).unwrap();
     produce(&settings, "t", 0..50).await;
-    tokio::task::spawn_blocking(move || {
-        let mut consumer = SinkConsumer::open(&settings, &options("g", &["t"])).unwrap();
-        let only = assigned(&mut consumer, 1)[0].clone();
-        begin_all(&mut consumer, StartOffset::At(10));
-        records(&mut consumer, 15);
-        consumer.pause_all().unwrap();
-        let give_up = Instant::now() + SOON;
-        while consumer.lag().get(&only) != Some(&25) {
-            assert!(Instant::now() < give_up, "lag is {:?}", consumer.lag());
-            consumer.poll(Duration::from_millis(50));
-        }
-    })
-    .await
-    .unwrap();
+    let admin = Admin::open(&settings).unwrap();
+    let known = [partition("t", 0), partition("t", 1)];
+    let asked = [&known[..], &[partition("missing", 0)]].concat();
+    let ends = admin.bounds(asked.clone(), Bound::End).await.unwrap();
+    let sum: i64 = known.iter().map(|partition| ends[partition]).sum();
+    assert_eq!((ends.len(), sum), (2, 50));
+    let firsts = admin.bounds(asked, Bound::First).await.unwrap();
+    assert_eq!(firsts.values().copied().collect::<Vec<_>>(), [0, 0]);
 }
 
 /// Who holds the partition runs the source; when it leaves, the other takes over.

@@ -1,5 +1,5 @@
 use connect_api::Guarantee;
-use connect_engine::{Counters, Reason};
+use connect_engine::{Counters, PartitionStatus, Reason};
 use insta::assert_snapshot;
 
 use super::*;
@@ -14,25 +14,40 @@ pub(in crate::screen) fn status(name: &str) -> ConnectorStatus {
         guarantee: Guarantee::ExactlyOnce,
         tasks: 1,
         counters: Counters::default(),
-        lag: Some(0),
+        partitions: vec![lagging(0)],
         last_commit_ms: None,
         batch_seconds: Default::default(),
         end_to_end_seconds: Default::default(),
         lanes: Vec::new(),
+        rejections: Default::default(),
+    }
+}
+
+fn lagging(records: u64) -> PartitionStatus {
+    PartitionStatus {
+        topic: "PointOfSale".into(),
+        partition: 0,
+        task: Some(0),
+        position: None,
+        end: None,
+        lag_records: Some(records),
+        lag_seconds: None,
     }
 }
 
 fn first_minute() -> Vec<ConnectorStatus> {
     let mut simulator = status("pos-simulator");
     simulator.guarantee = Guarantee::OnceFromPoll;
-    simulator.lag = None;
+    simulator.partitions.clear();
     let mut sales = status("pos-to-postgres");
-    sales.lag = Some(81_214);
+    sales.partitions = vec![lagging(81_214)];
     sales.counters.dead_lettered = 3;
     let mut users = status("random-user");
     users.guarantee = Guarantee::OnceFromPoll;
-    users.lag = None;
+    users.partitions.clear();
+    users.state = State::Waiting;
     users.reason = Some(Reason {
+        code: "source",
         text: "randomuser.me does not answer (dns); offline = \"generate\" makes users up".into(),
         since_ms: 0,
         retry_at_ms: Some(20_000),
@@ -44,6 +59,7 @@ fn failed() -> ConnectorStatus {
     let mut failed = status("pos-to-postgres");
     failed.state = State::Failed;
     failed.reason = Some(Reason {
+        code: "failed",
         text: "stopped at the first bad record (errors.tolerance = \"none\")\n\
                record   PointOfSale partition 3 offset 81214, key \"9f1c\u{1b}[2J\"\n\
                found    -1"

@@ -18,6 +18,7 @@ use crate::pipeline::{Assigned, Resumed, Stored, Work};
 
 impl Reader {
     pub(super) fn assigned(&mut self, partitions: Vec<TopicPartition>) {
+        self.parts.meters.assigned(self.parts.task, &partitions);
         for partition in partitions {
             let Some(generation) = self.parts.consumer.generation(&partition) else {
                 continue;
@@ -254,6 +255,7 @@ impl Reader {
             // At once: where transactions move the group, a commit that comes after the first of them would take it back.
             self.commit();
         }
+        self.parts.meters.reached(&partition, offset);
         let reading = Reading {
             partition,
             sent: offset,
@@ -268,6 +270,8 @@ impl Reader {
                 })
                 .collect(),
             is_first: true,
+            records: 0,
+            first_timestamp_ms: None,
             last_timestamp_ms: None,
         };
         self.positions.insert(generation, reading);

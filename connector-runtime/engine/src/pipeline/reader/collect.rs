@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use connect_api::{Cause, Origin, TopicPartition};
+use connect_api::{Cause, Dependency, Origin, TopicPartition};
 use connect_kafka::{Event, Generation};
 
 use super::{POLL, Reader};
@@ -64,7 +64,7 @@ impl Reader {
             Event::TopicMissing { topic } => {
                 let text =
                     format!("topic {topic} does not exist yet; it is read as soon as it does");
-                self.waits_for(text);
+                self.waits_for(Cause::new(text).with_dependency(Dependency::Topic));
             }
             Event::OutOfRange {
                 partition,
@@ -88,22 +88,22 @@ impl Reader {
                 let text = unreadable(&self.parts.connector, offset, &partitions, &cause);
                 self.fail(TaskEnd::Failed(text));
             }
-            Event::Waiting(cause) => self.waits_for(cause.to_string()),
+            Event::Waiting(cause) => self.waits_for(cause),
             Event::Fatal(cause) => self.fail(TaskEnd::Crashed(cause)),
         }
     }
 
     /// Shows what is waited for, and logs it when it is something new: the client says the same again and again.
-    fn waits_for(&mut self, text: String) {
-        if self.waited_for.as_deref() == Some(&text) {
+    fn waits_for(&mut self, cause: Cause) {
+        if self.waited_for.as_ref() == Some(&cause) {
             let waiter = Waiter {
                 task: self.parts.task,
                 lane: None,
             };
-            self.parts.meters.waiting(waiter, text, None);
+            self.parts.meters.waiting(waiter, &cause, None);
         } else {
-            self.waiting().show("connector_waits", &text, None);
-            self.waited_for = Some(text);
+            self.waiting().show("connector_waits", &cause, None);
+            self.waited_for = Some(cause);
         }
     }
 
@@ -112,6 +112,10 @@ impl Reader {
             return;
         };
         position.next = origin.offset + 1;
+        if position.records == 0 {
+            position.first_timestamp_ms = origin.timestamp_ms;
+        }
+        position.records += 1;
         position.last_timestamp_ms = origin.timestamp_ms.or(position.last_timestamp_ms);
         if self.collected.first_read.is_none() {
             self.collected.first_read = Some(Instant::now());

@@ -29,6 +29,7 @@ impl Reader {
     /// Nothing of these partitions counts from here on.
     pub(super) fn lost(&mut self, partitions: &[TopicPartition]) {
         self.forget(partitions);
+        self.parts.meters.revoked(partitions);
         self.durable
             .retain(|partition, _| !partitions.contains(partition));
     }

@@ -12,6 +12,7 @@ use crate::pipeline::prepare::Made;
 use crate::pipeline::select::Selection;
 use crate::pipeline::{Outcome, OwnedProgress, Prepared, Source, Work, begins_of};
 use crate::policy::Stage;
+use crate::status::ReadRange;
 
 impl Reader {
     pub(super) fn send_batch(&mut self) {
@@ -113,6 +114,13 @@ impl Reader {
             if position.next == position.sent && !position.store_start {
                 continue;
             }
+            let read = ReadRange {
+                first: position.sent,
+                first_time_ms: position.first_timestamp_ms.take(),
+                offsets: u64::try_from(position.next - position.sent).unwrap_or(0),
+                records: std::mem::take(&mut position.records),
+            };
+            self.parts.meters.read(&position.partition, read);
             progress.push(OwnedProgress {
                 begins: position.begins.clone(),
                 is_first: position.is_first,

@@ -1,0 +1,128 @@
+//! Asks Kafka on a timer of its own where the partitions of sink connectors end, so that the lag is right at every look:
+//! while a sink is down and its reader waits, before the first commit, and after a connector has failed.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use connect_api::{Cause, TopicPartition};
+use connect_kafka::{Bound, GroupOffsets};
+
+use crate::cluster::Cluster;
+use crate::config::{Connector, ConnectorKind, SinkConnector, Start};
+use crate::offsets::group_of;
+use crate::status::{Meters, State};
+
+const EVERY: Duration = Duration::from_secs(2);
+
+/// Measures until it is dropped. What Kafka does not answer keeps its last value: that Kafka is away is said elsewhere.
+pub(crate) async fn measure(cluster: Cluster, connectors: Vec<(Arc<Connector>, Meters)>) {
+    let of_sinks = |(connector, meters): (Arc<Connector>, Meters)| match &connector.kind {
+        ConnectorKind::Sink(sink) => Some(Measured {
+            name: connector.name.clone(),
+            sink: sink.clone(),
+            meters,
+            group: None,
+        }),
+        ConnectorKind::Source(_) => None,
+    };
+    let mut measured: Vec<Measured> = connectors.into_iter().filter_map(of_sinks).collect();
+    let mut timer = tokio::time::interval(EVERY);
+    timer.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        timer.tick().await;
+        if let Err(cause) = measure_once(&cluster, &mut measured).await {
+            tracing::debug!(event = "lag_not_measured", %cause);
+        }
+    }
+}
+
+/// One sink connector.
+struct Measured {
+    name: Arc<str>,
+    sink: SinkConnector,
+    meters: Meters,
+    /// A client of the group, while the tasks do not know every position.
+    group: Option<GroupOffsets>,
+}
+
+async fn measure_once(cluster: &Cluster, connectors: &mut [Measured]) -> Result<(), Cause> {
+    let mut partitions = Vec::new();
+    for connector in connectors.iter_mut() {
+        connector.find_positions(cluster).await?;
+        let known = connector.meters.partitions();
+        partitions.extend(known.into_iter().map(|(partition, _)| partition));
+    }
+    partitions.sort();
+    partitions.dedup();
+    if partitions.is_empty() {
+        return Ok(());
+    }
+    let ends = cluster.admin.bounds(partitions, Bound::End).await?;
+    for connector in connectors {
+        connector.meters.ends(&ends);
+    }
+    Ok(())
+}
+
+impl Measured {
+    /// Where no task says how far a partition is, the group does, and before its first commit the connector's `start`.
+    async fn find_positions(&mut self, cluster: &Cluster) -> Result<(), Cause> {
+        let has_failed = self.meters.state() == State::Failed;
+        let wanted = if has_failed {
+            cluster.partitions_of(&self.sink.topics).await?
+        } else {
+            let known = self.meters.partitions().into_iter();
+            known
+                .filter(|(_, has_position)| !has_position)
+                .map(|(partition, _)| partition)
+                .collect()
+        };
+        if wanted.is_empty() {
+            self.group = None;
+            return Ok(());
+        }
+        let committed = self.committed(cluster, &wanted).await?;
+        let new = wanted
+            .iter()
+            .filter(|partition| committed.get(*partition).is_none_or(Option::is_none));
+        let firsts = self.firsts(cluster, new.cloned().collect()).await?;
+        for partition in wanted {
+            let position = committed.get(&partition).copied().flatten();
+            let position = position.or_else(|| firsts.get(&partition).copied());
+            if has_failed {
+                self.meters.committed(&partition, position);
+            } else if let Some(next) = position {
+                self.meters.begins(&partition, next);
+            }
+        }
+        Ok(())
+    }
+
+    async fn committed(
+        &mut self,
+        cluster: &Cluster,
+        partitions: &[TopicPartition],
+    ) -> Result<HashMap<TopicPartition, Option<i64>>, Cause> {
+        let group = match self.group.take() {
+            Some(group) => group,
+            None => GroupOffsets::open(&cluster.settings, &group_of(&self.name))?,
+        };
+        let committed = group.committed(partitions).await;
+        self.group = Some(group);
+        committed
+    }
+
+    async fn firsts(
+        &self,
+        cluster: &Cluster,
+        partitions: Vec<TopicPartition>,
+    ) -> Result<HashMap<TopicPartition, i64>, Cause> {
+        let begins_first = |start: Option<Start>| matches!(start, None | Some(Start::Earliest));
+        let mut sinks = self.sink.sinks.iter();
+        if partitions.is_empty() || !sinks.any(|sink| begins_first(sink.start)) {
+            return Ok(HashMap::new());
+        }
+        cluster.admin.bounds(partitions, Bound::First).await
+    }
+}
