@@ -27,6 +27,7 @@ pub mod registry;
 pub mod servers;
 #[cfg(test)]
 mod threat_model;
+pub mod tls;
 pub mod written;
 
 pub use eventually::eventually;

@@ -20,6 +20,7 @@ mod sink;
 mod source;
 pub mod text;
 pub mod time;
+mod tls_error;
 pub mod topic;
 mod transform;
 mod units;
@@ -44,6 +45,7 @@ pub use sink::{
     Publisher, PublisherFactory, Sink, SinkContext, SinkPlugin, Written,
 };
 pub use source::{Polled, Positions, Source, SourceContext, SourcePlugin, SourceRecord};
+pub use tls_error::tls_error;
 pub use transform::{Step, Transform, TransformPlugin};
 pub use units::{Duration, FilePath, Pattern, SchemaFile, Secret, Size};
 /// The limits of JSON text are those of values.

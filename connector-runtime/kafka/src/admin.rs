@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
-use connect_api::{Cause, Dependency, Failure, TopicPartition};
+use connect_api::{Cause, Failure, TopicPartition};
 use rdkafka::admin::{
     AdminClient, AdminOptions, ConfigResource, NewTopic, ResourceSpecifier, TopicReplication,
 };
@@ -13,9 +13,9 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use crate::blocking::{SharedClient, off_the_runtime};
 use crate::error::{cause, code_cause};
 use crate::log::LogContext;
-use crate::offsets::{self, Bound};
+use crate::offsets::{self, ANSWER_WITHIN, Bound};
 use crate::settings::{ClientSettings, SESSION_TIMEOUT_MS};
-use crate::trouble::explain;
+use crate::trouble;
 
 /// Topics to make, all alike.
 #[derive(Clone, Debug, Default)]
@@ -41,7 +41,7 @@ impl Admin {
             .client("connect-admin")
             .set("allow.auto.create.topics", "false")
             .set("session.timeout.ms", SESSION_TIMEOUT_MS)
-            .create_with_context(LogContext::default())
+            .create_with_context(LogContext::of(settings))
             .map_err(|error| cause("making the admin client", &error))?;
         Ok(Admin {
             settings: settings.clone(),
@@ -51,19 +51,9 @@ impl Admin {
 
     /// The cluster's identity, which stored progress is bound to.
     pub async fn cluster_id(&self, timeout: Duration) -> Result<String, Cause> {
-        let bootstrap = self.settings.bootstrap().to_owned();
-        self.ask(move |client| {
-            client.client().fetch_cluster_id(timeout).ok_or_else(|| {
-                Cause::new(format!(
-                    "Kafka at {bootstrap} did not answer within {} ms",
-                    timeout.as_millis()
-                ))
-                .with_code("BrokerTransportFailure")
-                .with_dependency(Dependency::Kafka)
-                .with_help("is the broker up, and are the bootstrap servers right?")
-            })
-        })
-        .await
+        self.client
+            .call(move |client| trouble::cluster_id(client, timeout))
+            .await?
     }
 
     /// The topic's partitions; `None` if there is no such topic.
@@ -173,7 +163,7 @@ impl Admin {
     fn admin_client(&self) -> Result<AdminClient<LogContext>, Failure> {
         self.settings
             .client("connect-admin")
-            .create_with_context(LogContext::default())
+            .create_with_context(LogContext::of(&self.settings))
             .map_err(|error| Failure::Fatal(cause("making the admin client", &error)))
     }
 
@@ -183,7 +173,7 @@ impl Admin {
         question: impl FnOnce(&BaseConsumer<LogContext>) -> Result<R, Cause> + Send + 'static,
     ) -> Result<R, Cause> {
         self.client
-            .call(move |client| question(client).map_err(|cause| explain(client, cause)))
+            .call(move |client| trouble::ask(client, ANSWER_WITHIN, question))
             .await?
     }
 }

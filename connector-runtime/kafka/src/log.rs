@@ -8,6 +8,7 @@ use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::KafkaError;
 
+use crate::settings::ClientSettings;
 use crate::trouble::Trouble;
 
 /// A line that differs only in its numbers is repeated no sooner than this.
@@ -71,8 +72,19 @@ impl LogFilter {
 /// The context of clients that only ask.
 #[derive(Debug, Default)]
 pub(crate) struct LogContext {
+    /// Whom the client asks, for messages.
+    pub(crate) bootstrap: String,
     log: LogFilter,
     pub(crate) trouble: Trouble,
+}
+
+impl LogContext {
+    pub(crate) fn of(settings: &ClientSettings) -> LogContext {
+        LogContext {
+            bootstrap: settings.bootstrap().to_owned(),
+            ..LogContext::default()
+        }
+    }
 }
 
 impl ClientContext for LogContext {

@@ -15,7 +15,7 @@ use crate::error::{cause, code_cause, is_rebalance};
 use crate::event::StartOffset;
 use crate::log::LogContext;
 use crate::settings::ClientSettings;
-use crate::trouble::explain;
+use crate::trouble;
 
 /// How long one question to the cluster may take.
 pub const ANSWER_WITHIN: Duration = Duration::from_secs(10);
@@ -225,7 +225,7 @@ impl GroupOffsets {
     pub fn open(settings: &ClientSettings, group: &str) -> Result<GroupOffsets, Cause> {
         let client: BaseConsumer<LogContext> = settings
             .consumer("connect-offsets", group)
-            .create_with_context(LogContext::default())
+            .create_with_context(LogContext::of(settings))
             .map_err(|error| cause("making a client for the group's offsets", &error))?;
         Ok(GroupOffsets {
             client: SharedClient::new(client),
@@ -341,7 +341,7 @@ impl GroupOffsets {
         question: impl FnOnce(&BaseConsumer<LogContext>) -> Result<R, Cause> + Send + 'static,
     ) -> Result<R, Cause> {
         self.client
-            .call(move |client| question(client).map_err(|cause| explain(client, cause)))
+            .call(move |client| trouble::ask(client, ANSWER_WITHIN, question))
             .await?
     }
 

@@ -59,7 +59,7 @@ fn client(settings: &ClientSettings, isolation: &str) -> Result<BaseConsumer<Log
     settings
         .consumer("connect-reader", &group)
         .set("isolation.level", isolation)
-        .create_with_context(LogContext::default())
+        .create_with_context(LogContext::of(settings))
         .map_err(|error| cause("making a reader", &error))
 }
 

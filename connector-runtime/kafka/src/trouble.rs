@@ -1,8 +1,8 @@
 //! Why a client cannot reach the cluster, in its own words: calls that fail only say that time was up.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use connect_api::Cause;
+use connect_api::{Cause, Dependency};
 use parking_lot::{Mutex, MutexGuard};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -41,15 +41,59 @@ impl Trouble {
     }
 }
 
-/// A better reason for a call that failed because nobody answered, if the client has one. What it said waits in its
-/// queue until somebody polls.
+/// How long a client may stay unconnected without a word before its own words are looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+/// Asks the cluster once this client has reached it; no answer is explained as well as the client can.
+pub(crate) fn ask<R>(
+    client: &BaseConsumer<LogContext>,
+    timeout: Duration,
+    question: impl FnOnce(&BaseConsumer<LogContext>) -> Result<R, Cause>,
+) -> Result<R, Cause> {
+    cluster_id(client, timeout)?;
+    question(client).map_err(|cause| explain(client, cause))
+}
+
+/// The cluster's identity. Once it is known it is answered from memory, so this tells whether the client has ever reached
+/// the cluster. A client that has not says why within milliseconds (a refused certificate, a wrong password), while a
+/// call that waits for it would only say after its timeout that nothing came.
+pub(crate) fn cluster_id(
+    client: &BaseConsumer<LogContext>,
+    timeout: Duration,
+) -> Result<String, Cause> {
+    let deadline = Instant::now() + timeout;
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if let Some(id) = client.client().fetch_cluster_id(left.min(LOOK_EVERY)) {
+            client.context().trouble.forget();
+            return Ok(id);
+        }
+        listen(client);
+        if let Some(trouble) = client.context().trouble.last() {
+            return Err(trouble);
+        }
+        if left.is_zero() {
+            return Err(no_answer(&client.context().bootstrap, timeout));
+        }
+    }
+}
+
+fn no_answer(bootstrap: &str, timeout: Duration) -> Cause {
+    let milliseconds = timeout.as_millis();
+    let message = format!("Kafka at {bootstrap} did not answer within {milliseconds} ms");
+    Cause::new(message)
+        .with_code("BrokerTransportFailure")
+        .with_dependency(Dependency::Kafka)
+        .with_help("is the broker up, and are the bootstrap servers right?")
+}
+
+/// A better reason for a call that failed because nobody answered, if the client has one.
 pub(crate) fn explain(client: &BaseConsumer<LogContext>, cause: Cause) -> Cause {
     const SILENCE: &[&str] = &[
         "BrokerTransportFailure",
         "OperationTimedOut",
         "AllBrokersDown",
     ];
-    const WAITING_EVENTS: usize = 200;
     if !cause
         .code
         .as_deref()
@@ -57,10 +101,16 @@ pub(crate) fn explain(client: &BaseConsumer<LogContext>, cause: Cause) -> Cause 
     {
         return cause;
     }
+    listen(client);
+    client.context().trouble.last().unwrap_or(cause)
+}
+
+/// What a client says waits in its queue until it is polled.
+fn listen(client: &BaseConsumer<LogContext>) {
+    const WAITING_EVENTS: usize = 200;
     for _ in 0..WAITING_EVENTS {
         client.poll(Duration::ZERO);
     }
-    client.context().trouble.last().unwrap_or(cause)
 }
 
 #[cfg(test)]

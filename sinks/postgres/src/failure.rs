@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use connect_api::{Cause, Dependency, Failure, Refusal};
+use connect_api::{Cause, Dependency, Failure, Refusal, tls_error};
 use sqlx::postgres::PgDatabaseError;
 
 use crate::evidence::Evidence;
@@ -166,7 +166,10 @@ impl WriteError {
             .with_dependency(Dependency::Database),
             WriteError::Driver { error, table } => match self.database() {
                 Some(database) => sqlstate::cause(database, table.as_deref()),
-                None => driver_cause(error).with_dependency(Dependency::Database),
+                None => driver_cause(error).with_dependency(match error {
+                    sqlx::Error::Tls(_) => Dependency::Certificate,
+                    _ => Dependency::Database,
+                }),
             },
         }
     }
@@ -204,10 +207,15 @@ fn is_outage(error: &sqlx::Error) -> bool {
 /// The driver's words without what may hold a URL or values.
 fn driver_cause(error: &sqlx::Error) -> Cause {
     match error {
-        sqlx::Error::Io(error) => Cause::new(format!("the connection to the database failed: {error}")),
-        sqlx::Error::Tls(error) => Cause::new(format!("TLS to the database failed: {error}")).with_help(
-            "`sslmode` says how far the server's certificate is checked, and `ca` names the authority that signed it",
-        ),
+        sqlx::Error::Io(error) => {
+            Cause::new(format!("the connection to the database failed: {error}"))
+        }
+        sqlx::Error::Tls(error) => {
+            let reason = tls_error(&**error).unwrap_or_else(|| error.to_string());
+            Cause::new(format!("no connection to the database: {reason}")).with_help(
+                "`sslmode` says how far the server's certificate is checked, and `ca` names the authority that signed it",
+            )
+        }
         sqlx::Error::Configuration(_) => Cause::new("the database's URL or keys cannot be used"),
         sqlx::Error::Encode(_) | sqlx::Error::Decode(_) | sqlx::Error::ColumnDecode { .. } => {
             Cause::new("an answer of the database could not be read")

@@ -2,7 +2,7 @@
 
 use std::error::Error as _;
 
-use connect_api::{JsonLimits, Value};
+use connect_api::{JsonLimits, Value, tls_error};
 use reqwest::header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap};
 use reqwest::{Client, Response, Url, redirect};
 
@@ -104,6 +104,8 @@ impl Fetcher {
         }
         let what = if error.is_dns() {
             "dns".to_owned()
+        } else if let Some(reason) = tls_error(error) {
+            reason
         } else if let Some(error) = cause_of::<std::io::Error>(error) {
             error.kind().to_string()
         } else if error.is_connect() {

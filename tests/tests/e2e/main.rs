@@ -31,6 +31,7 @@ mod shipped;
 mod slow_writes;
 mod stdout;
 mod stopping;
+mod tls;
 mod users;
 mod values;
 

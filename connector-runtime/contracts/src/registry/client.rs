@@ -3,7 +3,7 @@
 //! Answers are untrusted: they are read up to a limit, redirects are not followed, and what they say goes into messages
 //! cut and escaped. What an answer means is decided by one function, [`Answer::meaning`].
 
-use connect_api::{Cause, Dependency, Secret};
+use connect_api::{Cause, Dependency, Secret, tls_error};
 use percent_encoding::utf8_percent_encode;
 use reqwest::{RequestBuilder, StatusCode};
 use serde::{Deserialize, Serialize};
@@ -111,7 +111,7 @@ impl Client {
             .timeout(config.timeout.get())
             .build()
             .map_err(|error| {
-                let reason = innermost(&error);
+                let reason = what_happened(&error);
                 Cause::new(format!(
                     "the client of the schema registry cannot be set up: {reason}"
                 ))
@@ -240,7 +240,7 @@ impl Client {
         let answered = async { Answer::receive(request.send().await?).await };
         answered
             .await
-            .map_err(|error: reqwest::Error| self.outage(None, &innermost(&error)))
+            .map_err(|error: reqwest::Error| self.unreached(&error))
     }
 
     fn read<T: serde::de::DeserializeOwned>(&self, answer: &Answer) -> Result<T, LookupError> {
@@ -248,6 +248,15 @@ impl Client {
             let words = format!("its answer cannot be read: {error}");
             self.outage(Some(answer.status), &words)
         })
+    }
+
+    fn unreached(&self, error: &reqwest::Error) -> LookupError {
+        match self.outage(None, &what_happened(error)) {
+            LookupError::Outage(cause) if tls_error(error).is_some() => {
+                LookupError::Outage(cause.with_dependency(Dependency::Certificate))
+            }
+            outage => outage,
+        }
     }
 
     fn outage(&self, status: Option<StatusCode>, words: &str) -> LookupError {
@@ -362,11 +371,14 @@ fn certificates(file: &std::path::Path) -> Result<Vec<reqwest::Certificate>, Cau
     }
 }
 
-/// The error at the bottom says what happened ("connection refused"); those above it only that something did.
-fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut bottom = error;
-    while let Some(source) = bottom.source() {
-        bottom = source;
-    }
-    bottom.to_string()
+/// Why a handshake failed, or else the error at the bottom ("connection refused"): those above it only say that something
+/// did.
+fn what_happened(error: &(dyn std::error::Error + 'static)) -> String {
+    tls_error(error).unwrap_or_else(|| {
+        let mut bottom = error;
+        while let Some(source) = bottom.source() {
+            bottom = source;
+        }
+        bottom.to_string()
+    })
 }
