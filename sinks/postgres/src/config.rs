@@ -48,7 +48,9 @@ pub struct Config {
     /// `exactly_once` stores progress beside the rows, in the same transaction; `at_least_once` leaves it to the consumer group.
     #[serde(default)]
     pub delivery: Delivery,
-    /// Table that holds progress, made if it is missing: `name` or `schema.name`.
+    /// Table that holds progress: `name` or `schema.name`. A name alone is looked for in the role's search path when the
+    /// connector starts; if it is missing, it is made in the first schema. A table is taken only as it would be made, without
+    /// triggers, rules or policies, and owned by this role, a role that it is a member of, the owner of the database or a superuser.
     #[serde(default = "default_progress_table")]
     pub progress_table: String,
     /// How long a row waits for the row that its foreign key names, before it is refused.

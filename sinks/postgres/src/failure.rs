@@ -117,6 +117,18 @@ impl WriteError {
         self.database().is_some_and(|error| error.code() == "55P03")
     }
 
+    /// Whether an answer has other columns than were asked for.
+    pub(crate) fn is_unreadable(&self) -> bool {
+        use sqlx::Error::{ColumnDecode, ColumnNotFound, Decode};
+        matches!(
+            self,
+            WriteError::Driver {
+                error: ColumnDecode { .. } | ColumnNotFound(_) | Decode(_),
+                ..
+            }
+        )
+    }
+
     /// Whether a row's parent is missing, or a parent that goes still has children.
     pub(crate) fn is_foreign_key(&self) -> bool {
         self.meaning() == Some(Meaning::MissingParent)

@@ -8,6 +8,7 @@
 
 mod create;
 mod frozen;
+mod shape;
 mod statements;
 
 use std::collections::HashMap;
@@ -33,6 +34,8 @@ pub(crate) struct ProgressTable {
     is_persistent: bool,
     owned: HashMap<TopicPartition, Owned>,
     frozen: Frozen,
+    /// A statement failed in a way that a changed table would explain.
+    is_doubted: bool,
 }
 
 /// What this owner last read or wrote.
@@ -58,6 +61,7 @@ impl ProgressTable {
             is_persistent,
             owned: HashMap::new(),
             frozen: Frozen::default(),
+            is_doubted: false,
         }
     }
 
@@ -81,6 +85,11 @@ impl ProgressTable {
 
     pub(crate) fn table(&self) -> &TableName {
         &self.table
+    }
+
+    /// Whether the table is to be looked at before it is used again.
+    pub(crate) fn is_doubted(&self) -> bool {
+        self.is_doubted
     }
 
     /// Takes the partitions over, and tells where each goes on.

@@ -81,11 +81,11 @@ impl PostgresSink {
                     context.connector.clone(),
                     context.sink.clone(),
                 ];
-                let progress = ProgressTable::new(table, identity, !config.pooler);
+                let mut progress = ProgressTable::new(table, identity, !config.pooler);
                 within(
-                    "create the progress table",
+                    "find or create the progress table",
                     limits.short,
-                    progress.create(&mut connection.driver),
+                    progress.open(&mut connection.driver),
                 )
                 .await
                 .map_err(WriteError::into_failure)?;
@@ -113,10 +113,19 @@ impl PostgresSink {
     ///
     /// It is taken out of the sink while it works: a call that fails or is cancelled in the middle leaves none behind.
     async fn connected(&mut self) -> Result<SinkConnection, WriteError> {
-        if let Some(connection) = self.connection.take() {
+        if let Some(mut connection) = self.connection.take() {
+            if self
+                .progress
+                .as_ref()
+                .is_some_and(ProgressTable::is_doubted)
+            {
+                connection.driver.clear_cached_statements().await?;
+                self.verify_progress(&mut connection).await?;
+            }
             return Ok(connection);
         }
         let mut connection = SinkConnection::new(connect::open(&self.options).await?);
+        self.verify_progress(&mut connection).await?;
         if let Some(progress) = &mut self.progress {
             self.limits.begin(&mut connection).await?;
             let confirm = progress.confirm(&mut connection.driver);
@@ -128,11 +137,20 @@ impl PostgresSink {
                     let owned = progress.owned();
                     let _ = end_frozen(&mut connection, &self.limits, progress, &owned).await;
                 }
-                return Err(error);
+                return Err(progress.doubt(error));
             }
             self.limits.commit(&mut connection).await?;
         }
         Ok(connection)
+    }
+
+    /// Proves that the progress table is what it was when the sink was opened.
+    async fn verify_progress(&mut self, connection: &mut SinkConnection) -> Result<(), WriteError> {
+        let Some(progress) = &mut self.progress else {
+            return Ok(());
+        };
+        let verifying = progress.verify(&mut connection.driver);
+        within("look at the progress table", self.limits.short, verifying).await
     }
 
     /// Keeps the connection after a call, unless the call's error says that it cannot be trusted.
@@ -194,11 +212,10 @@ async fn take_over(
     partitions: &[TopicPartition],
 ) -> Result<Vec<Option<i64>>, WriteError> {
     limits.begin(connection).await?;
-    let table = progress.table().to_string();
     let taking = progress.take_over(&mut connection.driver, partitions);
     let resumed = within("resume", limits.short, taking)
         .await
-        .map_err(|error| error.at(&table))?;
+        .map_err(|error| progress.doubt(error))?;
     limits.commit(connection).await?;
     Ok(resumed)
 }

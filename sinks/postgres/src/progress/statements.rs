@@ -1,5 +1,7 @@
 //! The statements of the progress table.
 
+use super::shape::IDENTITY;
+
 /// Built once from the name of the table. $1 to $3 are the identity; $4 and $5, if nothing else is said, the topics and
 /// numbers of partitions.
 pub(super) struct Statements {
@@ -13,8 +15,6 @@ pub(super) struct Statements {
     /// Looks at the sessions that hold these partitions and wait for their client in a COPY, and ends those of $6.
     pub(super) end_frozen: String,
 }
-
-pub(super) const IDENTITY: &str = "cluster_id, connector, sink, topic, partition";
 
 impl Statements {
     pub(super) fn new(table: &str) -> Statements {

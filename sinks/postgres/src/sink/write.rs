@@ -203,11 +203,11 @@ impl PostgresSink {
             progress.check_due(moved)?;
         }
         limits.begin(connection).await?;
-        if let Some(progress) = &self.progress {
+        if let Some(progress) = &mut self.progress {
             let advance = progress.advance(&mut connection.driver, moved);
             within("the compare-and-set of progress", limits.short, advance)
                 .await
-                .map_err(|error| error.at(&progress.table().to_string()))?;
+                .map_err(|error| progress.doubt(error))?;
         }
         Ok(())
     }

@@ -13,6 +13,7 @@ mod isolation;
 mod model;
 mod names;
 mod progress;
+mod progress_table;
 mod refusals;
 mod rows;
 mod sizes;
