@@ -43,6 +43,8 @@ pub struct SinkConsumer {
     /// The owner has heard of a revocation: the next poll gives the partitions back, unless the owner did.
     gives_back: bool,
     unreadable: Unreadable,
+    /// Bytes of the largest batch that can be unpacked, and of the largest answer of a broker.
+    largest_batch: u64,
 }
 
 impl SinkConsumer {
@@ -51,18 +53,14 @@ impl SinkConsumer {
         settings: &ClientSettings,
         options: &ConsumerOptions,
     ) -> Result<SinkConsumer, Cause> {
-        // librdkafka fetches on until its queue is full, and a fetch under way may overshoot it, by several times its size
-        // where it is compressed: a quarter is for that. A small record costs more beside its bytes (half a kilobyte) than
-        // in them, so the queue has a limit in records too. (Measured: larger fetches and queues move nothing faster,
-        // and take 45 MiB more a task.)
-        let queue = (options.queue_bytes / 4 * 3 / 1024).max(64);
-        let fetch = (options.queue_bytes / 16).clamp(1_000_000, 50_000_000);
+        let sizes = settings.fetch_sizes(options.in_flight);
         let mut config =
             settings.member(&options.client_id, &options.group, options.metadata_refresh);
+        sizes.apply(&mut config);
         config
-            .set("queued.max.messages.kbytes", queue.to_string())
+            // A small record costs more beside its bytes (half a kilobyte) than in them, so the queue has a limit in
+            // records too.
             .set("queued.min.messages", options.queue_records.to_string())
-            .set("fetch.max.bytes", fetch.to_string())
             // The default of a second stalls a consumer whose queue is full now and then.
             .set("fetch.queue.backoff.ms", "10");
         let shared = Arc::new(Shared::default());
@@ -91,6 +89,7 @@ impl SinkConsumer {
             payloads: Payloads::default(),
             gives_back: false,
             unreadable: Unreadable::default(),
+            largest_batch: sizes.largest_batch,
         })
     }
 

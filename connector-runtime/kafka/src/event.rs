@@ -25,8 +25,8 @@ pub struct ConsumerOptions {
     /// Shown by the broker's tools and in log lines.
     pub client_id: String,
     pub subscription: Subscription,
-    /// What librdkafka may prefetch, in bytes.
-    pub queue_bytes: u64,
+    /// What a task may hold, in bytes. Half of it is for what librdkafka prefetches.
+    pub in_flight: u64,
     /// How many records are at hand when it stops prefetching.
     pub queue_records: u32,
     /// How soon a topic (or a partition) that comes later is noticed.
@@ -39,14 +39,14 @@ impl ConsumerOptions {
         group: impl Into<String>,
         client_id: impl Into<String>,
         subscription: Subscription,
-        queue_bytes: u64,
+        in_flight: u64,
         queue_records: u32,
     ) -> ConsumerOptions {
         ConsumerOptions {
             group: group.into(),
             client_id: client_id.into(),
             subscription,
-            queue_bytes,
+            in_flight,
             queue_records,
             metadata_refresh: Duration::from_secs(5),
         }
@@ -99,6 +99,8 @@ pub enum Event {
     Unreadable {
         offset: i64,
         partitions: Vec<TopicPartition>,
+        /// Bytes that a batch may have once it is unpacked.
+        largest: u64,
         cause: Cause,
     },
     /// An outage, or something that somebody can mend; the consumer goes on by itself afterwards.

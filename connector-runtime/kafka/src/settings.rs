@@ -1,5 +1,6 @@
 //! How the cluster is reached: the `[kafka]` table and what the engine sets for each client.
 
+mod fetching;
 mod keys;
 
 use std::collections::BTreeMap;
@@ -9,6 +10,7 @@ use std::time::Duration;
 use connect_api::Cause;
 use rdkafka::ClientConfig;
 
+pub(crate) use fetching::FetchSizes;
 #[cfg(test)]
 pub(crate) use keys::{ALLOWED, OWNED};
 pub use keys::{allowed_settings, check_setting, is_setting, of_java};
@@ -127,6 +129,11 @@ impl ClientSettings {
         self.set_unless_given(&mut config, "linger.ms", "5");
         self.set_unless_given(&mut config, "compression.type", "lz4");
         config
+    }
+
+    /// The sizes of fetches for a task that may hold `in_flight` bytes.
+    pub(crate) fn fetch_sizes(&self, in_flight: u64) -> FetchSizes {
+        FetchSizes::new(in_flight, &self.pass_through)
     }
 
     fn set_unless_given(&self, config: &mut ClientConfig, key: &str, value: &str) {

@@ -8,13 +8,14 @@ use std::time::Duration;
 use connect_tests::checker::{Entry, Evidence, Ledger, Verdict};
 use connect_tests::database::Database;
 use connect_tests::folder::Folder;
-use connect_tests::kafka::Topic;
+use connect_tests::kafka::{self, Topic};
 use connect_tests::load::Producer;
 use connect_tests::process::Launch;
 use connect_tests::written::Written;
 use connect_tests::{eventually, http, servers};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 
 use crate::{FAULTY, payments};
 
@@ -227,5 +228,54 @@ async fn headers_count_too() {
     let mut process = Launch::run(&folder).program(FAULTY).start();
     let writes = arrive(&ledger, &file).await;
     assert_filled_by_the_last(&writes, MIB);
+    assert_eq!(process.stop(Duration::from_secs(30)).await, 0);
+}
+
+/// Spaces, of which 20 MB are sent in 0.7 KB: one batch each.
+fn send_batches_that_grow(topic: &Topic, count: usize) {
+    let producer: BaseProducer = kafka::client()
+        .set("compression.type", "zstd")
+        .set("message.max.bytes", "100000000")
+        .create()
+        .expect("a producer");
+    let value = vec![b' '; 20_000_000];
+    for _ in 0..count {
+        let record = BaseRecord::<(), [u8]>::to(topic.name()).payload(&value);
+        producer
+            .send(record)
+            .map_err(|(error, _)| error)
+            .expect("queued");
+        producer.flush(Duration::from_secs(60)).expect("sent");
+    }
+}
+
+/// The client unpacks a fetch as a whole, so what a fetch brings follows `in_flight`: 8 KiB are a dozen of these batches.
+#[tokio::test(flavor = "multi_thread")]
+async fn batches_that_grow_thirty_thousandfold_are_unpacked_a_few_at_a_time() {
+    const BATCHES: usize = 40;
+    let _turn = servers::shared().await;
+    let topic = Topic::create("grows", 1).await;
+    let sent = topic.clone();
+    tokio::task::spawn_blocking(move || send_batches_that_grow(&sent, BATCHES))
+        .await
+        .unwrap();
+    let folder = Folder::new();
+    let file = folder.path().join("written");
+    let batch = "max_bytes = \"1MiB\"\nin_flight = \"8MiB\"\n\
+                 [errors]\ntolerance = \"all\"\ndead_letter = \"discard\"";
+    folder.connector(topic.name(), to_file(&topic, batch, &file, ""));
+    let port = http::free_port();
+    let mut process = Launch::run(&folder)
+        .program(FAULTY)
+        .argument(format!("--http=127.0.0.1:{port}"))
+        .start();
+    eventually("every record", payments::SETTLED, async || {
+        let connector = http::connector(port, topic.name()).await?;
+        let consumed = connector["records"]["consumed"].as_u64()?;
+        (consumed == BATCHES as u64).then_some(())
+    })
+    .await;
+    let highest_mib = process.memory_kib("VmHWM") / 1024;
+    assert!(highest_mib < 450, "{highest_mib} MiB");
     assert_eq!(process.stop(Duration::from_secs(30)).await, 0);
 }

@@ -118,6 +118,7 @@ impl SinkConsumer {
                     Some(offset) => Event::Unreadable {
                         offset,
                         partitions: self.shared.lock().assignment.not_beyond(offset),
+                        largest: self.largest_batch,
                         cause,
                     },
                     None => Event::Waiting(cause),

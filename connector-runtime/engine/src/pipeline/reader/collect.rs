@@ -83,9 +83,10 @@ impl Reader {
             Event::Unreadable {
                 offset,
                 partitions,
+                largest,
                 cause,
             } => {
-                let text = unreadable(&self.parts.connector, offset, &partitions, &cause);
+                let text = unreadable(&self.parts.connector, offset, &partitions, largest, &cause);
                 self.fail(TaskEnd::Failed(text));
             }
             Event::Waiting(cause) => self.waits_for(cause),
@@ -156,6 +157,7 @@ fn unreadable(
     connector: &str,
     offset: i64,
     partitions: &[TopicPartition],
+    largest: u64,
     cause: &Cause,
 ) -> String {
     let names: Vec<String> = partitions.iter().map(ToString::to_string).collect();
@@ -164,9 +166,10 @@ fn unreadable(
         _ => " --topic TOPIC --partition NUMBER".to_owned(),
     };
     format!(
-        "{}: the batch of records at offset {offset} cannot be unpacked ({cause}): it is damaged, or larger than \
-         `receive.message.max.bytes` of [kafka] (100,000,000 unless set) once it is unpacked. Nothing is skipped silently; to go \
-         on behind it: connect offsets {connector} set --to OFFSET{command}",
+        "{}: the batch of records at offset {offset} cannot be unpacked ({cause}): it is damaged, or too large \
+         once it is unpacked (the client takes {largest} bytes at most). To read a larger batch, raise `in_flight` under [batch] of the connector, or \
+         `receive.message.max.bytes` under [kafka]. Nothing is skipped silently; to go on behind it: connect offsets \
+         {connector} set --to OFFSET{command}",
         names.join(" or ")
     )
 }
