@@ -88,6 +88,8 @@ pub enum Event {
     },
     /// This topic does not exist (yet). It is looked for every few seconds, and found without being asked.
     TopicMissing { topic: String },
+    /// The pattern matches so many topics, more than [`crate::MOST_TOPICS`]. Reported at each look.
+    TooManyTopics { found: usize },
     /// Kafka has only `low..high` and the partition wants another offset. It stands still until `begin_at`.
     OutOfRange {
         partition: TopicPartition,

@@ -35,6 +35,7 @@ pub use producer::Producer;
 pub use settings::{
     ClientSettings, REVOCATION_WITHIN, allowed_settings, check_setting, is_setting, of_java,
 };
+pub use topic_pattern::MOST_TOPICS;
 pub use topic_reader::{KeyAndValue, read_topic_to_end};
 pub use transaction::{GroupCommit, TransactionError, TransactionalProducer};
 

@@ -12,6 +12,19 @@ use crate::error::cause;
 /// How long one look may take: it happens between two polls.
 const METADATA_WITHIN: Duration = Duration::from_secs(2);
 
+/// Topics of one connector. Whoever may create topics chooses what a pattern matches, and each partition costs memory here
+/// and in the brokers.
+pub const MOST_TOPICS: usize = 1_000;
+
+/// What a look found.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Look {
+    /// The subscription is up to date.
+    Done,
+    /// The pattern matches this many topics, more than [`MOST_TOPICS`]. The subscription stays as it was.
+    TooMany(usize),
+}
+
 /// Finds topics, now and then.
 #[derive(Debug)]
 pub(crate) struct TopicPattern {
@@ -38,31 +51,38 @@ impl TopicPattern {
     pub(crate) fn look<C: ConsumerContext>(
         &mut self,
         client: &BaseConsumer<C>,
-    ) -> Result<(), Cause> {
+    ) -> Result<Look, Cause> {
         if Instant::now() < self.next_look {
-            return Ok(());
+            return Ok(Look::Done);
         }
         self.next_look = Instant::now() + self.every;
         let doing = "looking for topics";
         let metadata = client
             .fetch_metadata(None, METADATA_WITHIN)
             .map_err(|error| cause(doing, &error))?;
-        let found: BTreeSet<String> = metadata
-            .topics()
-            .iter()
-            .map(|topic| topic.name())
-            .filter(|name| self.wants(name))
-            .map(str::to_owned)
-            .collect();
+        let names = metadata.topics().iter().map(|topic| topic.name());
+        let found = match self.choose(names) {
+            Ok(found) => found,
+            Err(count) => return Ok(Look::TooMany(count)),
+        };
         if found.is_empty() || found == self.found {
-            return Ok(());
+            return Ok(Look::Done);
         }
         let topics: Vec<&str> = found.iter().map(String::as_str).collect();
         client
             .subscribe(&topics)
             .map_err(|error| cause(doing, &error))?;
         self.found = found;
-        Ok(())
+        Ok(Look::Done)
+    }
+
+    /// The topics that are wanted; their number if it is too large.
+    fn choose<'n>(&self, names: impl Iterator<Item = &'n str>) -> Result<BTreeSet<String>, usize> {
+        let wanted: Vec<&str> = names.filter(|name| self.wants(name)).collect();
+        if wanted.len() > MOST_TOPICS {
+            return Err(wanted.len());
+        }
+        Ok(wanted.into_iter().map(str::to_owned).collect())
     }
 
     fn wants(&self, name: &str) -> bool {
@@ -88,6 +108,21 @@ mod tests {
         check(r"sales\.\d+", "sales.42", true);
         check(".*", "__consumer_offsets", false);
         check("(?i)SALES", "sales", true);
+    }
+
+    #[test]
+    fn more_topics_than_a_connector_reads_are_counted_and_not_read() {
+        let pattern = TopicPattern::new(r"t\d+", Duration::ZERO).unwrap();
+        let chosen = |count: usize| {
+            let names: Vec<String> = (0..count).map(|number| format!("t{number}")).collect();
+            let others = ["__consumer_offsets", "sales"];
+            pattern
+                .choose(names.iter().map(String::as_str).chain(others))
+                .map(|found| found.len())
+        };
+        assert_eq!(chosen(0), Ok(0));
+        assert_eq!(chosen(MOST_TOPICS), Ok(MOST_TOPICS));
+        assert_eq!(chosen(MOST_TOPICS + 1), Err(MOST_TOPICS + 1));
     }
 
     #[test]

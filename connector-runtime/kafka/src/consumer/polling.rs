@@ -14,6 +14,7 @@ use crate::consumer_context::{Pending, Shared};
 use crate::error::{cause, code_cause};
 use crate::event::Event;
 use crate::payload::Payloads;
+use crate::topic_pattern::Look;
 
 /// After so many records at a stretch, ranges, topics and time are looked at again.
 const STREAK: u32 = 64;
@@ -166,8 +167,10 @@ impl SinkConsumer {
         let Some(pattern) = &mut self.pattern else {
             return;
         };
-        if let Err(cause) = pattern.look(&self.client) {
-            self.push(Event::Waiting(cause));
+        match pattern.look(&self.client) {
+            Ok(Look::Done) => {}
+            Ok(Look::TooMany(found)) => self.push(Event::TooManyTopics { found }),
+            Err(cause) => self.push(Event::Waiting(cause)),
         }
     }
 }

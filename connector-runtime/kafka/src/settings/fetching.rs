@@ -81,10 +81,13 @@ impl FetchSizes {
 mod tests {
     use super::*;
 
+    /// What stands in `[kafka]`.
+    type Written = &'static [(&'static str, &'static str)];
+
     #[test]
     fn fetches_follow_in_flight_and_what_is_written() {
         const MIB: u64 = 1 << 20;
-        let cases: [(&str, u64, &[(&str, &str)], [u64; 3]); 8] = [
+        let cases: [(&str, u64, Written, [u64; 3]); 8] = [
             ("the default", 32 * MIB, &[], [12 << 10, 32 << 10, 96 * MIB]),
             ("half of it", 16 * MIB, &[], [6 << 10, 16 << 10, 64 * MIB]),
             ("tiny", 6, &[], [64, 8 << 10, 64 * MIB]),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use connect_api::{Cause, Dependency, Origin, TopicPartition};
-use connect_kafka::{Event, Generation};
+use connect_kafka::{Event, Generation, MOST_TOPICS};
 
 use super::{POLL, Reader};
 use crate::control::TaskEnd;
@@ -65,6 +65,12 @@ impl Reader {
                 let text =
                     format!("topic {topic} does not exist yet; it is read as soon as it does");
                 self.waits_for(Cause::new(text).with_dependency(Dependency::Topic));
+            }
+            Event::TooManyTopics { found } => {
+                self.fail(TaskEnd::Failed(format!(
+                    "`topics_regex` matches {found} topics, and a connector reads at most {MOST_TOPICS}: narrow the \
+                     expression, or divide the topics among several connectors"
+                )));
             }
             Event::OutOfRange {
                 partition,
