@@ -38,6 +38,8 @@ pub struct ValueBuilder {
     binary: Binary,
     open: Vec<Container>,
     names: RecentNames,
+    /// Bytes of all names so far.
+    named: usize,
 }
 
 /// An array or object that is still open.
@@ -68,6 +70,7 @@ impl ValueBuilder {
             binary: Binary::default(),
             open: Vec::new(),
             names: RecentNames::default(),
+            named: 0,
         }
     }
 
@@ -320,8 +323,10 @@ impl ValueBuilder {
         self.value(Node::Number(span))
     }
 
-    /// Names recur: in every element of an array, for example.
+    /// Names recur: in every element of an array, for example. One is kept once, and written each time that it appears.
     fn name(&mut self, name: &str) -> Result<Span, BuildError> {
+        self.named = self.named.saturating_add(name.len());
+        self.nodes.check_names(self.named)?;
         let slot = RecentNames::slot(name);
         if let Some(span) = self.names.at(slot)
             && span.length as usize == name.len()

@@ -13,6 +13,8 @@ pub struct ValueLimits {
     pub nodes: usize,
     /// Text and binary content that is not a part of the payload: decoded strings, digits, names.
     pub bytes: usize,
+    /// Names of members and symbols, each as often as it appears. A value keeps a name once, but as JSON it has them all.
+    pub names: usize,
 }
 
 /// Nodes that any payload may become, however small it is.
@@ -26,6 +28,8 @@ const MOST_NODES: usize = 1 << 25;
 const FREE_BYTES: usize = 1 << 20;
 /// Content for each byte of the payload: a count of milliseconds takes 6 bytes and becomes a time of 24 characters.
 const BYTES_A_BYTE: usize = 8;
+/// Names for each byte of the payload: an absent optional field is one byte, and as JSON it is written with its name.
+const NAMES_A_BYTE: usize = 64;
 
 impl ValueLimits {
     /// The limits of what a payload of this many bytes becomes. Binary formats write some values in few bytes or in none,
@@ -40,6 +44,9 @@ impl ValueLimits {
                 .saturating_mul(BYTES_A_BYTE)
                 .saturating_add(FREE_BYTES)
                 .min(super::node::MOST_BYTES),
+            names: bytes
+                .saturating_mul(NAMES_A_BYTE)
+                .saturating_add(FREE_BYTES),
             ..ValueLimits::default()
         }
     }
@@ -66,6 +73,7 @@ impl Default for ValueLimits {
             members: 100_000,
             nodes: super::node::MOST_BYTES,
             bytes: super::node::MOST_BYTES,
+            names: usize::MAX,
         }
     }
 }

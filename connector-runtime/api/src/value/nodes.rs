@@ -105,6 +105,17 @@ impl Nodes {
     }
 
     #[inline]
+    pub(super) fn check_names(&self, bytes: usize) -> Result<(), BuildError> {
+        if bytes > self.limits.names {
+            return Err(BuildError::new(format!(
+                "it becomes more than {} bytes of names",
+                self.limits.names
+            )));
+        }
+        Ok(())
+    }
+
+    #[inline]
     pub(super) fn check_digits(&self, digits: usize) -> Result<(), BuildError> {
         if digits > self.limits.digits {
             return Err(BuildError::new(format!("number of {digits} digits")));

@@ -45,7 +45,16 @@ fn a_message_that_would_become_far_more_than_it_is_is_refused() {
     let nulls = record(100, "\"null\"");
     let one_byte = nulls.replacen("\"null\"", "\"boolean\"", 1);
     let booleans = [count(100_000), vec![1; 100_000], count(0)].concat();
-    let cases: [(&str, String, Vec<u8>); 4] = [
+    let long = "s".repeat(50_000);
+    let symbols = format!(r#"{{"type":"enum","name":"E","symbols":["{long}"]}}"#);
+    let keys = format!(
+        r#"{{"type":"record","name":"R","fields":[{{"name":"{long}","type":"boolean"}}]}}"#
+    );
+    // 200 KB that would become 10 GB.
+    let firsts = [count(200_000), vec![0; 200_000], count(0)].concat();
+    let cases: [(&str, String, Vec<u8>); 6] = [
+        ("symbols of 50,000 letters", array(&symbols), firsts.clone()),
+        ("names of fields of 50,000 letters", array(&keys), firsts),
         (
             "a count of billions of nulls",
             array("\"null\""),
@@ -64,7 +73,8 @@ fn a_message_that_would_become_far_more_than_it_is_is_refused() {
         ("a tower of records without bytes", tower, Vec::new()),
     ];
     for (name, schema, bytes) in cases {
-        let reason = decode(&schema, &bytes).expect_err(name);
+        let decoded = decode(&schema, &bytes).map(drop);
+        let reason = decoded.expect_err(name);
         assert!(reason.contains("becomes more than"), "{name}: {reason}");
     }
 }
