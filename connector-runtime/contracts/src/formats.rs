@@ -65,6 +65,7 @@ pub(crate) struct Registered {
     pub(crate) schema_type: &'static str,
     /// How messages call that type.
     pub(crate) schema_name: &'static str,
+    /// May recurse through the schema: it is called on the thread of [`crate::compiling`].
     pub(crate) compile: fn(&SchemaSource) -> Compiled,
     /// The full name of the record that a schema describes, for the subject name strategies that need it.
     pub(crate) record_name: fn(schema: &str) -> Result<String, Cause>,

@@ -3,6 +3,7 @@
 //! `connect run` decodes with this and `connect check` compiles with it, so that what is accepted in CI is what is
 //! enforced (P12). A contract is a JSON Schema in a file, or a JSON Schema or Avro schema in a schema registry.
 
+mod compiling;
 mod config;
 mod contracts;
 mod decimal;

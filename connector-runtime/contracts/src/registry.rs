@@ -3,6 +3,7 @@
 mod cache;
 mod client;
 mod contract;
+mod interrupted;
 mod source;
 #[cfg(test)]
 mod tests;

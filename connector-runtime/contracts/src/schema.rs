@@ -17,13 +17,12 @@ mod view;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::mpsc;
-use std::time::Duration;
 
 use connect_api::{Cause, ContractCheck, ValueRef};
 use jsonschema::error::ValidationErrorKind;
 use jsonschema::{Draft, PatternOptions, ReferencingError, ValidationError};
 
+use crate::compiling;
 use crate::fault::ValueFault;
 pub(crate) use document::Document;
 pub use document::SchemaProblem;
@@ -31,11 +30,6 @@ use effort::Choices;
 pub(crate) use folder::{Documents, Library, UNRESERVED, id_of, resolve};
 use tape::{Tape, TapeNode};
 pub use view::type_of;
-
-/// Of the thread that compiles. Pages that are not used are never taken from the system.
-const COMPILER_STACK_BYTES: usize = 64 << 20;
-/// For one schema, with all that it refers to.
-const COMPILE_DEADLINE: Duration = Duration::from_secs(30);
 
 /// A compiled JSON Schema. Share it: compiling costs a thousand times what a check costs.
 pub struct CompiledSchema {
@@ -74,7 +68,8 @@ impl CompiledSchema {
         CompiledSchema::compile_apart(name, uri, document, library)
     }
 
-    /// Compiles `document`, whose references lead into `documents` and nowhere else.
+    /// Compiles the document of `uri`, whose references lead into `documents` and nowhere else. Recurses through them: the
+    /// caller is on the thread of [`compiling`].
     pub(crate) fn of_documents(
         name: String,
         uri: String,
@@ -93,43 +88,18 @@ impl CompiledSchema {
         for (uri, document) in &documents {
             library.keep(uri, document);
         }
-        CompiledSchema::compile_apart(name, uri, document, library)
+        CompiledSchema::compile(name, uri, &document, &library)
     }
 
-    /// Compiles on a thread of its own: compiling recurses through the schema, and must end in time. What is still at work
-    /// after that ends by itself, for the schema is bounded.
     fn compile_apart(
         name: String,
         uri: String,
         document: Arc<Document>,
         library: Library,
     ) -> Result<CompiledSchema, SchemaProblem> {
-        let (sender, compiled) = mpsc::channel();
         let schema = Arc::clone(&document);
-        let thread = std::thread::Builder::new()
-            .name("schema".to_owned())
-            .stack_size(COMPILER_STACK_BYTES)
-            .spawn(move || {
-                let compiled = CompiledSchema::compile(name, uri, &schema, &library);
-                // After the deadline the receiver is gone.
-                drop(sender.send(compiled));
-            });
-        if let Err(error) = thread {
-            return Err(document.problem("", format!("no thread could be started for it: {error}")));
-        }
-        compiled
-            .recv_timeout(COMPILE_DEADLINE)
-            .unwrap_or_else(|error| {
-                let message = match error {
-                    mpsc::RecvTimeoutError::Timeout => {
-                        format!("it is not compiled after {} s", COMPILE_DEADLINE.as_secs())
-                    }
-                    mpsc::RecvTimeoutError::Disconnected => {
-                        "the compiler of schemas panicked".to_owned()
-                    }
-                };
-                Err(document.problem("", message))
-            })
+        compiling::apart(move || CompiledSchema::compile(name, uri, &schema, &library))
+            .unwrap_or_else(|message| Err(document.problem("", message)))
     }
 
     fn compile(

@@ -6,6 +6,7 @@ use connect_api::Cause;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+use crate::compiling;
 use crate::fault::shown;
 use crate::formats::{self, Codec, Entry, Registered};
 use crate::registry::SchemaSource;
@@ -44,7 +45,10 @@ impl Format {
     /// The codec of a schema in a file, which is to be written with.
     pub(crate) fn codec_of_file(self, name: &str, text: &str) -> Result<Arc<dyn Codec>, Cause> {
         let source = SchemaSource::alone(name.to_owned(), "file:/".to_owned(), text.to_owned());
-        (self.registered()?.compile)(&source).map_err(|reason| self.uncompiled(name, &reason))
+        let compile = self.registered()?.compile;
+        compiling::apart(move || compile(&source))
+            .flatten()
+            .map_err(|reason| self.uncompiled(name, &reason))
     }
 
     /// The full name of the record that a schema describes.

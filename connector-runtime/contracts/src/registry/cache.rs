@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 use connect_api::{Cause, Failure};
 use parking_lot::RwLock;
 
-use super::client::{Client, LookupError, Posted};
+use super::client::{Client, LookupError, Posted, RegisteredSchema};
 use super::contract::LoadError;
+use super::interrupted::Interrupted;
 use super::unusable::{Unusable, UnusableIds};
 use super::{RegisteredContract, SchemaNeeded, Wanted};
 use crate::config::{Format, RegistryConfig, RegistryVersion};
@@ -24,7 +25,9 @@ pub(crate) struct Registry {
     client: Client,
     by_id: RwLock<HashMap<u32, Arc<RegisteredContract>>>,
     unusable: UnusableIds,
+    interrupted: Interrupted,
     by_version: RwLock<HashMap<(String, RegistryVersion), Arc<RegisteredContract>>>,
+    silent_for: Duration,
 }
 
 /// What the cache has to say about an id.
@@ -41,7 +44,9 @@ impl Registry {
             client: Client::new(config)?,
             by_id: RwLock::default(),
             unusable: UnusableIds::default(),
+            interrupted: Interrupted::default(),
             by_version: RwLock::default(),
+            silent_for: SILENT_FOR,
         })
     }
 
@@ -67,7 +72,7 @@ impl Registry {
     /// Asks the registry. `Ok` means that the cache now has an answer, be it "unusable".
     pub(crate) async fn fetch(&self, needed: &SchemaNeeded) -> Result<(), Failure> {
         let fetched = self.fetch_wanted(&needed.0);
-        announced(SILENT_FOR, fetched, |waited| {
+        announced(self.silent_for, fetched, |waited| {
             tracing::warn!(
                 event = "registry_slow",
                 waited_s = waited.as_secs(),
@@ -94,7 +99,7 @@ impl Registry {
     async fn fetch_id(&self, id: u32) -> Result<(), Failure> {
         tokio::time::sleep(self.unusable.delay(Instant::now())).await;
         let unusable = match self.client.by_id(id).await {
-            Ok(schema) => match RegisteredContract::load(&self.client, id, schema).await {
+            Ok(schema) => match self.load(id, schema).await {
                 Ok(contract) => {
                     let mut known = self.by_id.write();
                     if known.len() >= MOST_KNOWN {
@@ -116,6 +121,14 @@ impl Registry {
         };
         self.unusable.add(id, unusable, Instant::now());
         Ok(())
+    }
+
+    async fn load(
+        &self,
+        id: u32,
+        schema: RegisteredSchema,
+    ) -> Result<RegisteredContract, LoadError> {
+        RegisteredContract::load(&self.client, &self.interrupted, id, schema).await
     }
 
     /// The subject's version, from the cache or from the registry. The configuration names it: that it is unknown or does
@@ -144,7 +157,7 @@ impl Registry {
                 "the schema registry's answer about version {version} of the subject {subject} has no `id`"
             ))));
         };
-        let contract = match RegisteredContract::load(&self.client, id, schema).await {
+        let contract = match self.load(id, schema).await {
             Ok(contract) => Arc::new(contract),
             Err(LoadError::Outage(cause)) => return Err(Failure::Retry(cause)),
             Err(LoadError::Unusable(Unusable { message, .. })) => {
@@ -219,6 +232,8 @@ async fn announced<T>(
 
 #[cfg(test)]
 mod tests {
+    use parking_lot::Mutex;
+
     use super::*;
 
     #[tokio::test]
@@ -242,5 +257,58 @@ mod tests {
             unreachable!("nothing is waited for")
         });
         assert_eq!(at_once.await, 7);
+    }
+
+    /// Keeps what is logged, level by level. The default level is INFO.
+    #[derive(Clone, Default)]
+    struct Logged(Arc<Mutex<Vec<String>>>);
+
+    impl tracing::Subscriber for Logged {
+        fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
+            *metadata.level() <= tracing::Level::INFO
+        }
+        fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+            tracing::span::Id::from_u64(1)
+        }
+        fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+        fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+        fn event(&self, event: &tracing::Event<'_>) {
+            let mut line = event.metadata().level().to_string();
+            event.record(
+                &mut |field: &tracing::field::Field, value: &dyn std::fmt::Debug| {
+                    line += &format!(" {field}={value:?}");
+                },
+            );
+            self.0.lock().push(line);
+        }
+        fn enter(&self, _: &tracing::span::Id) {}
+        fn exit(&self, _: &tracing::span::Id) {}
+    }
+
+    /// A registry that takes requests and answers none.
+    #[tokio::test]
+    async fn a_registry_that_keeps_silent_is_logged_again_and_again_with_what_is_waited_for() {
+        let silent = tokio::net::TcpListener::bind("127.0.0.1:0")
+            .await
+            .expect("a port");
+        let address = silent.local_addr().expect("an address");
+        let config = serde_json::json!({"url": format!("http://{address}"), "timeout": "300ms"});
+        let config = serde_json::from_value(config).expect("a configuration");
+        let mut registry = Registry::new(&config).expect("a client");
+        registry.silent_for = Duration::from_millis(100);
+        let logged = Logged::default();
+        let _logs = tracing::subscriber::set_default(logged.clone());
+        let fetched = registry.fetch(&SchemaNeeded(Wanted::Id(7))).await;
+        assert!(matches!(fetched, Err(Failure::Retry(_))), "{fetched:?}");
+        let lines = logged.0.lock().clone();
+        let slow: Vec<&String> = lines
+            .iter()
+            .filter(|line| line.contains("registry_slow"))
+            .collect();
+        assert!(slow.len() >= 2, "{lines:?}");
+        for line in slow {
+            assert!(line.starts_with("WARN"), "{line}");
+            assert!(line.contains("has not answered yet: schema id 7"), "{line}");
+        }
     }
 }

@@ -17,6 +17,8 @@ use crate::schema::UNRESERVED;
 const UNKNOWN: [u32; 3] = [40401, 40402, 40403];
 /// The registry knows us, and this schema is not for us.
 const FORBIDDEN: u32 = 40301;
+/// Codes of a registry that cannot read a subject or a version: 42201, 42202, 42208 and others.
+const INVALID: std::ops::RangeInclusive<u32> = 42200..=42299;
 /// The registry answered that a schema is incompatible or invalid.
 const REFUSED: [u16; 2] = [409, 422];
 
@@ -88,6 +90,16 @@ struct Answer {
     is_cut: bool,
 }
 
+/// What a lookup names.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Named {
+    /// An id of a message, which is a number: a registry that calls it invalid is out of order.
+    Id,
+    /// A subject and a version as they are written in a configuration or a schema. A registry that calls them invalid will
+    /// do so each time.
+    Version,
+}
+
 /// What an answer to a lookup means.
 enum Meaning {
     Found,
@@ -126,8 +138,8 @@ impl Client {
 
     /// The schema of an id, also if its subject was deleted softly: its messages are still there.
     pub(crate) async fn by_id(&self, id: u32) -> Result<RegisteredSchema, LookupError> {
-        self.look_up(&format!("/schemas/ids/{id}?deleted=true"))
-            .await
+        let path = format!("/schemas/ids/{id}?deleted=true");
+        self.look_up(&path, Named::Id).await
     }
 
     pub(crate) async fn by_version(
@@ -137,8 +149,8 @@ impl Client {
     ) -> Result<RegisteredSchema, LookupError> {
         // A subject may hold `/`, `:` and whatever else.
         let segment = utf8_percent_encode(subject, &UNRESERVED);
-        self.look_up(&format!("/subjects/{segment}/versions/{version}"))
-            .await
+        let path = format!("/subjects/{segment}/versions/{version}");
+        self.look_up(&path, Named::Version).await
     }
 
     /// The id of a schema that the subject has.
@@ -162,11 +174,11 @@ impl Client {
         self.post(&path, schema).await
     }
 
-    async fn look_up(&self, path: &str) -> Result<RegisteredSchema, LookupError> {
+    async fn look_up(&self, path: &str, named: Named) -> Result<RegisteredSchema, LookupError> {
         let mut is_registry = false;
         loop {
             let answer = self.get(path).await?;
-            match answer.meaning() {
+            match answer.meaning(named) {
                 Meaning::Found => return self.read(&answer),
                 Meaning::TooLong => {
                     return Err(LookupError::TooLong(format!(
@@ -303,8 +315,9 @@ impl Answer {
         Ok(answer)
     }
 
-    /// The one decision: only what a registry says of an unknown schema is an answer; everything else is an outage.
-    fn meaning(&self) -> Meaning {
+    /// The one decision: what a registry says of an unknown schema or an invalid name is an answer; everything else is
+    /// an outage.
+    fn meaning(&self, named: Named) -> Meaning {
         if self.status.is_success() {
             return if self.is_cut {
                 Meaning::TooLong
@@ -313,7 +326,10 @@ impl Answer {
             };
         }
         let problem = self.problem();
-        if UNKNOWN.contains(&problem.error_code) {
+        let is_invalid = named == Named::Version
+            && self.status == StatusCode::UNPROCESSABLE_ENTITY
+            && INVALID.contains(&problem.error_code);
+        if is_invalid || UNKNOWN.contains(&problem.error_code) {
             return Meaning::Unknown(format!("{} ({})", problem.message, problem.error_code));
         }
         match self.status {

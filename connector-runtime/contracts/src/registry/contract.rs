@@ -5,8 +5,10 @@ use std::sync::Arc;
 use connect_api::Cause;
 
 use super::client::{Client, LookupError, RegisteredSchema};
+use super::interrupted::Interrupted;
 use super::source::{ReferencedSchema, SchemaReference, SchemaSource};
 use super::unusable::Unusable;
+use crate::compiling;
 use crate::config::RegistryVersion;
 use crate::fault::shown;
 use crate::formats::{self, Codec, Entry};
@@ -56,8 +58,9 @@ impl RegisteredContract {
     }
 
     /// Fetches what `schema`, of this `id`, refers to and compiles all of it.
-    pub(crate) async fn load(
+    pub(super) async fn load(
         client: &Client,
+        interrupted: &Interrupted,
         id: u32,
         schema: RegisteredSchema,
     ) -> Result<RegisteredContract, LoadError> {
@@ -78,8 +81,10 @@ impl RegisteredContract {
                 schema: Schema::Foreign(shown(word, 60)),
             });
         };
-        let source = source_of(client, id, schema, &name).await?;
-        match (registered.compile)(&source) {
+        let source = source_of(client, interrupted, id, schema, &name).await?;
+        let compile = registered.compile;
+        let compiled = compiling::apart_from_the_runtime(move || compile(&source)).await;
+        match compiled.flatten() {
             Ok(codec) => Ok(RegisteredContract::new(id, name, format, codec)),
             Err(reason) => Err(unusable(&name, &reason)),
         }
@@ -111,6 +116,7 @@ impl RegisteredContract {
 /// The schema and everything that it refers to.
 async fn source_of(
     client: &Client,
+    interrupted: &Interrupted,
     id: u32,
     schema: RegisteredSchema,
     name: &str,
@@ -120,6 +126,7 @@ async fn source_of(
     source.references = schema.references.unwrap_or_default();
     let mut length = source.text.len();
     let mut open = source.references.clone();
+    let mut kept = interrupted.take(id);
     while let Some(reference) = open.pop() {
         if source.has(&reference) {
             continue;
@@ -128,7 +135,19 @@ async fn source_of(
             let reason = format!("it refers to more than {MOST_REFERENCES} other schemas");
             return Err(unusable(name, &reason));
         }
-        let found = referenced(client, &reference, name).await?;
+        let found = match kept.remove(&reference.key()) {
+            Some(found) => found,
+            None => match referenced(client, &reference, name).await {
+                Ok(found) => found,
+                Err(error) => {
+                    if let LoadError::Outage(_) = error {
+                        kept.extend(source.into_referenced());
+                        interrupted.keep(id, kept);
+                    }
+                    return Err(error);
+                }
+            },
+        };
         length += found.text.len();
         if length > LONGEST_SOURCE {
             let most = LONGEST_SOURCE >> 20;

@@ -12,10 +12,13 @@ pub(crate) struct SchemaSource {
     pub(crate) uri: String,
     pub(crate) text: String,
     pub(crate) references: Vec<SchemaReference>,
-    referenced: HashMap<SubjectVersion, ReferencedSchema>,
+    referenced: Referenced,
 }
 
 type SubjectVersion = (String, u32);
+
+/// Schemas that others refer to.
+pub(crate) type Referenced = HashMap<SubjectVersion, ReferencedSchema>;
 
 /// One schema's mention of another.
 #[derive(Clone, Deserialize)]
@@ -24,6 +27,12 @@ pub(crate) struct SchemaReference {
     pub(crate) name: String,
     pub(crate) subject: String,
     pub(crate) version: u32,
+}
+
+impl SchemaReference {
+    pub(crate) fn key(&self) -> SubjectVersion {
+        (self.subject.clone(), self.version)
+    }
 }
 
 impl std::fmt::Display for SchemaReference {
@@ -36,6 +45,14 @@ impl std::fmt::Display for SchemaReference {
 pub(crate) struct ReferencedSchema {
     pub(crate) text: String,
     pub(crate) references: Vec<SchemaReference>,
+}
+
+impl ReferencedSchema {
+    /// What it takes in memory, about.
+    pub(crate) fn bytes(&self) -> usize {
+        let of = |reference: &SchemaReference| reference.name.len() + reference.subject.len();
+        self.text.len() + self.references.iter().map(of).sum::<usize>()
+    }
 }
 
 impl SchemaSource {
@@ -51,13 +68,15 @@ impl SchemaSource {
     }
 
     pub(crate) fn has(&self, reference: &SchemaReference) -> bool {
-        self.referenced
-            .contains_key(&(reference.subject.clone(), reference.version))
+        self.referenced.contains_key(&reference.key())
     }
 
     pub(crate) fn add(&mut self, reference: &SchemaReference, schema: ReferencedSchema) {
-        let key = (reference.subject.clone(), reference.version);
-        self.referenced.insert(key, schema);
+        self.referenced.insert(reference.key(), schema);
+    }
+
+    pub(crate) fn into_referenced(self) -> Referenced {
+        self.referenced
     }
 
     pub(crate) fn referenced_count(&self) -> usize {
@@ -67,7 +86,7 @@ impl SchemaSource {
     /// What `reference`, of this schema or of one that it refers to, leads to.
     pub(crate) fn referenced(&self, reference: &SchemaReference) -> &ReferencedSchema {
         self.referenced
-            .get(&(reference.subject.clone(), reference.version))
+            .get(&reference.key())
             .expect("a source is complete before it is compiled")
     }
 

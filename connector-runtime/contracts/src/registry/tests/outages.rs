@@ -207,3 +207,68 @@ async fn a_wait_says_what_to_look_at() {
         assert!(said.contains(reason) && said.contains(help), "{said}");
     }
 }
+
+/// The registry cannot read the subject or version that the configuration names, and will not the next time.
+#[tokio::test]
+async fn a_subject_or_version_that_the_registry_calls_invalid_is_the_configuration_s_fault() {
+    let invalid = |code: u32| (422, json!({"error_code": code, "message": "not valid"}));
+    // (what, the answer, whether it is waited for)
+    let cases = [
+        ("an invalid schema", invalid(42201), false),
+        ("an invalid version", invalid(42202), false),
+        ("an invalid subject", invalid(42208), false),
+        ("a proxy", (422, json!("<html>422</html>")), true),
+        ("a code of something else", invalid(50001), true),
+    ];
+    let path = "/subjects/a/versions/3";
+    for (what, answer, waits) in cases {
+        let fake = Fake::default()
+            .schema("/schemas/ids/7", json_schema(&json!({"type": "object"})))
+            .answers(path, [answer]);
+        let config = json!({"registry": {"subject": "a", "version": 3}});
+        let decoder = decoder(&fake.start().await, config);
+        let said = settle(&decoder, &message(7, b"{}")).await.unwrap_err();
+        let start = if waits { "Retry" } else { "Fatal" };
+        assert!(said.starts_with(start), "{what}: {said}");
+        if !waits {
+            let reason = "no version 3 of the subject a: not valid (422";
+            assert!(said.contains(reason), "{what}: {said}");
+            assert!(
+                said.contains("name another `subject` or `version`"),
+                "{what}: {said}"
+            );
+        }
+    }
+}
+
+/// A schema may refer to a thousand others: after an outage it goes on where it was.
+#[tokio::test]
+async fn references_that_were_fetched_before_an_outage_are_not_fetched_again() {
+    let of = |name: &str| json!({"name": name, "subject": name, "version": 1});
+    let schema = |references: Json| {
+        let mut schema = json_schema(&json!({"type": "object"}));
+        schema["references"] = references;
+        schema
+    };
+    let path = |name: &str| format!("/subjects/{name}/versions/1");
+    let down = || (503, json!({"error_code": 50003, "message": "no leader"}));
+    let found = || (200, schema(json!([])));
+    let fake = Fake::default()
+        .schema("/schemas/ids/7", schema(json!([of("a"), of("b"), of("c")])))
+        .answers(&path("a"), [down(), down(), found()])
+        .answers(&path("b"), [down(), found()])
+        .answers(&path("c"), [found()]);
+    let decoder = decoder(&fake.start().await, json!({"registry": {}}));
+    let payload = message(7, b"{}");
+    let mut outages = 0;
+    while let Err(said) = settle(&decoder, &payload).await {
+        assert!(said.starts_with("Retry"), "{said}");
+        outages += 1;
+    }
+    assert_eq!(outages, 3);
+    for (name, expected) in [("a", 3), ("b", 2), ("c", 1)] {
+        let asked = fake.requests();
+        let asked = asked.iter().filter(|asked| **asked == path(name)).count();
+        assert_eq!(asked, expected, "{name}");
+    }
+}
