@@ -27,8 +27,7 @@ pub(super) struct SinkFile {
     #[serde(default)]
     #[schemars(length(min = 1), schema_with = "topic_names")]
     pub(super) topics: Option<Vec<String>>,
-    /// The topics to read, as a regular expression over their whole names; in place of `topics`. A connector
-    /// stops if it matches more than 1,000.
+    /// The topics to read, as a regular expression over their whole names; in place of `topics`. At most 1,000 topics.
     pub(super) topics_regex: Option<Pattern>,
     /// How many tasks read at a time in each process.
     #[serde(default = "one")]
