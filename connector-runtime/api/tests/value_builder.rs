@@ -214,9 +214,18 @@ fn limits_hold_for_every_event() {
         members: 2,
         nodes: 8,
         bytes: 100,
+        names: 40,
     };
     type Events = fn(&mut ValueBuilder) -> Result<(), BuildError>;
-    let cases: [(&str, Events); 9] = [
+    let cases: [(&str, Events); 10] = [
+        // Kept once, and three times 15 bytes as JSON.
+        ("it becomes more than 40 bytes of names", |b| {
+            b.begin_array()?;
+            for _ in 0..3 {
+                b.symbol("fifteen letters")?;
+            }
+            b.end()
+        }),
         ("nested more than 2 deep", |b| {
             b.begin_array()?;
             b.begin_array()?;
