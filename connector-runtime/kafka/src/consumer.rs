@@ -53,7 +53,7 @@ impl SinkConsumer {
         settings: &ClientSettings,
         options: &ConsumerOptions,
     ) -> Result<SinkConsumer, Cause> {
-        let sizes = settings.fetch_sizes(options.in_flight);
+        let sizes = settings.fetch_sizes(options.queue_bytes);
         let mut config =
             settings.member(&options.client_id, &options.group, options.metadata_refresh);
         sizes.apply(&mut config);

@@ -25,8 +25,8 @@ pub struct ConsumerOptions {
     /// Shown by the broker's tools and in log lines.
     pub client_id: String,
     pub subscription: Subscription,
-    /// What a task may hold, in bytes. Half of it is for what librdkafka prefetches.
-    pub in_flight: u64,
+    /// What librdkafka may prefetch, in bytes: half of `in_flight`.
+    pub queue_bytes: u64,
     /// How many records are at hand when it stops prefetching.
     pub queue_records: u32,
     /// How soon a topic (or a partition) that comes later is noticed.
@@ -39,14 +39,14 @@ impl ConsumerOptions {
         group: impl Into<String>,
         client_id: impl Into<String>,
         subscription: Subscription,
-        in_flight: u64,
+        queue_bytes: u64,
         queue_records: u32,
     ) -> ConsumerOptions {
         ConsumerOptions {
             group: group.into(),
             client_id: client_id.into(),
             subscription,
-            in_flight,
+            queue_bytes,
             queue_records,
             metadata_refresh: Duration::from_secs(5),
         }

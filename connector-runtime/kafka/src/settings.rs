@@ -131,9 +131,9 @@ impl ClientSettings {
         config
     }
 
-    /// The sizes of fetches for a task that may hold `in_flight` bytes.
-    pub(crate) fn fetch_sizes(&self, in_flight: u64) -> FetchSizes {
-        FetchSizes::new(in_flight, &self.pass_through)
+    /// The sizes of fetches for a client that may prefetch this much.
+    pub(crate) fn fetch_sizes(&self, queue_bytes: u64) -> FetchSizes {
+        FetchSizes::new(queue_bytes, &self.pass_through)
     }
 
     fn set_unless_given(&self, config: &mut ClientConfig, key: &str, value: &str) {

@@ -278,7 +278,7 @@ impl SinkTask {
             format!("connect-{}", self.name),
             format!("connect-{}-{}", self.name, self.task),
             subscription,
-            self.connector.batch.in_flight.bytes(),
+            self.connector.batch.in_flight.bytes() / 2,
             self.connector.batch.max_records,
         )
     }

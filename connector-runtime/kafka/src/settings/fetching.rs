@@ -41,10 +41,10 @@ pub(crate) struct FetchSizes {
 }
 
 impl FetchSizes {
-    /// For a task that may hold `in_flight` bytes, half of them in the client. What `[kafka]` says itself counts.
-    pub(crate) fn new(in_flight: u64, given: &BTreeMap<String, String>) -> FetchSizes {
+    /// For a client that may prefetch `queue_bytes`, which is half of `in_flight`. What `[kafka]` says itself counts.
+    pub(crate) fn new(queue_bytes: u64, given: &BTreeMap<String, String>) -> FetchSizes {
         let number = |name: &str| -> Option<u64> { given.get(name)?.parse().ok() };
-        let half = in_flight / 2;
+        let in_flight = queue_bytes.saturating_mul(2);
         let largest_batch = number(RECEIVE_SETTING).unwrap_or_else(|| {
             let largest = in_flight.saturating_mul(LIMIT_TO_SURELY_READ);
             largest.clamp(SMALLEST_LIMIT_OF_A_BATCH, LARGEST_ANSWER)
@@ -56,8 +56,8 @@ impl FetchSizes {
                 (in_flight / IN_FLIGHT_TO_FETCHED).clamp(SMALLEST_FETCH, LARGEST_FETCH)
             });
         FetchSizes {
-            // A quarter of the half is for the fetch that overshoots.
-            queue_kib: (half / 4 * 3 / 1024).clamp(64, LARGEST_QUEUE_KIB),
+            // A quarter is for the fetch that overshoots.
+            queue_kib: (queue_bytes / 4 * 3 / 1024).clamp(64, LARGEST_QUEUE_KIB),
             fetch: fetch.min(largest_batch.saturating_sub(PROTOCOL_BYTES)),
             largest_batch,
         }
@@ -126,7 +126,7 @@ mod tests {
                 .iter()
                 .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
                 .collect();
-            let sizes = FetchSizes::new(in_flight, &given);
+            let sizes = FetchSizes::new(in_flight / 2, &given);
             let found = [sizes.queue_kib, sizes.fetch, sizes.largest_batch];
             assert_eq!(found, expected, "{name}");
             let mut config = ClientConfig::new();
