@@ -31,6 +31,7 @@ pub struct Launch {
     arguments: Vec<OsString>,
     variables: Vec<(String, String)>,
     folder: Option<PathBuf>,
+    is_on_terminal: bool,
 }
 
 impl Launch {
@@ -40,6 +41,7 @@ impl Launch {
             arguments: arguments.iter().map(OsString::from).collect(),
             variables: vec![("KAFKA_BOOTSTRAP_SERVERS".into(), servers::kafka())],
             folder: None,
+            is_on_terminal: false,
         }
     }
 
@@ -70,6 +72,12 @@ impl Launch {
         self
     }
 
+    /// Its input is a terminal.
+    pub fn on_terminal(mut self) -> Launch {
+        self.is_on_terminal = true;
+        self
+    }
+
     pub fn database(self, url: impl Into<String>) -> Launch {
         self.variable("DATABASE_URL", url)
     }
@@ -84,7 +92,11 @@ impl Launch {
         let child = command
             .args(&self.arguments)
             .envs(self.variables.iter().map(|(name, value)| (name, value)))
-            .stdin(Stdio::null())
+            .stdin(if self.is_on_terminal {
+                terminal().into()
+            } else {
+                Stdio::null()
+            })
             .stdout(file("stdout"))
             .stderr(file("stderr"))
             .spawn()
@@ -95,6 +107,22 @@ impl Launch {
             ended: None,
         }
     }
+}
+
+/// The end of a new pseudo-terminal that programs are started on. Nothing reads the other end.
+fn terminal() -> File {
+    use rustix::pty::{OpenptFlags, openpt, ptsname, unlockpt};
+    let controller = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
+    unlockpt(&controller).expect("a terminal");
+    let name = ptsname(&controller, Vec::new()).expect("a terminal's name");
+    let path = PathBuf::from(name.into_string().expect("a path"));
+    // Open as long as the tests run: when it closes, the terminal hangs up.
+    std::mem::forget(controller);
+    File::options()
+        .read(true)
+        .write(true)
+        .open(path)
+        .expect("a terminal")
 }
 
 /// A running `connect`. Dropping it kills it; a failing test shows the end of what it said.

@@ -38,7 +38,7 @@ pub(crate) enum Command {
     Offsets(OffsetsArguments),
 }
 
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(crate) struct RunArguments {
     /// The folder of the connectors, for example connectors.d/
     #[arg(value_name = "DIR")]

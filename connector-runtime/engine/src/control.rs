@@ -31,7 +31,7 @@ impl Stop {
 }
 
 /// How a task ended.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum TaskEnd {
     /// Everything taken is durable (or given back, if it was abandoned).
     Stopped,
@@ -39,8 +39,18 @@ pub(crate) enum TaskEnd {
     Finished,
     /// It stays stopped until a person acts. The text may have several lines.
     Failed(String),
+    /// Something outside is not as it must be: a table, a grant, a password. It is tried again now and then, with its file
+    /// read again.
+    Unready(Cause),
     /// Nobody expected this: it is started again after a while.
     Crashed(Cause),
+}
+
+impl From<Cause> for TaskEnd {
+    /// What clients and plugins say while they are opened.
+    fn from(cause: Cause) -> TaskEnd {
+        TaskEnd::Unready(cause)
+    }
 }
 
 /// What a panic of a thread or task was about.

@@ -21,4 +21,4 @@ pub use status::{
     ConnectorStatus, Counters, HISTOGRAM_BOUNDS, Histogram, LaneStatus, PartitionStatus, Reason,
     State,
 };
-pub use supervisor::{Engine, EngineOptions, Summary};
+pub use supervisor::{Engine, EngineOptions, Reload, Summary};

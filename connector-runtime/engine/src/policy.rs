@@ -9,6 +9,7 @@ use std::time::Duration;
 use connect_api::{Cause, Failure};
 
 use crate::config::{ErrorsConfig, StopAfter, Tolerance};
+use crate::control::TaskEnd;
 
 /// So many superseded batches within a minute are no hand-over any more: two groups share the progress.
 const MOST_SUPERSEDED: usize = 5;
@@ -64,8 +65,8 @@ pub(crate) enum Directive {
     StopBefore,
     /// The records are another owner's: give them back and ask again where to resume.
     GiveBack,
-    /// The connector stops until a person acts.
-    Fail(Cause),
+    /// The task ends.
+    End(TaskEnd),
 }
 
 /// Decides what follows from a failure.
@@ -82,7 +83,7 @@ pub(crate) fn decide(
         (Stage::Prepare | Stage::Write, Refused(_)) => reject(failure, errors, attempts),
         (Stage::Prepare, RefusedSomewhere(_)) => reject(failure, errors, attempts),
         (Stage::Write, RefusedSomewhere(cause)) => match attempts.records {
-            0 => Directive::Fail(refused_nothing(cause)),
+            0 => failed(&refused_nothing(cause)),
             1 => reject(failure, errors, attempts),
             _ => Directive::Halve,
         },
@@ -93,7 +94,7 @@ pub(crate) fn decide(
         (Stage::Write | Stage::Flush, Superseded(cause))
             if attempts.superseded_lately + 1 >= MOST_SUPERSEDED =>
         {
-            Directive::Fail(shared_progress(cause))
+            failed(&shared_progress(cause))
         }
         (Stage::Write | Stage::Flush | Stage::Publish, Superseded(_)) => Directive::GiveBack,
         // Nothing was taken yet that could be given back.
@@ -110,7 +111,7 @@ pub(crate) fn decide(
             | Stage::Publish,
             Refused(_) | RefusedSomewhere(_),
         )
-        | (_, Fatal(_)) => Directive::Fail(failure.cause()),
+        | (_, Fatal(_)) => Directive::End(TaskEnd::Unready(failure.cause())),
     }
 }
 
@@ -119,11 +120,15 @@ fn reject(failure: &Failure, errors: &ErrorsConfig, attempts: &Attempts) -> Dire
     match (errors.tolerance, errors.stop_after) {
         (Tolerance::None, _) => Directive::StopBefore,
         (Tolerance::All, Some(limit)) if attempts.rejected_lately >= limit.rejects as usize => {
-            Directive::Fail(too_many_rejected(limit, failure))
+            failed(&too_many_rejected(limit, failure))
         }
         (Tolerance::All, _) if errors.dead_letter_topic.is_some() => Directive::DeadLetter,
         (Tolerance::All, _) => Directive::Discard,
     }
+}
+
+fn failed(cause: &Cause) -> Directive {
+    Directive::End(TaskEnd::Failed(cause.to_string()))
 }
 
 fn refused_nothing(cause: &Cause) -> Cause {

@@ -14,7 +14,7 @@ pub(crate) use positions::read as positions;
 use std::sync::Arc;
 use std::time::Duration;
 
-use connect_api::{Cause, Failure, Polled, Source, SourceContext};
+use connect_api::{Failure, Polled, Source, SourceContext};
 use connect_contracts::Contracts;
 use tokio::runtime::Handle;
 use tokio::time::Instant;
@@ -56,9 +56,9 @@ enum Over {
     Lost,
 }
 
-impl From<Cause> for Over {
-    fn from(cause: Cause) -> Over {
-        Over::End(TaskEnd::Failed(cause.to_string()))
+impl From<TaskEnd> for Over {
+    fn from(end: TaskEnd) -> Over {
+        Over::End(end)
     }
 }
 
@@ -79,7 +79,7 @@ impl SourceTask {
         };
         let (mut owner, mut maker) = match prepared {
             Ok(prepared) => prepared,
-            Err(cause) => return TaskEnd::Failed(cause.to_string()),
+            Err(end) => return end,
         };
         let end = loop {
             if !owner.owns() {
@@ -107,7 +107,7 @@ impl SourceTask {
     }
 
     /// What can be waited for before anybody owns anything: topics, and the contract.
-    async fn prepare(&self) -> Result<(Owner, Maker), Cause> {
+    async fn prepare(&self) -> Result<(Owner, Maker), TaskEnd> {
         let waiting = self.waiting();
         let topics = [Arc::from(self.connector.topic.as_str())];
         let create = self.connector.create_topics.as_ref();
@@ -163,7 +163,7 @@ impl SourceTask {
     }
 
     /// In this order: fence the predecessor, read what it committed, continue after it.
-    async fn open(&self) -> Result<Opened, Cause> {
+    async fn open(&self) -> Result<Opened, TaskEnd> {
         let waiting = self.waiting();
         let id = format!("connect-source-{}", self.name);
         let producer = waiting
@@ -266,7 +266,7 @@ impl Running<'_> {
         match decide(stage, failure, &self.task.connector.errors, &attempts) {
             Directive::RetryIn(delay) => Ok(delay),
             Directive::GiveBack => Err(Over::Lost),
-            Directive::Fail(cause) => Err(cause.into()),
+            Directive::End(end) => Err(Over::End(end)),
             other => unreachable!("no record takes part in {stage:?}, so not {other:?}"),
         }
     }
@@ -307,7 +307,7 @@ impl Running<'_> {
                     let text = rejection.explain(&self.task.name, &origin);
                     return Err(Over::End(TaskEnd::Failed(text)));
                 }
-                Directive::Fail(cause) => return Err(cause.into()),
+                Directive::End(end) => return Err(Over::End(end)),
                 other => {
                     unreachable!("a record that its maker rejects is settled, so not {other:?}")
                 }

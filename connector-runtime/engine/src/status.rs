@@ -8,6 +8,7 @@ mod partitions;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::time::Duration;
 
 use connect_api::{Cause, Counter, Dependency, Guarantee, TopicPartition, time};
 use parking_lot::{Mutex, MutexGuard};
@@ -310,6 +311,15 @@ impl Meters {
         });
         if state != State::Running {
             shared.waiting.clear();
+        }
+    }
+
+    /// The connector does not run because of this, and is tried again after a while.
+    pub(crate) fn set_reason(&self, state: State, why: &Cause, after: Option<Duration>) {
+        let retry_at_ms = after.map(|after| time::now_ms() + after.as_millis() as i64);
+        self.set_state(state, Some(why.to_string()), retry_at_ms);
+        if let Some(reason) = &mut self.lock().status.reason {
+            reason.code = why.dependency.map_or(reason.code, Dependency::as_str);
         }
     }
 

@@ -1,5 +1,6 @@
 //! Starts, stops and restarts connectors, on a thread of its own.
 
+pub(crate) mod attention;
 pub(crate) mod shutdown;
 pub(crate) mod state;
 pub(crate) mod tasks;
@@ -15,6 +16,7 @@ use connect_kafka::{Admin, ClientSettings, Embedded};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
+use self::attention::Attention;
 use crate::backlog::Backlog;
 use crate::cluster::{Cluster, InProcess};
 use crate::config::{Connector, ProcessConfig};
@@ -32,10 +34,17 @@ pub struct EngineOptions {
     pub broken: Vec<Arc<str>>,
     /// How long a stop may drain before everything is let go.
     pub grace: Duration,
+    /// Reads the file of a connector again before it is tried again: what was wrong may be mended there, and files with
+    /// secrets change.
+    pub reload: Reload,
 }
+
+/// Reads the files again; `None`: the connector of this name is not there, or broken.
+pub type Reload = Arc<dyn Fn(&str) -> Option<Connector> + Send + Sync>;
 
 /// Running connectors.
 pub struct Engine {
+    attention: Attention,
     meters: Vec<Meters>,
     stop: Stop,
     finished: watch::Receiver<Option<Summary>>,
@@ -70,6 +79,8 @@ pub(crate) struct Shared {
     pub(crate) names: Arc<HashSet<Arc<str>>>,
     /// For the engine's own waits and calls; no plugin runs there.
     pub(crate) engine: Handle,
+    pub(crate) attention: Attention,
+    pub(crate) reload: Reload,
     pub(crate) grace: Duration,
 }
 
@@ -106,6 +117,8 @@ impl Engine {
             ),
             process_id: uuid::Uuid::new_v4().to_string().into(),
             engine: runtime.handle().clone(),
+            attention: Attention::new(),
+            reload: options.reload,
             grace: options.grace,
         };
         let meters: Vec<Meters> = connectors
@@ -113,6 +126,7 @@ impl Engine {
             .map(|connector| tasks::meters(connector, &shared.cluster))
             .collect();
         let stop = Stop::default();
+        let attention = shared.attention.clone();
         let (tell, finished) = watch::channel(None);
         let supervisor = Supervisor {
             connectors: connectors
@@ -129,6 +143,7 @@ impl Engine {
             .spawn(move || supervisor.run(&tell))
             .map_err(|error| Cause::new(format!("no supervisor thread: {error}")))?;
         Ok(Engine {
+            attention,
             meters,
             stop,
             finished,
@@ -138,6 +153,11 @@ impl Engine {
     /// A look at every connector, in the order of their files.
     pub fn status(&self) -> Vec<ConnectorStatus> {
         self.meters.iter().map(Meters::status).collect()
+    }
+
+    /// Tries the connectors that have failed again, and touches no other.
+    pub fn try_failed_again(&self) {
+        self.attention.ask();
     }
 
     /// Takes nothing new and finishes what is there, within the grace period.
@@ -212,6 +232,7 @@ impl Supervisor {
                 self.shared.clone(),
                 meters,
                 self.stop.clone(),
+                self.shared.attention.work(),
             ));
         }
         let measuring = lag::measure(self.shared.cluster.clone(), self.connectors.clone());

@@ -28,7 +28,7 @@ impl Waiting {
         &self,
         stage: Stage,
         mut attempt: impl FnMut() -> F,
-    ) -> Result<T, Cause> {
+    ) -> Result<T, TaskEnd> {
         let errors = ErrorsConfig::default();
         let mut backoff = Backoff::new();
         loop {
@@ -49,7 +49,7 @@ impl Waiting {
                     backoff.grow();
                     tokio::time::sleep(delay).await;
                 }
-                Directive::Fail(cause) => return Err(cause),
+                Directive::End(end) => return Err(end),
                 other => unreachable!("no record takes part in {stage:?}, so not {other:?}"),
             }
         }

@@ -32,6 +32,7 @@ mod slow_writes;
 mod stdout;
 mod stopping;
 mod tls;
+mod trying_again;
 mod users;
 mod values;
 

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use connect_api::{Cause, Plugins, Severity, time};
 use connect_engine::config::{ConnectorKind, Findings, Loaded, Mode, load_with};
-use connect_engine::{Engine, EngineOptions, Summary, client_settings};
+use connect_engine::{Engine, EngineOptions, Reload, Summary, client_settings};
 use connect_kafka::Admin;
 use tracing::level_filters::LevelFilter;
 
@@ -49,7 +49,7 @@ pub(crate) fn run(arguments: &RunArguments, plugins: Plugins) -> u8 {
     }
     let run = Run {
         arguments,
-        plugins,
+        plugins: Arc::new(plugins),
         screen,
     };
     // For signals, the screen and the embedded servers; the engine has threads of its own.
@@ -167,7 +167,7 @@ fn log(findings: &Findings) {
 
 struct Run<'a> {
     arguments: &'a RunArguments,
-    plugins: Plugins,
+    plugins: Arc<Plugins>,
     screen: Arc<Screen>,
 }
 
@@ -225,6 +225,7 @@ impl Run<'_> {
                 .map(|broken| broken.name.clone())
                 .collect(),
             grace: GRACE,
+            reload: self.reload(servers),
         };
         let engine = Engine::start(loaded.connectors.clone(), &loaded.process, options)?;
         let engine = Arc::new(engine);
@@ -245,6 +246,17 @@ impl Run<'_> {
         Ok(ended)
     }
 
+    /// Reads the folder again for one of its connectors.
+    fn reload(&self, servers: Option<&Servers>) -> Reload {
+        let (arguments, plugins) = (self.arguments.clone(), self.plugins.clone());
+        let url = servers.map(|servers| servers.postgres.url().expose().to_owned());
+        Arc::new(move |name| {
+            let loaded = load(&arguments, &plugins, url.as_deref());
+            let mut connectors = loaded.connectors.into_iter();
+            connectors.find(|connector| &*connector.name == name)
+        })
+    }
+
     /// Redraws the table, and passes signals on: the first drains, the second is the end.
     async fn watch(&self, engine: &Engine, signals: &mut Signals) -> Ended {
         let mut stopped_by = None;
@@ -256,6 +268,11 @@ impl Run<'_> {
             tokio::select! {
                 summary = &mut finished => return Ended::Finished { summary, stopped_by },
                 signal = signals.next() => {
+                    if signal == Signal::TryAgain {
+                        tracing::info!(event = "trying_again", signal = signal.name(), "connectors that have failed are tried again");
+                        engine.try_failed_again();
+                        continue;
+                    }
                     if stopped_by.is_some() {
                         engine.stop_now();
                         return Ended::AtOnce(signal);

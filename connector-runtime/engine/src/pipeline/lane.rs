@@ -203,7 +203,7 @@ impl Lane {
             Directive::Discard => self.discard(isolation, &rejected).await,
             Directive::StopBefore => return Ok(self.stop_before(isolation, rejected.first())),
             Directive::GiveBack => return Err(self.superseded(failure)),
-            Directive::Fail(cause) => return Err(TaskEnd::Failed(cause.to_string()).into()),
+            Directive::End(end) => return Err(end.into()),
         }
         Ok(None)
     }

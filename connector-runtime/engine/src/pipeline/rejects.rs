@@ -2,7 +2,7 @@
 //!
 //! Shared by the lanes of a task: one dead letter topic, one count of bad records.
 
-use connect_api::{Cause, Failure};
+use connect_api::Failure;
 
 use super::breaker::Breaker;
 use super::dead_letter::{DeadLetters, Letter};
@@ -57,7 +57,7 @@ impl Rejects {
         letter: Letter,
         seen_after: u64,
         judged: &mut Judged,
-    ) -> Result<(), Cause> {
+    ) -> Result<(), TaskEnd> {
         let attempts = Attempts {
             records: 1,
             rejected_lately: self.most_with(&[seen_after]),
@@ -71,7 +71,7 @@ impl Rejects {
                 judged.stop_before = Some(letter);
                 return Ok(());
             }
-            Directive::Fail(cause) => return Err(cause),
+            Directive::End(end) => return Err(end),
             other => unreachable!("a record that preparing rejects is settled, so not {other:?}"),
         }
         self.count(&[seen_after]);
@@ -143,7 +143,7 @@ impl Rejects {
                 backoff.grow();
                 waiting.retry("batch_retried", failure, delay).await
             }
-            Directive::Fail(cause) => Err(TaskEnd::Failed(cause.to_string())),
+            Directive::End(end) => Err(end),
             other => unreachable!("a letter has no letter, so not {other:?}"),
         }
     }

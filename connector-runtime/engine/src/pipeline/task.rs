@@ -64,7 +64,7 @@ impl SinkTask {
         };
         let opened = match opened {
             Ok(opened) => opened,
-            Err(cause) => return TaskEnd::Failed(cause.to_string()),
+            Err(end) => return end,
         };
         match self.start_halves(opened) {
             Ok((reader, writer)) => self.join(reader, writer).await,
@@ -73,7 +73,7 @@ impl SinkTask {
     }
 
     /// Opens clients and sink; whatever cannot be reached is waited for.
-    async fn open(&self) -> Result<Opened, Cause> {
+    async fn open(&self) -> Result<Opened, TaskEnd> {
         let waiting = self.waiting();
         waiting.insist(Stage::Open, || self.make_topics()).await?;
         let dead_letters = waiting

@@ -203,7 +203,7 @@ impl Writer {
                 self.to_resume.sort_by_key(|asked| asked.at);
                 Ok(())
             }
-            Directive::Fail(cause) => Err(TaskEnd::Failed(cause.to_string())),
+            Directive::End(end) => Err(end),
             other => unreachable!("no record takes part in a resume, so not {other:?}"),
         }
     }
@@ -344,7 +344,7 @@ impl Writer {
                 lane: None,
             };
             let stops = rejects.judge(letter, 0, &mut judged);
-            stops.map_err(|cause| TaskEnd::Failed(cause.to_string()))?;
+            stops?;
             if let Some(bad) = &judged.stop_before {
                 for (lane, isolation) in self.lanes.iter().zip(isolations) {
                     lane.give_back(isolation.cut_before(bad.index));

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use connect_api::Cause;
+
 use crate::control::TaskEnd;
 
 /// The next thing to do with a connector.
@@ -9,8 +11,10 @@ use crate::control::TaskEnd;
 pub(crate) enum Next {
     /// STOPPED.
     Stopped,
-    /// FAILED, until a person or a changed file acts.
+    /// FAILED, until a person acts.
     Failed(String),
+    /// FAILED (or WAITING for credentials), then tried again after this long with its file read again.
+    TryAgain { after: Duration, cause: Cause },
     /// RESTARTING, then RUNNING again after this long.
     Restart { after: Duration, reason: String },
 }
@@ -18,7 +22,8 @@ pub(crate) enum Next {
 /// Of several ends the worst counts: what a person must see before what heals itself.
 pub(crate) fn worst(ends: Vec<TaskEnd>) -> TaskEnd {
     let rank = |end: &TaskEnd| match end {
-        TaskEnd::Failed(_) => 3,
+        TaskEnd::Failed(_) => 4,
+        TaskEnd::Unready(_) => 3,
         TaskEnd::Crashed(_) => 2,
         TaskEnd::Finished => 1,
         TaskEnd::Stopped => 0,
@@ -28,14 +33,22 @@ pub(crate) fn worst(ends: Vec<TaskEnd>) -> TaskEnd {
         .unwrap_or(TaskEnd::Stopped)
 }
 
-/// `crashes` counts the crashes in a row, this one included.
-pub(crate) fn next(end: TaskEnd, stopping: bool, crashes: u32) -> Next {
+/// `ends` counts the ends in a row that nobody asked for, this one included.
+pub(crate) fn next(end: TaskEnd, stopping: bool, ends: u32) -> Next {
     match end {
         TaskEnd::Stopped | TaskEnd::Finished => Next::Stopped,
         TaskEnd::Failed(text) => Next::Failed(text),
+        TaskEnd::Unready(cause) if stopping => Next::Failed(cause.to_string()),
+        TaskEnd::Unready(cause) => {
+            let seconds = 5u64 << ends.saturating_sub(1).min(6);
+            Next::TryAgain {
+                after: Duration::from_secs(seconds.min(300)),
+                cause,
+            }
+        }
         TaskEnd::Crashed(_) if stopping => Next::Stopped,
         TaskEnd::Crashed(cause) => {
-            let seconds = 1u64 << crashes.saturating_sub(1).min(6);
+            let seconds = 1u64 << ends.saturating_sub(1).min(6);
             Next::Restart {
                 after: Duration::from_secs(seconds.min(60)),
                 reason: cause.to_string(),
@@ -47,8 +60,6 @@ pub(crate) fn next(end: TaskEnd, stopping: bool, crashes: u32) -> Next {
 #[cfg(test)]
 #[allow(clippy::panic)]
 mod tests {
-    use connect_api::Cause;
-
     use super::*;
 
     #[test]
@@ -67,7 +78,30 @@ mod tests {
             reason: "panic".to_owned(),
         };
         check(vec![TaskEnd::Stopped, crashed()], restart);
+        let unready = || TaskEnd::Unready(Cause::new("no table"));
+        let try_again = Next::TryAgain {
+            after: Duration::from_secs(5),
+            cause: Cause::new("no table"),
+        };
+        check(vec![crashed(), unready(), TaskEnd::Stopped], try_again);
+        check(
+            vec![unready(), failed()],
+            Next::Failed("bad record".to_owned()),
+        );
         check(Vec::new(), Next::Stopped);
+    }
+
+    #[test]
+    fn what_is_not_ready_is_tried_again_after_five_seconds_to_five_minutes() {
+        let delay = |ends| match next(TaskEnd::Unready(Cause::new("x")), false, ends) {
+            Next::TryAgain { after, .. } => after.as_secs(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!([1, 2, 6, 7, 100].map(delay), [5, 10, 160, 300, 300]);
+        assert_eq!(
+            next(TaskEnd::Unready(Cause::new("x")), true, 1),
+            Next::Failed("x".to_owned())
+        );
     }
 
     #[test]

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use connect_api::{Guarantee, time};
+use connect_api::{Cause, Dependency, Guarantee, time};
 use tokio::task::JoinSet;
 
+use super::attention::Working;
 use super::shutdown;
 use super::state::{Next, next, worst};
 use super::workers::Workers;
@@ -60,9 +61,20 @@ pub(crate) async fn supervise(
     shared: Shared,
     meters: Meters,
     stop: Stop,
+    working: Working,
 ) -> bool {
     let let_go = match Workers::new(&connector.name, task_count(&connector)) {
-        Ok(workers) => keep_running(&connector, &shared, &workers, &meters, &stop).await,
+        Ok(workers) => {
+            let running = keep_running(
+                connector.clone(),
+                &shared,
+                &workers,
+                &meters,
+                &stop,
+                working,
+            );
+            running.await
+        }
         Err(cause) => {
             fail(&connector, &meters, cause.to_string());
             false
@@ -83,22 +95,23 @@ fn sink_names(connector: &Connector) -> impl Iterator<Item = Arc<str>> {
 }
 
 async fn keep_running(
-    connector: &Connector,
+    mut connector: Arc<Connector>,
     shared: &Shared,
     workers: &Workers,
     meters: &Meters,
     stop: &Stop,
+    mut working: Working,
 ) -> bool {
     let first_sights = FirstSights::default();
-    let other_names = OtherNames::new(shared.names.clone(), sink_names(connector));
-    let mut crashes = 0;
+    let other_names = OtherNames::new(shared.names.clone(), sink_names(&connector));
+    let mut ends = 0;
     loop {
         meters.forget_partitions();
         meters.set_state(State::Running, None, None);
         tracing::info!(event = "connector_started", connector = %connector.name);
         let started = Instant::now();
         let run = Run {
-            connector,
+            connector: &connector,
             shared,
             workers,
             meters,
@@ -111,20 +124,43 @@ async fn keep_running(
             never = shutdown::enforce_grace(&connector.name, &run.stop, shared.grace) => match never {},
         };
         meters.give_back_in_flight();
-        crashes = if started.elapsed() >= HEALTHY {
+        ends = if started.elapsed() >= HEALTHY {
             1
         } else {
-            crashes + 1
+            ends + 1
         };
-        match next(end, stop.is_draining(), crashes) {
+        let abandoned = run.stop.abandon.is_cancelled();
+        match next(end, stop.is_draining(), ends) {
             Next::Stopped => {
                 tracing::info!(event = "connector_stopped", connector = %connector.name);
                 meters.set_state(State::Stopped, None, None);
-                return run.stop.abandon.is_cancelled();
+                return abandoned;
             }
             Next::Failed(reason) => {
-                fail(connector, meters, reason);
-                return false;
+                fail(&connector, meters, reason);
+                drop(working);
+                if !tried_again(shared, None, stop).await {
+                    return false;
+                }
+                working = shared.attention.work();
+                connector = reloaded(connector, shared).await;
+            }
+            Next::TryAgain { after, cause } if is_about_credentials(&cause) => {
+                wait_for_credentials(&connector, meters, &cause, after);
+                if !tried_again(shared, Some(after), stop).await {
+                    meters.set_state(State::Stopped, None, None);
+                    return false;
+                }
+                connector = reloaded(connector, shared).await;
+            }
+            Next::TryAgain { after, cause } => {
+                fail_for_now(&connector, meters, &cause, after);
+                drop(working);
+                if !tried_again(shared, Some(after), stop).await {
+                    return false;
+                }
+                working = shared.attention.work();
+                connector = reloaded(connector, shared).await;
             }
             Next::Restart { after, reason } => {
                 tracing::error!(
@@ -145,6 +181,60 @@ async fn keep_running(
             }
         }
     }
+}
+
+/// `false`: the process ends, or nothing else works.
+async fn tried_again(shared: &Shared, after: Option<Duration>, stop: &Stop) -> bool {
+    tokio::select! {
+        again = shared.attention.again(after) => again,
+        () = stop.drain.cancelled() => false,
+    }
+}
+
+/// The connector as its file is now. What the meters and threads are made for must be as it was; otherwise, and where the
+/// file is broken, the connector stays as it is known.
+async fn reloaded(known: Arc<Connector>, shared: &Shared) -> Arc<Connector> {
+    let (reload, name) = (shared.reload.clone(), known.name.clone());
+    let read = tokio::task::spawn_blocking(move || reload(&name)).await;
+    let is_alike = |new: &Connector| {
+        task_count(new) == task_count(&known) && sink_names(new).eq(sink_names(&known))
+    };
+    match read.ok().flatten().filter(is_alike) {
+        Some(new) => Arc::new(new),
+        None => {
+            tracing::warn!(
+                event = "connector_not_reloaded",
+                connector = %known.name,
+                "its file is gone, broken, or has other sinks or tasks; it is tried again as it was when the process started"
+            );
+            known
+        }
+    }
+}
+
+fn is_about_credentials(cause: &Cause) -> bool {
+    cause.dependency == Some(Dependency::Credentials)
+}
+
+/// A wrong password is waited for, wherever it is wrong.
+fn wait_for_credentials(connector: &Connector, meters: &Meters, cause: &Cause, after: Duration) {
+    tracing::warn!(
+        event = "connector_waits",
+        connector = %connector.name,
+        delay_ms = after.as_millis() as u64,
+        %cause,
+    );
+    meters.set_reason(State::Waiting, cause, Some(after));
+}
+
+fn fail_for_now(connector: &Connector, meters: &Meters, cause: &Cause, after: Duration) {
+    tracing::error!(
+        event = "connector_failed",
+        connector = %connector.name,
+        delay_ms = after.as_millis() as u64,
+        "{cause}"
+    );
+    meters.set_reason(State::Failed, cause, Some(after));
 }
 
 fn fail(connector: &Connector, meters: &Meters, reason: String) {

@@ -1,4 +1,6 @@
-//! SIGINT and SIGTERM.
+//! SIGINT, SIGTERM and SIGHUP.
+
+use std::io::IsTerminal;
 
 use connect_api::Cause;
 use tokio::signal::unix::{self, SignalKind};
@@ -7,6 +9,10 @@ use tokio::signal::unix::{self, SignalKind};
 pub(super) enum Signal {
     Interrupt,
     Terminate,
+    /// The terminal is gone, and this process was started on it.
+    HangUp,
+    /// SIGHUP without a terminal: a person asks that what has failed is tried again.
+    TryAgain,
 }
 
 impl Signal {
@@ -14,6 +20,7 @@ impl Signal {
         match self {
             Signal::Interrupt => "SIGINT",
             Signal::Terminate => "SIGTERM",
+            Signal::HangUp | Signal::TryAgain => "SIGHUP",
         }
     }
 
@@ -22,6 +29,7 @@ impl Signal {
         match self {
             Signal::Interrupt => 130,
             Signal::Terminate => 143,
+            Signal::HangUp | Signal::TryAgain => 129,
         }
     }
 }
@@ -29,6 +37,9 @@ impl Signal {
 pub(super) struct Signals {
     interrupt: unix::Signal,
     terminate: unix::Signal,
+    /// `None`: ignored, as `nohup` wants it.
+    hang_up: Option<unix::Signal>,
+    is_on_terminal: bool,
 }
 
 impl Signals {
@@ -38,9 +49,16 @@ impl Signals {
             unix::signal(kind)
                 .map_err(|error| Cause::new(format!("cannot listen for signals: {error}")))
         };
+        let hang_up = if ignores_hang_up() {
+            None
+        } else {
+            Some(listen(SignalKind::hangup())?)
+        };
         Ok(Signals {
             interrupt: listen(SignalKind::interrupt())?,
             terminate: listen(SignalKind::terminate())?,
+            hang_up,
+            is_on_terminal: std::io::stdin().is_terminal() || std::io::stderr().is_terminal(),
         })
     }
 
@@ -48,6 +66,30 @@ impl Signals {
         tokio::select! {
             _ = self.interrupt.recv() => Signal::Interrupt,
             _ = self.terminate.recv() => Signal::Terminate,
+            () = hung_up(&mut self.hang_up) => {
+                if self.is_on_terminal {
+                    Signal::HangUp
+                } else {
+                    Signal::TryAgain
+                }
+            }
         }
     }
+}
+
+async fn hung_up(signal: &mut Option<unix::Signal>) {
+    match signal {
+        Some(signal) => {
+            signal.recv().await;
+        }
+        None => std::future::pending().await,
+    }
+}
+
+/// Linux says it in `/proc/self/status`, as a mask in which the first bit is SIGHUP.
+fn ignores_hang_up() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    mask.is_some_and(|mask| mask & 1 == 1)
 }

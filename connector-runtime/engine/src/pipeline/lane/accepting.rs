@@ -150,7 +150,7 @@ impl Lane {
                 waited.map_or_else(Ended::Task, |()| Ended::Superseded)
             }
             Directive::GiveBack => self.superseded(&failure),
-            Directive::Fail(cause) => Ended::Task(TaskEnd::Failed(cause.to_string())),
+            Directive::End(end) => Ended::Task(end),
             other => unreachable!("a flush names no record, so not {other:?}"),
         }
     }

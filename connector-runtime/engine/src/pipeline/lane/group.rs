@@ -10,7 +10,6 @@ use connect_kafka::{GroupCommit, GroupMetadata};
 
 use super::{BatchOver, Ended, Lane, SharedPositions};
 use crate::backoff::Backoff;
-use crate::control::TaskEnd;
 use crate::policy::{Attempts, Directive, Stage, decide};
 
 /// What a publisher needs to move the group's offsets in its transaction: those of every lane.
@@ -83,7 +82,7 @@ impl Lane {
                 Ok(self.waiting.retry("commit_retried", failure, delay).await?)
             }
             Directive::GiveBack => Err(self.superseded(failure)),
-            Directive::Fail(cause) => Err(TaskEnd::Failed(cause.to_string()).into()),
+            Directive::End(end) => Err(end.into()),
             other => unreachable!("a commit names no record, so not {other:?}"),
         }
     }

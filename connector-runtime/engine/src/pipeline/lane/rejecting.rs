@@ -3,7 +3,6 @@
 use connect_api::Failure;
 
 use super::{Ended, Lane};
-use crate::control::TaskEnd;
 use crate::pipeline::Prepared;
 use crate::pipeline::dead_letter::Letter;
 use crate::pipeline::isolate::{Isolation, Write};
@@ -35,7 +34,7 @@ impl Lane {
                 lane: Some(self.name.clone()),
             };
             let stops = rejects.judge(letter, isolation.seen_after(*index), &mut judged);
-            stops.map_err(|cause| TaskEnd::Failed(cause.to_string()))?;
+            stops?;
             if judged.stop_before.is_some() {
                 return Ok(self.stop_before(isolation, judged.stop_before.as_ref()));
             }

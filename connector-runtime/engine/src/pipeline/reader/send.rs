@@ -100,7 +100,7 @@ impl Reader {
             let stop = waiting.stop.drain.clone();
             tokio::select! {
                 fetched = waiting.insist(Stage::FetchSchema, || decoder.fetch(&needed)) => {
-                    fetched.map_err(|cause| TaskEnd::Failed(cause.to_string()))
+                    fetched
                 }
                 () = stop.cancelled() => Err(TaskEnd::Stopped),
             }

@@ -1,0 +1,157 @@
+//! A connector that failed is tried again, with its file read again, while others run; they do not notice.
+
+use std::time::Duration;
+
+use connect_tests::database::Database;
+use connect_tests::folder::Folder;
+use connect_tests::kafka::{Isolation, Topic};
+use connect_tests::load::{Producer, produce_payments};
+use connect_tests::process::{ConnectProcess, Launch};
+use connect_tests::{eventually, http, servers};
+use serde_json::Value;
+
+use crate::payments;
+
+async fn state(port: u16, name: &str, expected: &str) -> Value {
+    eventually(
+        &format!("{name} {expected}"),
+        payments::SETTLED,
+        async || {
+            let connector = http::connector(port, name).await?;
+            (connector["state"] == expected).then_some(connector)
+        },
+    )
+    .await
+}
+
+/// A folder with a connector that always works.
+async fn with_neighbour(name: &str) -> (Folder, u16) {
+    let folder = payments::folder();
+    let port = http::free_port();
+    folder.settings(format!("[http]\naddress = \"127.0.0.1:{port}\"\n"));
+    let quiet = Topic::create("trying-again-quiet", 1).await;
+    folder.connector(name, payments::connector(&quiet, "", ""));
+    (folder, port)
+}
+
+fn started(process: &ConnectProcess, name: &str) -> usize {
+    let events = process.events("connector_started");
+    events
+        .iter()
+        .filter(|event| event["connector"] == name)
+        .count()
+}
+
+async fn ends_with(mut process: ConnectProcess, database: Database) {
+    assert_eq!(process.stop(Duration::from_secs(30)).await, 0);
+    database.remove().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_that_is_made_later_is_found_without_a_restart() {
+    let _turn = servers::shared().await;
+    let topic = Topic::create("trying-again", 2).await;
+    let database = payments::database().await;
+    database
+        .execute("ALTER TABLE payments RENAME TO later")
+        .await;
+    let ledger = produce_payments(&topic, 2, 200).await;
+    let (folder, port) = with_neighbour("again-neighbour").await;
+    folder.connector("again-table", payments::connector(&topic, "", ""));
+    let process = Launch::run(&folder).database(database.url()).start();
+    let failed = state(port, "again-table", "FAILED").await;
+    assert_eq!(failed["reason"]["code"], "database", "{failed}");
+    assert!(failed["reason"]["again_at"].is_string(), "{failed}");
+    database
+        .execute("ALTER TABLE later RENAME TO payments")
+        .await;
+    payments::verdict(&ledger, &database, None)
+        .await
+        .assert_clean();
+    state(port, "again-table", "RUNNING").await;
+    assert_eq!(started(&process, "again-neighbour"), 1);
+    ends_with(process, database).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hang_up_tries_failed_connectors_again_with_their_files_as_they_are() {
+    let _turn = servers::shared().await;
+    let topic = Topic::create("hang-up", 1).await;
+    let dead = Topic::create("hang-up-dlq", 1).await;
+    let database = payments::database().await;
+    let bad = topic.clone();
+    tokio::task::spawn_blocking(move || {
+        let producer = Producer::new();
+        producer.send(&bad, 0, "bad", b"not JSON", b"not JSON");
+        producer.finish();
+    })
+    .await
+    .unwrap();
+    produce_payments(&topic, 1, 50).await;
+    let (folder, port) = with_neighbour("hang-up-neighbour").await;
+    folder.connector("hang-up", payments::connector(&topic, "", ""));
+    let process = Launch::run(&folder).database(database.url()).start();
+    state(port, "hang-up", "FAILED").await;
+    let mended = payments::connector(&topic, "", &payments::tolerant(&dead));
+    folder.connector("hang-up", mended);
+    process.signal("HUP");
+    payments::rows(&database, 50).await;
+    assert_eq!(dead.read(Isolation::Committed).await.len(), 1);
+    state(port, "hang-up", "RUNNING").await;
+    assert_eq!(started(&process, "hang-up"), 2);
+    assert_eq!(started(&process, "hang-up-neighbour"), 1);
+    ends_with(process, database).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_password_is_waited_for_and_its_file_read_again() {
+    let _turn = servers::shared().await;
+    let topic = Topic::create("password", 1).await;
+    let database = payments::database().await;
+    let ledger = produce_payments(&topic, 1, 50).await;
+    let (url, _) = database.role("password", "right-password").await;
+    let folder = payments::folder();
+    let port = http::free_port();
+    folder.settings(format!("[http]\naddress = \"127.0.0.1:{port}\"\n"));
+    folder.file(
+        "secret/url",
+        url.replace("right-password", "wrong-password"),
+    );
+    let secret = folder.path().join("secret/url");
+    let placeholder = format!("${{file:{}}}", secret.display());
+    let connector =
+        payments::connector(&topic, "", "").replace("${env:DATABASE_URL}", &placeholder);
+    folder.connector("password", connector);
+    let process = Launch::run(&folder).start();
+    let waiting = state(port, "password", "WAITING").await;
+    assert_eq!(waiting["reason"]["code"], "credentials", "{waiting}");
+    assert_eq!(http::get(port, "/readyz").await, "ok\n");
+    folder.file("secret/url", url);
+    payments::verdict(&ledger, &database, None)
+        .await
+        .assert_clean();
+    state(port, "password", "RUNNING").await;
+    ends_with(process, database).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hang_up_of_its_terminal_drains() {
+    let _turn = servers::shared().await;
+    let topic = Topic::create("terminal", 1).await;
+    let database = payments::database().await;
+    let ledger = produce_payments(&topic, 1, 50).await;
+    let folder = payments::folder();
+    folder.connector("terminal", payments::connector(&topic, "", ""));
+    let mut process = Launch::run(&folder)
+        .on_terminal()
+        .database(database.url())
+        .start();
+    payments::rows(&database, 50).await;
+    process.signal("HUP");
+    assert_eq!(process.exit_code(Duration::from_secs(30)).await, 0);
+    assert_eq!(process.events("stopped").len(), 1);
+    payments::verdict(&ledger, &database, None)
+        .await
+        .assert_clean();
+    database.remove().await;
+}
