@@ -38,7 +38,7 @@ impl From<Failure> for WriteError {
 
 impl WriteError {
     pub(crate) fn fatal(cause: Cause) -> WriteError {
-        WriteError::Decided(Failure::Fatal(cause))
+        WriteError::Decided(Failure::Fatal(cause.with_dependency(Dependency::Database)))
     }
 
     pub(crate) fn refused(refusals: Vec<Refusal>) -> WriteError {
