@@ -28,10 +28,10 @@ pub(crate) enum Command {
     Run(RunArguments),
     /// Check every connector below a folder, without network, database or secrets
     Check(CheckArguments),
-    /// List the plugins, or show the keys of one
+    /// List the plugins, or show the keys of one, of a connector or of connect.toml
     Plugins(PluginsArguments),
-    /// Print the JSON Schema of a connector file, for editors
-    Schema,
+    /// Print the JSON Schema of a connector file or of connect.toml, for editors
+    Schema(SchemaArguments),
     /// Explain a finding: why it matters, an example and the fix
     Explain(ExplainArguments),
     /// Show or set where a connector stands
@@ -113,12 +113,29 @@ pub(crate) enum Format {
 
 #[derive(Debug, Args)]
 pub(crate) struct PluginsArguments {
-    /// The plugin to show, for example postgres; without it, all are listed
+    /// The plugin or file to show, for example postgres, connector or connect.toml; without it, all are listed
     #[arg(value_name = "NAME")]
     pub(crate) name: Option<String>,
     /// How it is printed, for example --format json
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
     pub(crate) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SchemaArguments {
+    /// Of which file, for example connect.toml
+    #[arg(value_enum, value_name = "FILE", default_value_t)]
+    pub(crate) file: SchemaOf,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SchemaOf {
+    /// A connector
+    #[default]
+    Connector,
+    /// The settings of the process
+    #[value(name = "connect.toml")]
+    Process,
 }
 
 #[derive(Debug, Args)]

@@ -56,7 +56,7 @@ fn dispatch(command: Command, plugins: Plugins) -> u8 {
         Command::Run(arguments) => commands::run::run(&arguments, plugins),
         Command::Check(arguments) => commands::check::run(&arguments, &plugins),
         Command::Plugins(arguments) => commands::plugins::run(&arguments, &plugins),
-        Command::Schema => commands::schema::run(&plugins),
+        Command::Schema(arguments) => commands::schema::run(&arguments, &plugins),
         Command::Explain(arguments) => commands::explain::run(&arguments, &plugins),
         Command::Offsets(arguments) => commands::offsets::run(&arguments, &plugins),
     }

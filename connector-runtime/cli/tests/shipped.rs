@@ -61,13 +61,47 @@ fn shipped() -> Vec<PathBuf> {
 }
 
 #[test]
-fn the_schema_for_editors_is_the_one_that_the_program_prints() {
-    let written = std::fs::read_to_string(root().join("schemas/connector.schema.json")).unwrap();
-    let printed = stdout(&connect(&["schema"]));
-    assert!(
-        written == printed,
-        "run `cargo run -- schema > schemas/connector.schema.json`"
+fn the_schemas_for_editors_are_those_that_the_program_prints() {
+    let files = [
+        ("connector.schema.json", "connector"),
+        ("connect.schema.json", "connect.toml"),
+    ];
+    for (file, of) in files {
+        let written = std::fs::read_to_string(root().join("schemas").join(file)).unwrap();
+        assert!(
+            written == stdout(&connect(&["schema", of])),
+            "run `cargo run -- schema {of} > schemas/{file}`"
+        );
+    }
+    assert_eq!(
+        connect(&["schema"]).stdout,
+        connect(&["schema", "connector"]).stdout
     );
+}
+
+/// What people copy is right, but for the secrets that it names.
+#[test]
+fn the_example_of_connect_toml_is_checked_and_clean() {
+    let example = root().join("examples/connect.toml");
+    let arguments = ["check", "connectors.d", "--format", "json", "--config"];
+    let report = connect(&[&arguments[..], &[example.to_str().unwrap()]].concat());
+    let report: Value = serde_json::from_str(&stdout(&report)).unwrap();
+    assert_eq!(report["summary"]["errors"], 0, "{report:#}");
+    assert_eq!(report["summary"]["warnings"], 0, "{report:#}");
+
+    let text = std::fs::read_to_string(example).unwrap();
+    assert!(text.starts_with("#:schema ../schemas/connect.schema.json\n"));
+    let value = serde_json::to_value(text.parse::<toml_1_0::Table>().unwrap()).unwrap();
+    let schema = stdout(&connect(&["schema", "connect.toml"]));
+    let validator = jsonschema::draft7::new(&serde_json::from_str(&schema).unwrap()).unwrap();
+    let errors: Vec<String> = validator
+        .iter_errors(&value)
+        .map(|error| format!("{}: {error}", error.instance_path()))
+        .collect();
+    assert!(errors.is_empty(), "{errors:#?}");
+    for table in ["kafka", "registry", "http", "defaults"] {
+        assert!(value.get(table).is_some(), "{table}");
+    }
 }
 
 #[test]
@@ -168,6 +202,98 @@ fn every_plugin_has_a_page_and_an_example_that_is_toml() {
             "{name}: {example}"
         );
     }
+}
+
+/// The pages of the files have the keys that validation knows: every one, with its place.
+#[test]
+fn the_pages_of_the_files_list_every_key() {
+    fn visit(schema: &Value, path: &str, page: &str) -> usize {
+        let Some(properties) = schema["properties"].as_object() else {
+            return 0;
+        };
+        let mut seen = 0;
+        for (name, property) in properties {
+            let name = if name.contains('.') {
+                format!("\"{name}\"")
+            } else {
+                name.clone()
+            };
+            let key = format!("{path}{name}");
+            assert!(
+                page.contains(&format!("\n  {key} ")),
+                "{key} is not in\n{page}"
+            );
+            seen += 1 + visit_inner(property, &key, page);
+        }
+        seen
+    }
+    /// A table whose keys are those of another is not listed a second time.
+    fn visit_inner(property: &Value, key: &str, page: &str) -> usize {
+        let listed = page
+            .lines()
+            .skip_while(|line| !line.starts_with(&format!("  {key} ")));
+        let mut below = listed.skip(1).take_while(|line| line.starts_with("      "));
+        if below.any(|line| line.starts_with("      Its keys: as `")) {
+            return 0;
+        }
+        visit(property, &format!("{key}."), page)
+            + visit(&property["items"], &format!("{key}[]."), page)
+    }
+    for (name, some) in [
+        (
+            "connector",
+            [
+                "start",
+                "batch.in_flight",
+                "errors.stop_after.rejects",
+                "sinks[].key_format.tombstone",
+                "sinks[].when",
+            ],
+        ),
+        (
+            "connect.toml",
+            [
+                "kafka.bootstrap_servers",
+                "kafka.\"sasl.password\"",
+                "registry.ca_file",
+                "http.token_file",
+                "defaults.errors.tolerance",
+            ],
+        ),
+    ] {
+        let listed = stdout(&connect(&["plugins", name, "--format", "json"]));
+        let listed: Value = serde_json::from_str(&listed).unwrap();
+        let page = stdout(&connect(&["plugins", name]));
+        for file in listed["plugins"].as_array().unwrap() {
+            assert_eq!(file["kind"], "file");
+            let about = file["about"].as_str().unwrap();
+            let from = page.find(about).unwrap();
+            let page = &page[from..];
+            let page = page.split_once("\nexample\n").unwrap().0;
+            assert!(visit(&file["schema"], "", page) > 10, "{name}");
+        }
+        for key in some {
+            assert!(page.contains(&format!("\n  {key} ")), "{key}");
+        }
+    }
+}
+
+#[test]
+fn a_plugin_may_say_what_a_key_of_the_engine_means_to_it() {
+    let filter = stdout(&connect(&["plugins", "filter"]));
+    assert!(
+        filter.contains("Records that meet this condition are dropped"),
+        "{filter}"
+    );
+    assert!(
+        !filter.contains("Only records that meet this condition"),
+        "{filter}"
+    );
+    let cast = stdout(&connect(&["plugins", "cast"]));
+    assert!(
+        cast.contains("Only records that meet this condition are changed"),
+        "{cast}"
+    );
 }
 
 #[test]

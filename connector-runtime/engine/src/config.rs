@@ -15,10 +15,12 @@ mod finding;
 mod http;
 mod interpolate;
 mod kafka;
+mod kafka_table;
 mod leaves;
 mod load;
 mod mask;
 mod names;
+mod pages;
 mod parse;
 mod plugin_tables;
 mod process;
@@ -36,6 +38,8 @@ mod written;
 pub use finding::{Findings, Place, PlacedFinding};
 pub use http::{HttpAddress, HttpConfig, TlsFiles};
 pub use load::{Mode, load, load_with};
+pub use pages::{FilePage, engine_keys, file_pages};
+pub use plugin_tables::Kind as PluginKind;
 pub use resolve::{
     BatchConfig, BrokenConnector, ConfiguredSink, ConfiguredSource, ConfiguredTransform, Connector,
     ConnectorKind, CreateTopics, Discard, ErrorsConfig, LONGEST_LANE_NAME, Loaded, MOST_LANES,
@@ -43,7 +47,7 @@ pub use resolve::{
     Topics,
 };
 pub use schema::tidy;
-pub use schema_file::connector_schema;
+pub use schema_file::{connector_schema, process_schema};
 pub use suggest::nearest;
 pub use words::toml as toml_value;
 

@@ -33,7 +33,8 @@ pub use offsets::{ANSWER_WITHIN, Bound, Committed, GroupOffsets, GroupState};
 pub use ownership::{Ownership, PartitionOwner};
 pub use producer::Producer;
 pub use settings::{
-    ClientSettings, REVOCATION_WITHIN, allowed_settings, check_setting, is_setting, of_java,
+    ClientSettings, REVOCATION_WITHIN, allowed_settings, check_setting, check_setting_name,
+    is_setting, of_java,
 };
 pub use topic_pattern::MOST_TOPICS;
 pub use topic_reader::{KeyAndValue, read_topic_to_end};

@@ -13,7 +13,7 @@ use rdkafka::ClientConfig;
 pub(crate) use fetching::FetchSizes;
 #[cfg(test)]
 pub(crate) use keys::{ALLOWED, OWNED};
-pub use keys::{allowed_settings, check_setting, is_setting, of_java};
+pub use keys::{allowed_settings, check_setting, check_setting_name, is_setting, of_java};
 
 /// A member that is silent for this long is dead. Also for clients that join no group: librdkafka refuses a
 /// `max.poll.interval.ms` below it, and `[kafka]` may hold one.

@@ -1,8 +1,10 @@
 //! `filter`: drops the records for which its `when` holds.
 
+use connect_api::leaf::PREDICATE_FORMAT;
 use connect_api::{Cause, Finding, Record, Step, Transform, TransformPlugin};
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema};
 use serde::Deserialize;
+use serde_json::json;
 
 /// See the module.
 pub struct Filter;
@@ -11,7 +13,18 @@ pub struct Filter;
 /// them. Dropped records count as filtered, and progress passes them.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(transform = describe_when)]
 pub struct Config {}
+
+/// `when` is the engine's key, and of the other transforms it says what is changed.
+fn describe_when(schema: &mut Schema) {
+    let when = json!({
+        "description": "Records that meet this condition are dropped, the others pass. Without it, all are dropped.",
+        "type": "string",
+        "format": PREDICATE_FORMAT,
+    });
+    schema.insert("properties".to_owned(), json!({ "when": when }));
+}
 
 /// A built `filter`. The engine evaluates `when` and shows it only the records to drop.
 pub struct DropRecord;

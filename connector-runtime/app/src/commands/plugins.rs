@@ -1,7 +1,9 @@
-//! `connect plugins`: what this program can connect, and the keys of each plugin.
+//! `connect plugins`: what this program can connect, and the keys of each plugin and of the files.
 
 use connect_api::{PluginEntry, Plugins};
-use connect_engine::config::{nearest, tidy, toml_value};
+use connect_engine::config::{
+    FilePage, PluginKind, engine_keys, file_pages, nearest, tidy, toml_value,
+};
 use serde_json::{Value as Json, json};
 
 use crate::arguments::{Format, PluginsArguments};
@@ -20,7 +22,9 @@ pub(crate) fn run(arguments: &PluginsArguments, plugins: &Plugins) -> u8 {
             Some(near) => format!("did you mean `{program} plugins {near}`?"),
             None => format!("`{program} plugins` lists them"),
         };
-        output::talk(&format!("error: there is no plugin `{name}`; {hint}"));
+        output::talk(&format!(
+            "error: there is no plugin or file `{name}`; {hint}"
+        ));
         return exit::USAGE;
     }
     output::data(&match (arguments.format, &arguments.name) {
@@ -33,19 +37,34 @@ pub(crate) fn run(arguments: &PluginsArguments, plugins: &Plugins) -> u8 {
     })
 }
 
-/// One plugin, whatever it is.
+/// One plugin, whatever it is, or a kind of file.
 struct Plugin {
-    kind: &'static str,
+    kind: Kind,
     name: &'static str,
     about: &'static str,
     example: &'static str,
     schema: Json,
 }
 
+#[derive(Clone, Copy, PartialEq)]
+enum Kind {
+    Plugin(PluginKind),
+    File,
+}
+
+impl Kind {
+    fn word(self) -> &'static str {
+        match self {
+            Kind::Plugin(kind) => kind.word(),
+            Kind::File => "file",
+        }
+    }
+}
+
 fn all(plugins: &Plugins) -> Vec<Plugin> {
-    fn of<Factory>(kind: &'static str, entries: &[PluginEntry<Factory>]) -> Vec<Plugin> {
+    fn of<Factory>(kind: PluginKind, entries: &[PluginEntry<Factory>]) -> Vec<Plugin> {
         let one = |entry: &PluginEntry<Factory>| Plugin {
-            kind,
+            kind: Kind::Plugin(kind),
             name: entry.name,
             about: entry.about,
             example: entry.example,
@@ -53,9 +72,17 @@ fn all(plugins: &Plugins) -> Vec<Plugin> {
         };
         entries.iter().map(one).collect()
     }
-    let mut all = of("sink", plugins.sinks());
-    all.extend(of("source", plugins.sources()));
-    all.extend(of("transform", plugins.transforms()));
+    let file = |page: FilePage| Plugin {
+        kind: Kind::File,
+        name: page.name,
+        about: page.about,
+        example: page.example,
+        schema: page.schema,
+    };
+    let mut all = of(PluginKind::Sink, plugins.sinks());
+    all.extend(of(PluginKind::Source, plugins.sources()));
+    all.extend(of(PluginKind::Transform, plugins.transforms()));
+    all.extend(file_pages().into_iter().map(file));
     all
 }
 
@@ -66,11 +93,11 @@ fn list(plugins: &[&Plugin]) -> String {
         .max()
         .unwrap_or_default();
     let mut lines = Vec::new();
-    let mut kind = "";
+    let mut kind = None;
     for plugin in plugins {
-        if plugin.kind != kind {
-            kind = plugin.kind;
-            lines.push(format!("{kind}s"));
+        if kind != Some(plugin.kind) {
+            kind = Some(plugin.kind);
+            lines.push(format!("{}s", plugin.kind.word()));
         }
         lines.push(format!("  {:width$}  {}", plugin.name, plugin.about));
     }
@@ -84,12 +111,16 @@ fn list(plugins: &[&Plugin]) -> String {
 
 fn page(plugin: &Plugin) -> String {
     let mut lines = vec![
-        format!("{} {}: {}", plugin.kind, plugin.name, plugin.about),
+        format!("{} {}: {}", plugin.kind.word(), plugin.name, plugin.about),
         String::new(),
         "keys".to_owned(),
     ];
-    keys(&plugin.schema, "", &mut lines);
-    lines.extend(engine_keys(plugin.kind).map(str::to_owned));
+    let mut keys = Keys::default();
+    keys.list(&plugin.schema, "");
+    lines.extend(keys.lines);
+    if let Kind::Plugin(kind) = plugin.kind {
+        lines.extend(keys_of_engine(kind, &plugin.schema));
+    }
     lines.extend([String::new(), "example".to_owned()]);
     lines.extend(
         plugin
@@ -101,51 +132,101 @@ fn page(plugin: &Plugin) -> String {
     lines.join("\n")
 }
 
-/// The keys that every plugin of a kind has.
-fn engine_keys(kind: &str) -> impl Iterator<Item = &'static str> {
-    const NAME: &str = "  name                      name\n      Part of the identity of stored progress; by default the type.";
-    const WHEN: &str = "  when                      predicate\n      Only records that meet this condition: CEL over value, key, headers, topic, partition, offset, timestamp.";
-    let name = (kind == "sink").then_some(NAME);
-    let when = (kind != "source").then_some(WHEN);
-    name.into_iter().chain(when)
+/// The keys that every plugin of a kind has, unless it describes them itself. Those of their tables are on the page of the
+/// connector.
+fn keys_of_engine(kind: PluginKind, plugin: &Json) -> Vec<String> {
+    let mut engine = engine_keys(kind);
+    let described = plugin.get("properties").and_then(Json::as_object);
+    let Some(properties) = engine.get_mut("properties").and_then(Json::as_object_mut) else {
+        return Vec::new();
+    };
+    properties.retain(|name, _| described.is_none_or(|described| !described.contains_key(name)));
+    for property in properties.values_mut() {
+        if let Some(property) = property.as_object_mut() {
+            property.remove("properties");
+        }
+    }
+    let mut keys = Keys::default();
+    keys.list(&engine, "");
+    let mut lines = keys.lines;
+    if !lines.is_empty() {
+        let program = output::program_name();
+        lines.insert(
+            0,
+            format!(
+                "\nand as every {}; more of them: {program} plugins connector",
+                kind.word()
+            ),
+        );
+    }
+    lines
 }
 
-/// Each key on a line with its type and default, its meaning below; keys of inner tables follow with their path.
-fn keys(schema: &Json, path: &str, lines: &mut Vec<String>) {
-    let required: Vec<&str> = strings(schema.get("required"));
-    let properties = schema.get("properties").and_then(Json::as_object);
-    let mut properties: Vec<_> = properties.into_iter().flatten().collect();
-    properties.sort_by_key(|(name, _)| !required.contains(&name.as_str()));
-    for (name, property) in properties {
-        let key = format!("{path}{name}");
-        let kind = type_word(property);
-        let default = match (required.contains(&name.as_str()), property.get("default")) {
-            (true, _) => ", required".to_owned(),
-            (false, Some(default)) => format!(", default {}", toml_value(default)),
-            (false, None) => String::new(),
-        };
-        lines.push(format!("  {key:24}  {kind}{default}"));
-        let description = property
-            .get("description")
-            .and_then(Json::as_str)
-            .unwrap_or_default();
-        lines.extend(
-            description
-                .lines()
-                .filter(|line| !line.is_empty())
-                .map(|line| format!("      {line}")),
-        );
-        let inner = [
-            (property, "."),
-            (property.get("items").unwrap_or(&Json::Null), "[]."),
-            (
-                property.get("additionalProperties").unwrap_or(&Json::Null),
-                ".NAME.",
-            ),
-        ];
-        for (table, separator) in inner {
-            keys(table, &format!("{key}{separator}"), lines);
+/// The lines of a page about keys.
+#[derive(Default)]
+struct Keys {
+    lines: Vec<String>,
+    /// The tables whose keys are listed, and where: the next one with the same keys refers to it.
+    listed: Vec<(Json, String)>,
+}
+
+impl Keys {
+    /// Each key on a line with its type and default, its meaning below; keys of inner tables follow with their path.
+    fn list(&mut self, schema: &Json, path: &str) {
+        let required: Vec<&str> = strings(schema.get("required"));
+        let properties = schema.get("properties").and_then(Json::as_object);
+        let mut properties: Vec<_> = properties.into_iter().flatten().collect();
+        properties.sort_by_key(|(name, _)| !required.contains(&name.as_str()));
+        for (name, property) in properties {
+            let key = format!("{path}{}", written_key(name));
+            let kind = type_word(property);
+            let default = match (required.contains(&name.as_str()), property.get("default")) {
+                (true, _) => ", required".to_owned(),
+                (false, Some(default)) => format!(", default {}", toml_value(default)),
+                (false, None) => String::new(),
+            };
+            self.lines.push(format!("  {key:24}  {kind}{default}"));
+            let description = property.get("description").and_then(Json::as_str);
+            let description = description.unwrap_or_default().lines();
+            self.lines.extend(
+                description
+                    .filter(|line| !line.is_empty())
+                    .map(|line| format!("      {line}")),
+            );
+            self.inner(property, &key);
         }
+    }
+
+    /// The keys of the tables that a key holds.
+    fn inner(&mut self, property: &Json, key: &str) {
+        let tables = [
+            (Some(property), "."),
+            (property.get("items"), "[]."),
+            (property.get("additionalProperties"), ".NAME."),
+        ];
+        for (table, separator) in tables {
+            let Some((table, keys)) =
+                table.and_then(|table| Some((table, table.get("properties")?)))
+            else {
+                continue;
+            };
+            if let Some((_, place)) = self.listed.iter().find(|(listed, _)| listed == keys) {
+                self.lines.push(format!("      Its keys: as `{place}`."));
+                continue;
+            }
+            self.listed.push((keys.clone(), key.to_owned()));
+            self.list(table, &format!("{key}{separator}"));
+        }
+    }
+}
+
+/// A key as it is written in TOML: one with dots stands in quotes.
+fn written_key(name: &str) -> String {
+    let is_bare = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    if name.chars().all(is_bare) {
+        name.to_owned()
+    } else {
+        format!("\"{name}\"")
     }
 }
 
@@ -204,7 +285,7 @@ fn json_of(plugins: &[&Plugin]) -> String {
         .iter()
         .map(|plugin| {
             json!({
-                "kind": plugin.kind,
+                "kind": plugin.kind.word(),
                 "name": plugin.name,
                 "about": plugin.about,
                 "example": plugin.example,

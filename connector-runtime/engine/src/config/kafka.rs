@@ -29,6 +29,9 @@ pub(super) fn read(
     let mut pointers = BTreeMap::new();
     for (name, (pointer, value)) in settings {
         let Some(text) = scalar(value) else {
+            if report.has_errors_in(&pointer) {
+                continue;
+            }
             report.add(
                 Draft::error(
                     code::WRONG_TYPE,
@@ -55,10 +58,13 @@ pub(super) fn read(
             }
             continue;
         }
-        if report.is_unknown(&pointer) {
-            continue;
-        }
-        if let Err(cause) = connect_kafka::check_setting(&name, &text) {
+        let is_unknown = report.is_unknown(&pointer);
+        let checked = if is_unknown {
+            connect_kafka::check_setting_name(&name)
+        } else {
+            connect_kafka::check_setting(&name, &text)
+        };
+        if let Err(cause) = checked {
             let of_java = connect_kafka::of_java(&name).is_some();
             let draft = if connect_kafka::is_setting(&name) && !of_java && cause.help.is_none() {
                 Draft::error(code::KAFKA_SETTING, places.value(&pointer), cause.message)
@@ -72,6 +78,9 @@ pub(super) fn read(
                 Some(help) => draft.help(help).at(pointer),
                 None => draft.at(pointer),
             });
+            continue;
+        }
+        if is_unknown {
             continue;
         }
         if let Ok(secret) = Secret::parse(&text) {

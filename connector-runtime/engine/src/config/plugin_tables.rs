@@ -13,7 +13,7 @@ use super::words;
 
 /// What a plugin is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub enum Kind {
     Sink,
     Source,
     Transform,
@@ -36,7 +36,8 @@ impl Kind {
         }
     }
 
-    fn word(self) -> &'static str {
+    /// What messages call it.
+    pub fn word(self) -> &'static str {
         match self {
             Kind::Sink => "sink",
             Kind::Source => "source",

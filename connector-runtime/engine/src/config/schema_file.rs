@@ -1,87 +1,202 @@
-//! The JSON Schema of a connector file for editors, put together from the engine's types and the registered plugins'.
+//! The JSON Schemas of a connector file and of `connect.toml` for editors, put together from the engine's types and the
+//! registered plugins'.
+//!
+//! Editors validate by `if` and `then`, but complete and explain only what stands in `properties`. So each table that has
+//! alternatives lists the keys of all of them there, and an alternative repeats only what it says differently.
+
+use std::collections::BTreeSet;
 
 use connect_api::{PluginEntry, Plugins};
 use serde_json::{Map, Value as Json, json};
 
 use super::schema;
-use super::written::{SinkFile, SourceFile};
+use super::written::{ProcessFile, SinkFile, SourceFile};
+
+const DRAFT_7: &str = "http://json-schema.org/draft-07/schema#";
 
 /// What `connect schema` prints. Draft 7, which Taplo (Even Better TOML) reads: a plugin's keys follow its `type`.
 pub fn connector_schema(plugins: &Plugins) -> Json {
     let mut sink = schema::of::<SinkFile>();
     let mut source = schema::of::<SourceFile>();
-    let transform = |entry| branch(entry, &["when"]);
-    let transforms: Vec<Json> = plugins.transforms().iter().map(transform).collect();
-    let transform_names = names(plugins.transforms());
+    let transforms: Vec<Alternative> = alternatives(plugins.transforms(), &["when"]);
     for file in [&mut sink, &mut source] {
         if let Some(table) = file.pointer_mut("/properties/transforms/items") {
-            open(table, &transform_names, transforms.clone());
+            open(table, transforms.clone());
         }
     }
     if let Some(table) = sink.pointer_mut("/properties/sinks/items") {
-        let branches = plugins
-            .sinks()
-            .iter()
-            .map(|entry| branch(entry, &["name", "when"]));
-        open(table, &names(plugins.sinks()), branches.collect());
+        let engine_keys = ["name", "when", "start", "key_format", "value_format"];
+        open(table, alternatives(plugins.sinks(), &engine_keys));
     }
     if let Some(table) = source.pointer_mut("/properties/source") {
-        let branches = plugins.sources().iter().map(|entry| branch(entry, &[]));
-        open(table, &names(plugins.sources()), branches.collect());
+        open(table, alternatives(plugins.sources(), &[]));
     }
-    for file in [&mut sink, &mut source] {
-        if let Some(file) = file.as_object_mut() {
-            file.remove("$schema");
-        }
-    }
+    let mut files = [
+        Alternative::new("a sink connector", sink),
+        Alternative::new("a source connector", source),
+    ];
+    let properties = union(&mut files, &Map::new());
+    let [sink, source] = files;
     json!({
-        "$schema": "http://json-schema.org/draft-07/schema#",
+        "$schema": DRAFT_7,
         "title": "A connector",
         "description": "A sink connector reads `topics` and has [[sinks]]; a source connector has a [source] and writes to `topic`.",
         "type": "object",
-        "if": { "required": ["source"] },
-        "then": source,
-        "else": sink,
+        "properties": properties,
+        // Said for Tombi, whose strict mode takes keys that no `properties` list for mistakes, here too.
+        "if": { "required": ["source"], "additionalProperties": true },
+        "then": source.schema,
+        "else": sink.schema,
     })
 }
 
-fn names<Factory>(entries: &[PluginEntry<Factory>]) -> Vec<&'static str> {
-    entries.iter().map(|entry| entry.name).collect()
+/// What `connect schema connect.toml` prints.
+pub fn process_schema() -> Json {
+    let mut file = schema::of::<ProcessFile>();
+    if let Some(file) = file.as_object_mut() {
+        file.insert("$schema".to_owned(), json!(DRAFT_7));
+        file.insert("title".to_owned(), json!("connect.toml"));
+    }
+    file
 }
 
-/// Lets the plugins say which keys a table has.
-fn open(table: &mut Json, names: &[&str], branches: Vec<Json>) {
-    if let Some(kind) = table
-        .pointer_mut("/properties/type")
-        .and_then(Json::as_object_mut)
-    {
-        kind.insert("enum".to_owned(), json!(names));
-    }
-    if let Some(table) = table.as_object_mut() {
-        table.remove("additionalProperties");
-        table.insert("allOf".to_owned(), Json::Array(branches));
-    }
+/// One of several schemas that a table may have.
+#[derive(Clone)]
+struct Alternative {
+    /// Whose keys these are, where their descriptions differ.
+    owner: String,
+    schema: Json,
 }
 
-/// If the type is this plugin's name, the table has this plugin's keys.
-fn branch<Factory>(entry: &PluginEntry<Factory>, engine_keys: &[&str]) -> Json {
-    let mut keys = schema::tidy((entry.schema)());
-    if let Some(keys) = keys.as_object_mut() {
-        keys.remove("$schema");
-        keys.remove("title");
-        keys.insert("description".to_owned(), json!(entry.about));
-        let properties = keys
-            .entry("properties")
-            .or_insert_with(|| Json::Object(Map::new()));
-        if let Some(properties) = properties.as_object_mut() {
-            for key in ["type"].iter().chain(engine_keys) {
-                // Said above already; here they only must not be unknown.
-                properties.insert((*key).to_owned(), Json::Bool(true));
-            }
+impl Alternative {
+    fn new(owner: &str, mut schema: Json) -> Alternative {
+        if let Some(schema) = schema.as_object_mut() {
+            schema.remove("$schema");
+            schema.remove("title");
+        }
+        Alternative {
+            owner: owner.to_owned(),
+            schema,
         }
     }
-    json!({
-        "if": { "properties": { "type": { "const": entry.name } }, "required": ["type"] },
-        "then": keys,
-    })
+
+    fn properties(&mut self) -> &mut Map<String, Json> {
+        self.schema
+            .as_object_mut()
+            .expect("the schema of a table is an object")
+            .entry("properties")
+            .or_insert_with(|| Json::Object(Map::new()))
+            .as_object_mut()
+            .expect("`properties` is an object")
+    }
+}
+
+/// The plugins of a kind, each with its keys and these of the engine, which the table itself describes.
+fn alternatives<Factory>(
+    entries: &[PluginEntry<Factory>],
+    engine_keys: &[&str],
+) -> Vec<Alternative> {
+    let one = |entry: &PluginEntry<Factory>| {
+        let mut plugin = Alternative::new(entry.name, schema::tidy((entry.schema)()));
+        if let Some(keys) = plugin.schema.as_object_mut() {
+            keys.insert("description".to_owned(), json!(entry.about));
+        }
+        let properties = plugin.properties();
+        for key in ["type"].iter().chain(engine_keys) {
+            properties.entry(*key).or_insert(Json::Bool(true));
+        }
+        plugin
+    };
+    entries.iter().map(one).collect()
+}
+
+/// Lets the plugins say which keys a table has: the plugin is the one that `type` names.
+fn open(table: &mut Json, mut plugins: Vec<Alternative>) {
+    let names: Vec<String> = plugins.iter().map(|plugin| plugin.owner.clone()).collect();
+    let Some(table) = table.as_object_mut() else {
+        return;
+    };
+    table.remove("additionalProperties");
+    if let Some(Json::Object(properties)) = table.get_mut("properties") {
+        if let Some(Json::Object(kind)) = properties.get_mut("type") {
+            kind.insert("enum".to_owned(), json!(names));
+        }
+        let keys = union(&mut plugins, properties);
+        properties.extend(keys);
+    }
+    if let Some(Json::Object(chain)) = plugins.into_iter().rev().fold(None, else_if) {
+        table.extend(chain);
+    }
+}
+
+/// If `type` is this plugin's name, the table has its keys; `otherwise` it is asked about the next. Not a list in `allOf`:
+/// Taplo completes nothing in a table that has one.
+fn else_if(otherwise: Option<Json>, plugin: Alternative) -> Option<Json> {
+    let mut chain = json!({
+        "if": { "properties": { "type": { "const": plugin.owner } }, "required": ["type"], "additionalProperties": true },
+        "then": plugin.schema,
+    });
+    if let Some(otherwise) = otherwise {
+        chain["else"] = otherwise;
+    }
+    Some(chain)
+}
+
+/// The keys of all alternatives but those that the table describes itself, each with a schema that allows what any of them
+/// allows. A key that means the same wherever it occurs becomes `true` in the alternatives.
+fn union(alternatives: &mut [Alternative], described: &Map<String, Json>) -> Map<String, Json> {
+    let mut keys = Map::new();
+    let mut names = BTreeSet::new();
+    for one in alternatives.iter_mut() {
+        names.extend(one.properties().keys().cloned());
+    }
+    names.retain(|name| !described.contains_key(name));
+    for name in names {
+        let meanings: Vec<(String, Json)> = alternatives
+            .iter_mut()
+            .filter_map(|one| Some((one.owner.clone(), one.properties().get(&name)?.clone())))
+            .filter(|(_, schema)| schema.is_object())
+            .collect();
+        let Some((_, first)) = meanings.first() else {
+            continue;
+        };
+        if meanings.iter().any(|(_, schema)| schema != first) {
+            keys.insert(name, any_of(&meanings));
+            continue;
+        }
+        for one in alternatives.iter_mut() {
+            if let Some(property) = one.properties().get_mut(&name) {
+                *property = Json::Bool(true);
+            }
+        }
+        keys.insert(name, first.clone());
+    }
+    keys
+}
+
+/// One key with several meanings: described by all of them, and valid if one of them allows the value.
+fn any_of(meanings: &[(String, Json)]) -> Json {
+    let described: Vec<String> = meanings
+        .iter()
+        .filter_map(|(owner, schema)| {
+            let description = schema.get("description")?.as_str()?;
+            Some(format!("{owner}: {description}"))
+        })
+        .collect();
+    let mut schemas: Vec<Json> = Vec::new();
+    for (_, schema) in meanings {
+        let mut schema = schema.clone();
+        if let Some(schema) = schema.as_object_mut() {
+            schema.remove("description");
+        }
+        if !schemas.contains(&schema) {
+            schemas.push(schema);
+        }
+    }
+    let mut merged = match schemas.as_slice() {
+        [only] => only.clone(),
+        _ => json!({ "anyOf": schemas }),
+    };
+    merged["description"] = json!(described.join("\n"));
+    merged
 }

@@ -11,6 +11,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::http::HttpAddress;
+use super::kafka_table;
 use super::resolve::{
     BatchConfig, CreateTopics, Discard, ErrorsConfig, Start, StopAfter, Tolerance,
 };
@@ -36,7 +37,7 @@ pub(super) struct SinkFile {
     /// Where to begin if no position is stored: "earliest" (default), "latest", "group" or an RFC 3339 time.
     #[schemars(with = "Option<String>", extend("format" = "timestamp-or-word", "default" = "earliest"))]
     pub(super) start: Option<Start>,
-    /// What the bytes of the key are. Default: text, decoded only if it is read.
+    /// What the bytes of the key are. Without this table they are text, decoded only if it is read.
     pub(super) key: Option<FormatConfig>,
     /// What the bytes of the value are, and the contract that it must keep. Default: JSON without a contract.
     #[serde(default)]
@@ -249,13 +250,12 @@ impl From<CreateTopicsTable> for CreateTopics {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ProcessFile {
-    /// Settings of the Kafka client (librdkafka's names), such as "bootstrap.servers". Those that the engine owns are refused.
     #[allow(
         dead_code,
         reason = "read as it is: its names have dots, which TOML makes tables of"
     )]
     #[serde(default)]
-    #[schemars(with = "BTreeMap<String, serde_json::Value>")]
+    #[schemars(schema_with = "kafka_table::schema")]
     pub(super) kafka: serde::de::IgnoredAny,
     /// The schema registry.
     #[allow(

@@ -208,6 +208,16 @@ pub(crate) const ALLOWED: &[&str] = &[
 /// Whether `[kafka]` may hold this: a setting that is passed on, with a value that librdkafka takes. The message never
 /// holds the value, which may be a password.
 pub fn check_setting(key: &str, value: &str) -> Result<(), Cause> {
+    check_setting_name(key)?;
+    ClientConfig::new()
+        .set(key, value)
+        .create_native_config()
+        .map(drop)
+        .map_err(|error| config_cause(&error))
+}
+
+/// As [`check_setting`], of a setting whose value is not known.
+pub fn check_setting_name(key: &str) -> Result<(), Cause> {
     let reason = |table: &[(&str, &'static str)]| {
         let entry = table.iter().find(|(name, _)| *name == key);
         entry.map(|(_, why)| *why)
@@ -223,11 +233,7 @@ pub fn check_setting(key: &str, value: &str) -> Result<(), Cause> {
     if !ALLOWED.contains(&key) {
         return Err(Cause::new(format!("`[kafka]` has no setting `{key}`")));
     }
-    ClientConfig::new()
-        .set(key, value)
-        .create_native_config()
-        .map(drop)
-        .map_err(|error| config_cause(&error))
+    Ok(())
 }
 
 /// Whether `[kafka]` may hold a setting of this name, with some value.
