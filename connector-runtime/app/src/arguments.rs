@@ -1,5 +1,6 @@
 //! The command line: every command and option, with what it means and an example.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -12,6 +13,24 @@ pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Command,
 }
+
+/// `offsets show NAME` is what people type first, and what other tools want: it means `offsets NAME show`.
+pub(crate) fn in_order(mut words: Vec<OsString>) -> Vec<OsString> {
+    let is_action = |at: usize| {
+        let word = words.get(at).and_then(|word| word.to_str());
+        word.is_some_and(|word| OFFSETS_ACTIONS.contains(&word))
+    };
+    let is_offsets = words.get(1).is_some_and(|word| word == "offsets");
+    let is_name = words
+        .get(3)
+        .is_some_and(|word| !word.to_string_lossy().starts_with('-'));
+    if is_offsets && is_action(2) && is_name && !is_action(3) {
+        words.swap(2, 3);
+    }
+    words
+}
+
+const OFFSETS_ACTIONS: [&str; 2] = ["show", "set"];
 
 /// What stands above the help: the three commands that matter.
 pub(crate) fn first_words(program: &str) -> String {
@@ -34,7 +53,7 @@ pub(crate) enum Command {
     Schema(SchemaArguments),
     /// Explain a finding: why it matters, an example and the fix
     Explain(ExplainArguments),
-    /// Show or set where a connector stands
+    /// Show or move the stored positions of a connector: offsets NAME show, or offsets show NAME
     Offsets(OffsetsArguments),
 }
 
@@ -192,6 +211,9 @@ pub(crate) struct OffsetsSet {
     /// Only this sink, by its name; the others stay where they are; for example --sink postgres
     #[arg(long, value_name = "SINK")]
     pub(crate) sink: Option<String>,
+    /// Show what would be moved, and move nothing; for example set --to earliest --dry-run
+    #[arg(long)]
+    pub(crate) dry_run: bool,
     #[command(flatten)]
     pub(crate) place: OffsetsPlace,
 }
@@ -308,6 +330,34 @@ mod tests {
             (Some(OffsetsTarget::Offset(7)), Some(3))
         );
         assert_eq!(set.place.folder, PathBuf::from("x.d"));
+    }
+
+    #[test]
+    fn the_action_may_come_before_the_name() {
+        let cases = [
+            ("connect offsets show orders", "connect offsets orders show"),
+            ("connect offsets orders show", "connect offsets orders show"),
+            (
+                "connect offsets set orders --to 3 x.d",
+                "connect offsets orders set --to 3 x.d",
+            ),
+            ("connect offsets show set", "connect offsets show set"),
+            ("connect offsets show", "connect offsets show"),
+            ("connect offsets show --help", "connect offsets show --help"),
+            ("connect run show orders", "connect run show orders"),
+        ];
+        for (typed, meant) in cases {
+            let words = typed.split(' ').map(OsString::from).collect();
+            let meant: Vec<OsString> = meant.split(' ').map(OsString::from).collect();
+            assert_eq!(in_order(words), meant, "{typed}");
+        }
+        let command = Arguments::command();
+        let offsets = command.find_subcommand("offsets").unwrap();
+        let actions: Vec<&str> = offsets
+            .get_subcommands()
+            .map(clap::Command::get_name)
+            .collect();
+        assert_eq!(actions, OFFSETS_ACTIONS);
     }
 
     #[test]

@@ -35,7 +35,7 @@ pub fn main(plugins: Plugins) -> ExitCode {
         .name("connect")
         .before_help(arguments::first_words(&program));
     let parsed = command
-        .try_get_matches()
+        .try_get_matches_from(arguments::in_order(std::env::args_os().collect()))
         .and_then(|matches| Arguments::from_arg_matches(&matches));
     let arguments = match parsed {
         Ok(arguments) => arguments,

@@ -70,6 +70,17 @@ pub enum MoveTo {
     Connector(String),
 }
 
+/// How one position was moved, or would be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MovedPosition {
+    pub partition: TopicPartition,
+    /// The name of the `[[sinks]]` entry.
+    pub sink: Arc<str>,
+    /// `None`: nothing was stored.
+    pub old: Option<i64>,
+    pub new: i64,
+}
+
 /// Reads where the connector stands; takes nothing over from whoever runs it.
 pub async fn show(
     connector: &Connector,
@@ -86,14 +97,16 @@ pub async fn show(
     }
 }
 
-/// Moves a sink connector that nothing runs: the stored progress (where the sink has any) and the group.
+/// Moves a sink connector that nothing runs: the stored progress (where the sink has any) and the group. A dry run checks and
+/// resolves the same and moves nothing.
 pub async fn set(
     connector: &Connector,
     process: &ProcessConfig,
     clients: &ClientSettings,
     to: &MoveTo,
     only: &Only,
-) -> Result<Vec<PartitionOffsets>, Cause> {
+    is_dry_run: bool,
+) -> Result<Vec<MovedPosition>, Cause> {
     let ConnectorKind::Sink(sink) = &connector.kind else {
         return Err(Cause::new(format!(
             "{} is a source: its positions belong to its plugin",
@@ -125,13 +138,18 @@ pub async fn set(
     };
     let current = desk.sink_offsets(sink).await?;
     let mut lanes = Vec::with_capacity(targets.len());
+    let mut moves = Vec::new();
     for (configured, targets) in sink.sinks.iter().zip(targets) {
         if only.moves(configured) {
             desk.refuse_what_kafka_has_not(&targets).await?;
+            moves.extend(moves_of(&current, configured, &targets));
             lanes.push(targets);
         } else {
             lanes.push(stays(&current, configured, &partitions));
         }
+    }
+    if is_dry_run {
+        return Ok(moves);
     }
     // The group first: it refuses while a member is active, and then nothing at all was changed.
     desk.set_group(sink, &lanes).await?;
@@ -143,7 +161,7 @@ pub async fn set(
         }
         open.close().await.map_err(cause)?;
     }
-    desk.sink_offsets(sink).await
+    Ok(moves)
 }
 
 /// Clients for one connector.
@@ -335,11 +353,32 @@ fn stays(
     partitions: &[TopicPartition],
 ) -> Vec<Position> {
     known(partitions, |partition| {
-        let of_sink = current
-            .iter()
-            .find(|one| one.partition == *partition && one.sink == sink.name)?;
-        of_sink.stored.or(of_sink.group)
+        position_of(current, sink, partition)
     })
+}
+
+fn position_of(
+    current: &[PartitionOffsets],
+    sink: &ConfiguredSink,
+    partition: &TopicPartition,
+) -> Option<i64> {
+    let mut offsets = current.iter();
+    let of_sink = offsets.find(|one| one.partition == *partition && one.sink == sink.name)?;
+    of_sink.stored.or(of_sink.group)
+}
+
+fn moves_of(
+    current: &[PartitionOffsets],
+    sink: &ConfiguredSink,
+    targets: &[Position],
+) -> Vec<MovedPosition> {
+    let moved = targets.iter().map(|target| MovedPosition {
+        partition: target.partition.clone(),
+        sink: sink.name.clone(),
+        old: position_of(current, sink, &target.partition),
+        new: target.next,
+    });
+    moved.collect()
 }
 
 /// The name of a connector's consumer group.

@@ -9,7 +9,7 @@ mod owner;
 mod positions;
 mod produce;
 
-pub(crate) use positions::read as positions;
+pub(crate) use positions::read_if_any as positions;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -60,6 +60,48 @@ async fn offsets_are_shown_and_set_and_the_next_run_obeys() {
         shown.stdout
     );
 
+    // The action may come first, as other tools want it.
+    let turned = ["offsets", "show", name];
+    let kafka = servers::kafka();
+    let variables = [
+        ("DATABASE_URL", &*database.url()),
+        ("KAFKA_BOOTSTRAP_SERVERS", &*kafka),
+    ];
+    let turned = connect(&turned, &variables, &folder.connectors()).await;
+    assert_eq!(
+        (turned.code, turned.stdout),
+        (0, shown.stdout.clone()),
+        "{}",
+        turned.stderr
+    );
+
+    // A dry run shows the same as the move, and moves nothing.
+    let dry = ["set", "--to", "100", "--dry-run"];
+    let dry = offsets(name, &dry, &folder, &database).await;
+    assert_eq!(dry.code, 0, "{}", dry.stderr);
+    let would = dry
+        .stdout
+        .strip_suffix("nothing was moved: this is a dry run\n")
+        .unwrap();
+    assert_eq!(would.matches("→  100").count(), 2, "{would}");
+    let unmoved = offsets(name, &["show"], &folder, &database).await;
+    assert_eq!(unmoved.stdout, shown.stdout);
+    let set = offsets(name, &["set", "--to", "100"], &folder, &database).await;
+    assert_eq!(set.stdout, would);
+    let back = offsets(
+        name,
+        &["set", "--to", "500", "--format", "json"],
+        &folder,
+        &database,
+    )
+    .await;
+    let back: Value = serde_json::from_str(&back.stdout).unwrap();
+    assert_eq!(back["dry_run"], false);
+    assert_eq!(
+        (&back["moves"][1]["old"], &back["moves"][1]["new"]),
+        (&100.into(), &500.into())
+    );
+
     // Each of these and a run: how many rows more there are then.
     let cases: [(&[&str], i64); 4] = [
         (&["set", "--to", "earliest"], 1_000),
@@ -107,6 +149,29 @@ async fn offsets_are_shown_and_set_and_the_next_run_obeys() {
             && unknown.stderr.contains(&format!("sink connectors: {name}")),
         "{}",
         unknown.stderr
+    );
+    database.remove().await;
+}
+
+/// Neither of the connector nor, perhaps, of any other source of this cluster.
+#[tokio::test(flavor = "multi_thread")]
+async fn before_its_first_commit_a_source_has_nothing_stored() {
+    let _turn = servers::shared().await;
+    let database = payments::database().await;
+    let name = Topic::unborn("offsets-source");
+    let topic = Topic::unborn("offsets-source-topic");
+    let folder = payments::folder();
+    let source = format!(
+        "topic = \"{}\"\n[source]\ntype = \"pos_simulator\"\n",
+        topic.name()
+    );
+    folder.connector(name.name(), source);
+    let shown = offsets(name.name(), &["show"], &folder, &database).await;
+    assert_eq!(shown.code, 0, "{}", shown.stderr);
+    assert!(
+        shown.stdout.starts_with("nothing stored yet"),
+        "{}",
+        shown.stdout
     );
     database.remove().await;
 }

@@ -54,19 +54,21 @@ fn list(all: &[&Explanation]) -> String {
         .unwrap_or_default();
     let lines: Vec<String> = all
         .iter()
-        .map(|one| format!("{:width$}  {}", one.code, first_clause(one.why)))
+        .map(|one| format!("{:width$}  {}", one.code, first_sentence(one.why)))
         .collect();
     lines.join("\n")
 }
 
-/// Up to the first full stop or semicolon that ends something: the dot of `connect.toml` does not.
-fn first_clause(text: &str) -> &str {
-    let end = ['.', ';']
-        .iter()
-        .filter_map(|mark| text.find(&format!("{mark} ")))
-        .min();
-    let clause = end.and_then(|end| text.get(..end)).unwrap_or(text);
-    clause.trim_end_matches('.')
+/// Up to the first full stop that ends a sentence: it follows a word, and what follows it does not go on in lower case.
+fn first_sentence(text: &str) -> &str {
+    let ends = |(at, _): &(usize, &str)| {
+        let follows_word = text.get(..*at).is_some_and(|before| !before.ends_with(' '));
+        let next = text.get(at + 2..).and_then(|after| after.chars().next());
+        follows_word && !next.is_some_and(char::is_lowercase)
+    };
+    let end = text.match_indices(". ").find(ends).map(|(at, _)| at);
+    let sentence = end.and_then(|end| text.get(..end)).unwrap_or(text);
+    sentence.trim_end_matches('.')
 }
 
 fn json_of(chosen: &[&Explanation]) -> String {
@@ -85,4 +87,27 @@ fn unknown(code: &str, all: &[Explanation]) -> String {
         None => format!("`{program} explain` lists all codes"),
     };
     format!("error: `{code}` is not the code of a finding; {hint}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_list_has_whole_sentences() {
+        let cases = [
+            ("One. Two.", "One"),
+            ("One.", "One"),
+            ("One; it goes on. Two.", "One; it goes on"),
+            ("Of `connect.toml` only. Two.", "Of `connect.toml` only"),
+            (
+                "Of a-z A-Z 0-9 . _ - and no others. Two.",
+                "Of a-z A-Z 0-9 . _ - and no others",
+            ),
+            ("Such as e.g. this. `two` is next.", "Such as e.g. this"),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(first_sentence(text), expected, "{text}");
+        }
+    }
 }

@@ -1,10 +1,10 @@
-//! `connect offsets NAME show | set`: where a connector stands, and moving it.
+//! `connect offsets NAME show | set`: the positions of a connector, and moving them.
 
 use std::path::Path;
 
 use connect_api::{Cause, Plugins};
 use connect_engine::config::{Connector, ConnectorKind, Loaded, Mode, load, nearest};
-use connect_engine::offsets::{self, MoveTo, Offsets, Only, PartitionOffsets};
+use connect_engine::offsets::{self, MoveTo, MovedPosition, Offsets, Only, PartitionOffsets};
 use connect_kafka::StartOffset;
 use serde_json::json;
 
@@ -12,6 +12,8 @@ use crate::arguments::{
     Format, OffsetsAction, OffsetsArguments, OffsetsPlace, OffsetsTarget, OffsetsTo,
 };
 use crate::{exit, output};
+
+mod table;
 
 pub(crate) fn run(arguments: &OffsetsArguments, plugins: &Plugins) -> u8 {
     let place = match &arguments.action {
@@ -113,21 +115,25 @@ async fn answer(
             let Some(to) = target(&set.to) else {
                 return Err(Cause::new("neither --to nor --from says where to"));
             };
-            let moved = offsets::set(connector, &loaded.process, &clients, &to, &only).await?;
-            Ok(shown(&Offsets::Sink(moved), format))
+            let process = &loaded.process;
+            let moves = offsets::set(connector, process, &clients, &to, &only, set.dry_run).await?;
+            Ok(moved(&moves, set.dry_run, format))
         }
     }
 }
 
 fn shown(offsets: &Offsets, format: Format) -> String {
     match (offsets, format) {
-        (Offsets::Sink(partitions), Format::Text) => table(partitions),
+        (Offsets::Sink(partitions), Format::Text) if partitions.is_empty() => {
+            "nothing stored yet: its topics are not there".to_owned()
+        }
+        (Offsets::Sink(partitions), Format::Text) => table::of_offsets(partitions),
         (Offsets::Sink(partitions), Format::Json) => {
             let all: Vec<_> = partitions.iter().map(json_of).collect();
             format!("{:#}", json!({ "version": 1, "partitions": all }))
         }
         (Offsets::Source(positions), Format::Text) if positions.is_empty() => {
-            "no position is stored: the source begins anew".to_owned()
+            "nothing stored yet: the source starts from its beginning".to_owned()
         }
         (Offsets::Source(positions), Format::Text) => {
             let lines = positions
@@ -143,6 +149,36 @@ fn shown(offsets: &Offsets, format: Format) -> String {
                 })
                 .collect();
             format!("{:#}", json!({ "version": 1, "positions": all }))
+        }
+    }
+}
+
+/// What was moved, or would be.
+fn moved(moves: &[MovedPosition], is_dry_run: bool, format: Format) -> String {
+    match format {
+        Format::Text => {
+            let table = table::of_moves(moves);
+            if is_dry_run {
+                format!("{table}\nnothing was moved: this is a dry run")
+            } else {
+                table
+            }
+        }
+        Format::Json => {
+            let one = |one: &MovedPosition| {
+                json!({
+                    "topic": &*one.partition.topic,
+                    "partition": one.partition.partition,
+                    "sink": &*one.sink,
+                    "old": one.old,
+                    "new": one.new,
+                })
+            };
+            let moves: Vec<_> = moves.iter().map(one).collect();
+            format!(
+                "{:#}",
+                json!({ "version": 1, "dry_run": is_dry_run, "moves": moves })
+            )
         }
     }
 }
@@ -183,66 +219,6 @@ fn target(to: &OffsetsTo) -> Option<MoveTo> {
         OffsetsTarget::Offset(offset) => StartOffset::At(offset),
     }))
 }
-
-/// One row a partition, and a row for each sink of a partition where there are several. `stored` is what the sink keeps
-/// beside its rows, and it wins over `group`.
-fn table(partitions: &[PartitionOffsets]) -> String {
-    let known =
-        |offset: Option<i64>| offset.map_or_else(|| "–".to_owned(), |offset| offset.to_string());
-    let first = partitions.first().map(|one| &one.sink);
-    let has_several_sinks = partitions.iter().any(|one| Some(&one.sink) != first);
-    let head = [
-        "topic",
-        "sink",
-        "partition",
-        "stored",
-        "group",
-        "first",
-        "end",
-        "lag",
-    ];
-    let mut rows = vec![head.map(str::to_owned).to_vec()];
-    for one in partitions {
-        rows.push(vec![
-            one.partition.topic.to_string(),
-            one.sink.to_string(),
-            one.partition.partition.to_string(),
-            known(one.stored),
-            known(one.group),
-            one.low.to_string(),
-            one.high.to_string(),
-            known(lag(one)),
-        ]);
-    }
-    if !has_several_sinks {
-        rows.iter_mut().for_each(|row| drop(row.remove(SINK_CELL)));
-    }
-    let columns = rows.first().map_or(0, Vec::len);
-    let widths: Vec<usize> = (0..columns)
-        .map(|column| {
-            rows.iter()
-                .filter_map(|row| row.get(column))
-                .map(|cell| cell.chars().count())
-                .max()
-                .unwrap_or(0)
-        })
-        .collect();
-    let texts = if has_several_sinks { 2 } else { 1 };
-    let line = |row: &Vec<String>| {
-        let cells = row.iter().zip(&widths).enumerate();
-        let cells = cells.map(|(column, (cell, width))| {
-            if column < texts {
-                format!("{cell:<width$}")
-            } else {
-                format!("{cell:>width$}")
-            }
-        });
-        format!("  {}", cells.collect::<Vec<_>>().join("  "))
-    };
-    rows.iter().map(line).collect::<Vec<_>>().join("\n")
-}
-
-const SINK_CELL: usize = 1;
 
 #[cfg(test)]
 mod tests {
@@ -289,29 +265,5 @@ mod tests {
             &["orders"],
             "; did you mean `simulator`?\n  sink connectors: orders",
         );
-    }
-
-    #[test]
-    fn the_table_lines_up_and_shows_what_is_not_there() {
-        let one = |partition, stored, group, high| PartitionOffsets {
-            partition: TopicPartition {
-                topic: "PointOfSale".into(),
-                partition,
-            },
-            sink: "postgres".into(),
-            stored,
-            group,
-            low: 0,
-            high,
-        };
-        let drawn = table(&[
-            one(0, Some(81_214), Some(81_200), 81_220),
-            one(1, None, None, 7),
-        ]);
-        let expected = "
-  topic        partition  stored  group  first    end  lag
-  PointOfSale          0   81214  81200      0  81220    6
-  PointOfSale          1       –      –      0      7    –";
-        assert_eq!(drawn, expected.trim_start_matches('\n'));
     }
 }

@@ -204,6 +204,11 @@ codes! {
         example: "[kafka]\n\"enable.auto.commit\" = true",
         fix: "leave the key out"
     }
+    KAFKA_FILE = "kafka.file" {
+        why: "The Kafka client reads a certificate, a key or a token from the file that a setting names.",
+        example: "[kafka]\n\"ssl.ca.location\" = \"ca.pme\"",
+        fix: "[kafka]\n\"ssl.ca.location\" = \"/etc/connect/ca.pem\""
+    }
     KAFKA_EXPOSED = "kafka.exposed" {
         why: "The setting lets the network read credentials, or lets somebody else pretend to be the cluster.",
         example: "[kafka]\nbootstrap_servers = \"kafka.example:9092\"\n\"security.protocol\" = \"SASL_PLAINTEXT\"",

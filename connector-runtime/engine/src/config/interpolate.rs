@@ -100,14 +100,17 @@ impl Interpolation<'_> {
     fn replace(&mut self, text: &str, pointer: &str) -> Option<String> {
         let mut result = String::new();
         let mut known = true;
+        let is_whole = is_one_placeholder(text);
         for part in split(text) {
             match part {
                 Part::Text(text) => result.push_str(text),
                 Part::Literal => result.push_str("${"),
-                Part::Placeholder(placeholder) => match self.value_of(placeholder, pointer) {
-                    Some(value) => result.push_str(&value),
-                    None => known = false,
-                },
+                Part::Placeholder(placeholder) => {
+                    match self.value_of(placeholder, is_whole, pointer) {
+                        Some(value) => result.push_str(&value),
+                        None => known = false,
+                    }
+                }
             }
         }
         if !known {
@@ -116,7 +119,8 @@ impl Interpolation<'_> {
         known.then_some(result)
     }
 
-    fn value_of(&mut self, placeholder: &str, pointer: &str) -> Option<String> {
+    /// `is_whole`: the placeholder is all that the text has.
+    fn value_of(&mut self, placeholder: &str, is_whole: bool, pointer: &str) -> Option<String> {
         let found = match Placeholder::parse(placeholder) {
             Err(reason) => Err(self
                 .draft(code::PLACEHOLDER, placeholder, pointer, reason)
@@ -127,10 +131,13 @@ impl Interpolation<'_> {
                     (Some(value), Some(default)) if value.is_empty() => {
                         return Some(default.to_owned());
                     }
+                    (Some(value), None) if value.is_empty() && is_whole => {
+                        Err(self.without_value(placeholder, name, "is empty", pointer))
+                    }
                     (Some(value), _) => Ok(value),
                     // It stands in the file, for everyone to read.
                     (None, Some(default)) => return Some(default.to_owned()),
-                    (None, None) => Err(self.unset(placeholder, name, pointer)),
+                    (None, None) => Err(self.without_value(placeholder, name, "is not set", pointer)),
                 }
             }
             Ok(Placeholder::File(path)) => {
@@ -155,8 +162,9 @@ impl Interpolation<'_> {
         }
     }
 
-    fn unset(&self, placeholder: &str, name: &str, pointer: &str) -> Draft {
-        let message = format!("the environment variable {name} is not set");
+    /// `what`: the variable is not set, or empty.
+    fn without_value(&self, placeholder: &str, name: &str, what: &str, pointer: &str) -> Draft {
+        let message = format!("the environment variable {name} {what}");
         let draft = self
             .draft(code::UNSET_VARIABLE, placeholder, pointer, message)
             .severity(self.severity());

@@ -1,11 +1,14 @@
 //! `[kafka]`: settings of the Kafka client.
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::ops::Range;
 
 use connect_api::{Secret, Severity, pointer};
 use serde_json::Value as Json;
 
 use super::code;
+use super::load::Mode;
 use super::parse::Places;
 use super::report::{Draft, Report};
 use super::resolve::ProcessConfig;
@@ -17,6 +20,7 @@ const SERVERS_KEYS: [&str; 2] = ["bootstrap_servers", "bootstrap.servers"];
 /// Reads the table into the settings of the process.
 pub(super) fn read(
     table: Option<&Json>,
+    mode: Mode,
     places: &Places,
     report: &mut Report,
     process: &mut ProcessConfig,
@@ -83,6 +87,9 @@ pub(super) fn read(
         if is_unknown {
             continue;
         }
+        if let Some(draft) = missing_file(&name, &text, mode) {
+            report.add(draft(places.value(&pointer)).at(pointer.clone()));
+        }
         if let Ok(secret) = Secret::parse(&text) {
             pointers.insert(name.clone(), pointer);
             process.kafka.insert(name, secret);
@@ -90,6 +97,7 @@ pub(super) fn read(
     }
     if let Some(servers) = servers {
         process.bootstrap_servers = servers;
+        process.servers_are_default = false;
     }
     for Exposure {
         setting,
@@ -104,6 +112,31 @@ pub(super) fn read(
         let draft = draft.severity(Severity::Warning).help(help);
         report.add(draft.at(pointer));
     }
+}
+
+/// What is wrong with the file that a setting names, to be put at its place. CI does not have the files of the machines where
+/// connectors run: `check` only notes it.
+fn missing_file(name: &str, path: &str, mode: Mode) -> Option<impl Fn(Range<usize>) -> Draft> {
+    // librdkafka looks for the authorities itself where it is told to probe.
+    let names_file = name.ends_with(".location") || name.ends_with(".file");
+    if !names_file || path == "probe" {
+        return None;
+    }
+    let error = File::open(path).err()?;
+    let message = format!("the file of `{name}` cannot be read: {error}");
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.into());
+    let label = format!("looked for {}", absolute.display());
+    let severity = if mode == Mode::Check {
+        Severity::Note
+    } else {
+        Severity::Error
+    };
+    Some(move |span| {
+        Draft::error(code::KAFKA_FILE, span, message.clone())
+            .severity(severity)
+            .label(label.clone())
+            .help("the path is relative to the folder where connect is started; write an absolute one")
+    })
 }
 
 /// A setting that lets others read or pretend.

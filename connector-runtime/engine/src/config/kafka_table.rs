@@ -65,11 +65,11 @@ pub(super) fn schema(_: &mut SchemaGenerator) -> Schema {
 }
 
 fn setting(name: &str) -> Json {
-    let mut schema = json!({ "type": ["string", "number", "boolean"] });
-    if let Some((_, meaning)) = MEANINGS.iter().find(|(known, _)| *known == name) {
-        schema["description"] = json!(meaning);
+    let types = ["string", "number", "boolean"];
+    match MEANINGS.iter().find(|(known, _)| *known == name) {
+        Some((_, meaning)) => json!({ "description": meaning, "type": types }),
+        None => json!({ "type": types }),
     }
-    schema
 }
 
 #[cfg(test)]

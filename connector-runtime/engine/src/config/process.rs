@@ -32,10 +32,11 @@ pub(super) struct Process {
 
 impl Process {
     fn without_file(loading: &Loading<'_>) -> Process {
-        let servers = (loading.environment)(SERVERS_VARIABLE);
+        let servers = (loading.environment)(SERVERS_VARIABLE).filter(|servers| !servers.is_empty());
         Process {
             config: ProcessConfig {
                 file: None,
+                servers_are_default: servers.is_none(),
                 bootstrap_servers: servers.unwrap_or_else(|| DEFAULT_SERVERS.to_owned()),
                 kafka: BTreeMap::new(),
                 registry: None,
@@ -90,6 +91,7 @@ fn read(loading: &Loading<'_>, mut report: Report, process: &mut Process) -> Rep
     }
     kafka::read(
         document.root.get("kafka"),
+        loading.mode,
         places,
         &mut report,
         &mut process.config,

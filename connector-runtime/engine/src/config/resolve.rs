@@ -276,6 +276,8 @@ pub struct ProcessConfig {
     /// The file, if there is one.
     pub file: Option<PathBuf>,
     pub bootstrap_servers: String,
+    /// Neither `connect.toml` nor the environment says where Kafka is.
+    pub servers_are_default: bool,
     /// Passed through to librdkafka; the engine's own keys are refused in it.
     pub kafka: BTreeMap<String, Secret>,
     pub registry: Option<RegistryConfig>,

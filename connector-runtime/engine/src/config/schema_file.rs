@@ -132,14 +132,16 @@ fn open(table: &mut Json, mut plugins: Vec<Alternative>) {
 /// If `type` is this plugin's name, the table has its keys; `otherwise` it is asked about the next. Not a list in `allOf`:
 /// Taplo completes nothing in a table that has one.
 fn else_if(otherwise: Option<Json>, plugin: Alternative) -> Option<Json> {
-    let mut chain = json!({
-        "if": { "properties": { "type": { "const": plugin.owner } }, "required": ["type"], "additionalProperties": true },
-        "then": plugin.schema,
+    let mut chain = Map::new();
+    let is_it = json!({
+        "properties": { "type": { "const": plugin.owner } },
+        "required": ["type"],
+        "additionalProperties": true,
     });
-    if let Some(otherwise) = otherwise {
-        chain["else"] = otherwise;
-    }
-    Some(chain)
+    chain.insert("if".to_owned(), is_it);
+    chain.insert("then".to_owned(), plugin.schema);
+    chain.extend(otherwise.map(|otherwise| ("else".to_owned(), otherwise)));
+    Some(Json::Object(chain))
 }
 
 /// The keys of all alternatives but those that the table describes itself, each with a schema that allows what any of them
@@ -194,9 +196,9 @@ fn any_of(meanings: &[(String, Json)]) -> Json {
         }
     }
     let mut merged = match schemas.as_slice() {
-        [only] => only.clone(),
-        _ => json!({ "anyOf": schemas }),
+        [Json::Object(only)] => only.clone(),
+        _ => Map::from_iter([("anyOf".to_owned(), Json::Array(schemas))]),
     };
-    merged["description"] = json!(described.join("\n"));
-    merged
+    merged.insert("description".to_owned(), json!(described.join("\n")));
+    Json::Object(merged)
 }

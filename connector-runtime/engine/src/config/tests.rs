@@ -59,6 +59,7 @@ fn environment(name: &str) -> Option<String> {
         "PASSWORD" => "hunter2",
         "TASKS" => "4",
         "YES" => "true",
+        "EMPTY" => "",
         "WORD" => "hunter2-is-not-shown",
         _ => return None,
     };

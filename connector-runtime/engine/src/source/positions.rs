@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use connect_api::{Cause, Failure, Outgoing, Positions, Result};
-use connect_kafka::{NewTopics, read_topic_to_end};
+use connect_kafka::{ANSWER_WITHIN, NewTopics, read_topic_to_end};
 
 use crate::cluster::Cluster;
 
@@ -31,6 +31,16 @@ pub(crate) async fn make_topic(cluster: &Cluster) -> Result<()> {
         config,
     };
     cluster.create_as(&topic).await
+}
+
+/// As [`read`], of a cluster in which no source may have run yet.
+pub(crate) async fn read_if_any(cluster: &Cluster, connector: &str) -> Result<Positions> {
+    let exists = cluster.admin.topic_exists(TOPIC, ANSWER_WITHIN).await;
+    if exists.map_err(Failure::Retry)? {
+        read(cluster, connector).await
+    } else {
+        Ok(Positions::default())
+    }
 }
 
 /// What was committed last in the name of this connector.

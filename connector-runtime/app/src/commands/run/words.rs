@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use connect_api::text::counted;
 use connect_engine::Summary;
-use connect_engine::config::Loaded;
+use connect_engine::config::{Loaded, ProcessConfig};
 use connect_kafka::Embedded;
 
 use super::embedded::Servers;
@@ -56,7 +56,7 @@ fn start_lines(
             let psql = psql_command(&file);
             lines.push(("postgres", format!("{psql}   ({version})")));
         }
-        None => lines.push(("kafka", loaded.process.bootstrap_servers.clone())),
+        None => lines.push(("kafka", kafka_address(&loaded.process))),
     }
     lines.push(("checked", checked(loaded)));
     if let Some(http) = http {
@@ -77,6 +77,18 @@ fn start_lines(
     }
     lines
 }
+
+fn kafka_address(process: &ProcessConfig) -> String {
+    let servers = &process.bootstrap_servers;
+    if process.servers_are_default {
+        format!("{servers}  {DEFAULT_SERVERS}")
+    } else {
+        servers.clone()
+    }
+}
+
+const DEFAULT_SERVERS: &str =
+    "by default: neither KAFKA_BOOTSTRAP_SERVERS nor connect.toml says where Kafka is";
 
 /// Without the password: the arguments of a process can be read by everybody on the machine.
 fn psql_command(service_file: &Path) -> String {
@@ -127,6 +139,10 @@ fn log_start(loaded: &Loaded, servers: Option<&Servers>, http: Option<&Bound>) {
             .is_none()
             .then_some(loaded.process.bootstrap_servers.as_str()),
     );
+    if servers.is_none() && loaded.process.servers_are_default {
+        let kafka = &loaded.process.bootstrap_servers;
+        tracing::warn!(event = "kafka_address_default", kafka, "{DEFAULT_SERVERS}");
+    }
     if let Some(http) = http {
         tracing::info!(event = "listening", address = %http.address(), taken = http.moved_from());
         if http.is_open() {

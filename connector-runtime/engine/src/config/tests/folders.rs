@@ -1,5 +1,7 @@
 //! What is found about files and folders, and across files.
 
+use connect_api::Severity;
+
 use super::*;
 
 const GOOD: &str = "topics = [\"a\"]\n[[sinks]]\ntype = \"print\"\n";
@@ -222,6 +224,82 @@ fn settings_of_the_client_that_are_almost_right() {
         "process-client",
         &Folder::new(&[("connectors.d/a.toml", GOOD), ("connect.toml", process)]),
     );
+}
+
+/// What can be known without the variables is found without them.
+#[test]
+fn names_of_settings_whose_values_are_not_known() {
+    let process = "[kafka]\n\"sasl.passwd\" = \"${env:UNSET_PASSWORD}\"\n\"group.id\" = \"${env:UNSET_GROUP}\"\n\"sasl.username\" = \"${env:UNSET_USER}\"\n";
+    let folder = Folder::new(&[("connectors.d/a.toml", GOOD), ("connect.toml", process)]);
+    let found: Vec<_> = folder
+        .load(Mode::Check)
+        .findings
+        .iter()
+        .filter(|one| one.severity == Severity::Error)
+        .map(|one| (one.code, one.place.line()))
+        .collect();
+    assert_eq!(found, [("kafka.setting", 2), ("kafka.setting", 3)]);
+}
+
+#[test]
+fn files_of_the_client_that_are_missing() {
+    let folder = |path: &str| {
+        let process = format!("[kafka]\n\"ssl.ca.location\" = \"{path}\"\n");
+        Folder::new(&[("connectors.d/a.toml", GOOD), ("connect.toml", &process)])
+    };
+    let missing = folder("/nowhere/ca.pem");
+    check("kafka-file", &missing);
+    let notes = missing.load(Mode::Check).findings;
+    let count = notes.count(Severity::Note);
+    assert_eq!((count, notes.has_errors()), (1, false));
+    // A folder of certificates, and librdkafka's word for looking itself.
+    for path in ["/", "probe"] {
+        assert_eq!(folder(path).drawn(Mode::Run), "", "{path}");
+    }
+}
+
+#[test]
+fn a_variable_that_is_empty_is_said_to_be() {
+    let sink = |url: &str| {
+        let file = format!(
+            "topics = [\"a\"]\n[[sinks]]\ntype = \"warehouse\"\nurl = \"{url}\"\n[[sinks.tables]]\ntable = \"t\"\ncolumns = {{ a = \"@.a\" }}\n"
+        );
+        Folder::new(&[("connectors.d/a.toml", &file)]).drawn(Mode::Run)
+    };
+    let empty = sink("${env:EMPTY}");
+    assert!(
+        empty.contains("the environment variable EMPTY is empty"),
+        "{empty}"
+    );
+    assert!(empty.contains("connectors.d/a.toml:4:8"), "{empty}");
+    for meant in ["${env:EMPTY:-}", "postgres://${env:EMPTY}localhost"] {
+        assert!(!sink(meant).contains("is empty"), "{meant}");
+    }
+}
+
+#[test]
+fn it_is_known_whether_anything_says_where_kafka_is() {
+    let cases = [
+        ("", None, "localhost:9092", true),
+        ("", Some(""), "localhost:9092", true),
+        ("", Some("a:1"), "a:1", false),
+        ("[kafka]\nbootstrap_servers = \"b:1\"\n", None, "b:1", false),
+    ];
+    for (process, variable, servers, is_default) in cases {
+        let folder = Folder::new(&[("connectors.d/a.toml", GOOD), ("connect.toml", process)]);
+        let environment = |name: &str| {
+            variable
+                .filter(|_| name == "KAFKA_BOOTSTRAP_SERVERS")
+                .map(str::to_owned)
+        };
+        let dir = folder.path("connectors.d");
+        let loaded = load_with(&dir, None, &fakes::plugins(), Mode::Run, &environment).process;
+        assert_eq!(
+            (&*loaded.bootstrap_servers, loaded.servers_are_default),
+            (servers, is_default),
+            "{process:?} {variable:?}"
+        );
+    }
 }
 
 #[cfg(unix)]
