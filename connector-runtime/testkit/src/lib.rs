@@ -1,4 +1,4 @@
-//! What the author of a sink or a source needs to test it: records, fakes of the engine's side, faults, and a
+//! What the author of a plugin needs to test it: records, fakes of the engine's side, faults, and a
 //! conformance suite that checks the promises of the traits in a few lines.
 //!
 //! Everything in here is for tests: a check that fails panics and says which promise is broken.
@@ -13,6 +13,7 @@ mod publisher;
 mod records;
 mod rolling_files;
 mod source;
+pub mod transforms;
 
 pub use context::{Contracts, NoFormats, context, context_with};
 pub use faults::{Fault, Faults, Faulty};

@@ -212,7 +212,7 @@ fn whole(digits: &str) -> Option<Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::part::testing::{check, check_refused};
+    use connect_testkit::transforms::{check, check_refused};
 
     #[track_caller]
     fn check_cast(to: &str, start: &str, expected: &str) {

@@ -63,7 +63,7 @@ impl Transform for Extract {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::part::testing::check;
+    use connect_testkit::transforms::check;
 
     #[test]
     fn a_field_becomes_the_whole() {

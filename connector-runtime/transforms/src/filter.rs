@@ -55,12 +55,12 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
-    use crate::part::testing::{build, record};
+    use connect_testkit::transforms::{build, record_of};
 
     #[test]
     fn what_it_is_shown_is_dropped() {
         for text in ["{}", "-", "{} => 1"] {
-            let step = build::<Filter>("").unwrap().apply(record(text)).unwrap();
+            let step = build::<Filter>("").unwrap().apply(record_of(text)).unwrap();
             assert!(matches!(step, Step::Drop), "{text}");
         }
     }

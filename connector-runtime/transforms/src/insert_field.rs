@@ -125,7 +125,7 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::panic)]
 
     use super::*;
-    use crate::part::testing::{apply, build, check, check_refused, record};
+    use connect_testkit::transforms::{apply, build, check, check_refused, record_of};
 
     #[test]
     fn literals_and_references_are_put_in() {
@@ -201,7 +201,7 @@ mod tests {
     #[test]
     fn now_is_the_time_of_processing() {
         let before = time::now_ms();
-        let made = apply::<InsertField>("field = 't'\nfrom = '#now'", record("{}")).unwrap();
+        let made = apply::<InsertField>("field = 't'\nfrom = '#now'", record_of("{}")).unwrap();
         let text = made.root().unwrap().get("t").unwrap();
         let now = time::parse_ms(text.as_str().unwrap()).unwrap();
         assert!((before..=time::now_ms()).contains(&now));

@@ -90,7 +90,7 @@ fn empty_like(place: ValueRef<'_>) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::part::testing::check;
+    use connect_testkit::transforms::check;
 
     #[test]
     fn fields_are_masked_by_type_or_by_a_replacement() {

@@ -196,13 +196,13 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::part::testing::{apply, check, check_refused, record};
+    use connect_testkit::transforms::{apply, check, check_refused, record_of};
 
     const TAGS: &str =
         "fields = { hobby = ['chess', 'running', 'baking'], major = ['law', 'art'] }";
 
     fn at(partition: i32, offset: i64, ordinal: u32) -> Record {
-        let mut record = record("{}");
+        let mut record = record_of("{}");
         let origin = Arc::make_mut(&mut record.origin);
         (origin.partition, origin.offset) = (partition, offset);
         record.ordinal = ordinal;

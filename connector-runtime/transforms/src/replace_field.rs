@@ -196,7 +196,7 @@ impl Replace {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::part::testing::{check, check_refused};
+    use connect_testkit::transforms::{check, check_refused};
 
     #[test]
     fn fields_are_kept_dropped_and_renamed() {

@@ -85,7 +85,7 @@ impl Transform for MakeKey {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::part::testing::{check, check_refused};
+    use connect_testkit::transforms::{check, check_refused};
 
     #[test]
     fn the_key_is_made_of_fields() {
