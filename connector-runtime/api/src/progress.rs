@@ -93,6 +93,10 @@ pub trait ProgressStore: Send {
     /// connector, as far as nothing is stored for this sink: a connector or sink that was renamed begins again, and a
     /// log line says how to continue.
     async fn of_other_names(&mut self, topics: &[Arc<str>]) -> Result<Vec<OtherProgress>>;
+
+    /// Deletes what is stored about these topics under this name, for `connect offsets NAME forget OLD`: nothing is shown of
+    /// it any more. An owner that still runs is superseded.
+    async fn erase(&mut self, topics: &[Arc<str>]) -> Result<()>;
 }
 
 /// What a publisher of the engine needs to move the connector's progress in its own transaction. Opaque to plugins: a

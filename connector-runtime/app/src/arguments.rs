@@ -30,7 +30,7 @@ pub(crate) fn in_order(mut words: Vec<OsString>) -> Vec<OsString> {
     words
 }
 
-const OFFSETS_ACTIONS: [&str; 2] = ["show", "set"];
+const OFFSETS_ACTIONS: [&str; 3] = ["show", "set", "forget"];
 
 /// What stands above the help: the three commands that matter.
 pub(crate) fn first_words(program: &str) -> String {
@@ -183,6 +183,8 @@ pub(crate) enum OffsetsAction {
     Show(OffsetsPlace),
     /// Move stored positions; the connector must not be running
     Set(OffsetsSet),
+    /// Delete the progress of a name that no connector has any more
+    Forget(OffsetsForget),
 }
 
 #[derive(Debug, Args)]
@@ -214,6 +216,15 @@ pub(crate) struct OffsetsSet {
     /// Show what would be moved, and move nothing; for example set --to earliest --dry-run
     #[arg(long)]
     pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) place: OffsetsPlace,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct OffsetsForget {
+    /// The name that has progress in the topics and sinks of this connector, for example pos-to-database
+    #[arg(value_name = "OLD")]
+    pub(crate) other: String,
     #[command(flatten)]
     pub(crate) place: OffsetsPlace,
 }
@@ -340,6 +351,10 @@ mod tests {
             (
                 "connect offsets set orders --to 3 x.d",
                 "connect offsets orders set --to 3 x.d",
+            ),
+            (
+                "connect offsets forget new old",
+                "connect offsets new forget old",
             ),
             ("connect offsets show set", "connect offsets show set"),
             ("connect offsets show", "connect offsets show"),

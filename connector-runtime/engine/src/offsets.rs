@@ -1,18 +1,18 @@
 //! `connect offsets`: where a connector stands, and moving it. What the sink stores and what the group has are shown side
 //! by side and set together.
 
-use std::collections::{BTreeMap, HashMap};
+mod desk;
+
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use connect_api::{Cause, Failure, Position, Positions, Sink, TopicPartition};
-use connect_contracts::Contracts;
-use connect_kafka::{Admin, ClientSettings, GroupOffsets, StartOffset};
+use connect_api::{Cause, Position, Positions, TopicPartition};
+use connect_kafka::{ClientSettings, GroupOffsets, StartOffset};
 
-use crate::cluster::Cluster;
-use crate::config::{ConfiguredSink, Connector, ConnectorKind, ProcessConfig, SinkConnector};
-use crate::open_sink::SinkOpener;
-use crate::pipeline::lane_positions::{GroupOffset, metadata};
+use crate::config::{ConfiguredSink, Connector, ConnectorKind, ProcessConfig};
 use crate::source;
+pub(crate) use desk::group_of;
+use desk::{Desk, cause, known, no_progress};
 
 /// One partition of one sink of a connector.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -164,186 +164,47 @@ pub async fn set(
     Ok(moves)
 }
 
-/// Clients for one connector.
-struct Desk<'a> {
-    connector: &'a Connector,
-    cluster: Cluster,
-    contracts: Contracts,
-    group: GroupOffsets,
-}
-
-impl<'a> Desk<'a> {
-    fn open(
-        connector: &'a Connector,
-        process: &ProcessConfig,
-        clients: &ClientSettings,
-    ) -> Result<Desk<'a>, Cause> {
-        let cluster = Cluster {
-            settings: clients.clone(),
-            admin: Arc::new(Admin::open(clients)?),
-            in_process: None,
-        };
-        let group = GroupOffsets::open(clients, &group_of(&connector.name))?;
-        Ok(Desk {
-            connector,
-            cluster,
-            contracts: Contracts::new(process.registry.as_ref())?,
-            group,
-        })
+/// Deletes the progress that another name has in this connector's topics and sinks, and gives back what it was. The consumer
+/// group of that name is left to Kafka, which forgets it.
+pub async fn forget(
+    connector: &Connector,
+    process: &ProcessConfig,
+    clients: &ClientSettings,
+    other: &str,
+) -> Result<Vec<Position>, Cause> {
+    let ConnectorKind::Sink(sink) = &connector.kind else {
+        return Err(Cause::new(format!(
+            "{} is a source: it stores nothing in a sink",
+            connector.name
+        )));
+    };
+    let desk = Desk::open(connector, process, clients)?;
+    let group = GroupOffsets::open(clients, &group_of(other))?;
+    let members = group.state().await?.map_or(0, |group| group.members.len());
+    if members > 0 {
+        return Err(Cause::new(format!("`{other}` is running"))
+            .with_help("its progress is what it goes on from; stop it first"));
     }
-
-    async fn partitions(&self, sink: &SinkConnector) -> Result<Vec<TopicPartition>, Cause> {
-        self.cluster.partitions_of(&sink.topics).await
-    }
-
-    async fn refuse_what_kafka_has_not(&self, targets: &[Position]) -> Result<(), Cause> {
-        for Position { partition, next } in targets {
-            let (low, high) = self.group.watermarks(partition).await?;
-            if !(low..=high).contains(next) {
-                return Err(Cause::new(format!(
-                    "{partition} has offsets {low} to {high}; {next} is not among them"
-                )));
-            }
-        }
-        Ok(())
-    }
-
-    async fn sink_offsets(&self, sink: &SinkConnector) -> Result<Vec<PartitionOffsets>, Cause> {
-        let partitions = self.partitions(sink).await?;
-        let group = self.group.committed_with_metadata(&partitions).await?;
-        let mut stored = Vec::with_capacity(sink.sinks.len());
-        for configured in &sink.sinks {
-            stored.push(
-                self.stored(configured, &self.connector.name, &partitions)
-                    .await?,
-            );
-        }
-        let mut rows = Vec::with_capacity(partitions.len() * sink.sinks.len());
-        for (index, partition) in partitions.iter().enumerate() {
-            let (low, high) = self.group.watermarks(partition).await?;
-            let group = group.get(partition).and_then(Option::as_ref);
-            let group = group.map(GroupOffset::of);
-            for (configured, stored) in sink.sinks.iter().zip(&stored) {
-                rows.push(PartitionOffsets {
-                    partition: partition.clone(),
-                    sink: configured.name.clone(),
-                    stored: stored.as_ref().and_then(|stored| *stored.get(index)?),
-                    group: group
-                        .as_ref()
-                        .and_then(|group| group.of_lane(&configured.name)),
-                    low,
-                    high,
-                });
-            }
-        }
-        Ok(rows)
-    }
-
-    /// What a sink stores about these partitions; `None` where the group has its progress.
-    async fn stored(
-        &self,
-        sink: &ConfiguredSink,
-        connector: &Arc<str>,
-        partitions: &[TopicPartition],
-    ) -> Result<Option<Vec<Option<i64>>>, Cause> {
-        let mut open = self.open_sink(sink, connector).await?;
-        let stored = match open.progress_store() {
-            Some(store) => Some(store.stored(partitions).await.map_err(cause)?),
-            None => None,
-        };
-        open.close().await.map_err(cause)?;
-        Ok(stored)
-    }
-
-    /// Writes the group's offsets: of each partition the smallest of all sinks, with each sink's own beside it.
-    async fn set_group(&self, sink: &SinkConnector, lanes: &[Vec<Position>]) -> Result<(), Cause> {
-        let mut by_partition: BTreeMap<&TopicPartition, Vec<(Arc<str>, i64)>> = BTreeMap::new();
-        for (configured, positions) in sink.sinks.iter().zip(lanes) {
-            for Position { partition, next } in positions {
-                let of_partition = by_partition.entry(partition).or_default();
-                of_partition.push((configured.name.clone(), *next));
-            }
-        }
-        let positions: Vec<Position> = by_partition
-            .iter()
-            .filter_map(|(partition, lanes)| {
-                let next = lanes.iter().map(|(_, next)| *next).min()?;
-                Some(Position {
-                    partition: (*partition).clone(),
-                    next,
-                })
-            })
-            .collect();
-        let metadata = |partition: &TopicPartition| {
-            let lanes = by_partition.get(partition).into_iter().flatten();
-            let (names, lanes): (Vec<Arc<str>>, Vec<i64>) = lanes.cloned().unzip();
-            metadata(&names, &lanes).to_string()
-        };
-        self.group.set_with_metadata(&positions, metadata).await
-    }
-
-    async fn positions_of_start(
-        &self,
-        partitions: &[TopicPartition],
-        start: StartOffset,
-    ) -> Result<Vec<Position>, Cause> {
-        let targets = self.group.resolve(partitions, start).await?;
-        Ok(known(partitions, |partition| {
-            targets.get(partition).copied()
-        }))
-    }
-
-    /// The positions of each sink under another name. Where the sink stores progress, that counts and not the group's.
-    async fn positions_of_connector(
-        &self,
-        name: &str,
-        sink: &SinkConnector,
-        partitions: &[TopicPartition],
-    ) -> Result<Vec<Vec<Position>>, Cause> {
-        let group = GroupOffsets::open(&self.cluster.settings, &group_of(name))?;
-        let committed = group.committed_with_metadata(partitions).await?;
-        let mut lanes = Vec::with_capacity(sink.sinks.len());
-        for configured in &sink.sinks {
-            let stored = self
-                .stored(configured, &Arc::from(name), partitions)
-                .await?;
-            let stored: Option<HashMap<_, _>> =
-                stored.map(|stored| partitions.iter().zip(stored).collect());
-            lanes.push(known(partitions, |partition| match &stored {
-                Some(stored) => stored.get(partition).copied()?,
-                None => {
-                    let committed = committed.get(partition)?.as_ref()?;
-                    GroupOffset::of(committed).of_lane(&configured.name)
-                }
+    let partitions = desk.partitions(sink).await?;
+    let mut topics: Vec<Arc<str>> = partitions.iter().map(|one| one.topic.clone()).collect();
+    topics.dedup();
+    let mut forgotten = Vec::new();
+    for configured in &sink.sinks {
+        let mut open = desk.open_sink(configured, &Arc::from(other)).await?;
+        if let Some(store) = open.progress_store() {
+            let stored = store.stored(&partitions).await.map_err(cause)?;
+            let stored: HashMap<_, _> = partitions.iter().zip(stored).collect();
+            forgotten.extend(known(&partitions, |partition| {
+                stored.get(partition).copied()?
             }));
+            store.erase(&topics).await.map_err(cause)?;
         }
-        if lanes.iter().any(|positions| !positions.is_empty()) {
-            return Ok(lanes);
-        }
-        Err(Cause::new(format!(
-            "no connector `{name}` has progress in these topics, on this Kafka cluster and in this sink"
-        ))
-        .with_help("the name is what `name` said in its file, or the file's name without .toml"))
+        open.close().await.map_err(cause)?;
     }
-
-    /// The sink, as the connector of this name opens it.
-    async fn open_sink(
-        &self,
-        sink: &ConfiguredSink,
-        name: &Arc<str>,
-    ) -> Result<Box<dyn Sink>, Cause> {
-        let opener = SinkOpener {
-            connector: name,
-            task: 0,
-            cluster: &self.cluster,
-            create_topics: None,
-            transactional_id: format!("connect-{name}-offsets"),
-            rows_written: connect_api::Counter::default(),
-            contracts: self.contracts.clone(),
-            engine: tokio::runtime::Handle::current(),
-        };
-        opener.open(sink).await.map_err(cause)
+    if forgotten.is_empty() {
+        return Err(no_progress(other));
     }
+    Ok(forgotten)
 }
 
 /// The positions of a sink that is not moved. A sink that has none yet begins where its `start` says.
@@ -379,36 +240,4 @@ fn moves_of(
         new: target.next,
     });
     moved.collect()
-}
-
-/// The name of a connector's consumer group.
-pub(crate) fn group_of(connector: &str) -> String {
-    format!("connect-{connector}")
-}
-
-/// The partitions whose offset is known, with it.
-fn known(
-    partitions: &[TopicPartition],
-    offset: impl Fn(&TopicPartition) -> Option<i64>,
-) -> Vec<Position> {
-    partitions
-        .iter()
-        .filter_map(|partition| {
-            Some(Position {
-                partition: partition.clone(),
-                next: offset(partition)?,
-            })
-        })
-        .collect()
-}
-
-fn cause(failure: Failure) -> Cause {
-    match failure {
-        Failure::Retry(cause)
-        | Failure::RefusedSomewhere(cause)
-        | Failure::TooMuch(cause)
-        | Failure::Superseded(cause)
-        | Failure::Fatal(cause) => cause,
-        refused @ Failure::Refused(_) => Cause::new(refused.to_string()),
-    }
 }

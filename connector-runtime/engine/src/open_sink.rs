@@ -172,5 +172,9 @@ mod tests {
         async fn of_other_names(&mut self, _: &[Arc<str>]) -> Result<Vec<OtherProgress>> {
             Ok(Vec::new())
         }
+
+        async fn erase(&mut self, _: &[Arc<str>]) -> Result<()> {
+            Ok(())
+        }
     }
 }

@@ -238,6 +238,14 @@ impl ProgressStore for MemorySink {
         });
         Ok(others.collect())
     }
+
+    async fn erase(&mut self, topics: &[Arc<str>]) -> Result<()> {
+        let mut durable = self.memory.0.lock().unwrap();
+        durable.progress.retain(|(identity, partition), _| {
+            *identity != self.identity || !topics.contains(&partition.topic)
+        });
+        Ok(())
+    }
 }
 
 struct MemoryFactory {

@@ -121,6 +121,10 @@ impl ProgressStore for Breaking {
     ) -> Result<Vec<OtherProgress>> {
         self.memory.sink().of_other_names(topics).await
     }
+
+    async fn erase(&mut self, topics: &[std::sync::Arc<str>]) -> Result<()> {
+        self.memory.sink().erase(topics).await
+    }
 }
 
 async fn check(breaks: Break) {

@@ -9,7 +9,7 @@ use connect_api::{
     Written, async_trait,
 };
 use connect_testkit::conformance::{ProgressStoreUnderTest, check_progress_store};
-use connect_testkit::{Memory, MemorySink};
+use connect_testkit::{Memory, MemorySink, TOPIC};
 
 #[derive(Clone, Copy, PartialEq)]
 enum Break {
@@ -24,6 +24,8 @@ enum Break {
     SharesProgressBetweenNames,
     HidesOtherNames,
     ShowsOtherNamesForEver,
+    ErasesNothing,
+    ErasesEveryTopic,
     RepeatsAfterALostAnswer,
     ForgetsAtTheEnd,
     LosesProgressWithoutRecords,
@@ -190,6 +192,17 @@ impl ProgressStore for Breaking {
             _ => self.sink.of_other_names(topics).await,
         }
     }
+
+    async fn erase(&mut self, topics: &[Arc<str>]) -> Result<()> {
+        match self.breaks {
+            Break::ErasesNothing => Ok(()),
+            Break::ErasesEveryTopic => {
+                let every = [topics, &[TOPIC.into()]].concat();
+                self.sink.erase(&every).await
+            }
+            _ => self.sink.erase(topics).await,
+        }
+    }
 }
 
 async fn check(breaks: Break) {
@@ -240,6 +253,8 @@ fn every_broken_promise_is_found() {
             "progress under other names is shown",
         ),
         (Break::ShowsOtherNamesForEver, "is shown no other"),
+        (Break::ErasesNothing, "what is erased is gone"),
+        (Break::ErasesEveryTopic, "only the topics that are named"),
         (Break::RepeatsAfterALostAnswer, "is written once"),
         (Break::ForgetsAtTheEnd, "survives a crash"),
         (

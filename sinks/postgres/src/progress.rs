@@ -337,6 +337,21 @@ impl ProgressTable {
         .await?;
         Ok(())
     }
+
+    /// Deletes what is stored about these topics, whoever owns it.
+    pub(crate) async fn erase(
+        &self,
+        connection: &mut PgConnection,
+        topics: &[Arc<str>],
+    ) -> Result<(), WriteError> {
+        let topics: Vec<&str> = topics.iter().map(|topic| &**topic).collect();
+        self.of_identity(&self.statements.erase)
+            .persistent(false)
+            .bind(topics)
+            .execute(connection)
+            .await?;
+        Ok(())
+    }
 }
 
 /// A predecessor's COMMIT takes milliseconds, and whoever waits here holds up other partitions of its task: what lasts

@@ -315,4 +315,13 @@ impl ProgressStore for PostgresSink {
         self.release(connection, &others).await;
         others.map_err(WriteError::into_failure)
     }
+
+    async fn erase(&mut self, topics: &[Arc<str>]) -> Result<(), Failure> {
+        let mut connection = self.connected().await.map_err(WriteError::into_failure)?;
+        let progress = self.progress.as_ref().expect(HAS_PROGRESS);
+        let erasing = progress.erase(&mut connection.driver, topics);
+        let erased = within("erase progress", self.limits.short, erasing).await;
+        self.release(connection, &erased).await;
+        erased.map_err(WriteError::into_failure)
+    }
 }

@@ -201,6 +201,48 @@ async fn offsets_of_a_running_connector_are_not_moved() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn progress_of_old_names_is_one_line_and_can_be_forgotten() {
+    let _turn = servers::shared().await;
+    let topic = Topic::create("forget", 1).await;
+    let database = payments::database().await;
+    let names = ["a-old", "b-old", "c-new", "d-newer"].map(Topic::unborn);
+    let [first, second, new, newer] = names.each_ref().map(Topic::name);
+    let folder = payments::folder();
+    let connector = payments::connector(&topic, "", "");
+    let file = |name: &str| folder.connectors().join(format!("{name}.toml"));
+    folder.connector(first, &connector);
+    folder.connector(second, &connector);
+    produce_payments(&topic, 1, 100).await;
+    assert!(run_until(&folder, &database, 200).await.is_empty());
+
+    std::fs::remove_file(file(second)).unwrap();
+    std::fs::rename(file(first), file(new)).unwrap();
+    let told = run_until(&folder, &database, 300).await;
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!(told[0]["other"], format!("{first}, {second}"));
+
+    let kept = offsets(new, &["forget", new], &folder, &database).await;
+    assert_eq!(kept.code, 3, "{}", kept.stdout);
+    for old in [first, second] {
+        let forgotten = offsets(new, &["forget", old], &folder, &database).await;
+        assert_eq!(forgotten.code, 0, "{}", forgotten.stderr);
+        assert!(
+            forgotten.stdout.contains("partition 0 at 100"),
+            "{}",
+            forgotten.stdout
+        );
+        let again = offsets(new, &["forget", old], &folder, &database).await;
+        assert_eq!(again.code, 3, "{}", again.stdout);
+    }
+    // The next name begins anew, and hears of the last one only.
+    std::fs::rename(file(new), file(newer)).unwrap();
+    let told = run_until(&folder, &database, 400).await;
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!(told[0]["other"], new);
+    database.remove().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_renamed_connector_is_told_where_it_was_and_can_go_on_from_there() {
     let _turn = servers::shared().await;
     let topic = Topic::create("renamed", 2).await;
@@ -228,11 +270,11 @@ async fn a_renamed_connector_is_told_where_it_was_and_can_go_on_from_there() {
     let topic_name = topic.name();
     let places = [0, 1].map(|number| format!("{topic_name} partition {number} at 500"));
     assert_eq!(told[0]["progress"], places.join(", "));
-    let command = format!("connect offsets {new} set --from {old}");
-    assert!(
-        told[0]["message"].as_str().unwrap().ends_with(&command),
-        "{told:?}"
-    );
+    let message = told[0]["message"].as_str().unwrap();
+    for command in [format!("set --from {old}"), format!("forget {old}")] {
+        let command = format!("connect offsets {new} {command}");
+        assert!(message.contains(&command), "{told:?}");
+    }
     assert!(run_until(&folder, &database, 3_000).await.is_empty());
 
     produce_payments(&topic, 2, 100).await;

@@ -1,8 +1,8 @@
-//! `connect offsets NAME show | set`: the positions of a connector, and moving them.
+//! `connect offsets NAME show | set | forget`: the positions of a connector, and moving them.
 
 use std::path::Path;
 
-use connect_api::{Cause, Plugins};
+use connect_api::{Cause, Plugins, Position};
 use connect_engine::config::{Connector, ConnectorKind, Loaded, Mode, load, nearest};
 use connect_engine::offsets::{self, MoveTo, MovedPosition, Offsets, Only, PartitionOffsets};
 use connect_kafka::StartOffset;
@@ -19,6 +19,7 @@ pub(crate) fn run(arguments: &OffsetsArguments, plugins: &Plugins) -> u8 {
     let place = match &arguments.action {
         OffsetsAction::Show(place) => place,
         OffsetsAction::Set(set) => &set.place,
+        OffsetsAction::Forget(forget) => &forget.place,
     };
     let (connector, loaded) = match find(&arguments.name, place, plugins) {
         Ok(found) => found,
@@ -118,6 +119,47 @@ async fn answer(
             let process = &loaded.process;
             let moves = offsets::set(connector, process, &clients, &to, &only, set.dry_run).await?;
             Ok(moved(&moves, set.dry_run, format))
+        }
+        OffsetsAction::Forget(forget) => {
+            let other = &*forget.other;
+            if other == &*connector.name || has_file(loaded, other) {
+                return Err(
+                    Cause::new(format!("`{other}` is a connector of this folder"))
+                        .with_help("its progress is what it goes on from"),
+                );
+            }
+            let process = &loaded.process;
+            let gone = offsets::forget(connector, process, &clients, other).await?;
+            Ok(forgotten(other, &gone, format))
+        }
+    }
+}
+
+/// Whether a file is called so, a broken one too: its progress is its own.
+fn has_file(loaded: &Loaded, name: &str) -> bool {
+    let whole = loaded.connectors.iter().map(|connector| &*connector.name);
+    let broken = loaded.broken.iter().map(|broken| &*broken.name);
+    whole.chain(broken).any(|known| known == name)
+}
+
+fn forgotten(other: &str, positions: &[Position], format: Format) -> String {
+    match format {
+        Format::Text => {
+            let places = positions.iter();
+            let places = places.map(|one| format!("  {} at {}", one.partition, one.next));
+            let places: Vec<_> = places.collect();
+            format!("`{other}` is forgotten:\n{}", places.join("\n"))
+        }
+        Format::Json => {
+            let one = |one: &Position| {
+                json!({
+                    "topic": &*one.partition.topic,
+                    "partition": one.partition.partition,
+                    "stored": one.next,
+                })
+            };
+            let positions: Vec<_> = positions.iter().map(one).collect();
+            format!("{:#}", json!({ "version": 1, "forgotten": positions }))
         }
     }
 }

@@ -70,34 +70,71 @@ impl OtherNames {
         let (sinks, connectors): (Vec<_>, Vec<_>) = others
             .into_iter()
             .partition(|other| &*other.connector == connector);
-        for (name, progress) in by_name(&connectors, |other| &other.connector) {
-            if self.loaded.contains(name) {
-                continue;
-            }
+        let mut connectors = by_name(&connectors, |other| &other.connector);
+        connectors.retain(|name, _| !self.loaded.contains(*name));
+        if let Some(found) = Found::of(&connectors) {
+            let Found { first, names, .. } = &found;
             tracing::warn!(
                 event = "progress_under_another_name",
                 connector,
-                other = name,
-                progress,
-                "this connector begins anew, and `{name}`, which is not loaded, has progress in its topics. \
-                 Is it the same, renamed? To go on from there, name it `{name}` again; or stop it and type: \
-                 connect offsets {connector} set --from {name}"
+                other = found.others,
+                progress = found.progress,
+                "this connector begins anew, and {names}, which no file here is called, has progress in its topics. \
+                 Is it the same, renamed? To go on from there, name it `{first}` again; or stop it and type: \
+                 connect offsets {connector} set --from {first}. If it is not: connect offsets {connector} forget {first}"
             );
         }
-        for (name, progress) in by_name(&sinks, |other| &other.sink) {
-            if self.sinks.contains(name) {
-                continue;
-            }
+        let mut sinks = by_name(&sinks, |other| &other.sink);
+        sinks.retain(|name, _| !self.sinks.contains(*name));
+        if let Some(found) = Found::of(&sinks) {
+            let Found { first, names, .. } = &found;
             tracing::warn!(
                 event = "progress_under_another_sink",
                 connector,
                 sink,
-                other = name,
-                progress,
-                "the sink `{sink}` begins where its `start` says, and `{name}`, which the file does not have, has \
-                 progress in these topics. Is it the same sink, renamed? To go on from there, name it `{name}` again"
+                other = found.others,
+                progress = found.progress,
+                "the sink `{sink}` begins where its `start` says, and {names}, which the file does not have, has \
+                 progress in these topics. Is it the same sink, renamed? To go on from there, name it `{first}` again"
             );
         }
+    }
+}
+
+/// Other names with progress, in words: one line for all of them.
+struct Found {
+    first: String,
+    /// With commas.
+    others: String,
+    /// With backticks.
+    names: String,
+    /// Of one name its places; of several, each with its name.
+    progress: String,
+}
+
+impl Found {
+    fn of(progress: &BTreeMap<&str, String>) -> Option<Found> {
+        const SHOWN: usize = 10;
+        let (first, places) = progress.first_key_value()?;
+        let list = |separator: &str, word: &dyn Fn(&str, &str) -> String| {
+            let shown = progress.iter().take(SHOWN);
+            let mut words: Vec<String> = shown.map(|(name, places)| word(name, places)).collect();
+            let more = progress.len().saturating_sub(SHOWN);
+            if more > 0 {
+                words.push(format!("and {more} more"));
+            }
+            words.join(separator)
+        };
+        Some(Found {
+            first: (*first).to_owned(),
+            others: list(", ", &|name, _| name.to_owned()),
+            names: list(", ", &|name, _| format!("`{name}`")),
+            progress: if progress.len() == 1 {
+                places.clone()
+            } else {
+                list("; ", &|name, places| format!("{name}: {places}"))
+            },
+        })
     }
 }
 
@@ -166,6 +203,26 @@ mod tests {
         check(&[("t", Some(0))], &[]);
         check(&[("t", None), ("t", Some(7))], &[]);
         check(&[("t", None), ("u", Some(7))], &["t"]);
+    }
+
+    #[test]
+    fn other_names_are_one_line() {
+        let found = |names: &[&'static str]| {
+            let progress = names.iter().map(|&name| (name, format!("sales at {name}")));
+            Found::of(&progress.collect())
+        };
+        assert!(found(&[]).is_none());
+        let one = found(&["a"]).expect("there is one");
+        assert_eq!((&*one.names, &*one.progress), ("`a`", "sales at a"));
+        let two = found(&["b", "a"]).expect("there are two");
+        assert_eq!(
+            (&*two.first, &*two.others, &*two.names),
+            ("a", "a, b", "`a`, `b`")
+        );
+        assert_eq!(two.progress, "a: sales at a; b: sales at b");
+        let letters = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"];
+        let many = found(&letters).expect("there are twelve");
+        assert!(many.names.ends_with("`j`, and 2 more"), "{}", many.names);
     }
 
     #[test]

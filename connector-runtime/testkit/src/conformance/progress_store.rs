@@ -47,6 +47,7 @@ pub async fn check_progress_store(store: &mut impl ProgressStoreUnderTest) {
     suite.one_lost_partition_costs_the_whole_batch().await;
     suite.positions_can_be_set().await;
     suite.other_names_are_shown_and_are_not_ours().await;
+    suite.progress_can_be_erased().await;
     for takes_effect in [true, false] {
         for resumes in [true, false] {
             suite
@@ -327,6 +328,33 @@ impl<S: ProgressStoreUnderTest> Suite<'_, S> {
             assert_eq!(others, Ok(Vec::new()), "{promise}");
             expect_stored(PROMISE, &mut old, [Some(first), Some(first + 1)]).await;
         }
+    }
+
+    async fn progress_can_be_erased(&mut self) {
+        const PROMISE: &str = "what is erased is gone, and only the topics that are named";
+        let first = self.begin();
+        let connector = self.connector();
+        let mut sink = self.open().await;
+        let set = [at(0, first), at(1, first + 1)];
+        let both = [Some(first), Some(first + 1)];
+        assert_eq!(store_of(&mut sink).store(&set).await, Ok(()), "{PROMISE}");
+        let mut neighbour = self.open_as(&format!("{connector}-2"), "rows").await;
+        let stored = store_of(&mut neighbour).store(&set).await;
+        assert_eq!(stored, Ok(()), "{PROMISE}");
+        expect_resumed(PROMISE, &mut sink, both).await;
+        let unrelated: [Arc<str>; 1] = ["another-topic".into()];
+        let kept = store_of(&mut sink).erase(&unrelated).await;
+        assert_eq!(kept, Ok(()), "{PROMISE}");
+        expect_stored(PROMISE, &mut sink, both).await;
+        let erased = store_of(&mut sink).erase(&[TOPIC.into()]).await;
+        assert_eq!(erased, Ok(()), "{PROMISE}");
+        expect_stored(PROMISE, &mut sink, [None, None]).await;
+        expect_stored(PROMISE, &mut neighbour, both).await;
+        let late = write(&mut sink, Vec::new(), &[moves(0, first, first + 1)]).await;
+        assert!(
+            matches!(late, Err(Failure::Superseded(_))),
+            "`erase` supersedes an owner that still runs, got {late:?}"
+        );
     }
 
     async fn a_lost_answer_is_cleared_up(&mut self, takes_effect: bool, resumes: bool) {

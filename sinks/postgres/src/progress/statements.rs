@@ -12,6 +12,8 @@ pub(super) struct Statements {
     /// $4 is the topics.
     pub(super) of_others: String,
     pub(super) store: String,
+    /// $4 is the topics.
+    pub(super) erase: String,
     /// Looks at the sessions that hold these partitions and wait for their client in a COPY, and ends those of $6.
     pub(super) end_frozen: String,
 }
@@ -79,6 +81,10 @@ impl Statements {
                  ORDER BY batch.topic COLLATE \"C\", batch.partition \
                  ON CONFLICT ({IDENTITY}) DO UPDATE SET epoch = p.epoch + 1, updated_at = now(), \
                  next_offset = excluded.next_offset RETURNING topic, partition, next_offset, epoch"
+            ),
+            erase: format!(
+                "DELETE FROM {table} AS p \
+                 WHERE p.cluster_id = $1 AND p.connector = $2 AND p.sink = $3 AND p.topic = ANY ($4::text[])"
             ),
             // The transaction that has locked a row stands in its xmax. (pg_blocking_pids knows only whom a session
             // waits for right now: it would want a second connection.) Each COPY counts its bytes anew, hence the start
