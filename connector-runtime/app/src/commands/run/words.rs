@@ -230,7 +230,28 @@ fn below_current_folder(path: PathBuf) -> PathBuf {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
+    use connect_engine::config::HttpConfig;
+
     use super::*;
+
+    #[test]
+    fn an_address_that_nothing_says_is_called_a_default() {
+        let process = |servers_are_default| ProcessConfig {
+            file: None,
+            bootstrap_servers: "localhost:9092".to_owned(),
+            servers_are_default,
+            kafka: BTreeMap::new(),
+            registry: None,
+            http: HttpConfig::default(),
+        };
+        assert_eq!(kafka_address(&process(false)), "localhost:9092");
+        assert_eq!(
+            kafka_address(&process(true)),
+            "localhost:9092  by default: neither KAFKA_BOOTSTRAP_SERVERS nor connect.toml says where Kafka is"
+        );
+    }
 
     #[test]
     fn the_line_to_type_puts_no_password_into_arguments() {
