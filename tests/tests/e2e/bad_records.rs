@@ -295,3 +295,52 @@ async fn a_batch_that_cannot_be_unpacked_stops_the_connector_with_its_place_and_
     assert_eq!(database.count("payments").await, 200);
     database.remove().await;
 }
+
+/// What README says: the connector under another name, with its dead letter topic as its topic.
+#[tokio::test(flavor = "multi_thread")]
+async fn dead_letters_are_read_again_by_a_copy_of_their_connector() {
+    let _turn = servers::shared().await;
+    let topic = Topic::create("again", 2).await;
+    let letters = Topic::create("again-letters", 1).await;
+    let copies = Topic::create("again-copies", 1).await;
+    let repaired = Topic::create("again-repaired", 1).await;
+    let name = Topic::unborn("again-connector");
+    let connector = |topic: &Topic, to: &Topic, sink: &str, rest: &str| {
+        let (topic, to) = (topic.name(), to.name());
+        format!(
+            "topics = [\"{topic}\"]\n[[sinks]]\ntype = \"kafka\"\ntopic = \"{to}\"\n{sink}\n{rest}\n[errors]\ntolerance = \"all\"\n"
+        )
+    };
+    let folder = payments::folder();
+    let errors = format!("dead_letter_topic = \"{}\"\n", letters.name());
+    folder.connector(name.name(), connector(&topic, &copies, "", "") + &errors);
+    produce_with_one_bad(&topic, b"this is not JSON").await;
+
+    let mut process = Launch::run(&folder).start();
+    wait_for_one(&letters).await;
+    assert_eq!(process.stop(Duration::from_secs(30)).await, 0);
+
+    let again = format!("{}-again", name.name());
+    let when = |name: &str| {
+        format!(
+            "value_format = {{ format = \"string\" }}\nwhen = \"headers['__connect.errors.connector.name'] == '{name}'\""
+        )
+    };
+    let replay = |to: &Topic, name: &str| {
+        let text = "[value]\nformat = \"string\"";
+        connector(&letters, to, &when(name), text) + "dead_letter = \"discard\"\n"
+    };
+    folder.connector(&again, replay(&repaired, name.name()));
+    let mut process = Launch::run(&folder).start();
+    wait_for_one(&repaired).await;
+    assert_eq!(process.stop(Duration::from_secs(30)).await, 0);
+    let repaired = repaired.read(Isolation::Committed).await;
+    assert_eq!(repaired[0].value.as_deref(), Some(&b"this is not JSON"[..]));
+}
+
+async fn wait_for_one(topic: &Topic) {
+    eventually("a message", payments::SETTLED, async || {
+        (topic.read(Isolation::Committed).await.len() == 1).then_some(())
+    })
+    .await;
+}
