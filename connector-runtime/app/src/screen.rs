@@ -80,10 +80,18 @@ impl Screen {
     }
 }
 
+/// How many lines of the terminal the table takes now: one that became narrower breaks lines that fitted.
+fn height_of(table: &[String], columns: usize) -> usize {
+    let columns = columns.max(1);
+    let lines = table.iter().map(|line| words::visible_width(line));
+    lines.map(|width| width.div_ceil(columns).max(1)).sum()
+}
+
 /// Takes the old table away, writes `text` and draws the new table, in one piece.
 fn change(table: &mut Vec<String>, lines: Vec<String>, text: &[u8]) -> io::Result<()> {
     let mut output = Vec::new();
-    if let Ok(drawn @ 1..) = u16::try_from(table.len()) {
+    let columns = terminal::size().map_or(80, |(columns, _)| usize::from(columns));
+    if let Ok(drawn @ 1..) = u16::try_from(height_of(table, columns)) {
         queue!(
             output,
             MoveUp(drawn),

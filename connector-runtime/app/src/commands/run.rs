@@ -274,6 +274,7 @@ impl Run<'_> {
                         continue;
                     }
                     if stopped_by.is_some() {
+                        words::tell_abandoned(&self.screen, &engine.status());
                         engine.stop_now();
                         return Ended::AtOnce(signal);
                     }

@@ -29,23 +29,32 @@ pub(crate) enum Phase {
     Ended,
 }
 
-/// One connector a line, cut to the width; below them why some wait or failed; never more lines than there are.
+/// One connector a line, cut to the width, those that need somebody first; below them why some wait or failed; never more
+/// lines than there are.
 pub(crate) fn render(statuses: &[ConnectorStatus], rates: &[Rate], view: View) -> Vec<String> {
     let (width, height) = view.size;
-    let still = Rate::default();
-    let rates = rates.iter().chain(std::iter::repeat(&still));
+    let mut known: Vec<(&ConnectorStatus, Rate)> = statuses
+        .iter()
+        .zip(
+            rates
+                .iter()
+                .copied()
+                .chain(std::iter::repeat(Rate::default())),
+        )
+        .collect();
+    known.sort_by_key(|(status, _)| urgency(status.state));
     let mut rows = vec![Row::head()];
-    for (status, rate) in statuses.iter().zip(rates) {
+    for (status, rate) in &known {
         rows.push(Row::of(status, *rate));
         if status.lanes.len() > 1 {
             rows.extend(status.lanes.iter().map(|lane| Row::of_lane(status, lane)));
         }
     }
-    let widths = widths(&rows);
+    let widths = fitting(widths(&rows), width);
 
     let mut lines = vec![String::new()];
     lines.extend(rows.iter().map(|row| row.line(&widths, width, view.colour)));
-    for status in statuses {
+    for (status, _) in &known {
         lines.extend(reason_lines(status, width, view.now_ms));
     }
     // Below everything, and the last to go where there is no room.
@@ -54,15 +63,60 @@ pub(crate) fn render(statuses: &[ConnectorStatus], rates: &[Rate], view: View) -
         Phase::Draining => Some("  draining; ctrl-c stops at once"),
         Phase::Ended => None,
     };
-    let room = height.saturating_sub(usize::from(hint.is_some()));
+    let foot: Vec<String> = [summary(&known), hint.map(str::to_owned)]
+        .into_iter()
+        .flatten()
+        .map(|line| cut(&line, width))
+        .collect();
+    let room = height.saturating_sub(foot.len());
     if lines.len() > room {
         let hidden = lines.len() + 1 - room.max(1);
         lines.truncate(room.saturating_sub(1));
         lines.push(cut(&format!("  … {hidden} more lines"), width));
     }
-    lines.extend(hint.map(|hint| cut(hint, width)));
+    lines.extend(foot);
     lines.truncate(height);
     lines
+}
+
+/// What a person must look at comes first.
+fn urgency(state: State) -> u8 {
+    match state {
+        State::Failed => 0,
+        State::Restarting => 1,
+        State::Waiting => 2,
+        State::Running | State::Unassigned | State::Stopped => 3,
+    }
+}
+
+/// `40 connectors: 1 FAILED, 2 WAITING, 37 RUNNING · 50 in/s · 173 rows/s · lag 4`, of more than one.
+fn summary(known: &[(&ConnectorStatus, Rate)]) -> Option<String> {
+    if known.len() < 2 {
+        return None;
+    }
+    let mut counts: Vec<(State, usize)> = Vec::new();
+    for (status, _) in known {
+        match counts.iter_mut().find(|(state, _)| *state == status.state) {
+            Some((_, count)) => *count += 1,
+            None => counts.push((status.state, 1)),
+        }
+    }
+    let counts = counts
+        .iter()
+        .map(|(state, count)| format!("{count} {}", state.as_str()));
+    let sum = |rate: fn(&Rate) -> f64| {
+        grouped(known.iter().map(|(_, one)| rate(one)).sum::<f64>().round() as u64)
+    };
+    let lags = known.iter().filter_map(|(status, _)| status.lag_records());
+    let lag = lags.reduce(|sum, lag| sum + lag);
+    let lag = lag.map_or_else(String::new, |lag| format!(" · lag {}", grouped(lag)));
+    Some(format!(
+        "  {} connectors: {} · {} in/s · {} rows/s{lag}",
+        known.len(),
+        counts.collect::<Vec<_>>().join(", "),
+        sum(|rate| rate.consumed),
+        sum(|rate| rate.written),
+    ))
 }
 
 /// The cells of one line.
@@ -82,7 +136,7 @@ impl Row {
             "state",
             "guarantee",
             "in/s",
-            "out/s",
+            "rows/s",
             "lag",
             "rejected",
         ];
@@ -149,10 +203,13 @@ impl Row {
         }
     }
 
-    fn line(&self, widths: &[usize], width: usize, colour: bool) -> String {
+    fn line(&self, widths: &[Option<usize>], width: usize, colour: bool) -> String {
         let mut line = String::new();
         let mut room = width;
         for (index, (cell, cell_width)) in self.cells.iter().zip(widths).enumerate() {
+            let Some(cell_width) = *cell_width else {
+                continue;
+            };
             let padded = if index < FIRST_NUMBER {
                 format!("{GAP}{cell:cell_width$}")
             } else {
@@ -184,6 +241,23 @@ fn widths(rows: &[Row]) -> Vec<usize> {
     widths
 }
 
+/// The columns that a narrow terminal has no room for are left out, the guarantee first and the lag and the rejects never.
+fn fitting(widths: Vec<usize>, width: usize) -> Vec<Option<usize>> {
+    /// Guarantee, rows/s, in/s.
+    const LESS_IMPORTANT: [usize; 3] = [2, 4, 3];
+    let mut kept: Vec<Option<usize>> = widths.into_iter().map(Some).collect();
+    for column in LESS_IMPORTANT {
+        let total: usize = kept.iter().flatten().map(|cell| GAP.len() + cell).sum();
+        if total <= width {
+            break;
+        }
+        if let Some(cell) = kept.get_mut(column) {
+            *cell = None;
+        }
+    }
+    kept
+}
+
 /// What a connector waits for or why it ended, with since when and what ends it.
 fn reason_lines(status: &ConnectorStatus, width: usize, now_ms: i64) -> Vec<String> {
     let Some(reason) = &status.reason else {
@@ -200,8 +274,11 @@ fn reason_lines(status: &ConnectorStatus, width: usize, now_ms: i64) -> Vec<Stri
     let since = format!("since {}", seconds(reason.since_ms, now_ms));
     let again = reason.retry_at_ms.filter(|again| *again > now_ms);
     match again.map(|again| seconds(now_ms, again + 999)) {
-        // It stays like this: since when is in the log.
-        _ if status.state == State::Failed => {}
+        // Since when is in the log.
+        Some(again) if status.state == State::Failed => {
+            first.push_str(&format!(" (again in {again})"));
+        }
+        None if status.state == State::Failed => {}
         Some(again) => first.push_str(&format!(" ({since}, again in {again})")),
         None => first.push_str(&format!(" ({since})")),
     }

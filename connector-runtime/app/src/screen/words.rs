@@ -38,6 +38,21 @@ pub(super) fn clean(text: &str) -> String {
     printable_lines(&text.replace('\t', " "))
 }
 
+/// Characters that take room: not those of a colour, from ESC to `m`.
+pub(super) fn visible_width(line: &str) -> usize {
+    let mut width = 0;
+    let mut is_colour = false;
+    for character in line.chars() {
+        match character {
+            '\u{1b}' => is_colour = true,
+            'm' if is_colour => is_colour = false,
+            _ if !is_colour => width += 1,
+            _ => {}
+        }
+    }
+    width
+}
+
 /// Lines of at most `width` characters, broken at spaces where there are any. Lines after the first are indented.
 pub(super) fn wrap(text: &str, width: usize, indent: usize) -> Vec<String> {
     let width = width.max(indent + 1);
@@ -75,6 +90,14 @@ mod tests {
         ] {
             assert_eq!(grouped(number), expected);
         }
+    }
+
+    #[test]
+    fn colours_take_no_room() {
+        assert_eq!(
+            visible_width("  sales  \u{1b}[38;5;9mFAILED\u{1b}[39m  –"),
+            18
+        );
     }
 
     #[test]

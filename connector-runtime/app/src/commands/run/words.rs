@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use connect_api::Guarantee;
 use connect_api::text::counted;
-use connect_engine::Summary;
 use connect_engine::config::{Loaded, ProcessConfig};
+use connect_engine::{ConnectorStatus, Summary};
 use connect_kafka::Embedded;
 
 use super::embedded::Servers;
@@ -200,8 +201,9 @@ impl Totals {
         let how = match (stopped, summary.abandoned) {
             (true, false) => format!("stopped    drained in {}", seconds(summary.drained_in)),
             (true, true) => format!(
-                "stopped    let go after {}: the next start repeats what was in flight, harmlessly",
-                seconds(summary.drained_in)
+                "stopped    grace period exceeded after {}: {}",
+                seconds(summary.drained_in),
+                replayed("records in flight", &summary.connectors)
             ),
             (false, _) => "ended      every connector is stopped or failed".to_owned(),
         };
@@ -217,6 +219,29 @@ impl Totals {
         }
         line
     }
+}
+
+/// The answer to a second signal.
+pub(super) fn tell_abandoned(screen: &Screen, statuses: &[ConnectorStatus]) {
+    let in_flight = statuses.iter().map(|status| status.counters.in_flight);
+    let what = format!("{} in flight", counted(in_flight.sum(), "record"));
+    let replayed = replayed(&what, statuses);
+    if screen.is_live() {
+        screen.line(&format!("  stopped    at once: {replayed}"));
+    } else {
+        tracing::warn!(event = "stopped_at_once", "{replayed}");
+    }
+}
+
+/// What a stop that does not drain means for the records that were in flight.
+fn replayed(what: &str, statuses: &[ConnectorStatus]) -> String {
+    let is_exact = |status: &ConnectorStatus| status.guarantee == Guarantee::ExactlyOnce;
+    let duplicates = if statuses.iter().all(is_exact) {
+        "no loss, no duplicates"
+    } else {
+        "no loss; sinks that promise at least once may have duplicates"
+    };
+    format!("{what}: read again at the next start ({duplicates})")
 }
 
 /// As a person in the current folder would type it.

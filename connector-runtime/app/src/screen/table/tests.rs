@@ -110,12 +110,13 @@ fn picture(statuses: &[ConnectorStatus], view: View) -> String {
 fn the_first_minute() {
     assert_snapshot!(picture(&first_minute(), view(100, 30)), @r#"
     |
-    |  connector        state    guarantee       in/s   out/s     lag  rejected
+    |  connector        state    guarantee       in/s  rows/s     lag  rejected
+    |  random-user      WAITING  once from poll     –       –       –         0
     |  pos-simulator    RUNNING  once from poll    50      50       –         0
     |  pos-to-postgres  RUNNING  exactly once      50  12 480  81 214         3
-    |  random-user      WAITING  once from poll     –       –       –         0
     |  random-user: randomuser.me does not answer (dns); offline = "generate" makes users up (since 12 s,
     |    again in 8 s)
+    |  3 connectors: 1 WAITING, 2 RUNNING · 100 in/s · 12 530 rows/s · lag 81 214
     |  ctrl-c drains and stops, twice stops at once
     "#);
 }
@@ -124,22 +125,23 @@ fn the_first_minute() {
 fn narrow_and_low_terminals() {
     assert_snapshot!(picture(&first_minute(), view(40, 30)), @r#"
     |
-    |  connector        state    guarantee  …
-    |  pos-simulator    RUNNING  once from p…
-    |  pos-to-postgres  RUNNING  exactly onc…
-    |  random-user      WAITING  once from p…
+    |  connector        state       lag  rej…
+    |  random-user      WAITING       –     …
+    |  pos-simulator    RUNNING       –     …
+    |  pos-to-postgres  RUNNING  81 214     …
     |  random-user: randomuser.me does not
     |    answer (dns); offline = "generate"
     |    makes users up (since 12 s, again in
     |    8 s)
+    |  3 connectors: 1 WAITING, 2 RUNNING · …
     |  ctrl-c drains and stops, twice stops …
     "#);
     assert_snapshot!(picture(&first_minute(), view(60, 6)), @r#"
     |
-    |  connector        state    guarantee       in/s   out/s   …
-    |  pos-simulator    RUNNING  once from poll    50      50   …
-    |  pos-to-postgres  RUNNING  exactly once      50  12 480  8…
-    |  … 3 more lines
+    |  connector        state    in/s  rows/s     lag  rejected
+    |  random-user      WAITING     –       –       –         0
+    |  … 4 more lines
+    |  3 connectors: 1 WAITING, 2 RUNNING · 100 in/s · 12 530 ro…
     |  ctrl-c drains and stops, twice stops at once
     "#);
     for width in 8..60 {
@@ -150,11 +152,26 @@ fn narrow_and_low_terminals() {
 }
 
 #[test]
+fn what_needs_somebody_comes_first_of_many() {
+    let mut statuses: Vec<ConnectorStatus> = (0..38)
+        .map(|number| status(&format!("c{number:02}")))
+        .collect();
+    statuses.push(failed());
+    statuses.extend(first_minute().pop());
+    let picture = picture(&statuses, view(80, 12));
+    let line = |number: usize| picture.lines().nth(number).unwrap_or_default();
+    assert!(line(2).contains("FAILED"), "{picture}");
+    assert!(line(3).contains("WAITING"), "{picture}");
+    let summary = "40 connectors: 1 FAILED, 1 WAITING, 38 RUNNING";
+    assert!(line(10).contains(summary), "{picture}");
+}
+
+#[test]
 fn a_failure_is_told_whole_and_harmlessly() {
     assert_snapshot!(picture(&[failed()], view(80, 30)), @r#"
     |
-    |  connector        state   guarantee     in/s  out/s  lag  rejected
-    |  pos-to-postgres  FAILED  exactly once     –      –    0         0
+    |  connector        state   guarantee     in/s  rows/s  lag  rejected
+    |  pos-to-postgres  FAILED  exactly once     –       –    0         0
     |  pos-to-postgres: stopped at the first bad record (errors.tolerance = "none")
     |    record   PointOfSale partition 3 offset 81214, key "9f1c\u{1b}[2J"
     |    found    -1
@@ -177,10 +194,11 @@ fn other_states_and_stopping() {
     };
     assert_snapshot!(picture(&statuses, view), @r#"
     |
-    |  connector   state       guarantee     in/s  out/s  lag  rejected
-    |  restarting  RESTARTING  exactly once     –      –    0         0
-    |  unassigned  UNASSIGNED  exactly once     –      –    0         0
-    |  stopped     STOPPED     exactly once     –      –    0         0
+    |  connector   state       guarantee     in/s  rows/s  lag  rejected
+    |  restarting  RESTARTING  exactly once     –       –    0         0
+    |  unassigned  UNASSIGNED  exactly once     –       –    0         0
+    |  stopped     STOPPED     exactly once     –       –    0         0
+    |  3 connectors: 1 RESTARTING, 1 UNASSIGNED, 1 STOPPED · 100 in/s · 12 530 rows/s · lag 0
     |  draining; ctrl-c stops at once
     "#);
 }
@@ -199,8 +217,8 @@ fn only_what_is_wrong_has_a_colour() {
         .map(|line| line.replace('\u{1b}', "|ESC"))
         .collect();
     assert_snapshot!(marked.join("\n"), @r#"
-    random-user    |ESC[38;5;11m  WAITING|ESC[39m  once from poll     –      –       –         0
-    pos-to-postgres|ESC[38;5;9m  FAILED |ESC[39m  exactly once       –      –       0         0
+    pos-to-postgres|ESC[38;5;9m  FAILED |ESC[39m  exactly once       –       –       0         0
+    random-user    |ESC[38;5;11m  WAITING|ESC[39m  once from poll     –       –       –         0
     "#);
 }
 
@@ -212,7 +230,7 @@ fn what_stays_at_the_end_has_no_hint() {
     };
     assert_snapshot!(picture(&[status("sales")], view), @r#"
     |
-    |  connector  state    guarantee     in/s  out/s  lag  rejected
-    |  sales      RUNNING  exactly once    50     50    0         0
+    |  connector  state    guarantee     in/s  rows/s  lag  rejected
+    |  sales      RUNNING  exactly once    50      50    0         0
     "#);
 }
