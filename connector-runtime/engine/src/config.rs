@@ -42,9 +42,9 @@ pub use pages::{FilePage, engine_keys, file_pages};
 pub use plugin_tables::Kind as PluginKind;
 pub use resolve::{
     BatchConfig, BrokenConnector, ConfiguredSink, ConfiguredSource, ConfiguredTransform, Connector,
-    ConnectorKind, CreateTopics, Discard, ErrorsConfig, LONGEST_LANE_NAME, Loaded, MOST_LANES,
-    ProcessConfig, SinkConnector, SinkFormats, SourceConnector, Start, StopAfter, Tolerance,
-    Topics,
+    ConnectorKind, CreateTopics, Discard, ErrorsConfig, Fingerprint, LONGEST_LANE_NAME, Loaded,
+    MOST_LANES, ProcessConfig, SinkConnector, SinkFormats, SourceConnector, Start, StopAfter,
+    Tolerance, Topics,
 };
 pub use schema::tidy;
 pub use schema_file::{connector_schema, process_schema};

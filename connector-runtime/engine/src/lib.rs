@@ -8,6 +8,7 @@ mod control;
 mod lag;
 pub mod offsets;
 mod open_sink;
+mod peers;
 mod pipeline;
 mod policy;
 mod publisher;

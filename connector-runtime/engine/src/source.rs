@@ -23,7 +23,7 @@ use self::owner::Owner;
 use self::produce::{Made, Maker, Pending};
 use crate::backoff::Backoff;
 use crate::cluster::Cluster;
-use crate::config::SourceConnector;
+use crate::config::{Fingerprint, SourceConnector};
 use crate::control::{Stop, TaskEnd};
 use crate::open_sink::prepare;
 use crate::pipeline::task::CLOSE_WITHIN;
@@ -41,6 +41,7 @@ const TRANSACTION_RECORDS: usize = 5_000;
 pub(crate) struct SourceTask {
     pub(crate) name: Arc<str>,
     pub(crate) connector: Arc<SourceConnector>,
+    pub(crate) fingerprint: Fingerprint,
     pub(crate) cluster: Cluster,
     pub(crate) contracts: Contracts,
     /// Where the schema registry is asked: its client is shared by all connectors.
@@ -128,7 +129,7 @@ impl SourceTask {
                 .insist(Stage::Open, || prepare(&self.engine, encoder))
                 .await?;
         }
-        let owner = Owner::join(&self.cluster, &self.name)?;
+        let owner = Owner::join(&self.cluster, &self.name, self.fingerprint)?;
         Ok((owner, maker))
     }
 

@@ -16,6 +16,7 @@ use parking_lot::{Mutex, MutexGuard};
 pub use partitions::PartitionStatus;
 pub(crate) use partitions::ReadRange;
 
+use crate::config::Fingerprint;
 use crate::pipeline::rejection::Rejection;
 use partitions::Partitions;
 
@@ -107,6 +108,10 @@ pub struct ConnectorStatus {
     pub end_to_end_seconds: Histogram,
     /// Each `[[sinks]]` entry, in the order of the file; none of a source.
     pub lanes: Vec<LaneStatus>,
+    /// Of the connector's file as it was read for this run.
+    pub fingerprint: Fingerprint,
+    /// Another process runs a connector of this name with another file.
+    pub differs: bool,
     /// Records that were rejected, by stage and reason, each in words.
     pub rejections: BTreeMap<(&'static str, &'static str), u64>,
 }
@@ -234,6 +239,8 @@ impl Meters {
             batch_seconds: Histogram::default(),
             end_to_end_seconds: Histogram::default(),
             lanes: Vec::new(),
+            fingerprint: Fingerprint::default(),
+            differs: false,
             rejections: BTreeMap::new(),
         };
         let shared = Shared {
@@ -343,8 +350,15 @@ impl Meters {
     }
 
     /// A run begins: the group assigns every partition again.
-    pub(crate) fn forget_partitions(&self) {
-        self.lock().partitions.clear();
+    pub(crate) fn run_begins(&self, fingerprint: Fingerprint) {
+        let mut shared = self.lock();
+        shared.partitions.clear();
+        shared.status.fingerprint = fingerprint;
+    }
+
+    /// What the members of the group say about their files. Returns whether something changed.
+    pub(crate) fn set_differs(&self, differs: bool) -> bool {
+        std::mem::replace(&mut self.lock().status.differs, differs) != differs
     }
 
     pub(crate) fn assigned(&self, task: u32, partitions: &[TopicPartition]) {

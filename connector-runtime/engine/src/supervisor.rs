@@ -22,6 +22,7 @@ use crate::cluster::{Cluster, InProcess};
 use crate::config::{Connector, ProcessConfig};
 use crate::control::Stop;
 use crate::lag;
+use crate::peers;
 use crate::status::{ConnectorStatus, Meters, State};
 
 /// How the engine is run, beside what the files say.
@@ -237,6 +238,8 @@ impl Supervisor {
         }
         let measuring = lag::measure(self.shared.cluster.clone(), self.connectors.clone());
         let measuring = self.runtime.spawn(measuring);
+        let comparing = peers::compare(self.shared.cluster.clone(), self.connectors.clone());
+        let comparing = self.runtime.spawn(comparing);
         loop {
             tokio::select! {
                 ended = supervised.join_next() => match ended {
@@ -247,6 +250,7 @@ impl Supervisor {
             }
         }
         measuring.abort();
+        comparing.abort();
         let drained_in = stopping.map_or(Duration::ZERO, |since: Instant| since.elapsed());
         (drained_in, abandoned)
     }

@@ -81,6 +81,24 @@ impl Admin {
             .await
     }
 
+    /// The client ids of a group's members. The mock cluster cannot say: none.
+    pub async fn members(&self, group: &str) -> Result<Vec<String>, Cause> {
+        if self.settings.is_embedded() {
+            return Ok(Vec::new());
+        }
+        let group = group.to_owned();
+        self.ask(move |client| {
+            let list = client
+                .fetch_group_list(Some(&group), offsets::ANSWER_WITHIN)
+                .map_err(|error| cause("asking who is in the group", &error))?;
+            let members = list.groups().iter().flat_map(|group| group.members());
+            Ok(members
+                .map(|member| member.client_id().to_owned())
+                .collect())
+        })
+        .await
+    }
+
     /// The names of all topics that we may see, in order.
     pub async fn topics(&self, timeout: Duration) -> Result<Vec<String>, Cause> {
         self.ask(move |client| {

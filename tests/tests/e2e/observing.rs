@@ -246,3 +246,39 @@ async fn in_an_outage_the_connector_waits_and_its_lag_grows() {
     assert_eq!(process.stop(Duration::from_secs(30)).await, 0);
     database.remove().await;
 }
+
+/// Two files under one name: half of the records would go where the old file says.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_processes_with_different_files_under_one_name_are_told() {
+    let _turn = servers::shared().await;
+    let topic = Topic::create("differs", 2).await;
+    let database = payments::database().await;
+    let ports = [http::free_port(), http::free_port()];
+    let start = |port: u16, keys: &str| {
+        let folder = payments::folder();
+        folder.connector("differs", payments::connector(&topic, keys, ""));
+        let process = Launch::run(&folder)
+            .argument(format!("--http=127.0.0.1:{port}"))
+            .database(database.url())
+            .start();
+        (folder, process)
+    };
+    let mut running = [start(ports[0], ""), start(ports[1], "tasks = 2")];
+    for port in ports {
+        eventually("the difference is told", payments::SETTLED, async || {
+            let connector = http::connector(port, "differs").await?;
+            (connector["differs"] == true).then_some(())
+        })
+        .await;
+        let metrics = http::get(port, "/metrics").await;
+        assert!(
+            metrics.contains("connect_configuration_differs{connector=\"differs\"} 1"),
+            "{metrics}"
+        );
+    }
+    for (_, process) in &mut running {
+        assert_eq!(process.events("configuration_differs").len(), 1);
+        assert_eq!(process.stop(Duration::from_secs(30)).await, 0);
+    }
+    database.remove().await;
+}

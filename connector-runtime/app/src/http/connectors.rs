@@ -15,6 +15,11 @@ pub(super) struct Connector {
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<Reason>,
     guarantee: String,
+    /// Of its file: the same in all processes that run it.
+    fingerprint: String,
+    /// Another process runs another file under this name.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    differs: bool,
     tasks: u32,
     /// Records behind the end of the topics, where that is known.
     lag: Option<u64>,
@@ -148,6 +153,8 @@ impl Connector {
             state: status.state,
             reason: status.reason.as_ref().map(Reason::of),
             guarantee: status.guarantee.to_string(),
+            fingerprint: status.fingerprint.to_string(),
+            differs: status.differs,
             tasks: status.tasks,
             lag: status.lag_records(),
             lag_seconds: status.lag_seconds(),

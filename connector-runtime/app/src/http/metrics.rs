@@ -202,11 +202,31 @@ impl Scrape {
         self.waiting(encoder)?;
         self.gauge(
             encoder,
+            "connect_configuration_differs",
+            "1 while another process runs another file under this connector's name",
+            None,
+            |status| Some(u32::from(status.differs)),
+        )?;
+        self.fingerprints(encoder)?;
+        self.gauge(
+            encoder,
             "connect_last_commit_timestamp",
             "When progress was last stored, since 1970",
             Some(&Unit::Seconds),
             |status| status.last_commit_ms.map(seconds),
         )
+    }
+
+    fn fingerprints(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), Error> {
+        let help = "The beginning of the digest of the connector's file";
+        let mut family =
+            encoder.encode_descriptor("connect_configuration", help, None, MetricType::Gauge)?;
+        for status in &self.0 {
+            let fingerprint = status.fingerprint.to_string();
+            let labels = [("connector", &*status.name), ("fingerprint", &fingerprint)];
+            family.encode_family(&labels)?.encode_gauge(&1_u32)?;
+        }
+        Ok(())
     }
 
     fn waiting(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), Error> {

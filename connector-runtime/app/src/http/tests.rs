@@ -44,6 +44,8 @@ fn status(name: &str, state: State) -> ConnectorStatus {
         batch_seconds: Default::default(),
         end_to_end_seconds: Default::default(),
         lanes: Vec::new(),
+        fingerprint: Default::default(),
+        differs: false,
         rejections: Default::default(),
     }
 }
@@ -194,7 +196,7 @@ fn connectors_as_json() {
             "since": "1970-01-01T00:00:00.000Z",
             "again_at": "1970-01-01T00:00:01.500Z",
         },
-        "guarantee": "exactly once", "tasks": 2, "lag": 9, "lag_seconds": 1.5,
+        "guarantee": "exactly once", "fingerprint": "00000000", "tasks": 2, "lag": 9, "lag_seconds": 1.5,
         "last_commit": "2025-11-20T20:00:00.500Z",
         "records": {
             "consumed": 100, "delivered": 80, "dead_lettered": 3, "filtered": 4, "given_back": 5, "in_flight": 8,

@@ -22,8 +22,8 @@ use super::parse::{Document, Places, Syntax, parse};
 use super::plugin_tables::{self, Kind, PluginTable};
 use super::report::{Draft, Report};
 use super::resolve::{
-    ConfiguredSink, ConfiguredSource, ConfiguredTransform, Connector, ConnectorKind, SinkConnector,
-    SinkFormats, SourceConnector, Topics,
+    ConfiguredSink, ConfiguredSource, ConfiguredTransform, Connector, ConnectorKind, Fingerprint,
+    SinkConnector, SinkFormats, SourceConnector, Topics,
 };
 use super::schema;
 use super::validate::{Unit, validate};
@@ -77,6 +77,7 @@ pub(super) fn load(loading: &mut Loading<'_>, path: &Path) -> Read {
     let connector = kind.map(|kind| Connector {
         name: name.clone(),
         file: path.to_owned(),
+        fingerprint: Fingerprint::of(&report.text),
         kind,
     });
     Read {

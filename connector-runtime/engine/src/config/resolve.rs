@@ -3,6 +3,7 @@
 //! What is *written* in a file are the types of `written.rs`.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -11,6 +12,8 @@ use connect_api::{
     TransformFactory,
 };
 use connect_contracts::{FormatConfig, RegistryConfig};
+
+use sha2::{Digest, Sha256};
 
 use super::finding::Findings;
 use super::http::HttpConfig;
@@ -42,7 +45,35 @@ pub struct Connector {
     /// Identity of the consumer group (`connect-<name>`) and of stored progress.
     pub name: Arc<str>,
     pub file: PathBuf,
+    pub fingerprint: Fingerprint,
     pub kind: ConnectorKind,
+}
+
+/// The beginning of the SHA-256 digest of a connector's file as it is written, placeholders and all: processes that share a
+/// group know by it whether they run the same file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Fingerprint(u32);
+
+impl Fingerprint {
+    pub fn of(text: &str) -> Fingerprint {
+        let digest: [u8; 32] = Sha256::digest(text).into();
+        let [a, b, c, d, ..] = digest;
+        Fingerprint(u32::from_be_bytes([a, b, c, d]))
+    }
+
+    /// Of the eight digits at the end of a text such as `connect-sales-0.1a2b3c4d`.
+    pub(crate) fn at_end_of(text: &str) -> Option<Fingerprint> {
+        let (_, digits) = text.rsplit_once('.')?;
+        let is_ours = digits.len() == 8 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let number = u32::from_str_radix(digits, 16).ok()?;
+        is_ours.then_some(Fingerprint(number))
+    }
+}
+
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{:08x}", self.0)
+    }
 }
 
 #[derive(Clone, Debug)]

@@ -23,7 +23,7 @@ use super::writer::Writer;
 use super::{Accepts, Generations, SharedGroup};
 use crate::backoff::Supersessions;
 use crate::cluster::Cluster;
-use crate::config::{ConfiguredSink, SinkConnector, Tolerance, Topics};
+use crate::config::{ConfiguredSink, Fingerprint, SinkConnector, Tolerance, Topics};
 use crate::control::{Stop, TaskEnd, panic_cause};
 use crate::open_sink::SinkOpener;
 use crate::policy::Stage;
@@ -36,6 +36,8 @@ pub(crate) struct SinkTask {
     pub(crate) name: Arc<str>,
     pub(crate) connector: Arc<SinkConnector>,
     pub(crate) task: u32,
+    /// Other members of the group see it in the client id.
+    pub(crate) fingerprint: Fingerprint,
     pub(crate) cluster: Cluster,
     pub(crate) contracts: Contracts,
     /// Random, one a process: part of transactional ids.
@@ -276,7 +278,7 @@ impl SinkTask {
         };
         ConsumerOptions::new(
             format!("connect-{}", self.name),
-            format!("connect-{}-{}", self.name, self.task),
+            format!("connect-{}-{}.{}", self.name, self.task, self.fingerprint),
             subscription,
             self.connector.batch.in_flight.bytes() / 2,
             self.connector.batch.max_records,

@@ -10,6 +10,7 @@ use tokio::sync::watch;
 
 use super::positions::TOPIC;
 use crate::cluster::Cluster;
+use crate::config::Fingerprint;
 
 /// Membership in a source's group, kept up by a thread of its own.
 pub(crate) struct Owner {
@@ -22,7 +23,11 @@ pub(crate) struct Owner {
 
 impl Owner {
     /// With `--embedded` there is only this process: it owns every source.
-    pub(crate) fn join(cluster: &Cluster, connector: &str) -> Result<Owner, Cause> {
+    pub(crate) fn join(
+        cluster: &Cluster,
+        connector: &str,
+        fingerprint: Fingerprint,
+    ) -> Result<Owner, Cause> {
         let leave = Arc::new(AtomicBool::new(false));
         if cluster.in_process.is_some() {
             let (alone, owns) = watch::channel(true);
@@ -34,7 +39,8 @@ impl Owner {
             });
         }
         let group = format!("connect-{connector}");
-        let member = PartitionOwner::open(&cluster.settings, &group, TOPIC, &group)?;
+        let client_id = format!("{group}.{fingerprint}");
+        let member = PartitionOwner::open(&cluster.settings, &client_id, TOPIC, &group)?;
         let (tell, owns) = watch::channel(false);
         let (tell_left, left) = tokio::sync::oneshot::channel();
         let asked_to_leave = leave.clone();

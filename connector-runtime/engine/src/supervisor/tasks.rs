@@ -106,9 +106,13 @@ async fn keep_running(
     let other_names = OtherNames::new(shared.names.clone(), sink_names(&connector));
     let mut ends = 0;
     loop {
-        meters.forget_partitions();
+        meters.run_begins(connector.fingerprint);
         meters.set_state(State::Running, None, None);
-        tracing::info!(event = "connector_started", connector = %connector.name);
+        tracing::info!(
+            event = "connector_started",
+            connector = %connector.name,
+            fingerprint = %connector.fingerprint,
+        );
         let started = Instant::now();
         let run = Run {
             connector: &connector,
@@ -304,6 +308,7 @@ impl Run<'_> {
                         name: connector.name.clone(),
                         connector: sink.clone(),
                         task,
+                        fingerprint: connector.fingerprint,
                         cluster: shared.cluster.clone(),
                         contracts: shared.contracts.clone(),
                         process_id: shared.process_id.clone(),
@@ -320,6 +325,7 @@ impl Run<'_> {
                 let task = SourceTask {
                     name: connector.name.clone(),
                     connector: Arc::new(source.clone()),
+                    fingerprint: connector.fingerprint,
                     cluster: shared.cluster.clone(),
                     contracts: shared.contracts.clone(),
                     engine: shared.engine.clone(),

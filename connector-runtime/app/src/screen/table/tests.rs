@@ -19,6 +19,8 @@ pub(in crate::screen) fn status(name: &str) -> ConnectorStatus {
         batch_seconds: Default::default(),
         end_to_end_seconds: Default::default(),
         lanes: Vec::new(),
+        fingerprint: Default::default(),
+        differs: false,
         rejections: Default::default(),
     }
 }
