@@ -28,6 +28,7 @@ mod report;
 mod resolve;
 mod schema;
 mod schema_file;
+mod stop_after;
 mod suggest;
 #[cfg(test)]
 mod tests;
@@ -43,11 +44,11 @@ pub use plugin_tables::Kind as PluginKind;
 pub use resolve::{
     BatchConfig, BrokenConnector, ConfiguredSink, ConfiguredSource, ConfiguredTransform, Connector,
     ConnectorKind, CreateTopics, Discard, ErrorsConfig, Fingerprint, LONGEST_LANE_NAME, Loaded,
-    MOST_LANES, ProcessConfig, SinkConnector, SinkFormats, SourceConnector, Start, StopAfter,
-    Tolerance, Topics,
+    MOST_LANES, ProcessConfig, SinkConnector, SinkFormats, SourceConnector, Start, Tolerance, Topics,
 };
 pub use schema::tidy;
 pub use schema_file::{connector_schema, process_schema};
+pub use stop_after::StopAfter;
 pub use suggest::nearest;
 pub use words::toml as toml_value;
 

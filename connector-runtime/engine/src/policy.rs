@@ -44,8 +44,10 @@ pub(crate) struct Attempts {
     pub(crate) next_delay: Duration,
     /// How many source records the call held: they can be written apart.
     pub(crate) records: usize,
-    /// The most source records that were rejected among `in_last`, those of this failure included.
-    pub(crate) rejected_lately: usize,
+    /// How many source records were rejected of those that `stop_after` counts, those of this failure included.
+    pub(crate) rejected: usize,
+    /// Of how many rejected records a dead letter was sent, or which were discarded, since the task began.
+    pub(crate) settled: u64,
     /// How many batches before this one were superseded within a minute.
     pub(crate) superseded_lately: usize,
 }
@@ -119,8 +121,13 @@ pub(crate) fn decide(
 fn reject(failure: &Failure, errors: &ErrorsConfig, attempts: &Attempts) -> Directive {
     match (errors.tolerance, errors.stop_after) {
         (Tolerance::None, _) => Directive::StopBefore,
-        (Tolerance::All, Some(limit)) if attempts.rejected_lately >= limit.rejects as usize => {
-            failed(&too_many_rejected(limit, failure))
+        (Tolerance::All, StopAfter::AllOfFirst(first)) if attempts.rejected >= first as usize => {
+            failed(&all_rejected(first, failure, errors, attempts))
+        }
+        (Tolerance::All, StopAfter::Rejects { rejects, in_last })
+            if attempts.rejected >= rejects as usize =>
+        {
+            failed(&too_many_rejected(rejects, in_last, failure))
         }
         (Tolerance::All, _) if errors.dead_letter_topic.is_some() => Directive::DeadLetter,
         (Tolerance::All, _) => Directive::Discard,
@@ -141,17 +148,37 @@ fn shared_progress(cause: &Cause) -> Cause {
     ))
 }
 
-fn too_many_rejected(limit: StopAfter, failure: &Failure) -> Cause {
+fn all_rejected(
+    first: u32,
+    failure: &Failure,
+    errors: &ErrorsConfig,
+    attempts: &Attempts,
+) -> Cause {
+    let last = last_reason(failure);
+    let settled = match (attempts.settled, &errors.dead_letter_topic) {
+        (0, Some(_)) => "No dead letter was sent".to_owned(),
+        (0, None) => "No record was discarded".to_owned(),
+        (sent, Some(_)) => format!("Dead letters sent before: {sent}"),
+        (discarded, None) => format!("Records discarded before: {discarded}"),
+    };
+    Cause::new(format!(
+        "all of the first {first} records were rejected (errors.stop_after); the last one: {last}. {settled}; no other record is skipped: correct the cause, then start the connector again, or write stop_after = \"never\" in [errors] if such records are meant to be rejected"
+    ))
+}
+
+fn too_many_rejected(rejects: u32, in_last: u32, failure: &Failure) -> Cause {
+    let last = last_reason(failure);
+    Cause::new(format!(
+        "too many bad records (errors.stop_after: {rejects} rejects in the last {in_last} records); the last one: {last}. No dead letter was sent for it and nothing is skipped: correct the cause, then start the connector again"
+    ))
+}
+
+fn last_reason(failure: &Failure) -> Cause {
     let last = match failure {
         Failure::Refused(refusals) => refusals.last().map(|refusal| refusal.cause.clone()),
         _ => None,
     };
-    let last = last.unwrap_or_else(|| failure.cause());
-    let message = format!(
-        "too many bad records (errors.stop_after: {} rejects in the last {} records); the last one: {last}. No dead letter was sent for it and nothing is skipped: correct the cause, then start the connector again",
-        limit.rejects, limit.in_last
-    );
-    Cause::new(message)
+    last.unwrap_or_else(|| failure.cause())
 }
 
 #[cfg(test)]

@@ -164,7 +164,7 @@ async fn thousands_of_records_that_the_sink_refuses_are_as_many_dead_letters() {
     let folder = payments::folder();
     folder.connector(
         "flood",
-        payments::connector(&topic, "", &payments::tolerant(&dead)),
+        payments::connector(&topic, "", &payments::tolerant_of_all(&dead)),
     );
     let mut process = Launch::run(&folder).database(database.url()).start();
     payments::rows(&database, 10).await;

@@ -78,6 +78,11 @@ pub(crate) fn tolerant(dead_letters: &Topic) -> String {
     )
 }
 
+/// As [`tolerant`], even if all of the first records are bad.
+pub(crate) fn tolerant_of_all(dead_letters: &Topic) -> String {
+    tolerant(dead_letters) + "stop_after = \"never\"\n"
+}
+
 /// Waits until the table has as many rows as the ledger, then reconciles.
 pub(crate) async fn verdict(ledger: &Ledger, database: &Database, dead: Option<&Topic>) -> Verdict {
     let dead_letters = match dead {

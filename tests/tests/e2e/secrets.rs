@@ -75,7 +75,7 @@ password = "${{env:CANARY_SETTING}}"
         "[[sinks]]\ntype = \"postgres\"\nwhen = \"value.api_key == '${env:CANARY_SETTING}'\"";
     folder.connector(
         "canary-condition",
-        payments::connector(&topic, "", &payments::tolerant(&dead))
+        payments::connector(&topic, "", &payments::tolerant_of_all(&dead))
             .replace("[[sinks]]\ntype = \"postgres\"", when),
     );
     let variables = [

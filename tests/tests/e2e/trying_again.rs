@@ -103,6 +103,61 @@ async fn a_hang_up_tries_failed_connectors_again_with_their_files_as_they_are() 
     ends_with(process, database).await;
 }
 
+/// The whole topic would be dead letters before a person looks.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_format_stops_the_connector_before_its_topic_becomes_dead_letters() {
+    const RECORDS: usize = 150;
+    let _turn = servers::shared().await;
+    let topic = Topic::create("wrong-format", 1).await;
+    let dead = Topic::create("wrong-format-dlq", 1).await;
+    let copies = Topic::create("wrong-format-copies", 1).await;
+    let written = topic.clone();
+    tokio::task::spawn_blocking(move || {
+        let producer = Producer::new();
+        (0..RECORDS).for_each(|_| producer.send(&written, 0, "text", b"not JSON", b"not JSON"));
+        producer.finish();
+    })
+    .await
+    .unwrap();
+    let folder = payments::folder();
+    let port = http::free_port();
+    folder.settings(format!("[http]\naddress = \"127.0.0.1:{port}\"\n"));
+    let connector = |formats: [&str; 2]| {
+        let [value, written] = formats;
+        let (topic, to, errors) = (topic.name(), copies.name(), payments::tolerant(&dead));
+        format!(
+            "topics = [\"{topic}\"]\n{value}[[sinks]]\ntype = \"kafka\"\ntopic = \"{to}\"\n{written}{errors}[batch]\nlinger = \"2s\"\n"
+        )
+    };
+    folder.connector("wrong-format", connector(["", ""]));
+    let mut process = Launch::run(&folder).start();
+    let failed = state(port, "wrong-format", "FAILED").await.to_string();
+    for part in [
+        "all of the first 100 records were rejected",
+        "No dead letter was sent",
+        "JSON",
+        "stop_after = \\\"never\\\"",
+    ] {
+        assert!(failed.contains(part), "{part} is missing in {failed}");
+    }
+    assert!(dead.read(Isolation::Committed).await.is_empty());
+
+    let text = [
+        "[value]\nformat = \"string\"\n",
+        "value_format = { format = \"string\" }\n",
+    ];
+    folder.connector("wrong-format", connector(text));
+    process.signal("HUP");
+    eventually("every record", payments::SETTLED, async || {
+        (copies.read(Isolation::Committed).await.len() >= RECORDS).then_some(())
+    })
+    .await;
+    state(port, "wrong-format", "RUNNING").await;
+    assert_eq!(process.stop(Duration::from_secs(30)).await, 0);
+    assert_eq!(copies.read(Isolation::Committed).await.len(), RECORDS);
+    assert!(dead.read(Isolation::Committed).await.is_empty());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_password_is_waited_for_and_its_file_read_again() {
     let _turn = servers::shared().await;

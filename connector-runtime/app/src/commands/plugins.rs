@@ -199,15 +199,18 @@ impl Keys {
 
     /// The keys of the tables that a key holds.
     fn inner(&mut self, property: &Json, key: &str) {
+        let alternatives = branches(property).into_iter().flatten();
         let tables = [
             (Some(property), "."),
             (property.get("items"), "[]."),
             (property.get("additionalProperties"), ".NAME."),
         ];
+        let tables = tables
+            .into_iter()
+            .filter_map(|(table, separator)| Some((table?, separator)))
+            .chain(alternatives.map(|table| (table, ".")));
         for (table, separator) in tables {
-            let Some((table, keys)) =
-                table.and_then(|table| Some((table, table.get("properties")?)))
-            else {
+            let Some(keys) = table.get("properties") else {
                 continue;
             };
             if let Some((_, place)) = self.listed.iter().find(|(listed, _)| listed == keys) {
@@ -230,6 +233,12 @@ fn written_key(name: &str) -> String {
     }
 }
 
+/// The alternatives of a schema.
+fn branches(schema: &Json) -> Option<&Vec<Json>> {
+    let mut keywords = ["anyOf", "oneOf"].iter();
+    keywords.find_map(|keyword| schema.get(keyword)?.as_array())
+}
+
 fn strings(list: Option<&Json>) -> Vec<&str> {
     let list = list.and_then(Json::as_array);
     list.into_iter()
@@ -250,10 +259,7 @@ fn type_word(schema: &Json) -> String {
     ) {
         return format.replace('-', " ");
     }
-    let branches = ["anyOf", "oneOf"]
-        .iter()
-        .find_map(|keyword| schema.get(keyword)?.as_array());
-    if let Some(branches) = branches {
+    if let Some(branches) = branches(schema) {
         let mut words: Vec<String> = branches.iter().map(type_word).collect();
         words.dedup();
         return words.join(" or ");

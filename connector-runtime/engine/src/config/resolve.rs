@@ -17,6 +17,7 @@ use sha2::{Digest, Sha256};
 
 use super::finding::Findings;
 use super::http::HttpConfig;
+use super::stop_after::StopAfter;
 
 /// Everything that [`load`](super::load) found.
 #[derive(Debug)]
@@ -246,7 +247,7 @@ pub struct ErrorsConfig {
     pub dead_letter_topic: Option<String>,
     /// In place of a topic.
     pub dead_letter: Option<Discard>,
-    pub stop_after: Option<StopAfter>,
+    pub stop_after: StopAfter,
     /// Whether logs, status and headers of dead letters may hold content of records.
     pub show_values: bool,
 }
@@ -277,18 +278,6 @@ pub enum Tolerance {
 pub enum Discard {
     /// Count bad records and keep nothing of them.
     Discard,
-}
-
-/// The breaker: too many rejects among the last records stop the connector.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct StopAfter {
-    /// This many rejected records…
-    #[schemars(range(min = 1))]
-    pub rejects: u32,
-    /// …among this many of the latest.
-    #[schemars(range(min = 1))]
-    pub in_last: u32,
 }
 
 /// How missing topics are created.

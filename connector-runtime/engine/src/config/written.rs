@@ -12,9 +12,8 @@ use serde::Deserialize;
 
 use super::http::HttpAddress;
 use super::kafka_table;
-use super::resolve::{
-    BatchConfig, CreateTopics, Discard, ErrorsConfig, Start, StopAfter, Tolerance,
-};
+use super::resolve::{BatchConfig, CreateTopics, Discard, ErrorsConfig, Start, Tolerance};
+use super::stop_after::StopAfter;
 
 /// A connector that reads topics and writes to a sink.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -171,7 +170,8 @@ pub(super) struct ErrorsTable {
     pub(super) dead_letter_topic: Option<String>,
     /// "discard": keep nothing of bad records; in place of `dead_letter_topic`.
     pub(super) dead_letter: Option<Discard>,
-    /// Stop if too many of the latest records were rejected, for example { rejects = 100, in_last = 1000 }.
+    /// Stop if so many of the latest records were rejected, for example { rejects = 100, in_last = 1000 }, or "never".
+    /// Default: stop if all of the first 100 records that a task reads after a start were rejected; for tolerance = "all".
     pub(super) stop_after: Option<StopAfter>,
     /// For development: logs, status and the headers of dead letters may hold values of records. Otherwise they hold types and lengths only. Default: true with --embedded.
     #[schemars(extend("default" = false))]
@@ -227,7 +227,7 @@ impl ErrorsTable {
             tolerance,
             dead_letter_topic: place.dead_letter_topic.clone(),
             dead_letter: place.dead_letter,
-            stop_after: self.stop_after.or(defaults.stop_after),
+            stop_after: self.stop_after.or(defaults.stop_after).unwrap_or_default(),
             show_values: self
                 .show_values
                 .or(defaults.show_values)

@@ -1,24 +1,40 @@
-//! `stop_after`: counts rejects among the latest records; the policy stops the connector before a flood of dead letters.
+//! `stop_after`: counts rejects among the first or the latest records; the policy stops the connector before a flood of
+//! dead letters.
 
 use std::collections::VecDeque;
 
 use crate::config::StopAfter;
 
-/// Counts rejects in a sliding window of source records.
+/// Counts rejected source records.
 pub(crate) struct Breaker {
-    window: u64,
-    /// The numbers (by arrival) of the rejects inside the window.
+    among: Among,
+    /// The numbers (by arrival, from 1) of the rejects that still count, in order.
     rejects: VecDeque<u64>,
     seen: u64,
 }
 
+/// The records whose rejects count.
+#[derive(Clone, Copy)]
+enum Among {
+    /// So many at the beginning.
+    First(u64),
+    /// So many at the end: a sliding window.
+    Latest(u64),
+}
+
 impl Breaker {
-    pub(crate) fn new(limit: StopAfter) -> Breaker {
-        Breaker {
-            window: u64::from(limit.in_last),
+    /// `None`: no number of rejects stops the connector.
+    pub(crate) fn new(stop_after: StopAfter) -> Option<Breaker> {
+        let among = match stop_after {
+            StopAfter::AllOfFirst(first) => Among::First(u64::from(first)),
+            StopAfter::Rejects { in_last, .. } => Among::Latest(u64::from(in_last)),
+            StopAfter::Never => return None,
+        };
+        Some(Breaker {
+            among,
             rejects: VecDeque::new(),
             seen: 0,
-        }
+        })
     }
 
     /// One more source record: the window moves.
@@ -27,7 +43,7 @@ impl Breaker {
         while self
             .rejects
             .front()
-            .is_some_and(|number| number + self.window <= self.seen)
+            .is_some_and(|number| !self.counts(*number))
         {
             self.rejects.pop_front();
         }
@@ -36,22 +52,33 @@ impl Breaker {
     /// A record is rejected; so many were seen after it, because a sink judges a batch of which all records are seen.
     pub(crate) fn reject(&mut self, seen_after: u64) {
         let number = self.number(seen_after);
-        if number + self.window > self.seen {
+        if self.counts(number) {
             let later = self.rejects.partition_point(|other| *other <= number);
             self.rejects.insert(later, number);
         }
     }
 
-    /// The most rejects that any window has, if these are rejected as well: each by how many were seen after it.
+    /// The most rejects among the records that count, wherever a window lies, if these are rejected as well: each by how
+    /// many were seen after it.
     pub(crate) fn most_with(&self, seen_after: &[u64]) -> usize {
         let new = seen_after.iter().map(|after| self.number(*after));
         let mut numbers: Vec<u64> = self.rejects.iter().copied().chain(new).collect();
         numbers.sort_unstable();
-        let in_window = |(index, number): (usize, &u64)| {
-            let gone = numbers.partition_point(|other| *other + self.window <= *number);
-            index + 1 - gone
-        };
-        numbers.iter().enumerate().map(in_window).max().unwrap_or(0)
+        match self.among {
+            Among::First(first) => {
+                // A record that two lanes reject is one of the first records all the same.
+                numbers.dedup();
+                numbers.partition_point(|number| *number <= first)
+            }
+            Among::Latest(window) => most_in_window(&numbers, window),
+        }
+    }
+
+    fn counts(&self, number: u64) -> bool {
+        match self.among {
+            Among::First(first) => number <= first,
+            Among::Latest(window) => number + window > self.seen,
+        }
     }
 
     fn number(&self, seen_after: u64) -> u64 {
@@ -59,9 +86,71 @@ impl Breaker {
     }
 }
 
+/// The most of these numbers, which are sorted, that lie within one window.
+fn most_in_window(numbers: &[u64], window: u64) -> usize {
+    let in_window = |(index, number): (usize, &u64)| {
+        let gone = numbers.partition_point(|other| *other + window <= *number);
+        index + 1 - gone
+    };
+    numbers.iter().enumerate().map(in_window).max().unwrap_or(0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn latest(in_last: u32) -> Breaker {
+        let rejects = 2;
+        Breaker::new(StopAfter::Rejects { rejects, in_last }).expect("a limit")
+    }
+
+    /// Sees records of which `x` is a reject; how many count after each.
+    fn counted(breaker: &mut Breaker, records: &str) -> Vec<usize> {
+        let after_each = records.chars().map(|record| {
+            breaker.see();
+            if record == 'x' {
+                breaker.reject(0);
+            }
+            breaker.most_with(&[])
+        });
+        after_each.collect()
+    }
+
+    #[test]
+    fn only_rejects_among_the_first_records_count() {
+        // (how many are the first, records: x is a reject, rejects that count after each)
+        let cases = [
+            (3, "xxx", vec![1, 2, 3]),
+            (3, "xx.xxx", vec![1, 2, 2, 2, 2, 2]),
+            (3, ".xxxxx", vec![0, 1, 2, 2, 2, 2]),
+            (3, "...xxx", vec![0, 0, 0, 0, 0, 0]),
+            (100, "xx", vec![1, 2]),
+        ];
+        for (first, records, expected) in cases {
+            let mut breaker = Breaker::new(StopAfter::AllOfFirst(first)).expect("a limit");
+            assert_eq!(
+                counted(&mut breaker, records),
+                expected,
+                "{first}: {records}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_first_record_that_two_lanes_refuse_counts_once() {
+        let mut breaker = Breaker::new(StopAfter::AllOfFirst(4)).expect("a limit");
+        (0..6).for_each(|_| breaker.see());
+        let refused = [5, 4, 3, 1, 0];
+        assert_eq!(breaker.most_with(&refused), 3);
+        refused.iter().for_each(|after| breaker.reject(*after));
+        assert_eq!(breaker.most_with(&refused), 3);
+        assert_eq!(breaker.most_with(&[2]), 4);
+    }
+
+    #[test]
+    fn never_counts_nothing() {
+        assert!(Breaker::new(StopAfter::Never).is_none());
+    }
 
     #[test]
     fn only_rejects_inside_the_window_count() {
@@ -75,21 +164,12 @@ mod tests {
             (3, "xx.x", vec![1, 2, 2, 2]),
         ];
         for (in_last, records, expected) in cases {
-            let mut breaker = Breaker::new(StopAfter {
-                rejects: 2,
-                in_last,
-            });
-            let lately: Vec<usize> = records
-                .chars()
-                .map(|record| {
-                    breaker.see();
-                    if record == 'x' {
-                        breaker.reject(0);
-                    }
-                    breaker.most_with(&[])
-                })
-                .collect();
-            assert_eq!(lately, expected, "{in_last}: {records}");
+            let mut breaker = latest(in_last);
+            assert_eq!(
+                counted(&mut breaker, records),
+                expected,
+                "{in_last}: {records}"
+            );
         }
     }
 
@@ -106,10 +186,7 @@ mod tests {
             (1, "x", "xxxx", 1),
         ];
         for (in_last, before, batch, expected) in cases {
-            let mut breaker = Breaker::new(StopAfter {
-                rejects: 2,
-                in_last,
-            });
+            let mut breaker = latest(in_last);
             let see = |breaker: &mut Breaker, records: &str, rejects_at_once: bool| {
                 for record in records.chars() {
                     breaker.see();
@@ -131,10 +208,7 @@ mod tests {
                 "{in_last}: {before} {batch}"
             );
             // Counted, they are as if each had been rejected when it was seen.
-            let mut one_by_one = Breaker::new(StopAfter {
-                rejects: 2,
-                in_last,
-            });
+            let mut one_by_one = latest(in_last);
             see(&mut one_by_one, before, true);
             see(&mut one_by_one, batch, true);
             after.iter().for_each(|after| breaker.reject(*after));

@@ -187,8 +187,8 @@ impl Lane {
         let attempts = Attempts {
             next_delay: backoff.next_delay(),
             records: write.sources().len(),
-            rejected_lately: self.rejects.lock().await.most_with(&seen_after),
             superseded_lately: self.supersessions.lately(Instant::now()),
+            ..self.rejects.lock().await.attempts(&seen_after)
         };
         match decide(Stage::Write, failure, &self.errors, &attempts) {
             Directive::RetryIn(delay) => {

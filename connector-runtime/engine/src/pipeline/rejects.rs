@@ -14,10 +14,13 @@ use crate::status::BatchEnd;
 use crate::waiting::Waiting;
 
 pub(crate) struct Rejects {
-    pub(crate) errors: ErrorsConfig,
+    errors: ErrorsConfig,
     /// `None`: rejected records are discarded on purpose (or stop the connector).
-    pub(crate) dead_letters: Option<DeadLetters>,
-    pub(crate) breaker: Option<Breaker>,
+    dead_letters: Option<DeadLetters>,
+    /// `None`: no number of rejects stops the connector.
+    breaker: Option<Breaker>,
+    /// Rejected records of which a dead letter was sent, or which were discarded.
+    settled: u64,
 }
 
 /// What is to become of rejected records.
@@ -30,6 +33,15 @@ pub(crate) struct Judged {
 }
 
 impl Rejects {
+    pub(crate) fn new(errors: ErrorsConfig, dead_letters: Option<DeadLetters>) -> Rejects {
+        Rejects {
+            breaker: Breaker::new(errors.stop_after),
+            errors,
+            dead_letters,
+            settled: 0,
+        }
+    }
+
     /// One more source record is looked at.
     pub(crate) fn see(&mut self) {
         if let Some(breaker) = &mut self.breaker {
@@ -37,10 +49,15 @@ impl Rejects {
         }
     }
 
-    /// The most rejects in any window of `stop_after`, if these are rejected as well.
-    pub(crate) fn most_with(&self, seen_after: &[u64]) -> usize {
+    /// What the policy must know of all rejects, if these are rejected as well: each by how many records were seen after
+    /// it.
+    pub(crate) fn attempts(&self, seen_after: &[u64]) -> Attempts {
         let breaker = self.breaker.as_ref();
-        breaker.map_or(0, |breaker| breaker.most_with(seen_after))
+        Attempts {
+            rejected: breaker.map_or(0, |breaker| breaker.most_with(seen_after)),
+            settled: self.settled,
+            ..Attempts::default()
+        }
     }
 
     /// Counts rejects, each by how many records were seen after it.
@@ -60,8 +77,7 @@ impl Rejects {
     ) -> Result<(), TaskEnd> {
         let attempts = Attempts {
             records: 1,
-            rejected_lately: self.most_with(&[seen_after]),
-            ..Attempts::default()
+            ..self.attempts(&[seen_after])
         };
         let failure = letter.rejection.failure();
         match decide(Stage::Prepare, &failure, &self.errors, &attempts) {
@@ -79,13 +95,19 @@ impl Rejects {
     }
 
     /// Leaves the records out on purpose.
-    pub(crate) fn discard(waiting: &Waiting, letters: &[Letter], settled: &mut Settle<'_>) {
+    pub(crate) fn discard(
+        &mut self,
+        waiting: &Waiting,
+        letters: &[Letter],
+        settled: &mut Settle<'_>,
+    ) {
         log_rejected(waiting, letters);
         let end = BatchEnd {
             filtered: 1,
             ..BatchEnd::default()
         };
         letters.iter().for_each(|letter| settled(letter.index, end));
+        self.settled += letters.len() as u64;
     }
 
     /// Delivers letters, waiting out outages of the dead letter topic: progress never passes an undelivered letter. Each
@@ -108,6 +130,7 @@ impl Rejects {
                 .as_mut()
                 .expect("the dead letter topic is opened before the first record");
             let delivered = dead_letters.deliver(&letters).await;
+            let before = letters.len();
             let mut acknowledged = delivered.acknowledged.into_iter();
             letters.retain(|letter| {
                 let is_acknowledged = acknowledged.next() == Some(true);
@@ -116,6 +139,7 @@ impl Rejects {
                 }
                 !is_acknowledged
             });
+            self.settled += (before - letters.len()) as u64;
             let Some(failure) = delivered.failure else {
                 waiting.over();
                 continue;

@@ -10,7 +10,6 @@ use futures_util::future::{join_all, try_join_all};
 use tokio::runtime::Handle;
 use tokio::sync::{Mutex, mpsc, oneshot};
 
-use super::breaker::Breaker;
 use super::dead_letter::DeadLetters;
 use super::lane::{Accepting, Lane};
 use super::lane_positions::LanePositions;
@@ -169,11 +168,8 @@ impl SinkTask {
         let generations = Generations::default();
         let names = self.connector.sinks.iter().map(|sink| sink.name.clone());
         let positions = Arc::new(parking_lot::Mutex::new(LanePositions::new(names.collect())));
-        let rejects = Arc::new(Mutex::new(Rejects {
-            errors: self.connector.errors.clone(),
-            dead_letters: opened.dead_letters,
-            breaker: self.connector.errors.stop_after.map(Breaker::new),
-        }));
+        let errors = self.connector.errors.clone();
+        let rejects = Arc::new(Mutex::new(Rejects::new(errors, opened.dead_letters)));
         let (accepts, group) = (Accepts::default(), SharedGroup::default());
         let lanes_stop = self.stop.child();
         let count = opened.sinks.len() as u64;

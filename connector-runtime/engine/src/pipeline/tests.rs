@@ -17,7 +17,6 @@ use connect_api::{
 use connect_kafka::Generation;
 use tokio::sync::mpsc;
 
-use super::breaker::Breaker;
 use super::dead_letter::DeadLetters;
 use super::other_names::OtherNames;
 use super::rejection::{Rejection, Stage};
@@ -31,6 +30,7 @@ use crate::waiting::Waiting;
 
 mod lanes;
 mod letters;
+mod stop_after;
 mod writers;
 
 use letters::LetterTopic;
@@ -204,7 +204,7 @@ struct Case {
     superseded: bool,
     /// This partition went to somebody else before the write.
     lost: Option<i32>,
-    stop_after: Option<StopAfter>,
+    stop_after: StopAfter,
 }
 
 impl Default for Case {
@@ -218,7 +218,7 @@ impl Default for Case {
             too_much: usize::MAX,
             superseded: false,
             lost: None,
-            stop_after: None,
+            stop_after: StopAfter::default(),
         }
     }
 }
@@ -447,10 +447,10 @@ async fn one_unnamed_bad_record_costs_few_writes() {
 
 #[tokio::test(start_paused = true)]
 async fn the_breaker_stops_before_anything_of_the_batch_is_written() {
-    let stop_after = Some(StopAfter {
+    let stop_after = StopAfter::Rejects {
         rejects: 2,
         in_last: 10,
-    });
+    };
     let ran = run(Case {
         rejected: vec![(0, 1), (1, 3)],
         stop_after,

@@ -362,7 +362,7 @@ impl Writer {
                 }
             }
         };
-        Rejects::discard(&self.waiting, &judged.discarded, &mut settled);
+        rejects.discard(&self.waiting, &judged.discarded, &mut settled);
         rejects
             .dead_letter(&self.waiting, judged.letters, &mut settled)
             .await?;

@@ -143,16 +143,17 @@ fn every_failure_at_every_stage_under_every_setting() {
 #[test]
 fn an_outage_is_waited_out_whatever_was_tried() {
     for (setting, mut errors) in settings() {
-        errors.stop_after = Some(StopAfter {
+        errors.stop_after = StopAfter::Rejects {
             rejects: 1,
             in_last: 1,
-        });
+        };
         for stage in STAGES {
             for lately in [0, 1, 1_000_000] {
                 let attempts = Attempts {
                     next_delay: DELAY,
                     records: lately,
-                    rejected_lately: lately,
+                    rejected: lately,
+                    settled: 0,
                     superseded_lately: lately,
                 };
                 let outage = Failure::Retry(Cause::new("away"));
@@ -169,40 +170,84 @@ fn stop_after_ends_a_tolerant_connector_at_its_limit() {
         record: 0,
         cause: Cause::new("the last reason"),
     }]);
-    // (setting, rejected lately, what becomes of the record), with a limit of 3 in 10
+    let window = StopAfter::Rejects {
+        rejects: 3,
+        in_last: 10,
+    };
+    let first = StopAfter::AllOfFirst(3);
+    // (limit, setting, rejected of those that it counts, what becomes of the record)
     let cases = [
-        ("letters", 2, "letter"),
-        ("letters", 3, "fail"),
-        ("letters", 5_000, "fail"),
-        ("discard", 2, "discard"),
-        ("discard", 3, "fail"),
-        ("none", 1, "stop"),
-        ("none", 3, "stop"),
+        (window, "letters", 2, "letter"),
+        (window, "letters", 3, "fail"),
+        (window, "letters", 5_000, "fail"),
+        (window, "discard", 2, "discard"),
+        (window, "discard", 3, "fail"),
+        (window, "none", 1, "stop"),
+        (window, "none", 3, "stop"),
+        (first, "letters", 2, "letter"),
+        (first, "letters", 3, "fail"),
+        (first, "discard", 2, "discard"),
+        (first, "discard", 3, "fail"),
+        (first, "none", 3, "stop"),
+        (StopAfter::Never, "letters", 5_000, "letter"),
+        (StopAfter::Never, "discard", 5_000, "discard"),
+        (StopAfter::default(), "letters", 99, "letter"),
+        (StopAfter::default(), "letters", 100, "fail"),
     ];
-    for (setting, rejected_lately, expected) in cases {
+    for (limit, setting, rejected, expected) in cases {
         let mut known = settings().into_iter();
         let mut errors = known.find(|(name, _)| *name == setting).unwrap().1;
-        errors.stop_after = Some(StopAfter {
-            rejects: 3,
-            in_last: 10,
-        });
+        errors.stop_after = limit;
         let attempts = Attempts {
             records: 1,
-            rejected_lately,
+            rejected,
             ..Attempts::default()
         };
         for stage in [Stage::Prepare, Stage::Write] {
             let directive = decide(stage, &refused, &errors, &attempts);
-            let what = format!("{stage:?}, {setting}, {rejected_lately}");
+            let what = format!("{stage:?}, {limit:?}, {setting}, {rejected}");
             match directive {
                 Directive::End(end) => {
                     assert_eq!(expected, "fail", "{what}");
-                    for part in ["stop_after", "3", "10", "the last reason"] {
+                    for part in ["stop_after", "the last reason", "start the connector again"] {
                         assert!(text_of(&end).contains(part), "{part}: {end:?}");
                     }
                 }
                 other => assert_eq!(word(&other), expected, "{what}"),
             }
+        }
+    }
+}
+
+#[test]
+fn the_end_by_stop_after_says_how_many_records_were_settled_and_what_to_write() {
+    let refused = Failure::RefusedSomewhere(Cause::new("not JSON"));
+    // (setting, settled before, parts of the text)
+    let cases = [
+        ("letters", 0, "No dead letter was sent;"),
+        ("letters", 40, "Dead letters sent before: 40;"),
+        ("discard", 0, "No record was discarded;"),
+        ("discard", 40, "Records discarded before: 40;"),
+    ];
+    for (setting, settled, part) in cases {
+        let mut known = settings().into_iter();
+        let errors = known.find(|(name, _)| *name == setting).unwrap().1;
+        let attempts = Attempts {
+            records: 1,
+            rejected: 100,
+            settled,
+            ..Attempts::default()
+        };
+        let Directive::End(end) = decide(Stage::Prepare, &refused, &errors, &attempts) else {
+            panic!("{setting} goes on");
+        };
+        for part in [
+            part,
+            "first 100 records",
+            "not JSON",
+            "stop_after = \"never\"",
+        ] {
+            assert!(text_of(&end).contains(part), "{part}: {end:?}");
         }
     }
 }

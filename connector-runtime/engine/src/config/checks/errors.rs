@@ -5,6 +5,7 @@ use super::super::connector::Direction;
 use super::super::load::Loading;
 use super::super::report::Draft;
 use super::super::resolve::{Discard, ErrorsConfig, Tolerance};
+use super::super::stop_after::StopAfter;
 use super::super::written::ErrorsTable;
 use super::{Checks, topics};
 
@@ -57,21 +58,16 @@ impl Checks<'_> {
             _ => None,
         };
         self.report_all(draft);
-        let breaker = errors
-            .stop_after
-            .filter(|breaker| breaker.rejects > breaker.in_last);
-        self.report_all(breaker.map(|breaker| {
-            self.draft(
-                code::STOP_AFTER,
-                &written("stop_after"),
-                format!(
-                    "{} rejects among {} records cannot happen",
-                    breaker.rejects, breaker.in_last
-                ),
-            )
-            .label("never stops anything")
-            .help("write { rejects = 100, in_last = 1000 }, for example")
-        }));
+        if let StopAfter::Rejects { rejects, in_last } = errors.stop_after
+            && rejects > in_last
+        {
+            let message = format!("{rejects} rejects among {in_last} records cannot happen");
+            let draft = self
+                .draft(code::STOP_AFTER, &written("stop_after"), message)
+                .label("never stops anything")
+                .help("write { rejects = 100, in_last = 1000 }, for example");
+            self.report.add(draft);
+        }
         self.dead_letter_loop(&errors, direction);
     }
 

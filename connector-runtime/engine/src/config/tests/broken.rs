@@ -372,6 +372,14 @@ fn errors() {
             "topics = [\"a\"]\n[errors]\nstop_after = { rejects = 0 }\n[[sinks]]\ntype = \"print\"\n",
         ),
         (
+            "errors-breaker-word",
+            "topics = [\"a\"]\n[errors]\nstop_after = \"nevr\"\n[[sinks]]\ntype = \"print\"\n",
+        ),
+        (
+            "errors-breaker-type",
+            "topics = [\"a\"]\n[errors]\nstop_after = 100\n[[sinks]]\ntype = \"print\"\n",
+        ),
+        (
             "errors-tolerance",
             "topics = [\"a\"]\n[errors]\ntolerance = \"some\"\n[[sinks]]\ntype = \"print\"\n",
         ),

@@ -1,6 +1,7 @@
 //! Good files become what they mean.
 
 use super::super::resolve::*;
+use super::super::stop_after::StopAfter;
 use super::*;
 
 const SINK: &str = r##"
@@ -111,10 +112,10 @@ fn every_key_arrives() {
     );
     assert_eq!(
         sink.errors.stop_after,
-        Some(StopAfter {
+        StopAfter::Rejects {
             rejects: 100,
             in_last: 1000
-        })
+        }
     );
     assert_eq!(sink.create_topics.as_ref().unwrap().partitions, 6);
 }
@@ -131,6 +132,7 @@ fn defaults_of_the_process_are_inherited() {
         ("clock", "PointOfSale")
     );
     assert_eq!(source.errors.tolerance, Tolerance::All);
+    assert_eq!(source.errors.stop_after, StopAfter::AllOfFirst(100));
     assert_eq!(source.errors.dead_letter_topic.as_deref(), Some("letters"));
     let process = &loaded.process;
     assert_eq!(process.bootstrap_servers, "kafka:9092");

@@ -39,7 +39,7 @@ impl Lane {
                 return Ok(self.stop_before(isolation, judged.stop_before.as_ref()));
             }
         }
-        self.discard_with(isolation, &judged.discarded);
+        self.discard_with(&mut rejects, isolation, &judged.discarded);
         self.dead_letter_with(&mut rejects, isolation, judged.letters)
             .await?;
         Ok(None)
@@ -117,18 +117,24 @@ impl Lane {
     }
 
     pub(super) async fn discard(&mut self, isolation: &mut Isolation<'_>, letters: &[Letter]) {
-        let seen_after = seen_after(isolation, letters);
-        self.rejects.lock().await.count(&seen_after);
-        self.discard_with(isolation, letters);
+        let rejects = self.rejects.clone();
+        let mut rejects = rejects.lock().await;
+        rejects.count(&seen_after(isolation, letters));
+        self.discard_with(&mut rejects, isolation, letters);
     }
 
-    fn discard_with(&self, isolation: &mut Isolation<'_>, letters: &[Letter]) {
+    fn discard_with(
+        &self,
+        rejects: &mut Rejects,
+        isolation: &mut Isolation<'_>,
+        letters: &[Letter],
+    ) {
         let meters = self.meters.clone();
         let mut settled = |index, end| {
             isolation.settle(index);
             meters.ended(end);
         };
-        Rejects::discard(&self.waiting, letters, &mut settled);
+        rejects.discard(&self.waiting, letters, &mut settled);
     }
 
     /// The batch ends before the record; returns how a person is told.

@@ -319,10 +319,10 @@ async fn a_lane_that_fails_ends_the_wait_of_another() {
     let errors = ErrorsConfig {
         tolerance: Tolerance::All,
         dead_letter: Some(Discard::Discard),
-        stop_after: Some(StopAfter {
+        stop_after: StopAfter::Rejects {
             rejects: 1,
             in_last: 10,
-        }),
+        },
         ..ErrorsConfig::default()
     };
     let ran = run_with(sinks, &TWO, prepared(&[0, 0]), errors, None).await;

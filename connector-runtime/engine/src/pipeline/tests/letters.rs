@@ -8,7 +8,7 @@ use super::*;
 use crate::pipeline::dead_letter::LetterProducer;
 
 /// Partition and offset of a record.
-type Place = (i32, i64);
+pub(super) type Place = (i32, i64);
 
 /// A dead letter topic that goes wrong as scripted.
 #[derive(Clone, Default)]
@@ -92,13 +92,13 @@ impl LetterProducer for LetterTopic {
 }
 
 /// What became of a run with a dead letter topic.
-struct Lettered {
-    ran: Ran,
-    deliveries: Vec<Vec<Place>>,
-    stored: Vec<Place>,
+pub(super) struct Lettered {
+    pub(super) ran: Ran,
+    pub(super) deliveries: Vec<Vec<Place>>,
+    pub(super) stored: Vec<Place>,
 }
 
-async fn run_lettered(case: Case, topic: LetterTopic) -> Lettered {
+pub(super) async fn run_lettered(case: Case, topic: LetterTopic) -> Lettered {
     let ran = run_with(case, Some(topic.clone())).await;
     Lettered {
         ran,
@@ -107,7 +107,7 @@ async fn run_lettered(case: Case, topic: LetterTopic) -> Lettered {
     }
 }
 
-const EVERY: [Place; 10] = [
+pub(super) const EVERY: [Place; 10] = [
     (0, 0),
     (1, 0),
     (0, 1),
@@ -258,73 +258,6 @@ async fn letters_that_are_delivered_are_counted_even_if_others_are_refused() {
     assert_eq!(ran.counters.dead_lettered, 2);
     assert_eq!(ran.counters.given_back, 8);
     assert_eq!(accounted(ran.counters), 10);
-}
-
-/// The limit counts what preparing rejected and what the sink refused, and trips before a letter of the refused is sent.
-#[tokio::test(start_paused = true)]
-async fn stop_after_counts_every_rejected_record_of_the_batch() {
-    // (bad by the sink, rejected before, limit, letters that were delivered; `None`: it does not trip)
-    let cases = [
-        (vec![(0, 1), (1, 3)], vec![], 2, Some(0)),
-        (vec![(0, 1), (1, 3)], vec![], 3, None),
-        (vec![(1, 3)], vec![(0, 1)], 2, Some(1)),
-        (vec![(1, 3), (0, 4)], vec![(0, 1)], 3, Some(1)),
-        (vec![(1, 3)], vec![(0, 1)], 3, None),
-        (EVERY.to_vec(), vec![], 10, Some(0)),
-        (EVERY.to_vec(), vec![], 11, None),
-    ];
-    for (bad, rejected, rejects, letters) in cases {
-        for says in [Says::Named, Says::Somewhere] {
-            let what = format!("{bad:?} {rejected:?} {rejects} {says:?}");
-            let case = Case {
-                bad: bad.clone(),
-                rejected: rejected.clone(),
-                says,
-                stop_after: Some(StopAfter {
-                    rejects,
-                    in_last: 100,
-                }),
-                ..Case::default()
-            };
-            let Lettered { ran, stored, .. } = run_lettered(case, LetterTopic::default()).await;
-            match (letters, ran.end) {
-                (None, TaskEnd::Stopped) => {
-                    assert_eq!(stored.len(), bad.len() + rejected.len(), "{what}");
-                }
-                (Some(letters), TaskEnd::Failed(text)) => {
-                    assert!(text.contains("stop_after"), "{what}: {text}");
-                    if says == Says::Named {
-                        assert_eq!(stored.len(), letters, "{what}");
-                    }
-                }
-                (_, end) => panic!("{what}: {end:?}"),
-            }
-            assert_eq!(accounted(ran.counters), 10, "{what}");
-        }
-    }
-}
-
-/// Of ten records the first and the last are refused, by one write or by several: no three in a row hold two.
-#[tokio::test(start_paused = true)]
-async fn a_refusal_counts_where_its_record_was_read() {
-    let ends = vec![EVERY[0], EVERY[9]];
-    for (in_last, trips) in [(3, false), (10, true)] {
-        for says in [Says::Named, Says::Somewhere] {
-            let case = Case {
-                bad: ends.clone(),
-                says,
-                stop_after: Some(StopAfter {
-                    rejects: 2,
-                    in_last,
-                }),
-                ..Case::default()
-            };
-            let Lettered { ran, .. } = run_lettered(case, LetterTopic::default()).await;
-            let is_tripped =
-                matches!(&ran.end, TaskEnd::Failed(text) if text.contains("stop_after"));
-            assert_eq!(is_tripped, trips, "{in_last} {says:?}: {:?}", ran.end);
-        }
-    }
 }
 
 /// A sink that names what is not there is broken: going on would pass a record that nobody wrote.

@@ -66,16 +66,14 @@ pub(super) fn writer(
         meters: meters.clone(),
         stop: stop.clone(),
     };
-    let rejects = Arc::new(tokio::sync::Mutex::new(Rejects {
-        errors: errors.clone(),
-        dead_letters: letters.map(|producer| DeadLetters {
-            producer: Box::new(producer),
-            topic: Arc::from("dlq"),
-            connector: Arc::from("test"),
-            task: 0,
-        }),
-        breaker: errors.stop_after.map(Breaker::new),
-    }));
+    let dead_letters = letters.map(|producer| DeadLetters {
+        producer: Box::new(producer),
+        topic: Arc::from("dlq"),
+        connector: Arc::from("test"),
+        task: 0,
+    });
+    let rejects = Rejects::new(errors.clone(), dead_letters);
+    let rejects = Arc::new(tokio::sync::Mutex::new(rejects));
     let lanes = lanes.into_iter().enumerate().map(|(index, lane)| Lane {
         index,
         name: Arc::from(lane.name),
