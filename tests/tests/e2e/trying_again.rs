@@ -119,9 +119,8 @@ async fn a_wrong_format_stops_the_connector_before_its_topic_becomes_dead_letter
     })
     .await
     .unwrap();
-    let folder = payments::folder();
-    let port = http::free_port();
-    folder.settings(format!("[http]\naddress = \"127.0.0.1:{port}\"\n"));
+    let database = payments::database().await;
+    let (folder, port) = with_neighbour("wrong-format-neighbour").await;
     let connector = |formats: [&str; 2]| {
         let [value, written] = formats;
         let (topic, to, errors) = (topic.name(), copies.name(), payments::tolerant(&dead));
@@ -130,7 +129,7 @@ async fn a_wrong_format_stops_the_connector_before_its_topic_becomes_dead_letter
         )
     };
     folder.connector("wrong-format", connector(["", ""]));
-    let mut process = Launch::run(&folder).start();
+    let process = Launch::run(&folder).database(database.url()).start();
     let failed = state(port, "wrong-format", "FAILED").await.to_string();
     for part in [
         "all of the first 100 records were rejected",
@@ -153,7 +152,7 @@ async fn a_wrong_format_stops_the_connector_before_its_topic_becomes_dead_letter
     })
     .await;
     state(port, "wrong-format", "RUNNING").await;
-    assert_eq!(process.stop(Duration::from_secs(30)).await, 0);
+    ends_with(process, database).await;
     assert_eq!(copies.read(Isolation::Committed).await.len(), RECORDS);
     assert!(dead.read(Isolation::Committed).await.is_empty());
 }

@@ -239,7 +239,7 @@ fn the_end_by_stop_after_says_how_many_records_were_settled_and_what_to_write() 
             ..Attempts::default()
         };
         let Directive::End(end) = decide(Stage::Prepare, &refused, &errors, &attempts) else {
-            panic!("{setting} goes on");
+            unreachable!("{setting} goes on");
         };
         for part in [
             part,
