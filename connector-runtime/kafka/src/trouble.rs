@@ -24,7 +24,13 @@ impl Trouble {
         match code {
             RDKafkaErrorCode::PartitionEOF => {}
             RDKafkaErrorCode::AllBrokersDown if heard.is_some() => {}
-            _ => *heard = Some(code_cause("reaching Kafka", code, Some(reason))),
+            _ => {
+                *heard = Some(code_cause(
+                    "reaching Kafka",
+                    code,
+                    Some(&in_our_words(reason)),
+                ))
+            }
         }
     }
 
@@ -39,6 +45,43 @@ impl Trouble {
     fn heard(&self) -> MutexGuard<'_, Option<Cause>> {
         self.0.lock()
     }
+}
+
+/// What the other side is, where librdkafka's words give it away and lead elsewhere: our sentence first, its own after it.
+fn in_our_words(reason: &str) -> String {
+    const KNOWN: [(&str, &str); 2] = [
+        (
+            "connecting to a SSL listener",
+            "the listener does not answer without TLS: write \"security.protocol\" = \"SSL\" (or \"SASL_SSL\") in [kafka]",
+        ),
+        (
+            "connecting to a PLAINTEXT broker listener",
+            "the listener does not speak TLS: write its TLS port in bootstrap.servers, or another security.protocol",
+        ),
+    ];
+    let known = KNOWN.iter().find(|(part, _)| reason.contains(part));
+    let words = known.map(|(_, words)| *words);
+    let foreign = || {
+        speaks_another_protocol(reason).then_some(
+            "the other side does not speak Kafka's protocol: is this the port of another server, or one that wants TLS?",
+        )
+    };
+    match words.or_else(foreign) {
+        Some(words) => format!("{words} (librdkafka: {reason})"),
+        None => reason.to_owned(),
+    }
+}
+
+/// Other protocols begin with letters or a TLS record where Kafka has the length of its answer: no answer is so long.
+fn speaks_another_protocol(reason: &str) -> bool {
+    const SHORTEST: i64 = 0x1000_0000;
+    let length = reason
+        .split_once("Invalid response size ")
+        .and_then(|(_, rest)| {
+            let (number, _) = rest.split_once(' ')?;
+            number.parse::<i64>().ok()
+        });
+    length.is_some_and(|length| !(0..SHORTEST).contains(&length))
 }
 
 /// How long a client may stay unconnected without a word before its own words are looked at.
@@ -116,6 +159,37 @@ fn listen(client: &BaseConsumer<LogContext>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_other_side_is_named() {
+        for (reason, expected) in [
+            (
+                "127.0.0.1:5432/bootstrap: Receive failed: Invalid response size 1375731712 (0..100000000): increase receive.message.max.bytes",
+                "does not speak Kafka's protocol",
+            ),
+            (
+                "Disconnected while requesting ApiVersion: might be caused by incorrect security.protocol configuration (connecting to a SSL listener?) or broker version is < 0.10",
+                "does not answer without TLS",
+            ),
+            (
+                "SSL handshake failed: SSL syscall error: connecting to a PLAINTEXT broker listener?",
+                "does not speak TLS",
+            ),
+        ] {
+            let words = in_our_words(reason);
+            assert!(words.starts_with("the "), "{words}");
+            assert!(
+                words.contains(expected) && words.contains(reason),
+                "{words}"
+            );
+        }
+        for reason in [
+            "Connection refused",
+            "Invalid response size 120000000 (0..100000000): increase receive.message.max.bytes",
+        ] {
+            assert_eq!(in_our_words(reason), reason);
+        }
+    }
 
     #[test]
     fn the_better_reason_stays() {

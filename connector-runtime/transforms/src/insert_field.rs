@@ -9,13 +9,6 @@ use serde::Deserialize;
 
 use crate::part::{self, Part};
 
-const REFERENCE: Explanation = Explanation {
-    code: "transform.reference",
-    why: "`@…` and `#index` start at the element of a table's `each`; a transform sees a whole record.",
-    example: "from = \"@.sku\"",
-    fix: "from = \"$.items[0].sku\"",
-};
-
 /// See the module.
 pub struct InsertField;
 
@@ -58,23 +51,14 @@ type  = "insert_field"
 field = "ingested_at"
 from  = "#now"
 "##;
-    const EXPLANATIONS: &'static [Explanation] = &[part::CONTENT, REFERENCE];
+    const EXPLANATIONS: &'static [Explanation] = &[part::CONTENT, part::REFERENCE];
     type Config = Config;
     type Transform = Insert;
 
     fn build(config: &Config) -> Result<Insert, Finding> {
         let content = match (&config.value, &config.from) {
             (Some(literal), None) => Content::Literal(Value::from(literal)),
-            (None, Some(from)) if from.needs_element() => {
-                return Err(Finding::error(
-                    "transform.reference",
-                    "/from",
-                    format!(
-                        "`{from}` needs the element of a table's `each`, which a transform has not"
-                    ),
-                ));
-            }
-            (None, Some(from)) => Content::From(from.clone()),
+            (None, Some(from)) => Content::From(part::of_record(from)?),
             (None, None) | (Some(_), Some(_)) => {
                 return Err(Finding::error(
                     "transform.content",
@@ -211,8 +195,8 @@ mod tests {
     fn exactly_one_content_is_needed() {
         check_refused::<InsertField>("field = 'a'", "", "either `value`");
         check_refused::<InsertField>("field = 'a'\nvalue = 1\nfrom = '$.b'", "", "either `value`");
-        check_refused::<InsertField>("field = 'a'\nfrom = '@.b'", "/from", "needs the element");
-        check_refused::<InsertField>("field = 'a'\nfrom = '#index'", "/from", "needs the element");
+        check_refused::<InsertField>("field = 'a'\nfrom = '@.b'", "/from", "an element of `each`");
+        check_refused::<InsertField>("field = 'a'\nfrom = '#index'", "/from", "an element of `each`");
     }
 
     #[test]

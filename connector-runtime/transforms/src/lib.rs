@@ -7,6 +7,7 @@ mod cast;
 mod extract_field;
 mod filter;
 mod insert_field;
+mod insert_header;
 mod mask_field;
 mod part;
 mod pick;
@@ -19,6 +20,7 @@ pub use cast::Cast;
 pub use extract_field::ExtractField;
 pub use filter::Filter;
 pub use insert_field::InsertField;
+pub use insert_header::InsertHeader;
 pub use mask_field::MaskField;
 pub use part::Part;
 pub use pick::Pick;
@@ -29,6 +31,7 @@ pub use value_to_key::ValueToKey;
 pub fn register(plugins: Plugins) -> Plugins {
     plugins
         .transform::<InsertField>()
+        .transform::<InsertHeader>()
         .transform::<ReplaceField>()
         .transform::<Cast>()
         .transform::<MaskField>()
@@ -48,7 +51,7 @@ mod tests {
     #[test]
     fn every_example_builds() {
         let plugins = register(Plugins::new());
-        assert_eq!(plugins.transforms().len(), 8);
+        assert_eq!(plugins.transforms().len(), 9);
         for plugin in plugins.transforms() {
             let file: toml::Table = toml::from_str(plugin.example).unwrap();
             let mut table = file["transforms"][0].as_table().unwrap().clone();

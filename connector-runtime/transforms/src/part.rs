@@ -1,6 +1,8 @@
 //! The part of a record that a transform works on.
 
-use connect_api::{Cause, Explanation, Field, Finding, Key, Record, Step, Value, pointer};
+use connect_api::{
+    Cause, Explanation, Field, Finding, Key, Record, Reference, Step, Value, pointer,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -53,6 +55,23 @@ pub(crate) const FIELD: Explanation = Explanation {
     example: "fields = { \"store.id\" = \"string\" }",
     fix: "fields = { \"$.store.id\" = \"string\" }",
 };
+
+pub(crate) const REFERENCE: Explanation = Explanation {
+    code: "transform.reference",
+    why: "`@…` and `#index` start at the element of a table's `each`; a transform sees a whole record.",
+    example: "from = \"@.sku\"",
+    fix: "from = \"$.items[0].sku\"",
+};
+
+/// The reference, if it needs nothing but a record.
+pub(crate) fn of_record(from: &Reference) -> Result<Reference, Finding> {
+    if from.needs_element() {
+        let message =
+            format!("`{from}` refers to an element of `each`; a transform sees a whole record");
+        return Err(Finding::error("transform.reference", "/from", message));
+    }
+    Ok(from.clone())
+}
 
 /// `transform.content`: of transforms that need one key out of several.
 pub(crate) const CONTENT: Explanation = Explanation {

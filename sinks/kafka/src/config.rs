@@ -1,7 +1,9 @@
 //! Configuration of the sink, and what can be wrong with it.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use connect_api::topic::check_topic_name;
-use connect_api::{Explanation, Finding, Reference, SchemaFile};
+use connect_api::{Explanation, Finding, Reference, SchemaFile, pointer};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -28,11 +30,43 @@ pub struct Config {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TopicFrom {
-    /// Where the record names its topic: a path or metadata, such as `$.country` or `#header.target`.
+    /// Where the record says its topic: a path or metadata, such as `$.country` or `#header.target`.
     pub(crate) field: Reference,
-    /// The topics that a record may name; one that names another is refused.
-    #[schemars(extend("minItems" = 1))]
+    /// Topics that a record may name itself; one that says another word is refused, unless `map` or `default` has a topic.
+    #[serde(default)]
     pub(crate) allow: Vec<String>,
+    /// Topics by what the record says, such as { de = "orders-germany" }.
+    #[serde(default)]
+    pub(crate) map: BTreeMap<String, String>,
+    /// The topic of records that say another word, or none. Default: they are refused.
+    #[serde(default)]
+    pub(crate) default: Option<String>,
+}
+
+impl TopicFrom {
+    /// The topic of a record that says this word, or none.
+    pub(crate) fn choose(&self, word: Option<&str>) -> Option<&str> {
+        let of_word = |word| {
+            let named = || self.allow.iter().find(|topic| *topic == word);
+            self.map.get(word).or_else(named)
+        };
+        word.and_then(of_word)
+            .or(self.default.as_ref())
+            .map(String::as_str)
+    }
+
+    /// Every topic, each with its place in the table.
+    fn topics(&self) -> impl Iterator<Item = (String, &str)> {
+        let allowed = self.allow.iter().enumerate();
+        let allowed = allowed.map(|(place, topic)| (format!("/allow/{place}"), topic.as_str()));
+        let mapped = self.map.iter();
+        let mapped = mapped.map(|(word, topic)| (pointer::member("/map", word), topic.as_str()));
+        let default = self
+            .default
+            .iter()
+            .map(|topic| ("/default".to_owned(), topic.as_str()));
+        allowed.chain(mapped).chain(default)
+    }
 }
 
 pub(crate) const EXPLANATIONS: &[Explanation] = &[
@@ -55,7 +89,10 @@ impl Config {
     pub(crate) fn topics(&self) -> Vec<String> {
         match (&self.topic, &self.topic_from) {
             (Some(topic), _) => vec![topic.clone()],
-            (None, Some(from)) => from.allow.clone(),
+            (None, Some(from)) => {
+                let topics: BTreeSet<&str> = from.topics().map(|(_, topic)| topic).collect();
+                topics.into_iter().map(str::to_owned).collect()
+            }
             (None, None) => Vec::new(),
         }
     }
@@ -65,19 +102,21 @@ impl Config {
         if self.topic.is_some() == self.topic_from.is_some() {
             let message = "the sink needs either `topic` or `topic_from`";
             findings.push(Finding::error("kafka.topic", "", message).with_help(
-                "write topic = \"…\", or topic_from = { field = \"$.…\", allow = [\"…\"] }",
+                "write topic = \"…\", or topic_from = { field = \"$.…\", map = { word = \"topic\" } }",
             ));
         }
         if let Some(topic) = &self.topic {
             findings.extend(check_topic("/topic", topic));
         }
-        for (place, topic) in self
-            .topic_from
-            .iter()
-            .flat_map(|from| &from.allow)
-            .enumerate()
-        {
-            findings.extend(check_topic(&format!("/topic_from/allow/{place}"), topic));
+        for (place, topic) in self.topic_from.iter().flat_map(TopicFrom::topics) {
+            findings.extend(check_topic(&format!("/topic_from{place}"), topic));
+        }
+        let lists_none = |from: &TopicFrom| from.topics().next().is_none();
+        if self.topic_from.as_ref().is_some_and(lists_none) {
+            let message = "`topic_from` lists no topic";
+            findings.push(Finding::error("kafka.topic", "/topic_from", message).with_help(
+                "content names no topic that the file does not: list them in `map` or `allow`, or write a `default`",
+            ));
         }
         let field = self.topic_from.as_ref().map(|from| &from.field);
         for (pointer, reference) in [("/topic_from/field", field), ("/key", self.key.as_ref())] {

@@ -12,8 +12,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use connect_api::{
     Batch, Cause, CheckContext, ContractCheck, Counter, Encode, Explanation, Failure, Finding,
-    JsonLimits, Key, Metadata, Outgoing, ProgressHome, Publisher, Record, Reference, Refusal,
-    Resolved, Result, Side, Sink, SinkContext, SinkPlugin, Value, Written, async_trait, time,
+    Found, JsonLimits, Key, Metadata, Outgoing, ProgressHome, Publisher, Record, Reference,
+    Refusal, Resolved, Result, Side, Sink, SinkContext, SinkPlugin, Value, Written, async_trait,
+    time,
 };
 
 pub use config::{Config, TopicFrom};
@@ -71,7 +72,7 @@ key   = "#key"
         Ok(KafkaSink {
             publisher,
             targets,
-            topic_from: config.topic_from.as_ref().map(|from| from.field.clone()),
+            topic_from: config.topic_from.clone(),
             key: config.key.clone(),
             contract,
             rows_written: context.rows_written,
@@ -85,7 +86,7 @@ pub struct KafkaSink {
     /// The fixed topic, or those that a record may choose from.
     targets: Vec<Target>,
     /// Where a record says which topic it goes to.
-    topic_from: Option<Reference>,
+    topic_from: Option<TopicFrom>,
     key: Option<Reference>,
     contract: Option<Arc<dyn ContractCheck>>,
     rows_written: Counter,
@@ -158,23 +159,27 @@ impl KafkaSink {
             let fixed = self.targets.first();
             return Ok(fixed.expect("`check` demands `topic` or `topic_from`"));
         };
-        let resolved = from.resolve(record, None, now_ms).map_err(Cause::new)?;
-        let chosen = match &resolved {
+        let field = &from.field;
+        let resolved = field.resolve(record, None, now_ms).map_err(Cause::new)?;
+        let word = match &resolved {
             Resolved::Text(text) => Some(*text),
             Resolved::Value(place) => place.as_str(),
             Resolved::Missing | Resolved::Integer(_) | Resolved::Timestamp(_) => None,
         };
-        let allowed = self
-            .targets
-            .iter()
-            .find(|target| chosen == Some(&*target.topic));
-        allowed.ok_or_else(|| {
-            Cause::new(match chosen {
-                Some(_) => format!("{from} names none of the allowed topics"),
-                None => format!("{from} is missing or is no text, and names no topic"),
-            })
-            .with_help("topic_from.allow lists the topics that a record may choose")
-        })
+        let Some(topic) = from.choose(word) else {
+            let cause = match word {
+                Some(word) => Cause::new(format!("{field} names none of the allowed topics"))
+                    .about(Found::string(word)),
+                None => Cause::new(format!(
+                    "{field} is missing or is no text, and names no topic"
+                )),
+            };
+            return Err(cause.with_help(
+                "topic_from.map and topic_from.allow list the topics that a record may choose, topic_from.default takes the rest",
+            ));
+        };
+        let chosen = self.targets.iter().find(|target| &*target.topic == topic);
+        Ok(chosen.expect("every topic of `topic_from` has a target"))
     }
 
     /// What `key_format` encodes: the value that `key` refers to, by default the record's key as transforms left it.

@@ -222,6 +222,28 @@ async fn content_chooses_among_the_allowed_topics_only() {
 }
 
 #[tokio::test]
+async fn words_of_the_content_are_mapped_to_topics() {
+    let publishers = Publishers::default();
+    let text = "topic_from = { field = '$.country', allow = ['fr'], map = { de = 'germany', fr = 'france' }, default = 'rest' }";
+    let mut sink = open(text, &publishers).await;
+    let topics = ["fr", "france", "germany", "rest"].map(Arc::from);
+    assert_eq!(publishers.topics(), topics);
+    let records = [
+        record(0, r#"{"country":"de"}"#),
+        record(1, r#"{"country":"fr"}"#),
+        record(2, r#"{"country":"germany"}"#),
+        record(3, r#"{"country":""}"#),
+        record(4, "{}"),
+        tombstone(5),
+    ];
+    sink.write(&batch(&records)).await.unwrap();
+    let messages = publishers.messages().into_iter();
+    let topics: Vec<_> = messages.map(|message| message.topic).collect();
+    let expected = ["germany", "france", "rest", "rest", "rest", "rest"].map(Arc::from);
+    assert_eq!(topics, expected);
+}
+
+#[tokio::test]
 async fn what_the_publisher_says_is_passed_on_and_nothing_is_counted() {
     let publishers = Publishers::default();
     let context = context_with(publishers.clone(), TAKE_ALL);
@@ -265,6 +287,17 @@ fn configuration_is_checked() {
         (
             &format!("topic = '{long}'"),
             vec![("kafka.topic", "/topic")],
+        ),
+        (
+            "topic_from = { field = '$.x' }",
+            vec![("kafka.topic", "/topic_from")],
+        ),
+        (
+            "topic_from = { field = '$.x', map = { 'a/b' = 'ü' }, default = '' }",
+            vec![
+                ("kafka.topic", "/topic_from/map/a~1b"),
+                ("kafka.topic", "/topic_from/default"),
+            ],
         ),
         (
             "topic_from = { field = '@.x', allow = ['a', 'ü'] }\nkey = '#index'",
