@@ -15,6 +15,8 @@
 
 pub mod checker;
 pub mod database;
+#[cfg(test)]
+mod events;
 mod eventually;
 pub mod faults;
 pub mod folder;
@@ -24,6 +26,8 @@ pub mod load;
 pub mod process;
 pub mod proxy;
 pub mod registry;
+#[cfg(test)]
+mod repository;
 pub mod servers;
 #[cfg(test)]
 mod threat_model;

@@ -37,6 +37,24 @@ pub fn printable_lines(text: &str) -> String {
     lines.join("\n")
 }
 
+/// Lines as one: joined by `; `, without their indentation and the spaces that align them, and behind a colon by a space.
+pub fn one_line(text: &str) -> String {
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    lines.fold(String::with_capacity(text.len()), |mut out, line| {
+        if out.ends_with(':') {
+            out.push(' ');
+        } else if !out.is_empty() {
+            out.push_str("; ");
+        }
+        // `word     text` is a row of a table; spaces elsewhere may be content.
+        match line.split_once(' ') {
+            Some((word, text)) => out.extend([word, " ", text.trim_start()]),
+            None => out.push_str(line),
+        }
+        out
+    })
+}
+
 /// The text for one line of a terminal or a log: as [`printable`], cut after so many characters.
 pub fn cut(text: &str, longest: usize) -> String {
     let mut out = String::new();
@@ -64,6 +82,26 @@ pub fn push_printable(out: &mut String, character: char) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lines_become_one() {
+        let cases = [
+            ("one", "one"),
+            ("", ""),
+            (
+                "stopped at a record\n  record   a partition 0\n  next     set this\n",
+                "stopped at a record; record a partition 0; next set this",
+            ),
+            (
+                "two findings:\n\n  a = \"x  y\"",
+                "two findings: a = \"x  y\"",
+            ),
+            ("  found    \"x  y\"", "found \"x  y\""),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(one_line(text), expected, "{text:?}");
+        }
+    }
 
     #[test]
     fn what_a_terminal_would_obey_is_escaped() {

@@ -77,7 +77,7 @@ pub(crate) struct RunArguments {
     /// How events are logged, for example --log-format json
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
     pub(crate) log_format: LogFormat,
-    /// Say only what went wrong, for example run --quiet connectors.d/
+    /// Say only what went wrong (warnings and errors, no table), for example run --quiet connectors.d/
     #[arg(long)]
     pub(crate) quiet: bool,
     /// Where to listen for metrics, health and status, for example --http 127.0.0.1:9000 or --http off

@@ -1,8 +1,9 @@
 //! Log lines: one an event, as text or as JSON.
 //!
 //! Fields hold text from elsewhere: messages of triggers and registries, keys, names. Neither format lets a terminal obey
-//! it, and no text ends a line.
+//! it, and no text ends a line. `docs/events.md` lists the events.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
@@ -110,7 +111,10 @@ impl io::Write for Line<'_> {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         match self.0.format {
             LogFormat::Text => (self.0.output)(line)?,
-            LogFormat::Json => (self.0.output)(&escaped_json(line))?,
+            LogFormat::Json => {
+                let line = String::from_utf8_lossy(line);
+                (self.0.output)(&escaped_json(&with_array(&line)))?;
+            }
         }
         Ok(line.len())
     }
@@ -120,9 +124,23 @@ impl io::Write for Line<'_> {
     }
 }
 
+/// What the one field that is a list begins with.
+const LIST: &str = "\"partitions\":\"";
+
+/// Makes an array of `partitions`. The elements are names of topics and numbers, so nothing in them is escaped, and
+/// `tracing` has no lists: the event has them separated by `, `. A quote inside another field's text has a backslash before
+/// it, so [`LIST`] is only found where the field begins.
+fn with_array(line: &str) -> Cow<'_, str> {
+    let array = line.split_once(LIST).and_then(|(before, rest)| {
+        let (list, after) = rest.split_once('"')?;
+        let elements = list.replace(", ", "\",\"");
+        Some(format!("{before}\"partitions\":[\"{elements}\"]{after}"))
+    });
+    array.map_or(Cow::Borrowed(line), Cow::Owned)
+}
+
 /// JSON escapes the control characters below U+0020 only.
-fn escaped_json(line: &[u8]) -> Vec<u8> {
-    let line = String::from_utf8_lossy(line);
+fn escaped_json(line: &str) -> Vec<u8> {
     let mut out = String::with_capacity(line.len());
     for character in line.chars() {
         if character == '\n' || is_printable(character) {
@@ -173,6 +191,28 @@ mod tests {
         let event: serde_json::Value = serde_json::from_str(&text).unwrap();
         assert_eq!(event["cause"], HOSTILE);
         assert_eq!(event["key"], HOSTILE);
+    }
+
+    #[test]
+    fn partitions_are_an_array_in_json_and_a_list_in_text() {
+        let hostile = r#"x","partitions":"y"#;
+        let log = |list: &'static str| move || tracing::info!(event = "partitions_assigned", cause = hostile, partitions = %list, task = 0);
+        let cases: [(&str, &[&str]); 2] = [
+            ("a.b/0", &["a.b/0"]),
+            ("a.b/0, a.b/1, c_d-e/12", &["a.b/0", "a.b/1", "c_d-e/12"]),
+        ];
+        for (list, expected) in cases {
+            let text = logged(LogFormat::Json, false, log(list));
+            let event: serde_json::Value = serde_json::from_str(&text).unwrap();
+            assert_eq!(event["partitions"], serde_json::json!(expected), "{text}");
+            assert_eq!(event["cause"], hostile);
+            assert_eq!(event["task"], 0);
+            let text = logged(LogFormat::Text, false, log(list));
+            assert!(
+                text.contains(&format!(" partitions={list} task=0\n")),
+                "{text}"
+            );
+        }
     }
 
     #[test]

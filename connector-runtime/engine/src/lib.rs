@@ -12,6 +12,7 @@ mod peers;
 mod pipeline;
 mod policy;
 mod publisher;
+mod rejection_log;
 mod source;
 mod status;
 mod supervisor;

@@ -29,7 +29,7 @@ use crate::open_sink::prepare;
 use crate::pipeline::task::CLOSE_WITHIN;
 use crate::policy::{Attempts, Directive, Stage, decide};
 use crate::publisher::{failure_of, make_room};
-use crate::status::{Meters, State, Waiter};
+use crate::status::{Meters, State};
 use crate::waiting::Waiting;
 
 /// At most one transaction in this time.
@@ -214,6 +214,7 @@ impl Running<'_> {
     async fn run(&mut self, source: &mut dyn Source) -> Result<TaskEnd, Over> {
         let mut backoff = Backoff::new();
         let mut next_transaction = Instant::now();
+        let waiting = self.task.waiting();
         loop {
             let mut pending = Pending::default();
             let mut finished = false;
@@ -228,7 +229,7 @@ impl Running<'_> {
                 match polled {
                     Ok(polled) => {
                         backoff = Backoff::new();
-                        self.task.meters.not_waiting(Waiter::default());
+                        waiting.over();
                         finished = polled.finished;
                         self.take(polled, &mut pending)?;
                     }
@@ -238,7 +239,6 @@ impl Running<'_> {
                             break;
                         }
                         backoff.grow();
-                        let waiting = self.task.waiting();
                         if waiting.wait("source_waits", &failure, delay).await.is_err() {
                             break;
                         }
@@ -331,6 +331,7 @@ impl Running<'_> {
         let rows = messages.len() as u64;
         messages.extend(positions::messages(&self.task.name, &pending.positions));
         let mut backoff = Backoff::new();
+        let waiting = self.task.waiting();
         while let Err(error) = self.producer.run(messages.clone(), None).await {
             let failure = failure_of(error);
             // Opening again fences what is left of this producer and reads how far it came.
@@ -339,13 +340,12 @@ impl Running<'_> {
                 .inspect_err(|_| tracing::warn!(event = "source_publish_failed", connector = %self.task.name, %failure))?;
             backoff.grow();
             self.task.meters.retried(None);
-            let waiting = self.task.waiting();
             tokio::select! {
                 waited = waiting.wait("source_waits", &failure, delay) => waited.map_err(Over::End)?,
                 () = self.owner.lost() => return Err(Over::Lost),
             }
         }
-        self.task.meters.not_waiting(Waiter::default());
+        waiting.over();
         self.task.meters.rows.add(rows);
         self.task.meters.ended(pending.end);
         self.task

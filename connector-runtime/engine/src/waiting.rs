@@ -100,8 +100,19 @@ impl Waiting {
         }
     }
 
-    /// Nothing is waited for any more.
+    /// Nothing is waited for any more; a wait that ends with this is logged.
     pub(crate) fn over(&self) {
-        self.meters.not_waiting(self.waiter());
+        let Some(reason) = self.meters.not_waiting(self.waiter()) else {
+            return;
+        };
+        let waited_ms = time::now_ms().saturating_sub(reason.since_ms).max(0);
+        tracing::info!(
+            event = "recovered",
+            connector = %self.connector,
+            task = self.task,
+            waited_ms,
+            code = reason.code,
+            cause = reason.text,
+        );
     }
 }

@@ -37,6 +37,9 @@ pub struct PartitionOwner {
 struct Held {
     now: bool,
     told: bool,
+    /// The group gave this member nothing, so another has the partition.
+    elsewhere: bool,
+    taken_over: bool,
 }
 
 impl PartitionOwner {
@@ -82,6 +85,11 @@ impl PartitionOwner {
         lock(&self.held).now
     }
 
+    /// Whether another member had the partition before this one got it.
+    pub fn has_taken_over(&self) -> bool {
+        lock(&self.held).taken_over
+    }
+
     /// Leaves the group, so that another takes over at once. False if that took longer than the deadline.
     pub fn close(self, deadline: Duration) -> bool {
         with_deadline(deadline, move || drop(self.client))
@@ -89,6 +97,16 @@ impl PartitionOwner {
 }
 
 impl Held {
+    /// The group has assigned or revoked partitions. `holds_it`: the one that stands for the source is among them.
+    fn rebalanced(&mut self, assigned: bool, holds_it: bool) {
+        if holds_it {
+            self.now = assigned;
+            self.taken_over = assigned && std::mem::take(&mut self.elsewhere);
+        } else if assigned && !self.now {
+            self.elsewhere = true;
+        }
+    }
+
     fn change(&mut self) -> Option<Ownership> {
         if self.now == self.told {
             return None;
@@ -160,8 +178,43 @@ impl ConsumerContext for OwnerContext {
         if let Err(error) = done {
             tracing::warn!(%error, "changing the source's owner");
         }
-        if holds_it {
-            lock(&self.held).now = taken;
+        lock(&self.held).rebalanced(taken, holds_it);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_partition_is_taken_over_if_the_group_gave_it_to_another_before() {
+        // (assigned, whether the partition is among them), …: owned, taken over
+        let cases: [(&str, &[(bool, bool)], (bool, bool)); 6] = [
+            ("nothing yet", &[], (false, false)),
+            ("the first member", &[(true, true)], (true, false)),
+            ("another has it", &[(true, false)], (false, false)),
+            (
+                "the other is gone",
+                &[(true, false), (true, true)],
+                (true, true),
+            ),
+            (
+                "a rebalance that changes nothing for the owner",
+                &[(true, true), (true, false)],
+                (true, false),
+            ),
+            (
+                "revoked, then back without another owner",
+                &[(true, false), (true, true), (false, true), (true, true)],
+                (true, false),
+            ),
+        ];
+        for (name, rebalances, expected) in cases {
+            let mut held = Held::default();
+            for (assigned, holds_it) in rebalances {
+                held.rebalanced(*assigned, *holds_it);
+            }
+            assert_eq!((held.now, held.taken_over), expected, "{name}");
         }
     }
 }

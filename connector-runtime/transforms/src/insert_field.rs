@@ -196,7 +196,11 @@ mod tests {
         check_refused::<InsertField>("field = 'a'", "", "either `value`");
         check_refused::<InsertField>("field = 'a'\nvalue = 1\nfrom = '$.b'", "", "either `value`");
         check_refused::<InsertField>("field = 'a'\nfrom = '@.b'", "/from", "an element of `each`");
-        check_refused::<InsertField>("field = 'a'\nfrom = '#index'", "/from", "an element of `each`");
+        check_refused::<InsertField>(
+            "field = 'a'\nfrom = '#index'",
+            "/from",
+            "an element of `each`",
+        );
     }
 
     #[test]

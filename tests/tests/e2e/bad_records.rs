@@ -169,6 +169,14 @@ async fn thousands_of_records_that_the_sink_refuses_are_as_many_dead_letters() {
     let mut process = Launch::run(&folder).database(database.url()).start();
     payments::rows(&database, 10).await;
     assert_eq!(process.stop(Duration::from_secs(30)).await, 0);
+    let said = process.events("record_rejected").len();
+    let left_out: u64 = process
+        .events("rejections_left_out")
+        .iter()
+        .map(|event| event["left_out"].as_u64().unwrap())
+        .sum();
+    assert!((10..=100).contains(&said), "{said} lines");
+    assert_eq!(said as u64 + left_out, BAD as u64);
     let letters = dead.read(Isolation::Committed).await;
     let mut origins: Vec<(String, String)> = letters
         .iter()

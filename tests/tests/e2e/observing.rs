@@ -120,6 +120,9 @@ async fn of_two_processes_one_owns_the_source_and_the_other_takes_over() {
     })
     .await;
     let before = topic.read(Isolation::Committed).await.len();
+    let taken = processes[1 - owner].events("source_taken_over");
+    assert_eq!(taken.len(), 1, "{taken:?}");
+    assert_eq!(taken[0]["connector"], name.name());
     eventually("the new owner produces", payments::SETTLED, async || {
         (topic.read(Isolation::Committed).await.len() > before + 500).then_some(())
     })
@@ -240,6 +243,12 @@ async fn in_an_outage_the_connector_waits_and_its_lag_grows() {
     proxy.resume();
     let healed = lag(0).await;
     assert_eq!(healed["state"], "RUNNING", "{healed}");
+    let recovered = process
+        .event("recovered", payments::SETTLED, |_| true)
+        .await;
+    assert_eq!(recovered["connector"], "lagging", "{recovered}");
+    assert_eq!(recovered["code"], "database", "{recovered}");
+    assert!(recovered["waited_ms"].as_u64().unwrap() > 0, "{recovered}");
     payments::verdict(&ledger, &database, None)
         .await
         .assert_clean();

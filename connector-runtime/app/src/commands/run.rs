@@ -40,7 +40,7 @@ pub(crate) fn run(arguments: &RunArguments, plugins: Plugins) -> u8 {
     let screen = Arc::new(Screen::new(may_be_live(arguments, &loaded)));
     logs::start(
         arguments.log_format,
-        log_level(arguments, &screen),
+        log_level(arguments.quiet, screen.is_live()),
         screen.clone(),
     );
     if let Err(refusal) = accept(arguments, &loaded, &screen) {
@@ -107,12 +107,12 @@ fn may_be_live(arguments: &RunArguments, loaded: &Loaded) -> bool {
     !arguments.quiet && arguments.log_format == LogFormat::Text && !printed_there
 }
 
-/// The table shows what goes well.
-fn log_level(arguments: &RunArguments, screen: &Screen) -> LevelFilter {
-    match (arguments.quiet, screen.is_live()) {
-        (true, _) => LevelFilter::ERROR,
-        (false, true) => LevelFilter::WARN,
-        (false, false) => LevelFilter::INFO,
+/// The table shows what goes well. Outages and rejected records are warnings: `--quiet` says them, too.
+fn log_level(is_quiet: bool, is_live: bool) -> LevelFilter {
+    if is_quiet || is_live {
+        LevelFilter::WARN
+    } else {
+        LevelFilter::INFO
     }
 }
 
@@ -120,8 +120,7 @@ fn log_level(arguments: &RunArguments, screen: &Screen) -> LevelFilter {
 fn accept(arguments: &RunArguments, loaded: &Loaded, screen: &Screen) -> Result<(), String> {
     let findings = &loaded.findings;
     let goes_on = !findings.has_errors() || (arguments.keep_going && !loaded.connectors.is_empty());
-    let worth_telling = !arguments.quiet && findings.count(Severity::Warning) > 0;
-    if findings.has_errors() || worth_telling {
+    if findings.has_errors() || findings.count(Severity::Warning) > 0 {
         match (goes_on, arguments.log_format) {
             (true, LogFormat::Json) => log(findings),
             _ => output::talk(&findings.draw(screen.has_colour())),
@@ -313,4 +312,21 @@ enum Ended {
         summary: Summary,
         stopped_by: Option<Signal>,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_log_without_a_table_says_what_goes_well() {
+        let cases = [
+            ("a log", (false, false), LevelFilter::INFO),
+            ("a table", (false, true), LevelFilter::WARN),
+            ("--quiet", (true, false), LevelFilter::WARN),
+        ];
+        for (name, (is_quiet, is_live), expected) in cases {
+            assert_eq!(log_level(is_quiet, is_live), expected, "{name}");
+        }
+    }
 }

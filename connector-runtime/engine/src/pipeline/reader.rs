@@ -223,6 +223,12 @@ impl Reader {
         }
     }
 
+    /// What was waited for is there again; the same trouble is new when it comes back.
+    fn recovered(&mut self) {
+        self.waiting().over();
+        self.waited_for = None;
+    }
+
     fn fail(&mut self, end: TaskEnd) {
         self.failed.get_or_insert(end);
     }

@@ -177,25 +177,9 @@ impl Rejects {
 pub(crate) type Settle<'a> = dyn FnMut(usize, BatchEnd) + Send + 'a;
 
 fn log_rejected(waiting: &Waiting, letters: &[Letter]) {
-    for Letter {
-        origin,
-        rejection,
-        lane,
-        ..
-    } in letters
-    {
-        waiting.meters.rejected(rejection);
-        tracing::warn!(
-            event = "record_rejected",
-            connector = %waiting.connector,
-            task = waiting.task,
-            sink = lane.as_deref(),
-            topic = %origin.topic,
-            partition = origin.partition,
-            offset = origin.offset,
-            stage = rejection.stage.as_str(),
-            by = %rejection.by,
-            reason = %rejection.message(),
-        );
+    for letter in letters {
+        waiting.meters.rejected(&letter.rejection);
+        let log = &waiting.meters.rejection_log;
+        log.log(&waiting.connector, waiting.task, letter);
     }
 }

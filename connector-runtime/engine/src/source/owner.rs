@@ -44,10 +44,11 @@ impl Owner {
         let (tell, owns) = watch::channel(false);
         let (tell_left, left) = tokio::sync::oneshot::channel();
         let asked_to_leave = leave.clone();
+        let name = connector.to_owned();
         std::thread::Builder::new()
             .name(format!("own-{connector}"))
             .spawn(move || {
-                keep_membership(member, &tell, &asked_to_leave);
+                keep_membership(&name, member, &tell, &asked_to_leave);
                 let _ = tell_left.send(());
             })
             .map_err(|error| Cause::new(format!("no thread for the source's group: {error}")))?;
@@ -90,15 +91,29 @@ impl Drop for Owner {
     }
 }
 
-fn keep_membership(mut member: PartitionOwner, tell: &watch::Sender<bool>, leave: &AtomicBool) {
+fn keep_membership(
+    connector: &str,
+    mut member: PartitionOwner,
+    tell: &watch::Sender<bool>,
+    leave: &AtomicBool,
+) {
     while !leave.load(Ordering::Acquire) {
         match member.poll(Duration::from_millis(100)) {
-            Some(Ownership::Waiting(cause)) => tracing::warn!(event = "group_unreachable", %cause),
-            Some(Ownership::Owned | Ownership::NotOwned) | None => {
-                let owns = member.owns();
-                tell.send_if_modified(|told| std::mem::replace(told, owns) != owns);
+            Some(Ownership::Waiting(cause)) => {
+                tracing::warn!(event = "group_unreachable", connector, %cause);
+                continue;
             }
+            Some(Ownership::Owned) if member.has_taken_over() => {
+                tracing::info!(
+                    event = "source_taken_over",
+                    connector,
+                    "another process ran this source until now"
+                );
+            }
+            Some(Ownership::Owned | Ownership::NotOwned) | None => {}
         }
+        let owns = member.owns();
+        tell.send_if_modified(|told| std::mem::replace(told, owns) != owns);
     }
     member.close(Duration::from_secs(5));
 }

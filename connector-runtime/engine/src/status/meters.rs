@@ -11,11 +11,13 @@ use super::partitions::{Partitions, ReadRange};
 use super::{ConnectorStatus, Counters, Histogram, LaneStatus, Reason, State};
 use crate::config::Fingerprint;
 use crate::pipeline::rejection::Rejection;
+use crate::rejection_log::RejectionLog;
 
 /// Where the tasks of one connector write what happens.
 #[derive(Clone)]
 pub(crate) struct Meters {
     pub(crate) rows: Counter,
+    pub(crate) rejection_log: RejectionLog,
     shared: Arc<Mutex<Shared>>,
 }
 
@@ -91,6 +93,7 @@ impl Meters {
         };
         Meters {
             rows: Counter::default(),
+            rejection_log: RejectionLog::default(),
             shared: Arc::new(Mutex::new(shared)),
         }
     }
@@ -184,9 +187,9 @@ impl Meters {
         shared.waiting.insert(waiter, reason);
     }
 
-    /// The waiter goes on.
-    pub(crate) fn not_waiting(&self, waiter: Waiter) {
-        self.lock().waiting.remove(&waiter);
+    /// The waiter goes on. Returns what it waited for, if it did.
+    pub(crate) fn not_waiting(&self, waiter: Waiter) -> Option<Reason> {
+        self.lock().waiting.remove(&waiter)
     }
 
     /// A run begins: the group assigns every partition again.

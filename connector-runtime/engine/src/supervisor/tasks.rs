@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use connect_api::text::one_line;
 use connect_api::{Cause, Dependency, Guarantee, time};
 use tokio::task::JoinSet;
 
@@ -125,8 +126,10 @@ async fn keep_running(
         };
         let end = tokio::select! {
             end = run.to_its_end() => end,
-            never = shutdown::enforce_grace(&connector.name, &run.stop, shared.grace) => match never {},
+            never = shutdown::enforce_grace(&connector.name, meters, &run.stop, shared.grace) => match never {},
+            never = meters.rejection_log.say_what_is_left_out(&connector.name) => match never {},
         };
+        meters.rejection_log.end(&connector.name);
         meters.give_back_in_flight();
         ends = if started.elapsed() >= HEALTHY {
             1
@@ -171,7 +174,8 @@ async fn keep_running(
                     event = "connector_restarting",
                     connector = %connector.name,
                     delay_ms = after.as_millis() as u64,
-                    "{reason}"
+                    "{}",
+                    one_line(&reason)
                 );
                 let at_ms = time::now_ms() + after.as_millis() as i64;
                 meters.set_state(State::Restarting, Some(reason), Some(at_ms));
@@ -236,13 +240,15 @@ fn fail_for_now(connector: &Connector, meters: &Meters, cause: &Cause, after: Du
         event = "connector_failed",
         connector = %connector.name,
         delay_ms = after.as_millis() as u64,
-        "{cause}"
+        "{}",
+        one_line(&cause.to_string())
     );
     meters.set_reason(State::Failed, cause, Some(after));
 }
 
 fn fail(connector: &Connector, meters: &Meters, reason: String) {
-    tracing::error!(event = "connector_failed", connector = %connector.name, "{reason}");
+    let text = one_line(&reason);
+    tracing::error!(event = "connector_failed", connector = %connector.name, "{text}");
     meters.set_state(State::Failed, Some(reason), None);
 }
 

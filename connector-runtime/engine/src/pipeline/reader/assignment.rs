@@ -16,6 +16,12 @@ use crate::pipeline::lane_positions::{GroupOffset, Reached};
 use crate::pipeline::start::{Begin, Decision, decide};
 use crate::pipeline::{Assigned, Resumed, Stored, Work};
 
+/// A log field: `topic/0, topic/1`; JSON logs make an array of it.
+pub(super) fn listed<'a>(partitions: impl Iterator<Item = &'a TopicPartition>) -> String {
+    let names = partitions.map(|one| format!("{}/{}", one.topic, one.partition));
+    names.collect::<Vec<_>>().join(", ")
+}
+
 impl Reader {
     pub(super) fn assigned(&mut self, partitions: Vec<TopicPartition>) {
         self.parts.meters.assigned(self.parts.task, &partitions);
@@ -55,7 +61,7 @@ impl Reader {
             event = "partitions_assigned",
             connector = %self.parts.connector,
             task = self.parts.task,
-            partitions = %partitions.iter().map(|asked| asked.partition.to_string()).collect::<Vec<_>>().join(", "),
+            partitions = %listed(partitions.iter().map(|asked| &asked.partition)),
         );
         let after_rebalance = !std::mem::take(&mut self.superseded);
         self.send(Work::Resume {
@@ -85,7 +91,7 @@ impl Reader {
             self.to_begin.extend(left);
         } else {
             self.begin_backoff = Backoff::new();
-            self.waiting().over();
+            self.recovered();
         }
     }
 

@@ -127,8 +127,7 @@ impl Reader {
         if self.collected.first_read.is_none() {
             self.collected.first_read = Some(Instant::now());
             self.remember_group();
-            self.waiting().over();
-            self.waited_for = None;
+            self.recovered();
         }
         self.collected.bytes += bytes_of(&origin);
         self.collected.origins.push((origin, generation));

@@ -11,6 +11,7 @@ use connect_api::TopicPartition;
 use connect_kafka::REVOCATION_WITHIN;
 use tokio::sync::oneshot;
 
+use super::assignment::listed;
 use super::{LONG_WAIT, Reader};
 use crate::pipeline::Work;
 
@@ -22,12 +23,30 @@ impl Reader {
         if self.parts.accepts.get() && !self.waits_long {
             self.flush_before_revocation();
         }
-        self.lost(partitions);
+        tracing::info!(
+            event = "partitions_revoked",
+            connector = %self.parts.connector,
+            task = self.parts.task,
+            partitions = %listed(partitions.iter()),
+        );
+        self.drop_state_of(partitions);
         self.parts.consumer.give_back();
     }
 
-    /// Nothing of these partitions counts from here on.
+    /// Too late to commit: another member may have them already.
     pub(super) fn lost(&mut self, partitions: &[TopicPartition]) {
+        tracing::warn!(
+            event = "partitions_lost",
+            connector = %self.parts.connector,
+            task = self.parts.task,
+            partitions = %listed(partitions.iter()),
+            "the group has expelled this member, or it was away for too long; records in flight are read again by the next owner"
+        );
+        self.drop_state_of(partitions);
+    }
+
+    /// Nothing of these partitions counts from here on.
+    fn drop_state_of(&mut self, partitions: &[TopicPartition]) {
         self.forget(partitions);
         self.parts.meters.revoked(partitions);
         self.durable
