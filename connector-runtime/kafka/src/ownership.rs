@@ -186,10 +186,13 @@ impl ConsumerContext for OwnerContext {
 mod tests {
     use super::*;
 
+    /// Whether partitions are assigned, and whether the source's is among them.
+    type Rebalances<'a> = &'a [(bool, bool)];
+
     #[test]
     fn a_partition_is_taken_over_if_the_group_gave_it_to_another_before() {
-        // (assigned, whether the partition is among them), …: owned, taken over
-        let cases: [(&str, &[(bool, bool)], (bool, bool)); 6] = [
+        // Owned, taken over.
+        let cases: [(&str, Rebalances<'_>, (bool, bool)); 6] = [
             ("nothing yet", &[], (false, false)),
             ("the first member", &[(true, true)], (true, false)),
             ("another has it", &[(true, false)], (false, false)),

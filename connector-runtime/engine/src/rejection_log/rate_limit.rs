@@ -72,7 +72,9 @@ impl<K: Ord + Copy> RateLimit<K> {
 mod tests {
     use super::*;
 
-    /// What happens, at a second.
+    /// What happens at which second.
+    type Steps<'a> = &'a [(u64, Step)];
+
     enum Step {
         /// So many events of a kind, of which so many are admitted.
         Events(char, u64, u64),
@@ -85,7 +87,7 @@ mod tests {
     #[test]
     fn so_many_are_admitted_in_a_period_and_each_other_one_is_counted_once() {
         use Step::{All, Events, Over};
-        let cases: [(&str, &[(u64, Step)]); 7] = [
+        let cases: [(&str, Steps<'_>); 7] = [
             (
                 "fewer than the limit",
                 &[(0, Events('a', 3, 3)), (60, Over(&[])), (60, All(&[]))],
