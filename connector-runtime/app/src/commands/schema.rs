@@ -7,9 +7,11 @@ use crate::arguments::{SchemaArguments, SchemaOf};
 use crate::output;
 
 pub(crate) fn run(arguments: &SchemaArguments, plugins: &Plugins) -> u8 {
-    let schema = match arguments.file {
+    let mut schema = match arguments.file {
         SchemaOf::Connector => connector_schema(plugins),
         SchemaOf::Process => process_schema(),
     };
+    // The order of members would follow from which features of serde_json the build has.
+    schema.sort_all_objects();
     output::data(&format!("{schema:#}"))
 }
