@@ -57,35 +57,6 @@ pub fn engine_keys(kind: Kind) -> Json {
     keys
 }
 
-const SINK_CONNECTOR: &str = r##"name   = "orders"
-topics = ["shop.orders"]
-tasks  = 2
+const SINK_CONNECTOR: &str = include_str!("examples/sink.toml");
 
-[value]
-schema = "../schemas/order.json"
-
-[[sinks]]
-type = "postgres"
-url  = "${env:DATABASE_URL}"
-
-[[sinks.tables]]
-table   = "orders"
-key     = ["order_id"]
-columns = { order_id = "$.id", total = "$.total", ordered_at = "#timestamp" }
-
-[errors]
-tolerance         = "all"
-dead_letter_topic = "shop.orders.dlq"
-stop_after        = { rejects = 100, in_last = 1000 }
-"##;
-
-const SOURCE_CONNECTOR: &str = r##"name  = "simulator"
-topic = "PointOfSale"
-key   = "$.transaction_id"
-
-[source]
-type = "pos_simulator"
-
-[create_topics]
-partitions = 3
-"##;
+const SOURCE_CONNECTOR: &str = include_str!("examples/source.toml");

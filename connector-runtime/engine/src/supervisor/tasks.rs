@@ -145,11 +145,11 @@ async fn keep_running(
             }
             Next::Failed(reason) => {
                 fail(&connector, meters, reason);
-                drop(working);
-                if !tried_again(shared, None, stop).await {
+                let again = put_aside(working, &connector, shared, None, stop).await;
+                let Some(again) = again else {
                     return false;
-                }
-                working = shared.attention.work();
+                };
+                working = again;
                 connector = reloaded(connector, shared).await;
             }
             Next::TryAgain { after, cause } if is_about_credentials(&cause) => {
@@ -162,11 +162,11 @@ async fn keep_running(
             }
             Next::TryAgain { after, cause } => {
                 fail_for_now(&connector, meters, &cause, after);
-                drop(working);
-                if !tried_again(shared, Some(after), stop).await {
+                let again = put_aside(working, &connector, shared, Some(after), stop).await;
+                let Some(again) = again else {
                     return false;
-                }
-                working = shared.attention.work();
+                };
+                working = again;
                 connector = reloaded(connector, shared).await;
             }
             Next::Restart { after, reason } => {
@@ -189,6 +189,22 @@ async fn keep_running(
             }
         }
     }
+}
+
+/// A failed connector neither counts as working nor holds a source up. `None`: it is not tried again.
+async fn put_aside(
+    working: Working,
+    connector: &Connector,
+    shared: &Shared,
+    after: Option<Duration>,
+    stop: &Stop,
+) -> Option<Working> {
+    drop(working);
+    if let Some(backlog) = shared.cluster.backlog() {
+        backlog.forget(&connector.name);
+    }
+    let again = tried_again(shared, after, stop).await;
+    again.then(|| shared.attention.work())
 }
 
 /// `false`: the process ends, or nothing else works.
