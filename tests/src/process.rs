@@ -72,6 +72,14 @@ impl Launch {
         self
     }
 
+    /// SIGHUP does what it does by default, also where the tests themselves run under `nohup`.
+    pub fn with_hang_up(mut self) -> Launch {
+        let program = std::mem::replace(&mut self.program, "env".into());
+        let wrapped = ["--default-signal=HUP".into(), program.into_os_string()];
+        self.arguments.splice(0..0, wrapped);
+        self
+    }
+
     /// Its input is a terminal.
     pub fn on_terminal(mut self) -> Launch {
         self.is_on_terminal = true;

@@ -98,7 +98,11 @@ impl Scene {
             })
             .await;
             let logged = |line: &str| line.contains(name.as_str()) && says_why(line);
-            assert!(self.process.stderr().lines().any(logged), "{name}");
+            let what = format!("{name} logs why it refuses {presents:?}");
+            eventually(&what, SHOWN_WITHIN, async || {
+                self.process.stderr().lines().any(logged).then_some(())
+            })
+            .await;
             assert_eq!(server.accepted(), 0, "{name}, {presents:?}");
         }
     }

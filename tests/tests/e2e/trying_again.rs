@@ -90,7 +90,10 @@ async fn a_hang_up_tries_failed_connectors_again_with_their_files_as_they_are() 
     produce_payments(&topic, 1, 50).await;
     let (folder, port) = with_neighbour("hang-up-neighbour").await;
     folder.connector("hang-up", payments::connector(&topic, "", ""));
-    let process = Launch::run(&folder).database(database.url()).start();
+    let process = Launch::run(&folder)
+        .with_hang_up()
+        .database(database.url())
+        .start();
     state(port, "hang-up", "FAILED").await;
     let mended = payments::connector(&topic, "", &payments::tolerant(&dead));
     folder.connector("hang-up", mended);
@@ -129,7 +132,10 @@ async fn a_wrong_format_stops_the_connector_before_its_topic_becomes_dead_letter
         )
     };
     folder.connector("wrong-format", connector(["", ""]));
-    let process = Launch::run(&folder).database(database.url()).start();
+    let process = Launch::run(&folder)
+        .with_hang_up()
+        .database(database.url())
+        .start();
     let failed = state(port, "wrong-format", "FAILED").await.to_string();
     for part in [
         "all of the first 100 records were rejected",
@@ -197,6 +203,7 @@ async fn a_hang_up_of_its_terminal_drains() {
     let folder = payments::folder();
     folder.connector("terminal", payments::connector(&topic, "", ""));
     let mut process = Launch::run(&folder)
+        .with_hang_up()
         .on_terminal()
         .database(database.url())
         .start();
