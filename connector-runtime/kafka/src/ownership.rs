@@ -42,6 +42,13 @@ struct Held {
     taken_over: bool,
 }
 
+/// How a group changes hands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Protocol {
+    Eager,
+    Cooperative,
+}
+
 impl PartitionOwner {
     /// Joins the group; does not wait for the cluster.
     pub fn open(
@@ -98,10 +105,13 @@ impl PartitionOwner {
 
 impl Held {
     /// The group has assigned or revoked partitions. `holds_it`: the one that stands for the source is among them.
-    fn rebalanced(&mut self, assigned: bool, holds_it: bool) {
+    fn rebalanced(&mut self, assigned: bool, holds_it: bool, protocol: Protocol) {
         if holds_it {
             self.now = assigned;
             self.taken_over = assigned && std::mem::take(&mut self.elsewhere);
+            // An eager group revokes everything at every rebalance; a cooperative one only what another member gets, and
+            // tells no more of it.
+            self.elsewhere = !assigned && protocol == Protocol::Cooperative;
         } else if assigned && !self.now {
             self.elsewhere = true;
         }
@@ -178,7 +188,11 @@ impl ConsumerContext for OwnerContext {
         if let Err(error) = done {
             tracing::warn!(%error, "changing the source's owner");
         }
-        lock(&self.held).rebalanced(taken, holds_it);
+        let protocol = match consumer.rebalance_protocol() {
+            RebalanceProtocol::Cooperative => Protocol::Cooperative,
+            RebalanceProtocol::None | RebalanceProtocol::Eager => Protocol::Eager,
+        };
+        lock(&self.held).rebalanced(taken, holds_it, protocol);
     }
 }
 
@@ -192,30 +206,49 @@ mod tests {
     #[test]
     fn a_partition_is_taken_over_if_the_group_gave_it_to_another_before() {
         // Owned, taken over.
-        let cases: [(&str, Rebalances<'_>, (bool, bool)); 6] = [
-            ("nothing yet", &[], (false, false)),
-            ("the first member", &[(true, true)], (true, false)),
-            ("another has it", &[(true, false)], (false, false)),
+        let cases: [(&str, Protocol, Rebalances<'_>, (bool, bool)); 7] = [
+            ("nothing yet", Protocol::Eager, &[], (false, false)),
+            (
+                "the first member",
+                Protocol::Eager,
+                &[(true, true)],
+                (true, false),
+            ),
+            (
+                "another has it",
+                Protocol::Eager,
+                &[(true, false)],
+                (false, false),
+            ),
             (
                 "the other is gone",
+                Protocol::Eager,
                 &[(true, false), (true, true)],
                 (true, true),
             ),
             (
                 "a rebalance that changes nothing for the owner",
+                Protocol::Cooperative,
                 &[(true, true), (true, false)],
                 (true, false),
             ),
             (
                 "revoked, then back without another owner",
+                Protocol::Eager,
                 &[(true, false), (true, true), (false, true), (true, true)],
                 (true, false),
             ),
+            (
+                "revoked for another member, which is gone",
+                Protocol::Cooperative,
+                &[(true, true), (false, true), (true, true)],
+                (true, true),
+            ),
         ];
-        for (name, rebalances, expected) in cases {
+        for (name, protocol, rebalances, expected) in cases {
             let mut held = Held::default();
             for (assigned, holds_it) in rebalances {
-                held.rebalanced(*assigned, *holds_it);
+                held.rebalanced(*assigned, *holds_it, protocol);
             }
             assert_eq!((held.now, held.taken_over), expected, "{name}");
         }

@@ -120,11 +120,6 @@ async fn of_two_processes_one_owns_the_source_and_the_other_takes_over() {
     })
     .await;
     let before = topic.read(Isolation::Committed).await.len();
-    processes[1 - owner]
-        .event("source_taken_over", payments::SETTLED, |event| {
-            event["connector"] == name.name()
-        })
-        .await;
     eventually("the new owner produces", payments::SETTLED, async || {
         (topic.read(Isolation::Committed).await.len() > before + 500).then_some(())
     })
