@@ -25,7 +25,7 @@ fn the_page_about_plugins_shows_the_example() {
         }
         let file = file.expect("a link comes before the code");
         let text = fs::read_to_string(docs.join(file)).expect("the file exists");
-        assert!(text.contains(code), "{file} has not:\n{code}");
+        assert!(text.contains(code), "{file} lacks:\n{code}");
         shown.push(file.rsplit('/').next().unwrap_or(file));
     }
     let expected = [

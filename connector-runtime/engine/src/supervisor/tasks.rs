@@ -87,12 +87,13 @@ pub(crate) async fn supervise(
     let_go
 }
 
-fn sink_names(connector: &Connector) -> impl Iterator<Item = Arc<str>> {
+/// The name and the type of each sink.
+fn sinks(connector: &Connector) -> impl Iterator<Item = (Arc<str>, &'static str)> {
     let sinks = match &connector.kind {
         ConnectorKind::Sink(sink) => sink.sinks.as_slice(),
         ConnectorKind::Source(_) => &[],
     };
-    sinks.iter().map(|sink| sink.name.clone())
+    sinks.iter().map(|sink| (sink.name.clone(), sink.kind))
 }
 
 async fn keep_running(
@@ -104,7 +105,10 @@ async fn keep_running(
     mut working: Working,
 ) -> bool {
     let first_sights = FirstSights::default();
-    let other_names = OtherNames::new(shared.names.clone(), sink_names(&connector));
+    let other_names = OtherNames::new(
+        shared.names.clone(),
+        sinks(&connector).map(|(name, _)| name),
+    );
     let mut ends = 0;
     loop {
         meters.run_begins(connector.fingerprint);
@@ -220,9 +224,8 @@ async fn tried_again(shared: &Shared, after: Option<Duration>, stop: &Stop) -> b
 async fn reloaded(known: Arc<Connector>, shared: &Shared) -> Arc<Connector> {
     let (reload, name) = (shared.reload.clone(), known.name.clone());
     let read = tokio::task::spawn_blocking(move || reload(&name)).await;
-    let is_alike = |new: &Connector| {
-        task_count(new) == task_count(&known) && sink_names(new).eq(sink_names(&known))
-    };
+    let is_alike =
+        |new: &Connector| task_count(new) == task_count(&known) && sinks(new).eq(sinks(&known));
     match read.ok().flatten().filter(is_alike) {
         Some(new) => Arc::new(new),
         None => {
