@@ -14,7 +14,7 @@ use crate::{eventually, servers};
 /// The binary under test.
 pub fn binary() -> PathBuf {
     let path = std::env::var_os("CONNECT_BINARY").map_or_else(
-        || servers::workspace().join("target/release/connect"),
+        || servers::workspace().join("target/debug/connect"),
         PathBuf::from,
     );
     assert!(
