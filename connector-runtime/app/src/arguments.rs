@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use connect_engine::config::HttpAddress;
+use connect_config::HttpAddress;
 
 /// Moves records from Kafka to databases and from sources to Kafka, as TOML files say.
 #[derive(Debug, Parser)]

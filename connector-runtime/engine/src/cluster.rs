@@ -9,8 +9,8 @@ use connect_kafka::{
 };
 
 use crate::backlog::Backlog;
-use crate::config::{CreateTopics, ProcessConfig, Topics};
 use crate::publisher::failure_of;
+use connect_config::{CreateTopics, ProcessConfig, Topics};
 
 /// Settings of the clients, as `connect.toml` (or the environment) says.
 pub fn client_settings(process: &ProcessConfig) -> std::result::Result<ClientSettings, Cause> {

@@ -9,9 +9,9 @@ use connect_api::{Cause, TopicPartition};
 use connect_kafka::{Bound, GroupOffsets};
 
 use crate::cluster::Cluster;
-use crate::config::{Connector, ConnectorKind, SinkConnector, Start};
 use crate::offsets::group_of;
 use crate::status::{Meters, State};
+use connect_config::{Connector, ConnectorKind, SinkConnector, Start};
 
 const EVERY: Duration = Duration::from_secs(2);
 

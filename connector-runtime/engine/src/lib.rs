@@ -3,7 +3,6 @@
 mod backlog;
 mod backoff;
 mod cluster;
-pub mod config;
 mod control;
 mod lag;
 pub mod offsets;

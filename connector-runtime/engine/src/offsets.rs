@@ -9,8 +9,8 @@ use std::sync::Arc;
 use connect_api::{Cause, Position, Positions, TopicPartition};
 use connect_kafka::{ClientSettings, GroupOffsets, StartOffset};
 
-use crate::config::{ConfiguredSink, Connector, ConnectorKind, ProcessConfig};
 use crate::source;
+use connect_config::{ConfiguredSink, Connector, ConnectorKind, ProcessConfig};
 pub(crate) use desk::group_of;
 use desk::{Desk, cause, known, no_progress};
 

@@ -10,8 +10,8 @@ use connect_contracts::{Contracts, Encoder};
 use tokio::runtime::Handle;
 
 use crate::cluster::Cluster;
-use crate::config::{ConfiguredSink, CreateTopics, SinkFormats};
 use crate::publisher::TaskPublishers;
+use connect_config::{ConfiguredSink, CreateTopics, SinkFormats};
 
 /// Where and for whom a sink is opened.
 pub(crate) struct SinkOpener<'a> {

@@ -7,9 +7,9 @@ use std::time::Duration;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::cluster::Cluster;
-use crate::config::{Connector, Fingerprint};
 use crate::offsets::group_of;
 use crate::status::{Meters, State};
+use connect_config::{Connector, Fingerprint};
 
 const EVERY: Duration = Duration::from_secs(20);
 

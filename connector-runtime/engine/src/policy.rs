@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use connect_api::{Cause, Failure};
 
-use crate::config::{ErrorsConfig, StopAfter, Tolerance};
 use crate::control::TaskEnd;
+use connect_config::{ErrorsConfig, StopAfter, Tolerance};
 
 /// So many superseded batches within a minute are no hand-over any more: two groups share the progress.
 const MOST_SUPERSEDED: usize = 5;

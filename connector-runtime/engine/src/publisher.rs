@@ -18,8 +18,8 @@ use connect_kafka::{Outcome, Producer, TransactionError, TransactionalProducer};
 use self::compacted::ToCompacted;
 use crate::backlog::Backlog;
 use crate::cluster::Cluster;
-use crate::config::CreateTopics;
 use crate::pipeline::lane::LaneCommit;
+use connect_config::CreateTopics;
 
 /// Makes the publishers of one task.
 pub(crate) struct TaskPublishers {

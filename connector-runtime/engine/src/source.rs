@@ -23,7 +23,6 @@ use self::owner::Owner;
 use self::produce::{Made, Maker, Pending};
 use crate::backoff::Backoff;
 use crate::cluster::Cluster;
-use crate::config::{Fingerprint, SourceConnector};
 use crate::control::{Stop, TaskEnd};
 use crate::open_sink::prepare;
 use crate::pipeline::task::CLOSE_WITHIN;
@@ -31,6 +30,7 @@ use crate::policy::{Attempts, Directive, Stage, decide};
 use crate::publisher::{failure_of, make_room};
 use crate::status::{Meters, State};
 use crate::waiting::Waiting;
+use connect_config::{Fingerprint, SourceConnector};
 
 /// At most one transaction in this time.
 const TRANSACTION_INTERVAL: Duration = Duration::from_millis(100);

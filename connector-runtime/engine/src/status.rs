@@ -16,7 +16,7 @@ pub(crate) use meters::{BatchEnd, LaneMeters, Meters, Waiter};
 pub use partitions::PartitionStatus;
 pub(crate) use partitions::ReadRange;
 
-use crate::config::Fingerprint;
+use connect_config::Fingerprint;
 
 /// States of a connector, in Kafka Connect's words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]

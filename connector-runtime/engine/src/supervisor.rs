@@ -19,11 +19,11 @@ use tokio::sync::watch;
 use self::attention::Attention;
 use crate::backlog::Backlog;
 use crate::cluster::{Cluster, InProcess};
-use crate::config::{Connector, ProcessConfig};
 use crate::control::Stop;
 use crate::lag;
 use crate::peers;
 use crate::status::{ConnectorStatus, Meters, State};
+use connect_config::{Connector, ProcessConfig};
 
 /// How the engine is run, beside what the files say.
 pub struct EngineOptions {

@@ -6,10 +6,10 @@ use std::time::Duration;
 use connect_api::{Cause, Failure, Result, time};
 
 use crate::backoff::Backoff;
-use crate::config::ErrorsConfig;
 use crate::control::{Stop, TaskEnd};
 use crate::policy::{Attempts, Directive, Stage, decide};
 use crate::status::{Meters, Waiter};
+use connect_config::ErrorsConfig;
 
 /// The waits of one task.
 #[derive(Clone)]

@@ -2,7 +2,7 @@
 
 use connect_api::text::printable_lines;
 use connect_api::{Plugins, Severity};
-use connect_engine::config::{Loaded, Mode, PlacedFinding, load};
+use connect_config::{Loaded, Mode, PlacedFinding, load};
 use serde_json::json;
 
 use crate::arguments::{CheckArguments, CheckFormat};

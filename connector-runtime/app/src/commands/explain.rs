@@ -1,7 +1,7 @@
 //! `connect explain`: why a finding matters, what triggers it, and what to write instead.
 
 use connect_api::{Explanation, Plugins};
-use connect_engine::config::{explanations, nearest};
+use connect_config::{explanations, nearest};
 use serde_json::json;
 
 use crate::arguments::{ExplainArguments, Format};

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use connect_api::{Cause, Plugins, Position};
-use connect_engine::config::{Connector, ConnectorKind, Loaded, Mode, load, nearest};
+use connect_config::{Connector, ConnectorKind, Loaded, Mode, load, nearest};
 use connect_engine::offsets::{self, MoveTo, MovedPosition, Offsets, Only, PartitionOffsets};
 use connect_kafka::StartOffset;
 use serde_json::json;

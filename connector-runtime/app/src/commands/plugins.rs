@@ -1,9 +1,7 @@
 //! `connect plugins`: what this program can connect, and the keys of each plugin and of the files.
 
 use connect_api::{PluginEntry, Plugins};
-use connect_engine::config::{
-    FilePage, PluginKind, engine_keys, file_pages, nearest, tidy, toml_value,
-};
+use connect_config::{FilePage, PluginKind, engine_keys, file_pages, nearest, tidy, toml_value};
 use serde_json::{Value as Json, json};
 
 use crate::arguments::{Format, PluginsArguments};

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use connect_api::{Cause, Plugins, Severity, time};
-use connect_engine::config::{ConnectorKind, Findings, Loaded, Mode, load_with};
+use connect_config::{ConnectorKind, Findings, Loaded, Mode, load_with};
 use connect_engine::{Engine, EngineOptions, Reload, Summary, client_settings};
 use connect_kafka::Admin;
 use tracing::level_filters::LevelFilter;

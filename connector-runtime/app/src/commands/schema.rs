@@ -1,7 +1,7 @@
 //! `connect schema`: the JSON Schemas of the files, for editors.
 
 use connect_api::Plugins;
-use connect_engine::config::{connector_schema, process_schema};
+use connect_config::{connector_schema, process_schema};
 
 use crate::arguments::{SchemaArguments, SchemaOf};
 use crate::output;

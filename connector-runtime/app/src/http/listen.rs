@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use connect_api::Cause;
-use connect_engine::config::{HttpAddress, HttpConfig, TlsFiles};
+use connect_config::{HttpAddress, HttpConfig, TlsFiles};
 
 const DEFAULT_PORT: u16 = 8083;
 /// How many ports behind the default one are tried.

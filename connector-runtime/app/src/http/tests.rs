@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 
 use connect_api::Guarantee;
-use connect_engine::config::{HttpAddress, HttpConfig};
+use connect_config::{HttpAddress, HttpConfig};
 use connect_engine::{Counters, PartitionStatus, Reason};
 
 use super::guard::is_local;

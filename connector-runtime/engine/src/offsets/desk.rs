@@ -9,9 +9,9 @@ use connect_kafka::{Admin, ClientSettings, GroupOffsets, StartOffset};
 
 use super::PartitionOffsets;
 use crate::cluster::Cluster;
-use crate::config::{ConfiguredSink, Connector, ProcessConfig, SinkConnector};
 use crate::open_sink::SinkOpener;
 use crate::pipeline::lane_positions::{GroupOffset, metadata};
+use connect_config::{ConfiguredSink, Connector, ProcessConfig, SinkConnector};
 
 /// Clients for one connector.
 pub(super) struct Desk<'a> {

@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use crate::config::StopAfter;
+use connect_config::StopAfter;
 
 /// Counts rejected source records.
 pub(crate) struct Breaker {

@@ -22,11 +22,11 @@ use super::other_names::OtherNames;
 use super::rejects::Rejects;
 use super::{Assigned, Generations, Prepared, Report, Stored};
 use crate::backoff::{Backoff, Supersessions};
-use crate::config::ErrorsConfig;
 use crate::control::TaskEnd;
 use crate::policy::{Attempts, Directive, Stage, decide};
 use crate::status::{BatchEnd, LaneMeters};
 use crate::waiting::Waiting;
+use connect_config::ErrorsConfig;
 
 pub(crate) use accepting::Accepting;
 pub(crate) use group::LaneCommit;

@@ -301,8 +301,8 @@ mod tests {
 
     #[test]
     fn as_many_lanes_as_check_allows_fit_into_kafkas_metadata() {
-        let lanes = crate::config::MOST_LANES;
-        let longest = "n".repeat(crate::config::LONGEST_LANE_NAME - 2);
+        let lanes = connect_config::MOST_LANES;
+        let longest = "n".repeat(connect_config::LONGEST_LANE_NAME - 2);
         let names: Vec<Arc<str>> = (0..lanes)
             .map(|lane| Arc::from(format!("{longest}{lane:02}")))
             .collect();

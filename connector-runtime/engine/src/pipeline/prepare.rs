@@ -8,7 +8,7 @@ use connect_api::{Cause, Key, Origin, Predicate, Record, Step, Transform, Value}
 use connect_contracts::{Contracts, DecodeError, Decoder, SchemaNeeded, Side, TombstonePolicy};
 
 use super::rejection::{Rejection, Stage};
-use crate::config::{ConfiguredTransform, SinkConnector};
+use connect_config::{ConfiguredTransform, SinkConnector};
 
 /// Prepares the records of one task.
 pub(crate) struct Preparer {

@@ -33,10 +33,10 @@ use super::start::FirstSights;
 use super::{Accepts, Assigned, Generations, LaneBegin, Report, Resumed, SharedGroup, Work};
 use crate::backlog::ReaderBacklog;
 use crate::backoff::Backoff;
-use crate::config::{BatchConfig, Start};
 use crate::control::{Stop, TaskEnd, panic_cause};
 use crate::status::{LaneMeters, Meters};
 use crate::waiting::Waiting;
+use connect_config::{BatchConfig, Start};
 
 /// How long the consumer may take to leave its group.
 const CLOSE_WITHIN: Duration = Duration::from_secs(5);

@@ -7,11 +7,11 @@ use connect_api::Failure;
 use super::breaker::Breaker;
 use super::dead_letter::{DeadLetters, Letter};
 use crate::backoff::Backoff;
-use crate::config::ErrorsConfig;
 use crate::control::TaskEnd;
 use crate::policy::{Attempts, Directive, Stage, decide};
 use crate::status::BatchEnd;
 use crate::waiting::Waiting;
+use connect_config::ErrorsConfig;
 
 pub(crate) struct Rejects {
     errors: ErrorsConfig,

@@ -7,7 +7,7 @@ use connect_api::{Cause, TopicPartition};
 use parking_lot::Mutex;
 
 use super::Stored;
-use crate::config::Start;
+use connect_config::Start;
 
 /// What is known about a partition when it is assigned.
 #[derive(Clone, Copy, Debug)]

@@ -22,12 +22,12 @@ use super::writer::Writer;
 use super::{Accepts, Generations, SharedGroup};
 use crate::backoff::Supersessions;
 use crate::cluster::Cluster;
-use crate::config::{ConfiguredSink, Fingerprint, SinkConnector, Tolerance, Topics};
 use crate::control::{Stop, TaskEnd, panic_cause};
 use crate::open_sink::SinkOpener;
 use crate::policy::Stage;
 use crate::status::Meters;
 use crate::waiting::Waiting;
+use connect_config::{ConfiguredSink, Fingerprint, SinkConnector, Tolerance, Topics};
 
 /// What the tasks of one connector share.
 #[derive(Clone)]

@@ -23,10 +23,10 @@ use super::rejection::{Rejection, Stage};
 use super::writer::Writer;
 use super::{Generations, LaneBegin, Outcome, OwnedProgress, Prepared, Report, Source, Work};
 use crate::backoff::Supersessions;
-use crate::config::{Discard, ErrorsConfig, StopAfter, Tolerance};
 use crate::control::{Stop, TaskEnd};
 use crate::status::{Counters, Meters};
 use crate::waiting::Waiting;
+use connect_config::{Discard, ErrorsConfig, StopAfter, Tolerance};
 
 mod lanes;
 mod letters;

@@ -18,11 +18,11 @@ use super::other_names::OtherNames;
 use super::rejects::{Judged, Rejects};
 use super::{Assigned, Generations, Outcome, Prepared, Report, Resumed, SharedGroup, Work};
 use crate::backoff::{Backoff, Supersessions};
-use crate::config::ErrorsConfig;
 use crate::control::{Stop, TaskEnd};
 use crate::policy::{Attempts, Directive, Stage, decide};
 use crate::status::{BatchEnd, LaneMeters, Meters};
 use crate::waiting::Waiting;
+use connect_config::ErrorsConfig;
 
 pub(crate) struct Writer {
     pub(crate) lanes: Vec<Lane>,

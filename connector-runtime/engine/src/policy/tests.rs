@@ -3,7 +3,7 @@
 use connect_api::Refusal;
 
 use super::*;
-use crate::config::Discard;
+use connect_config::Discard;
 
 const DELAY: Duration = Duration::from_millis(100);
 

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 
 use super::positions::TOPIC;
 use crate::cluster::Cluster;
-use crate::config::Fingerprint;
+use connect_config::Fingerprint;
 
 /// Membership in a source's group, kept up by a thread of its own.
 pub(crate) struct Owner {

@@ -8,11 +8,11 @@ use connect_api::{
 };
 use connect_contracts::{Contracts, Encoder, Side};
 
-use crate::config::{ErrorsConfig, SourceConnector};
 use crate::pipeline::dead_letter::{Form, LetterWriter};
 use crate::pipeline::prepare::Transforms;
 use crate::pipeline::rejection::{Rejection, Stage};
 use crate::status::BatchEnd;
+use connect_config::{ErrorsConfig, SourceConnector};
 
 /// What the next transaction holds.
 #[derive(Default)]

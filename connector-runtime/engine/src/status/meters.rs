@@ -9,9 +9,9 @@ use parking_lot::{Mutex, MutexGuard};
 
 use super::partitions::{Partitions, ReadRange};
 use super::{ConnectorStatus, Counters, Histogram, LaneStatus, Reason, State};
-use crate::config::Fingerprint;
 use crate::pipeline::rejection::Rejection;
 use crate::rejection_log::RejectionLog;
+use connect_config::Fingerprint;
 
 /// Where the tasks of one connector write what happens.
 #[derive(Clone)]

@@ -12,7 +12,6 @@ use super::shutdown;
 use super::state::{Next, next, worst};
 use super::workers::Workers;
 use crate::cluster::Cluster;
-use crate::config::{ConfiguredSink, Connector, ConnectorKind};
 use crate::control::{Stop, TaskEnd, panic_cause};
 use crate::pipeline::other_names::OtherNames;
 use crate::pipeline::start::FirstSights;
@@ -20,6 +19,7 @@ use crate::pipeline::task::SinkTask;
 use crate::source::SourceTask;
 use crate::status::{Counters, LaneStatus, Meters, State};
 use crate::supervisor::Shared;
+use connect_config::{ConfiguredSink, Connector, ConnectorKind};
 
 /// A run of this long without a crash makes the next crash the first one.
 const HEALTHY: Duration = Duration::from_secs(60);

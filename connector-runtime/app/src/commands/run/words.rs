@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use connect_api::Guarantee;
 use connect_api::text::counted;
-use connect_engine::config::{Loaded, ProcessConfig};
+use connect_config::{Loaded, ProcessConfig};
 use connect_engine::{ConnectorStatus, Summary};
 use connect_kafka::Embedded;
 
@@ -257,7 +257,7 @@ fn below_current_folder(path: PathBuf) -> PathBuf {
 mod tests {
     use std::collections::BTreeMap;
 
-    use connect_engine::config::HttpConfig;
+    use connect_config::HttpConfig;
 
     use super::*;
 

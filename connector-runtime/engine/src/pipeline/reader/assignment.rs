@@ -9,12 +9,12 @@ use connect_kafka::{OwnedPosition, StartOffset};
 use super::lane_start::known;
 use super::{Reader, Reading};
 use crate::backoff::Backoff;
-use crate::config::Start;
 use crate::control::TaskEnd;
 use crate::pipeline::LaneBegin;
 use crate::pipeline::lane_positions::{GroupOffset, Reached};
 use crate::pipeline::start::{Begin, Decision, decide};
 use crate::pipeline::{Assigned, Resumed, Stored, Work};
+use connect_config::Start;
 
 /// A log field: `topic/0, topic/1`; JSON logs make an array of it.
 pub(super) fn listed<'a>(partitions: impl Iterator<Item = &'a TopicPartition>) -> String {

@@ -1,9 +1,9 @@
 //! What decides where one lane of a partition begins: its own position, and whether it is new.
 
-use crate::config::Start;
 use crate::pipeline::Stored;
 use crate::pipeline::lane_positions::GroupOffset;
 use crate::pipeline::start::Known;
+use connect_config::Start;
 
 /// What is known about one lane of a partition. A lane that was not there when the group's offset was committed is new:
 /// that offset is no answer and no question, and the partition is not later than the lane.
