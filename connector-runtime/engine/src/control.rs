@@ -1,8 +1,13 @@
 //! How a running task is told to stop, and what it says when it ends.
 
+use std::time::Duration;
+
 use tokio_util::sync::CancellationToken;
 
 use connect_api::Cause;
+
+/// How long a plugin or a client may take to close its connections.
+pub(crate) const CLOSE_WITHIN: Duration = Duration::from_secs(5);
 
 /// The two ways to stop, in this order.
 #[derive(Clone, Debug, Default)]

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use connect_api::{Cause, Position, Positions, TopicPartition};
 use connect_kafka::{ClientSettings, GroupOffsets, StartOffset};
 
-use crate::source;
+use crate::source_task;
 use connect_config::{ConfiguredSink, Connector, ConnectorKind, ProcessConfig};
 pub(crate) use desk::group_of;
 use desk::{Desk, cause, known, no_progress};
@@ -90,7 +90,7 @@ pub async fn show(
     let desk = Desk::open(connector, process, clients)?;
     match &connector.kind {
         ConnectorKind::Source(_) => {
-            let positions = source::positions(&desk.cluster, &connector.name).await;
+            let positions = source_task::positions(&desk.cluster, &connector.name).await;
             positions.map(Offsets::Source).map_err(cause)
         }
         ConnectorKind::Sink(sink) => desk.sink_offsets(sink).await.map(Offsets::Sink),

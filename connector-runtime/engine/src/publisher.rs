@@ -18,7 +18,8 @@ use connect_kafka::{Outcome, Producer, TransactionError, TransactionalProducer};
 use self::compacted::ToCompacted;
 use crate::backlog::Backlog;
 use crate::cluster::Cluster;
-use crate::pipeline::lane::LaneCommit;
+use crate::control::CLOSE_WITHIN;
+use crate::sink_task::LaneCommit;
 use connect_config::CreateTopics;
 
 /// Makes the publishers of one task.
@@ -58,9 +59,6 @@ impl TaskPublishers {
         }))
     }
 }
-
-/// How long a client may take to end.
-const CLOSE_WITHIN: Duration = Duration::from_secs(5);
 
 /// Each batch is a transaction with the group's offsets in it.
 struct TransactionPublisher {

@@ -88,6 +88,32 @@ fn the_engine_and_its_configuration_name_no_plugin() {
     }
 }
 
+/// What both need lives in rooms that both share, such as `records/`.
+#[test]
+fn sink_tasks_and_source_tasks_know_nothing_of_each_other() {
+    let mut sources = Vec::new();
+    files(
+        &workspace().join("connector-runtime/engine/src"),
+        ".rs",
+        &mut sources,
+    );
+    for (room, other) in [("sink_task", "source_task"), ("source_task", "sink_task")] {
+        let of_room: Vec<&PathBuf> = sources
+            .iter()
+            .filter(|source| {
+                source
+                    .iter()
+                    .any(|part| Path::new(part).file_stem() == Some(room.as_ref()))
+            })
+            .collect();
+        assert!(of_room.len() >= 4, "found only {of_room:?}");
+        for source in of_room {
+            let line = line_of_program(source, |line| line.contains(other));
+            assert_eq!(line, None, "{} uses {other} in this line", source.display());
+        }
+    }
+}
+
 /// The program starts Kafka and PostgreSQL and prints to `stdout`, so the words occur; it decides nothing by them. What
 /// it wants to know of a plugin is a property that the plugin declares.
 #[test]

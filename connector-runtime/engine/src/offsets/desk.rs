@@ -10,7 +10,7 @@ use connect_kafka::{Admin, ClientSettings, GroupOffsets, StartOffset};
 use super::PartitionOffsets;
 use crate::cluster::Cluster;
 use crate::open_sink::SinkOpener;
-use crate::pipeline::lane_positions::{GroupOffset, metadata};
+use crate::sink_task::{GroupOffset, metadata};
 use connect_config::{ConfiguredSink, Connector, ProcessConfig, SinkConnector};
 
 /// Clients for one connector.

@@ -9,8 +9,8 @@ use parking_lot::{Mutex, MutexGuard};
 
 use super::partitions::{Partitions, ReadRange};
 use super::{ConnectorStatus, Counters, Histogram, LaneStatus, Reason, State};
-use crate::pipeline::rejection::Rejection;
-use crate::rejection_log::RejectionLog;
+use crate::records::rejection::Rejection;
+use crate::records::rejection_log::RejectionLog;
 use connect_config::Fingerprint;
 
 /// Where the tasks of one connector write what happens.

@@ -1,0 +1,144 @@
+//! What a sink has accepted and not made durable yet: by partition, in order, with its records and bytes.
+//!
+//! Accepted records are still in flight (P5, P8): they are counted as delivered when the sink says that they are durable,
+//! and given back when it loses them or their partition goes. Only here is known how far a partition may be reported.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Instant;
+
+use connect_api::{Cause, Position, TopicPartition};
+use connect_kafka::{Generation, OwnedPosition};
+
+use crate::sink_task::assignment::Generations;
+use crate::status::BatchEnd;
+
+/// The records of one partition in one accepted write.
+#[derive(Clone, Debug)]
+pub(crate) struct Part {
+    pub(crate) reached: OwnedPosition,
+    pub(crate) end: BatchEnd,
+    pub(crate) bytes: u64,
+    pub(crate) first_read: Instant,
+    pub(crate) last_timestamp_ms: Option<i64>,
+}
+
+/// Records that became durable.
+#[derive(Debug, Default)]
+pub(crate) struct Settled {
+    pub(crate) positions: Vec<OwnedPosition>,
+    pub(crate) end: BatchEnd,
+    /// Of the records that are wholly durable; `None` where only a part of a write is.
+    pub(crate) first_read: Option<Instant>,
+    pub(crate) last_timestamp_ms: Option<i64>,
+}
+
+/// Everything that one sink has accepted.
+#[derive(Debug, Default)]
+pub(crate) struct Accepted {
+    partitions: BTreeMap<TopicPartition, VecDeque<Part>>,
+    bytes: u64,
+}
+
+impl Accepted {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.partitions.is_empty()
+    }
+
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    pub(crate) fn add(&mut self, parts: Vec<Part>) {
+        for part in parts {
+            self.bytes += part.bytes;
+            let partition = part.reached.position.partition.clone();
+            self.partitions
+                .entry(partition)
+                .or_default()
+                .push_back(part);
+        }
+    }
+
+    /// The sink says that these positions are durable. `Err`: it cannot be, nothing beyond what it accepted is.
+    pub(crate) fn durable(&mut self, positions: &[Position]) -> Result<Settled, Cause> {
+        let mut settled = Settled::default();
+        for position in positions {
+            // What is settled already may be said again.
+            let Some(parts) = self.partitions.get_mut(&position.partition) else {
+                continue;
+            };
+            let last = parts.back().expect("a partition without parts is removed");
+            if position.next > last.reached.position.next {
+                return Err(Cause::new(format!(
+                    "the sink says that {} is durable up to offset {}, and has accepted it up to {} only",
+                    position.partition, position.next, last.reached.position.next
+                )));
+            }
+            let generation = last.reached.generation;
+            while let Some(part) = parts.pop_front_if(|part| {
+                let next = part.reached.position.next;
+                next <= position.next
+            }) {
+                self.bytes -= part.bytes;
+                settled.add(&part);
+            }
+            settled.positions.push(OwnedPosition {
+                position: position.clone(),
+                generation,
+            });
+            if parts.is_empty() {
+                self.partitions.remove(&position.partition);
+            }
+        }
+        Ok(settled)
+    }
+
+    /// All that was accepted is durable.
+    pub(crate) fn all_durable(&mut self) -> Settled {
+        let mut settled = Settled::default();
+        for parts in std::mem::take(&mut self.partitions).into_values() {
+            parts.iter().for_each(|part| settled.add(part));
+            let last = parts.back().expect("a partition without parts is removed");
+            settled.positions.push(last.reached.clone());
+        }
+        self.bytes = 0;
+        settled
+    }
+
+    /// Partitions that were assigned anew or elsewhere since their records were accepted.
+    pub(crate) fn stale(&self, generations: &Generations) -> Vec<TopicPartition> {
+        let is_stale = |(name, parts): (&TopicPartition, &VecDeque<Part>)| {
+            let is_current = |generation: Generation| generations.is_current(name, generation);
+            let stale = parts
+                .iter()
+                .any(|part| !is_current(part.reached.generation));
+            stale.then(|| name.clone())
+        };
+        self.partitions.iter().filter_map(is_stale).collect()
+    }
+
+    pub(crate) fn partitions(&self) -> Vec<TopicPartition> {
+        self.partitions.keys().cloned().collect()
+    }
+
+    /// Nothing of these partitions counts. Returns how many records that were.
+    pub(crate) fn forget(&mut self, partitions: &[TopicPartition]) -> u64 {
+        let mut records = 0;
+        for partition in partitions {
+            for part in self.partitions.remove(partition).into_iter().flatten() {
+                self.bytes -= part.bytes;
+                records += part.end.records();
+            }
+        }
+        records
+    }
+}
+
+impl Settled {
+    fn add(&mut self, part: &Part) {
+        self.end.add(part.end);
+        let first_read = self.first_read.unwrap_or(part.first_read);
+        self.first_read = Some(first_read.min(part.first_read));
+        self.last_timestamp_ms = self.last_timestamp_ms.max(part.last_timestamp_ms);
+    }
+}

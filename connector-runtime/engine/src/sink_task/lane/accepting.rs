@@ -1,0 +1,230 @@
+//! Sinks that accept records now and make them durable later.
+//!
+//! A write that is durable at once is counted and reported at once. What a sink only accepts stays in flight until the
+//! sink says that it is durable: because it said so of its own accord, or because it was asked to flush. It is asked
+//! when `flush_by` passes, before too many bytes are in flight (P5), before partitions are given back to the group, and at the
+//! end of the task. Whatever is lost on the way (a failed flush, a partition that went before one ended) was never
+//! reported, so somebody reads it again (P1).
+
+use connect_api::{Cause, Failure, ProgressHome, TopicPartition, Written};
+
+use super::{BatchOver, Ended, Lane};
+use crate::backoff::Backoff;
+use crate::control::TaskEnd;
+use crate::policy::{Attempts, Directive, Stage, decide};
+use crate::sink_task::accepted::{Accepted, Settled};
+use crate::sink_task::batch::Prepared;
+use crate::sink_task::halves::Accepts;
+use crate::sink_task::isolation::{Isolation, Write};
+
+/// How a flush ended. The outer error: the sink breaks its contract.
+pub(crate) type Flushed = Result<Result<(), Failure>, TaskEnd>;
+
+/// What the sink holds that is not durable yet, and when it must be.
+pub(crate) struct Accepting {
+    pub(super) accepted: Accepted,
+    flush_by: Option<tokio::time::Instant>,
+    backoff: Backoff,
+    /// As many bytes may be accepted at a time.
+    limit: u64,
+    /// For the reader: this sink accepts.
+    accepts: Accepts,
+}
+
+impl Accepting {
+    pub(crate) fn up_to(limit: u64, accepts: Accepts) -> Accepting {
+        Accepting {
+            accepted: Accepted::default(),
+            flush_by: None,
+            backoff: Backoff::new(),
+            limit,
+            accepts,
+        }
+    }
+
+    pub(crate) fn flush_by(&self) -> Option<tokio::time::Instant> {
+        self.flush_by
+    }
+
+    pub(crate) fn holds_records(&self) -> bool {
+        !self.accepted.is_empty()
+    }
+}
+
+impl Lane {
+    /// A write succeeded: what is durable is counted and reported, what is accepted stays in flight.
+    pub(super) async fn written(
+        &mut self,
+        prepared: &Prepared,
+        isolation: &mut Isolation<'_>,
+        write: &Write<'_>,
+        written: Written,
+    ) -> Result<(), TaskEnd> {
+        self.waiting.over();
+        if written == Written::Durable && self.accepting.accepted.is_empty() {
+            let finished = isolation.written(write);
+            let settled = Settled {
+                positions: finished.positions,
+                end: finished.end,
+                first_read: Some(prepared.first_read),
+                last_timestamp_ms: finished.last_timestamp_ms,
+            };
+            self.settle(settled).await;
+            return Ok(());
+        }
+        self.accepting.accepted.add(isolation.parts(write));
+        isolation.written(write);
+        let settled = match written {
+            Written::Durable => self.accepting.accepted.all_durable(),
+            Written::Accepted { .. } if self.home == ProgressHome::KafkaTransaction => {
+                return Err(self.broken_promise(
+                    "accepts records whose progress has moved already, in the Kafka transaction",
+                ));
+            }
+            Written::Accepted { durable, flush_by } => {
+                self.accepting.accepts.set();
+                self.accepting.flush_by = flush_by.map(tokio::time::Instant::from_std);
+                let settled = self.accepting.accepted.durable(&durable);
+                settled.map_err(TaskEnd::Crashed)?
+            }
+        };
+        if self.accepting.accepted.is_empty() {
+            self.accepting.flush_by = None;
+        }
+        self.settle(settled).await;
+        Ok(())
+    }
+
+    /// These records and positions are durable.
+    async fn settle(&mut self, settled: Settled) {
+        if settled.positions.is_empty() {
+            return;
+        }
+        self.meters.ended(settled.end);
+        if let Some(first_read) = settled.first_read {
+            let seconds = first_read.elapsed().as_secs_f64();
+            self.meters
+                .batch_durable(seconds, settled.last_timestamp_ms);
+        }
+        self.report(&settled.positions).await;
+    }
+
+    /// Flushes before a write whose records would be too much together with those that are accepted (P5).
+    pub(super) async fn make_room(&mut self, bytes: u64) -> Result<(), Ended> {
+        let accepted = self.accepting.accepted.bytes();
+        if accepted > 0 && accepted + bytes > self.accepting.limit {
+            self.flush().await?;
+        }
+        Ok(())
+    }
+
+    /// What follows from a flush between two batches.
+    pub(crate) async fn flushed(&mut self, flushed: Flushed) -> BatchOver {
+        match flushed {
+            Ok(Ok(())) => BatchOver::Written,
+            Ok(Err(failure)) => self.flush_failed(failure).await.into(),
+            Err(end) => BatchOver::Task(end),
+        }
+    }
+
+    /// Makes everything durable that the sink has accepted. If that fails nothing of it counts: the caller starts over at
+    /// the last durable positions, after the wait that the policy demands.
+    pub(super) async fn flush(&mut self) -> Result<(), Ended> {
+        match self.try_flush().await? {
+            Ok(()) => Ok(()),
+            Err(failure) => Err(self.flush_failed(failure).await),
+        }
+    }
+
+    /// What follows from a flush that failed, after the wait that the policy demands.
+    async fn flush_failed(&mut self, failure: Failure) -> Ended {
+        self.forget_accepted().await;
+        let attempts = Attempts {
+            next_delay: self.accepting.backoff.next_delay(),
+            superseded_lately: self.supersessions.lately(std::time::Instant::now()),
+            ..Attempts::default()
+        };
+        match decide(Stage::Flush, &failure, &self.errors, &attempts) {
+            Directive::RetryIn(delay) => {
+                self.accepting.backoff.grow();
+                let waited = self.waiting.retry("flush_retried", &failure, delay).await;
+                waited.map_or_else(Ended::Task, |()| Ended::Superseded)
+            }
+            Directive::GiveBack => self.superseded(&failure),
+            Directive::End(end) => Ended::Task(end),
+            other => unreachable!("a flush names no record, so not {other:?}"),
+        }
+    }
+
+    /// Makes everything durable that the sink has accepted.
+    pub(crate) async fn try_flush(&mut self) -> Flushed {
+        self.forget_stale().await;
+        if self.accepting.accepted.is_empty() {
+            return Ok(Ok(()));
+        }
+        let positions = match self.sink.flush().await {
+            Ok(positions) => positions,
+            Err(failure) => return Ok(Err(failure)),
+        };
+        let settled = self.accepting.accepted.durable(&positions);
+        self.waiting.over();
+        self.settle(settled.map_err(TaskEnd::Crashed)?).await;
+        if !self.accepting.accepted.is_empty() {
+            return Err(self.broken_promise(
+                "has flushed, and does not say of all that it accepted that it is durable",
+            ));
+        }
+        self.accepting.flush_by = None;
+        self.accepting.backoff = Backoff::new();
+        Ok(Ok(()))
+    }
+
+    /// What the sink still holds when the task ends becomes durable, or is read again at the next start.
+    pub(crate) async fn flush_at_the_end(&mut self) {
+        let why = match self.try_flush().await {
+            Ok(Ok(())) => return,
+            Ok(Err(failure)) => failure.to_string(),
+            Err(TaskEnd::Crashed(cause)) => cause.to_string(),
+            Err(end) => unreachable!("a sink that breaks its contract crashes, so not {end:?}"),
+        };
+        self.forget_accepted().await;
+        tracing::warn!(
+            event = "flush_failed",
+            connector = %self.waiting.connector,
+            task = self.waiting.task,
+            cause = why,
+            "records that the sink had accepted are not durable: they are read again at the next start"
+        );
+    }
+
+    /// The sink drops what it accepted of partitions that went to another owner or are read again.
+    pub(crate) async fn forget_stale(&mut self) {
+        let stale = self.accepting.accepted.stale(&self.generations);
+        self.forget(&stale).await;
+    }
+
+    pub(crate) async fn forget_accepted(&mut self) {
+        let all = self.accepting.accepted.partitions();
+        self.forget(&all).await;
+    }
+
+    async fn forget(&mut self, partitions: &[TopicPartition]) {
+        if partitions.is_empty() {
+            return;
+        }
+        self.sink.forget(partitions).await;
+        let given_back = self.accepting.accepted.forget(partitions);
+        self.give_back(given_back);
+        if self.accepting.accepted.is_empty() {
+            self.accepting.flush_by = None;
+        }
+    }
+
+    fn broken_promise(&self, what: &str) -> TaskEnd {
+        let message = format!(
+            "the sink `{}` {what}: this is a bug of the plugin",
+            self.kind
+        );
+        TaskEnd::Crashed(Cause::new(message))
+    }
+}

@@ -1,0 +1,127 @@
+//! From Kafka's bytes to records: decode by format, check the contract, run the transforms.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use bytestring::ByteString;
+use connect_api::{Cause, Key, Origin, Record, Value};
+use connect_contracts::{Contracts, DecodeError, Decoder, SchemaNeeded, Side, TombstonePolicy};
+
+use crate::records::rejection::{Rejection, Stage};
+use crate::records::transforms::Transforms;
+use connect_config::SinkConnector;
+
+/// Prepares the records of one task.
+pub(crate) struct Preparer {
+    value: Arc<Decoder>,
+    tombstone: TombstonePolicy,
+    /// Only where the file has a `[key]`: without one a key is text, and a key that is not text troubles nobody
+    /// until somebody reads it.
+    key: Option<Arc<Decoder>>,
+    transforms: Transforms,
+}
+
+/// What one source record became.
+pub(crate) enum Made {
+    /// Its records were appended.
+    Records,
+    Filtered,
+    Rejected(Rejection),
+    /// A schema must be fetched first; nothing was appended.
+    SchemaNeeded(Side, SchemaNeeded),
+}
+
+impl Preparer {
+    pub(crate) fn new(connector: &SinkConnector, contracts: &Contracts) -> Result<Preparer, Cause> {
+        let key = match &connector.key {
+            Some(key) => Some(Arc::new(contracts.decoder(Side::Key, key)?)),
+            None => None,
+        };
+        Ok(Preparer {
+            value: Arc::new(contracts.decoder(Side::Value, &connector.value)?),
+            tombstone: connector.value.tombstone,
+            key,
+            transforms: Transforms::build(&connector.transforms)?,
+        })
+    }
+
+    /// The decoder that a needed schema must be fetched with.
+    pub(crate) fn decoder(&self, side: Side) -> Arc<Decoder> {
+        match (side, &self.key) {
+            (Side::Key, Some(key)) => key.clone(),
+            _ => self.value.clone(),
+        }
+    }
+
+    /// Appends what `origin` becomes to `out`. A rejected record leaves `out` as it was.
+    pub(crate) fn prepare(&mut self, origin: &Arc<Origin>, out: &mut Vec<Record>) -> Made {
+        let key = match self.decode_key(origin) {
+            Ok(key) => key,
+            Err(made) => return made,
+        };
+        let value = match &origin.value {
+            Some(payload) => match self.value.decode(&origin.topic, payload) {
+                Ok(value) => Some(value),
+                Err(error) => return refused(Side::Value, error),
+            },
+            None => match self.tombstone {
+                TombstonePolicy::Delete => None,
+                TombstonePolicy::Ignore => return Made::Filtered,
+                TombstonePolicy::Reject => return Made::Rejected(tombstone_reject()),
+            },
+        };
+        let start = out.len();
+        let record = Record {
+            origin: origin.clone(),
+            key,
+            value,
+            ordinal: 0,
+        };
+        match self.transforms.apply(record, out) {
+            Ok(()) if out.len() == start => Made::Filtered,
+            Ok(()) => Made::Records,
+            Err(reject) => {
+                out.truncate(start);
+                Made::Rejected(reject)
+            }
+        }
+    }
+
+    fn decode_key(&self, origin: &Origin) -> Result<Key, Made> {
+        let Some(bytes) = &origin.key else {
+            return Ok(Key::Absent);
+        };
+        match &self.key {
+            None => Ok(text_key(bytes)),
+            Some(decoder) => match decoder.decode(&origin.topic, bytes) {
+                Ok(value) => Ok(Key::Decoded(value)),
+                Err(error) => Err(refused(Side::Key, error)),
+            },
+        }
+    }
+}
+
+fn text_key(bytes: &Bytes) -> Key {
+    match ByteString::try_from(bytes.clone()) {
+        Ok(text) => Key::Decoded(Value::string_in(text)),
+        Err(_) => Key::Undecodable(Arc::from(
+            "the key is not UTF-8 text; say in [key] what its format is",
+        )),
+    }
+}
+
+fn refused(side: Side, error: DecodeError) -> Made {
+    match error {
+        DecodeError::Refused(rejection) => Made::Rejected(Rejection::of_contract(side, rejection)),
+        DecodeError::SchemaNeeded(needed) => Made::SchemaNeeded(side, needed),
+    }
+}
+
+fn tombstone_reject() -> Rejection {
+    Rejection::plain(
+        Stage::ValueConverter,
+        "tombstone",
+        "Tombstone",
+        "the record has no value (a tombstone), and value.tombstone is \"reject\" (\"delete\" and \"ignore\" accept it)",
+    )
+}

@@ -1,0 +1,114 @@
+//! What a rebalance does to the reader: partitions are assigned, revoked or lost.
+//!
+//! Partitions that are assigned are asked about (`reader/start.rs`). Those that are revoked are held by the consumer until it
+//! gives them back, so that the next owner starts behind what is durable: meanwhile the sinks flush what they accepted. Only
+//! a sink that accepts is waited for, and for [`REVOCATION_WITHIN`] at most; what is not durable by then is forgotten, and the
+//! next owner reads it again. We do not wait for a writer that has kept this thread waiting for seconds already (an outage of
+//! a sink, as a rule), nor for partitions that are lost: another member may have them.
+
+use std::time::Instant;
+
+use connect_api::TopicPartition;
+use connect_kafka::REVOCATION_WITHIN;
+use tokio::sync::oneshot;
+
+use super::{LONG_WAIT, Reader};
+use crate::sink_task::assignment::Assigned;
+use crate::sink_task::halves::Work;
+
+// A longer wait polls, and a poll gives the partitions back.
+const _: () = assert!(REVOCATION_WITHIN.as_millis() < LONG_WAIT.as_millis());
+
+/// A log field: `topic/0, topic/1`; JSON logs make an array of it.
+pub(super) fn listed<'a>(partitions: impl Iterator<Item = &'a TopicPartition>) -> String {
+    let names = partitions.map(|one| format!("{}/{}", one.topic, one.partition));
+    names.collect::<Vec<_>>().join(", ")
+}
+
+impl Reader {
+    pub(super) fn assigned(&mut self, partitions: Vec<TopicPartition>) {
+        self.parts.meters.assigned(self.parts.task, &partitions);
+        for partition in partitions {
+            let Some(generation) = self.parts.consumer.generation(&partition) else {
+                continue;
+            };
+            self.parts.generations.set(partition.clone(), generation);
+            self.to_ask.push(Assigned {
+                partition,
+                generation,
+            });
+        }
+    }
+
+    pub(super) fn forget(&mut self, partitions: &[TopicPartition]) {
+        for partition in partitions {
+            self.parts.generations.forget(partition);
+        }
+        let gone = |partition: &TopicPartition| partitions.contains(partition);
+        self.positions
+            .retain(|_, position| !gone(&position.partition));
+        self.to_ask.retain(|asked| !gone(&asked.partition));
+        self.to_begin
+            .retain(|waiting| !gone(&waiting.assigned.partition));
+        self.collected
+            .origins
+            .retain(|(origin, _)| !gone(&origin.topic_partition()));
+    }
+
+    pub(super) fn revoked(&mut self, partitions: &[TopicPartition]) {
+        if self.parts.accepts.get() && !self.waits_long {
+            self.flush_before_revocation();
+        }
+        tracing::info!(
+            event = "partitions_revoked",
+            connector = %self.parts.connector,
+            task = self.parts.task,
+            partitions = %listed(partitions.iter()),
+        );
+        self.drop_state_of(partitions);
+        self.parts.consumer.give_back();
+    }
+
+    /// Too late to commit: another member may have them already.
+    pub(super) fn lost(&mut self, partitions: &[TopicPartition]) {
+        tracing::warn!(
+            event = "partitions_lost",
+            connector = %self.parts.connector,
+            task = self.parts.task,
+            partitions = %listed(partitions.iter()),
+            "the group has expelled this member, or it was away for too long; records in flight are read again by the next owner"
+        );
+        self.drop_state_of(partitions);
+    }
+
+    /// Nothing of these partitions counts from here on.
+    fn drop_state_of(&mut self, partitions: &[TopicPartition]) {
+        self.forget(partitions);
+        self.parts.meters.revoked(partitions);
+        self.durable
+            .retain(|partition, _| !partitions.contains(partition));
+    }
+
+    fn flush_before_revocation(&mut self) {
+        let began = Instant::now();
+        let (tried, over) = oneshot::channel();
+        self.share_group();
+        let sender = self.parts.work.clone();
+        let asked = async move {
+            // A writer that is gone answers as well: it has flushed, or never will.
+            let _ = sender.send(Work::Flush { tried }).await;
+            let _ = over.await;
+        };
+        // A timer is made on the runtime only.
+        let flushed = self.wait_for(async { tokio::time::timeout(REVOCATION_WITHIN, asked).await });
+        // The writer reports before it answers. Without an answer, what became durable until now counts.
+        self.take_reports();
+        tracing::info!(
+            event = "flushed_before_revocation",
+            connector = %self.parts.connector,
+            task = self.parts.task,
+            in_time = matches!(flushed, Some(Ok(()))),
+            milliseconds = began.elapsed().as_millis() as u64,
+        );
+    }
+}

@@ -1,0 +1,281 @@
+//! The decisions as tables.
+
+use super::*;
+use crate::sink_task::lane_positions::metadata;
+
+fn begin(at: Begin, store: bool) -> Decision {
+    Decision::Begin {
+        at,
+        store,
+        group_differs: None,
+    }
+}
+
+fn check(
+    stored: Stored,
+    committed: Option<i64>,
+    start: Option<Start>,
+    later: bool,
+    expected: Decision,
+) {
+    let known = Known {
+        stored,
+        committed,
+        start,
+        later,
+    };
+    assert_eq!(decide("orders", known), expected, "{known:?}");
+}
+
+#[test]
+fn a_stored_position_always_wins() {
+    for start in [
+        None,
+        Some(Start::Latest),
+        Some(Start::Group),
+        Some(Start::Earliest),
+    ] {
+        check(
+            Stored::InSink(Some(7)),
+            Some(7),
+            start,
+            false,
+            begin(Begin::At(7), false),
+        );
+        check(
+            Stored::InSink(Some(7)),
+            None,
+            start,
+            true,
+            begin(Begin::At(7), false),
+        );
+        check(
+            Stored::InGroup,
+            Some(9),
+            start,
+            false,
+            begin(Begin::At(9), false),
+        );
+    }
+    let differs = Decision::Begin {
+        at: Begin::At(7),
+        store: false,
+        group_differs: Some(3),
+    };
+    check(Stored::InSink(Some(7)), Some(3), None, false, differs);
+}
+
+#[test]
+fn without_a_position_start_decides_and_is_stored() {
+    for stored in [Stored::InSink(None), Stored::InGroup] {
+        check(stored, None, None, false, begin(Begin::Earliest, true));
+        check(
+            stored,
+            None,
+            Some(Start::Latest),
+            false,
+            begin(Begin::Latest, true),
+        );
+        check(
+            stored,
+            None,
+            Some(Start::At(5)),
+            false,
+            begin(Begin::Time(5), true),
+        );
+    }
+    check(
+        Stored::InSink(None),
+        Some(4),
+        Some(Start::Group),
+        false,
+        begin(Begin::At(4), true),
+    );
+    check(
+        Stored::InSink(None),
+        Some(4),
+        Some(Start::Latest),
+        false,
+        begin(Begin::Latest, true),
+    );
+}
+
+#[test]
+fn a_later_partition_begins_at_its_first_record_whatever_start_says() {
+    for start in [
+        None,
+        Some(Start::Latest),
+        Some(Start::At(5)),
+        Some(Start::Group),
+    ] {
+        check(
+            Stored::InGroup,
+            None,
+            start,
+            true,
+            begin(Begin::Earliest, true),
+        );
+    }
+}
+
+#[test]
+fn a_question_is_asked_rather_than_guessed() {
+    let asks = |stored, committed, start| {
+        let known = Known {
+            stored,
+            committed,
+            start,
+            later: false,
+        };
+        matches!(decide("orders", known), Decision::Ask(_))
+    };
+    assert!(asks(Stored::InSink(None), Some(4), None));
+    assert!(asks(Stored::InGroup, None, Some(Start::Group)));
+}
+
+/// A lane `rows` with `lines` beside it, as the group knows them.
+fn group(next: i64, lanes: &[(&str, i64)]) -> GroupOffset {
+    let names: Vec<_> = lanes.iter().map(|(name, _)| (*name).into()).collect();
+    let positions: Vec<i64> = lanes.iter().map(|(_, next)| *next).collect();
+    GroupOffset::of(&connect_kafka::Committed {
+        next,
+        metadata: metadata(&names, &positions).to_string(),
+    })
+}
+
+#[test]
+fn a_lane_that_was_added_later_begins_where_its_start_says_and_nobody_is_asked() {
+    let without = group(70, &[("lines", 70)]);
+    let with = group(40, &[("lines", 70), ("rows", 40)]);
+    let of_another_tool = GroupOffset::of(&connect_kafka::Committed {
+        next: 7,
+        metadata: String::new(),
+    });
+    let begin = |at, store| Some((at, store));
+    let (new_rows, in_group) = (Stored::InSink(None), Stored::InGroup);
+    // (what is stored, the group, durable in this process, start, later partition, expected; `None`: a question)
+    let cases = [
+        // New: whatever the group's offset is.
+        (
+            new_rows,
+            Some(&without),
+            None,
+            None,
+            true,
+            begin(Begin::Earliest, true),
+        ),
+        (
+            in_group,
+            Some(&without),
+            None,
+            None,
+            true,
+            begin(Begin::Earliest, true),
+        ),
+        (
+            new_rows,
+            Some(&without),
+            None,
+            Some(Start::Latest),
+            true,
+            begin(Begin::Latest, true),
+        ),
+        (
+            in_group,
+            Some(&without),
+            None,
+            Some(Start::Latest),
+            true,
+            begin(Begin::Latest, true),
+        ),
+        (
+            new_rows,
+            Some(&without),
+            None,
+            Some(Start::Group),
+            true,
+            begin(Begin::At(70), true),
+        ),
+        (
+            in_group,
+            Some(&without),
+            None,
+            Some(Start::Group),
+            true,
+            begin(Begin::At(70), false),
+        ),
+        // Known: its own position.
+        (
+            in_group,
+            Some(&with),
+            None,
+            Some(Start::Latest),
+            true,
+            begin(Begin::At(40), false),
+        ),
+        (
+            in_group,
+            Some(&with),
+            Some(55),
+            None,
+            false,
+            begin(Begin::At(55), false),
+        ),
+        (
+            Stored::InSink(Some(45)),
+            Some(&with),
+            None,
+            None,
+            false,
+            begin(Begin::At(45), false),
+        ),
+        (
+            Stored::InSink(Some(45)),
+            Some(&without),
+            None,
+            None,
+            false,
+            begin(Begin::At(45), false),
+        ),
+        // Known, and its sink has lost its progress: only a person knows.
+        (new_rows, Some(&with), None, None, false, None),
+        // Committed by a program that knew no lanes.
+        (
+            in_group,
+            Some(&of_another_tool),
+            None,
+            None,
+            false,
+            begin(Begin::At(7), false),
+        ),
+        (new_rows, Some(&of_another_tool), None, None, false, None),
+        // A partition that came later: everything in it is new.
+        (
+            in_group,
+            None,
+            None,
+            Some(Start::Latest),
+            true,
+            begin(Begin::Earliest, true),
+        ),
+        (
+            in_group,
+            None,
+            None,
+            Some(Start::Latest),
+            false,
+            begin(Begin::Latest, true),
+        ),
+    ];
+    for (stored, group, durable, start, is_later, expected) in cases {
+        let known = known(stored, group, durable, "rows", start, is_later);
+        let decided = match decide("sales", known) {
+            Decision::Ask(_) => None,
+            Decision::Begin { at, store, .. } => Some((at, store)),
+        };
+        assert_eq!(
+            decided, expected,
+            "{stored:?} {group:?} {durable:?} {start:?} {is_later}"
+        );
+    }
+}
