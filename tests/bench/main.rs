@@ -13,6 +13,7 @@
 mod binary;
 mod connector;
 mod limits;
+mod peer;
 mod sale;
 
 use std::time::Duration;
@@ -44,7 +45,7 @@ fn options() -> Options {
             ("--records", Some(number)) => options.records = number.into(),
             ("--tasks", Some(number)) => options.tasks = number,
             _ => {
-                eprintln!("usage: dev/bench [--records 2000000] [--tasks 2]");
+                eprintln!("usage: dev/bench [--records 2000000] [--tasks 2] [--peers]");
                 #[expect(clippy::disallowed_methods, reason = "nothing is running yet")]
                 std::process::exit(2);
             }
@@ -78,17 +79,24 @@ async fn main() {
     database.remove().await;
     drop(batches);
     let database = fresh("PRIMARY KEY").await;
-    let upsert = limits::upsert_in_batches(&pool(&database).await, records).await;
+    let upsert_limit = limits::upsert_in_batches(&pool(&database).await, records).await;
     assert_eq!(self::content(&database).await, content, "upsert in batches");
     database.remove().await;
 
     eprintln!("the connector");
     let mut measured = Vec::new();
+    let mut peers = Vec::new();
     for (mode, key) in [("insert", ""), ("upsert", "PRIMARY KEY")] {
         let database = fresh(key).await;
         measured.push(connector::measure(&topic, &database, records, mode, options.tasks).await);
         assert_eq!(self::content(&database).await, content, "connect, {mode}");
         database.remove().await;
+        if peer::is_wanted() {
+            let database = fresh(key).await;
+            peers.push(peer::measure(&topic, &database, records, mode, options.tasks).await);
+            assert_eq!(self::content(&database).await, content, "the peer, {mode}");
+            database.remove().await;
+        }
     }
     let nothing = Topic::create("bench-idle", 1).await;
     let database = fresh("").await;
@@ -110,11 +118,18 @@ async fn main() {
     );
     println!(
         "| limit: UNNEST upsert, 5,000 rows a transaction | {:.0} | | | | |",
-        rate(upsert)
+        rate(upsert_limit)
     );
     print("connect, insert", &measured[0], rate(copy));
-    print("connect, upsert", &measured[1], rate(upsert));
+    print("connect, upsert", &measured[1], rate(upsert_limit));
+    if let [insert, upsert] = &peers[..] {
+        print("Kafka Connect, insert", insert, rate(copy));
+        print("Kafka Connect, upsert", upsert, rate(upsert_limit));
+    }
     println!();
+    for (peer, ours) in peers.iter().zip(&measured) {
+        println!("{}", peer::ratios(ours, peer));
+    }
     println!(
         "insert is {:.2} of the one COPY; idle RSS {idle_mib:.0} MiB",
         measured[0].rows_a_second / rate(one_copy)
