@@ -6,7 +6,7 @@ pub type LeafCheck = fn(&str) -> Result<(), String>;
 
 /// Every leaf format with its parser, for a validator to register.
 pub fn leaf_formats() -> Vec<(&'static str, LeafCheck)> {
-    use crate::{field, path, predicate, reference, units};
+    use crate::{field, path, predicate, reference, start_at, units};
     vec![
         ("field-path", |text| path::FieldPath::parse(text).map(drop)),
         ("field", |text| field::Field::parse(text).map(drop)),
@@ -22,7 +22,9 @@ pub fn leaf_formats() -> Vec<(&'static str, LeafCheck)> {
         ("duration", |text| units::Duration::parse(text).map(drop)),
         ("size", |text| units::Size::parse(text).map(drop)),
         ("pattern", |text| units::Pattern::parse(text).map(drop)),
-        ("timestamp-or-word", |_| Ok(())),
+        ("timestamp-or-word", |text| {
+            start_at::StartAt::parse(text).map(drop)
+        }),
     ]
 }
 

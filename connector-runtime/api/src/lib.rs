@@ -18,6 +18,7 @@ mod reference;
 mod registry;
 mod sink;
 mod source;
+mod start_at;
 pub mod text;
 pub mod time;
 mod tls_error;
@@ -32,6 +33,8 @@ pub use failure::{Cause, Dependency, Failure, Refusal, Result};
 pub use field::Field;
 pub use finding::{Explanation, Finding, Severity};
 pub use found::Found;
+/// The time of [`StartAt`].
+pub use jiff::Timestamp;
 pub use path::{ElementsPath, FieldPath, PathRoot, PathStep};
 pub use predicate::Predicate;
 pub use progress::{
@@ -45,6 +48,7 @@ pub use sink::{
     Publisher, PublisherFactory, Sink, SinkContext, SinkPlugin, Written,
 };
 pub use source::{Polled, Positions, Source, SourceContext, SourcePlugin, SourceRecord};
+pub use start_at::StartAt;
 pub use tls_error::tls_error;
 pub use transform::{Step, Transform, TransformPlugin};
 pub use units::{Duration, FilePath, Pattern, SchemaFile, Secret, Size};

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use connect_api::{StartAt, Timestamp};
 use connect_config::HttpAddress;
 
 /// Moves records from Kafka to databases and from sources to Kafka, as TOML files say.
@@ -235,28 +236,18 @@ pub(crate) struct OffsetsForget {
 pub(crate) struct OffsetsTo {
     /// Where to: earliest, latest, a time or an offset, for example --to 2026-11-20T00:00:00Z
     #[arg(long, value_name = "PLACE", value_parser = parse_place, allow_negative_numbers = true)]
-    pub(crate) to: Option<OffsetsTarget>,
+    pub(crate) to: Option<StartAt>,
     /// Where another connector stands, by its old name if it was renamed; for example --from pos-to-database
     #[arg(long, value_name = "CONNECTOR")]
     pub(crate) from: Option<String>,
 }
 
-/// Where stored positions are moved to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum OffsetsTarget {
-    Earliest,
-    Latest,
-    /// The first record of this time or later: milliseconds since 1970.
-    Time(i64),
-    Offset(i64),
-}
-
-fn parse_place(text: &str) -> Result<OffsetsTarget, String> {
-    match (text, text.parse::<i64>(), text.parse::<jiff::Timestamp>()) {
-        ("earliest", ..) => Ok(OffsetsTarget::Earliest),
-        ("latest", ..) => Ok(OffsetsTarget::Latest),
-        (_, Ok(offset), _) if offset >= 0 => Ok(OffsetsTarget::Offset(offset)),
-        (_, _, Ok(time)) => Ok(OffsetsTarget::Time(time.as_millisecond())),
+fn parse_place(text: &str) -> Result<StartAt, String> {
+    match (text, text.parse::<i64>(), text.parse::<Timestamp>()) {
+        ("earliest", ..) => Ok(StartAt::Earliest),
+        ("latest", ..) => Ok(StartAt::Latest),
+        (_, Ok(offset), _) if offset >= 0 => Ok(StartAt::Offset(offset)),
+        (_, _, Ok(time)) => Ok(StartAt::Time(time)),
         _ => Err(
             "expected earliest, latest, an offset from 0 or a time with its offset such as 2026-11-20T00:00:00Z".to_owned(),
         ),
@@ -299,12 +290,12 @@ mod tests {
     #[test]
     fn offsets_are_set_as_written() {
         let cases = [
-            ("earliest", OffsetsTarget::Earliest),
-            ("latest", OffsetsTarget::Latest),
-            ("0", OffsetsTarget::Offset(0)),
+            ("earliest", StartAt::Earliest),
+            ("latest", StartAt::Latest),
+            ("0", StartAt::Offset(0)),
             (
                 "2026-11-20T00:00:00Z",
-                OffsetsTarget::Time(1_795_132_800_000),
+                StartAt::Time(Timestamp::from_second(1_795_132_800).unwrap()),
             ),
         ];
         for (text, expected) in cases {
@@ -338,7 +329,7 @@ mod tests {
         };
         assert_eq!(
             (set.to.to, set.partition),
-            (Some(OffsetsTarget::Offset(7)), Some(3))
+            (Some(StartAt::Offset(7)), Some(3))
         );
         assert_eq!(set.place.folder, PathBuf::from("x.d"));
     }

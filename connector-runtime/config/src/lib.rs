@@ -44,8 +44,7 @@ pub use plugin_tables::Kind as PluginKind;
 pub use resolve::{
     BatchConfig, BrokenConnector, ConfiguredSink, ConfiguredSource, ConfiguredTransform, Connector,
     ConnectorKind, CreateTopics, Discard, ErrorsConfig, Fingerprint, LONGEST_LANE_NAME, Loaded,
-    MOST_LANES, ProcessConfig, SinkConnector, SinkFormats, SourceConnector, Start, Tolerance,
-    Topics,
+    MOST_LANES, ProcessConfig, SinkConnector, SinkFormats, SourceConnector, Tolerance, Topics,
 };
 pub use schema::tidy;
 pub use schema_file::{connector_schema, process_schema};

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use connect_api::{
-    Duration, Pattern, Predicate, Reference, Secret, SinkFactory, Size, SourceFactory,
+    Duration, Pattern, Predicate, Reference, Secret, SinkFactory, Size, SourceFactory, StartAt,
     TransformFactory,
 };
 use connect_contracts::{FormatConfig, RegistryConfig};
@@ -119,17 +119,6 @@ impl Topics {
     }
 }
 
-/// Where to begin if no position is stored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Start {
-    Earliest,
-    Latest,
-    /// Where the consumer group stands.
-    Group,
-    /// At the first record of this time or later: milliseconds since 1970.
-    At(i64),
-}
-
 #[derive(Clone, Debug)]
 pub struct SourceConnector {
     pub topic: String,
@@ -174,7 +163,7 @@ pub struct ConfiguredSink {
     pub formats: SinkFormats,
     /// Where it begins without a position. `None`: not written, which means earliest but asks where a group has offsets
     /// already.
-    pub start: Option<Start>,
+    pub start: Option<StartAt>,
     pub factory: Arc<dyn SinkFactory>,
 }
 

@@ -35,10 +35,7 @@ pub(super) struct Unit<'a> {
 
 /// Every leaf format with its parser: those of the plugin API and those of the engine.
 fn formats() -> impl Iterator<Item = (&'static str, LeafCheck)> {
-    leaf_formats()
-        .into_iter()
-        .filter(|(name, _)| *name != names::START_FORMAT)
-        .chain(names::FORMATS)
+    leaf_formats().into_iter().chain(names::FORMATS)
 }
 
 /// Adds every problem of the table to the report.

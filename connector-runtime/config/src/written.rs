@@ -5,14 +5,14 @@
 
 use std::collections::BTreeMap;
 
-use connect_api::{Duration, FilePath, Pattern, Predicate, Reference, Size};
+use connect_api::{Duration, FilePath, Pattern, Predicate, Reference, Size, StartAt};
 use connect_contracts::{FormatConfig, RegistryConfig};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::http::HttpAddress;
 use super::kafka_table;
-use super::resolve::{BatchConfig, CreateTopics, Discard, ErrorsConfig, Start, Tolerance};
+use super::resolve::{BatchConfig, CreateTopics, Discard, ErrorsConfig, Tolerance};
 use super::stop_after::StopAfter;
 
 /// A connector that reads topics and writes to a sink.
@@ -34,8 +34,8 @@ pub(super) struct SinkFile {
     #[schemars(range(min = 1, max = 1024))]
     pub(super) tasks: u32,
     /// Where to begin if no position is stored: "earliest" (default), "latest", "group" or an RFC 3339 time.
-    #[schemars(with = "Option<String>", extend("format" = "timestamp-or-word", "default" = "earliest"))]
-    pub(super) start: Option<Start>,
+    #[schemars(extend("default" = "earliest"))]
+    pub(super) start: Option<StartAt>,
     /// What the bytes of the key are. Without this table they are text, decoded only if it is read.
     pub(super) key: Option<FormatConfig>,
     /// What the bytes of the value are, and the contract that it must keep. Default: JSON without a contract.
@@ -116,8 +116,7 @@ pub(super) struct SinkTable {
     /// JSON without a contract.
     pub(super) value_format: Option<FormatConfig>,
     /// Where this sink begins if no position of it is stored. Default: the connector's `start`.
-    #[schemars(with = "Option<String>", extend("format" = "timestamp-or-word"))]
-    pub(super) start: Option<Start>,
+    pub(super) start: Option<StartAt>,
 }
 
 /// The engine's keys of a `[[transforms]]` table.

@@ -5,13 +5,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use connect_api::{Cause, TopicPartition};
+use connect_api::{Cause, StartAt, TopicPartition};
 use connect_kafka::{Bound, GroupOffsets};
 
 use crate::cluster::Cluster;
 use crate::offsets::group_of;
 use crate::status::{Meters, State};
-use connect_config::{Connector, ConnectorKind, SinkConnector, Start};
+use connect_config::{Connector, ConnectorKind, SinkConnector};
 
 const EVERY: Duration = Duration::from_secs(2);
 
@@ -118,7 +118,7 @@ impl Measured {
         cluster: &Cluster,
         partitions: Vec<TopicPartition>,
     ) -> Result<HashMap<TopicPartition, i64>, Cause> {
-        let begins_first = |start: Option<Start>| matches!(start, None | Some(Start::Earliest));
+        let begins_first = |start: Option<StartAt>| matches!(start, None | Some(StartAt::Earliest));
         let mut sinks = self.sink.sinks.iter();
         if partitions.is_empty() || !sinks.any(|sink| begins_first(sink.start)) {
             return Ok(HashMap::new());

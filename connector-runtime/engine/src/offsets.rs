@@ -6,8 +6,8 @@ mod desk;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use connect_api::{Cause, Position, Positions, TopicPartition};
-use connect_kafka::{ClientSettings, GroupOffsets, StartOffset};
+use connect_api::{Cause, Position, Positions, StartAt, TopicPartition};
+use connect_kafka::{ClientSettings, GroupOffsets};
 
 use crate::source_task;
 use connect_config::{ConfiguredSink, Connector, ConnectorKind, ProcessConfig};
@@ -65,7 +65,7 @@ impl Only {
 #[derive(Clone, Debug)]
 pub enum MoveTo {
     /// In every partition that is meant.
-    Start(StartOffset),
+    Start(StartAt),
     /// To where the connector of this name stands, as far as it has begun. Its file may be gone: it has got another name.
     Connector(String),
 }

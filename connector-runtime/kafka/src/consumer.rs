@@ -14,13 +14,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use connect_api::{Cause, TopicPartition};
+use connect_api::{Cause, StartAt, TopicPartition};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 
 use crate::assignment::Generation;
 use crate::consumer_context::{Pending, Shared, SinkConsumerContext, list_of};
 use crate::error::cause;
-use crate::event::{ConsumerOptions, Event, GroupMetadata, StartOffset, Subscription};
+use crate::event::{ConsumerOptions, Event, GroupMetadata, Subscription};
 use crate::offsets::{self, Committed};
 use crate::payload::Payloads;
 use crate::settings::ClientSettings;
@@ -133,8 +133,8 @@ impl SinkConsumer {
         offsets::committed_with_metadata(&self.client, partitions)
     }
 
-    /// Where this start is, as an offset. Asks the cluster unless it is one.
-    pub fn resolve(&self, partition: &TopicPartition, start: StartOffset) -> Result<i64, Cause> {
+    /// The offset of this start. Asks the cluster unless it is one.
+    pub fn resolve(&self, partition: &TopicPartition, start: StartAt) -> Result<i64, Cause> {
         offsets::resolve(&self.client, partition, start)
     }
 

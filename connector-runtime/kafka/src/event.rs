@@ -53,18 +53,6 @@ impl ConsumerOptions {
     }
 }
 
-/// Where a partition begins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StartOffset {
-    At(i64),
-    /// The first record that Kafka has.
-    Earliest,
-    /// After the last.
-    Latest,
-    /// The first record that is not older: milliseconds since 1970. Where all are older, after the last.
-    Time(i64),
-}
-
 /// What a poll brought.
 #[derive(Debug)]
 pub enum Event {

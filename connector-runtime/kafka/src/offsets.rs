@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use connect_api::{Cause, Position, TopicPartition};
+use connect_api::{Cause, Position, StartAt, TopicPartition};
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::types::RDKafkaRespErr;
@@ -12,7 +12,6 @@ use rdkafka::{Offset, TopicPartitionList};
 use crate::blocking::SharedClient;
 use crate::consumer_context::list_of;
 use crate::error::{cause, code_cause, is_rebalance};
-use crate::event::StartOffset;
 use crate::log::LogContext;
 use crate::settings::ClientSettings;
 use crate::trouble;
@@ -184,22 +183,30 @@ pub(crate) fn partitions<C: ConsumerContext>(
     Ok((!partitions.is_empty()).then_some(partitions))
 }
 
-/// Where this start is, as a number.
+/// The offset of this start.
 pub(crate) fn resolve<C: ConsumerContext>(
     client: &BaseConsumer<C>,
     partition: &TopicPartition,
-    start: StartOffset,
+    start: StartAt,
 ) -> Result<i64, Cause> {
     match start {
-        StartOffset::At(offset) => Ok(offset),
-        StartOffset::Earliest => Ok(watermarks(client, partition, ANSWER_WITHIN)?.0),
-        StartOffset::Latest => Ok(watermarks(client, partition, ANSWER_WITHIN)?.1),
-        StartOffset::Time(time_ms) => {
-            let found = at_time(client, std::slice::from_ref(partition), time_ms)?;
+        StartAt::Offset(offset) => Ok(offset),
+        StartAt::Earliest => Ok(watermarks(client, partition, ANSWER_WITHIN)?.0),
+        StartAt::Latest => Ok(watermarks(client, partition, ANSWER_WITHIN)?.1),
+        StartAt::Time(time) => {
+            let only = std::slice::from_ref(partition);
+            let found = at_time(client, only, time.as_millisecond())?;
             found.get(partition).copied().ok_or_else(|| {
                 Cause::new(format!(
                     "asking for the offset at a time: no answer for {partition}"
                 ))
+            })
+        }
+        StartAt::Committed => {
+            let committed = committed(client, std::slice::from_ref(partition))?;
+            let next = committed.get(partition).copied().flatten();
+            next.ok_or_else(|| {
+                Cause::new(format!("the consumer group has no offset for {partition}"))
             })
         }
     }
@@ -260,11 +267,11 @@ impl GroupOffsets {
             .await
     }
 
-    /// Where this start is in each partition, as a number.
+    /// The offset of this start in each partition.
     pub async fn resolve(
         &self,
         partitions: &[TopicPartition],
-        start: StartOffset,
+        start: StartAt,
     ) -> Result<HashMap<TopicPartition, i64>, Cause> {
         let partitions = partitions.to_vec();
         self.ask(move |client| {

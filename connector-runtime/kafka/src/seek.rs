@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use connect_api::{Cause, TopicPartition};
+use connect_api::{Cause, StartAt, TopicPartition};
 use rdkafka::consumer::Consumer;
 use rdkafka::error::KafkaResult;
 use rdkafka::{Offset, TopicPartitionList};
@@ -10,7 +10,7 @@ use rdkafka::{Offset, TopicPartitionList};
 use crate::consumer::SinkConsumer;
 use crate::consumer_context::list_of;
 use crate::error::cause;
-use crate::event::{Event, StartOffset};
+use crate::event::Event;
 use crate::offsets;
 
 /// How long a seek may take altogether, and how long it rests before it asks again.
@@ -24,7 +24,7 @@ impl SinkConsumer {
     /// partition is delivered before, and nothing below its offset after.
     pub fn begin_at(
         &mut self,
-        starts: &[(TopicPartition, StartOffset)],
+        starts: &[(TopicPartition, StartAt)],
     ) -> Vec<(TopicPartition, Result<i64, Cause>)> {
         let mut results = Vec::with_capacity(starts.len());
         let mut wanted = Vec::new();

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use connect_api::{Origin, Outgoing, Position, TopicPartition};
+use connect_api::{Origin, Outgoing, Position, StartAt, Timestamp, TopicPartition};
 
 use crate::*;
 
@@ -97,8 +97,8 @@ fn assigned(consumer: &mut SinkConsumer, count: usize) -> Vec<TopicPartition> {
 }
 
 /// Begins every partition that is assigned.
-fn begin_all(consumer: &mut SinkConsumer, start: StartOffset) {
-    let starts: Vec<(TopicPartition, StartOffset)> = consumer
+fn begin_all(consumer: &mut SinkConsumer, start: StartAt) {
+    let starts: Vec<(TopicPartition, StartAt)> = consumer
         .assignment()
         .into_iter()
         .map(|partition| (partition, start))

@@ -5,12 +5,9 @@ use std::path::Path;
 use connect_api::{Cause, Plugins, Position};
 use connect_config::{Connector, ConnectorKind, Loaded, Mode, load, nearest};
 use connect_engine::offsets::{self, MoveTo, MovedPosition, Offsets, Only, PartitionOffsets};
-use connect_kafka::StartOffset;
 use serde_json::json;
 
-use crate::arguments::{
-    Format, OffsetsAction, OffsetsArguments, OffsetsPlace, OffsetsTarget, OffsetsTo,
-};
+use crate::arguments::{Format, OffsetsAction, OffsetsArguments, OffsetsPlace, OffsetsTo};
 use crate::{exit, output};
 
 mod table;
@@ -254,12 +251,7 @@ fn target(to: &OffsetsTo) -> Option<MoveTo> {
     if let Some(name) = &to.from {
         return Some(MoveTo::Connector(name.clone()));
     }
-    Some(MoveTo::Start(match to.to? {
-        OffsetsTarget::Earliest => StartOffset::Earliest,
-        OffsetsTarget::Latest => StartOffset::Latest,
-        OffsetsTarget::Time(milliseconds) => StartOffset::Time(milliseconds),
-        OffsetsTarget::Offset(offset) => StartOffset::At(offset),
-    }))
+    to.to.map(MoveTo::Start)
 }
 
 #[cfg(test)]

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use connect_api::{Cause, Failure, Position, Sink, TopicPartition};
+use connect_api::{Cause, Failure, Position, Sink, StartAt, TopicPartition};
 use connect_contracts::Contracts;
-use connect_kafka::{Admin, ClientSettings, GroupOffsets, StartOffset};
+use connect_kafka::{Admin, ClientSettings, GroupOffsets};
 
 use super::PartitionOffsets;
 use crate::cluster::Cluster;
@@ -147,7 +147,7 @@ impl<'a> Desk<'a> {
     pub(super) async fn positions_of_start(
         &self,
         partitions: &[TopicPartition],
-        start: StartOffset,
+        start: StartAt,
     ) -> Result<Vec<Position>, Cause> {
         let targets = self.group.resolve(partitions, start).await?;
         Ok(known(partitions, |partition| {

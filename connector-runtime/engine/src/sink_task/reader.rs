@@ -21,7 +21,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use connect_api::{Cause, Origin, Predicate, TopicPartition};
+use connect_api::{Cause, Origin, Predicate, StartAt, TopicPartition};
 use connect_kafka::{Generation, GroupMetadata, SinkConsumer};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
@@ -37,7 +37,7 @@ use crate::sink_task::prepare::Preparer;
 use crate::sink_task::start_position::FirstSights;
 use crate::status::{LaneMeters, Meters};
 use crate::waiting::Waiting;
-use connect_config::{BatchConfig, Start};
+use connect_config::BatchConfig;
 
 const POLL: Duration = Duration::from_millis(50);
 /// A wait longer than this pauses the partitions and polls on.
@@ -73,7 +73,7 @@ pub(crate) struct ReaderLane {
     /// Which records go there.
     pub(crate) when: Option<Predicate>,
     /// Where it begins without a position.
-    pub(crate) start: Option<Start>,
+    pub(crate) start: Option<StartAt>,
     pub(crate) meters: LaneMeters,
 }
 

@@ -7,7 +7,7 @@ mod first_sights;
 
 use super::halves::Stored;
 use super::lane_positions::GroupOffset;
-use connect_config::Start;
+use connect_api::StartAt;
 
 pub(crate) use first_sights::FirstSights;
 
@@ -19,27 +19,17 @@ pub(crate) struct Known {
     /// What the consumer group has, or will have once it has heard of everything durable.
     pub(crate) committed: Option<i64>,
     /// What the connector's file says, if it does.
-    pub(crate) start: Option<Start>,
+    pub(crate) start: Option<StartAt>,
     /// The connector had already begun with other partitions of the topic when this process started, or this process
     /// saw the topic without this partition: it is a later partition, and everything in it is new.
     pub(crate) later: bool,
-}
-
-/// Where to seek.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Begin {
-    At(i64),
-    Earliest,
-    Latest,
-    /// At the first record of this time or later, in milliseconds since 1970.
-    Time(i64),
 }
 
 /// What to do with a newly assigned partition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Decision {
     Begin {
-        at: Begin,
+        at: StartAt,
         /// No position is stored yet: the start is stored at once, so that it is a position from now on.
         store: bool,
         /// The group's offset differs from the stored progress, which wins. Logged once.
@@ -52,7 +42,7 @@ pub(crate) enum Decision {
 /// A stored position always wins. Without one, `start` decides; a group's offset that nobody mentioned is a question.
 pub(crate) fn decide(connector: &str, known: Known) -> Decision {
     let go_on = |at| Decision::Begin {
-        at: Begin::At(at),
+        at: StartAt::Offset(at),
         store: false,
         group_differs: None,
     };
@@ -63,22 +53,22 @@ pub(crate) fn decide(connector: &str, known: Known) -> Decision {
     };
     match (known.stored, known.committed, known.start) {
         (Stored::InSink(Some(offset)), committed, _) => Decision::Begin {
-            at: Begin::At(offset),
+            at: StartAt::Offset(offset),
             store: false,
             group_differs: committed.filter(|group| *group != offset),
         },
         (Stored::InGroup, Some(offset), _) => go_on(offset),
-        (Stored::InSink(None), Some(offset), Some(Start::Group)) => first(Begin::At(offset)),
+        (Stored::InSink(None), Some(offset), Some(StartAt::Committed)) => {
+            first(StartAt::Offset(offset))
+        }
         (Stored::InSink(None), Some(offset), None) => Decision::Ask(format!(
             "the sink has no progress, but the consumer group connect-{connector} is at offset {offset}: a new database, or a group taken over from another tool? Write start = \"group\" to go on from the group's offset, or start = \"earliest\" to begin with the oldest record"
         )),
-        (_, None, Some(Start::Group)) if !known.later => Decision::Ask(format!(
+        (_, None, Some(StartAt::Committed)) if !known.later => Decision::Ask(format!(
             "start = \"group\", but the consumer group connect-{connector} has no offset for this partition: write start = \"earliest\" or \"latest\""
         )),
-        _ if known.later => first(Begin::Earliest),
-        (_, _, Some(Start::Latest)) => first(Begin::Latest),
-        (_, _, Some(Start::At(milliseconds))) => first(Begin::Time(milliseconds)),
-        (_, _, Some(Start::Earliest | Start::Group) | None) => first(Begin::Earliest),
+        _ if known.later => first(StartAt::Earliest),
+        (_, _, start) => first(start.unwrap_or(StartAt::Earliest)),
     }
 }
 
@@ -89,13 +79,13 @@ pub(crate) fn known(
     group: Option<&GroupOffset>,
     durable: Option<i64>,
     lane: &str,
-    start: Option<Start>,
+    start: Option<StartAt>,
     is_later: bool,
 ) -> Known {
     let is_new = durable.is_none() && group.is_some_and(|group| group.is_new(lane));
     let next = group.map(|group| group.next);
     let committed = match (stored, start) {
-        (_, Some(Start::Group)) if is_new => next,
+        (_, Some(StartAt::Committed)) if is_new => next,
         _ if is_new => None,
         (Stored::InGroup, _) => group.and_then(|group| group.of_lane(lane)).max(durable),
         (Stored::InSink(_), _) => next,

@@ -134,9 +134,9 @@ async fn begins_where_it_is_told_also_partitions_that_come_later() {
         let mut consumer =
             SinkConsumer::open(&consumer_settings, &options(&group, &[&consumer_topic])).unwrap();
         let partitions = assigned(&mut consumer, 3);
-        let starts: Vec<(TopicPartition, StartOffset)> = partitions
+        let starts: Vec<(TopicPartition, StartAt)> = partitions
             .iter()
-            .map(|partition| (partition.clone(), StartOffset::At(10)))
+            .map(|partition| (partition.clone(), StartAt::Offset(10)))
             .collect();
         consumer.begin_at(&starts);
         let mut next = HashMap::from([(0, 10), (1, 10), (2, 10)]);
@@ -192,7 +192,7 @@ async fn a_topic_that_comes_later_is_waited_for() {
     produce(&settings, &name, 0..5).await;
     blocking(move || {
         assigned(&mut consumer, 1);
-        begin_all(&mut consumer, StartOffset::Earliest);
+        begin_all(&mut consumer, StartAt::Earliest);
         assert_eq!(records(&mut consumer, 5).len(), 5);
     })
     .await;
@@ -208,7 +208,7 @@ async fn a_topic_that_is_deleted_and_made_anew_begins_only_where_it_is_told() {
         let options = options(&unique("g"), &[&consumer_topic]);
         let mut consumer = SinkConsumer::open(&consumer_settings, &options).unwrap();
         assigned(&mut consumer, 1);
-        begin_all(&mut consumer, StartOffset::Earliest);
+        begin_all(&mut consumer, StartAt::Earliest);
         records(&mut consumer, 20);
         consumer
     })
@@ -243,7 +243,7 @@ async fn a_topic_that_is_deleted_and_made_anew_begins_only_where_it_is_told() {
     blocking(move || {
         let only = assigned(&mut consumer, 1)[0].clone();
         // The position of its former life.
-        consumer.begin_at(&[(only, StartOffset::At(20))]);
+        consumer.begin_at(&[(only, StartAt::Offset(20))]);
         let (wanted, low, high) = poll_until(&mut consumer, |event| match event {
             Event::OutOfRange {
                 wanted, low, high, ..
@@ -310,7 +310,7 @@ async fn records_deleted_below_the_position_are_reported_as_a_range() {
         let group = unique("g");
         let mut consumer = SinkConsumer::open(&settings, &options(&group, &[&name])).unwrap();
         assigned(&mut consumer, 2);
-        begin_all(&mut consumer, StartOffset::At(0));
+        begin_all(&mut consumer, StartAt::Offset(0));
         let (partition, wanted, low, high) = poll_until(&mut consumer, |event| match event {
             Event::OutOfRange {
                 partition,
@@ -328,7 +328,7 @@ async fn records_deleted_below_the_position_are_reported_as_a_range() {
                 panic!("jumped to {}", origin.offset);
             }
         }
-        consumer.begin_at(&[(only, StartOffset::Earliest)]);
+        consumer.begin_at(&[(only, StartAt::Earliest)]);
         let came = records(&mut consumer, 60);
         assert_eq!(came[0].0.offset, 40);
         assert_eq!(came[59].0.offset, 99);
@@ -337,7 +337,7 @@ async fn records_deleted_below_the_position_are_reported_as_a_range() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn times_are_offsets() {
+async fn every_start_is_an_offset() {
     let settings = settings();
     let name = topic(&settings, 1, &[]).await;
     let mut messages = numbered(&name, 0..10);
@@ -347,15 +347,18 @@ async fn times_are_offsets() {
     let mut producer = Producer::open(&settings, "p").unwrap();
     producer.send_all(messages, SOON).await.unwrap();
     let only = partition(&name, 0);
-    let offsets = GroupOffsets::open(&settings, "none").unwrap();
+    let offsets = GroupOffsets::open(&settings, &unique("g")).unwrap();
+    offsets.set(&[at(only.clone(), 5)]).await.unwrap();
+    let time = |milliseconds| Timestamp::from_millisecond(milliseconds).map(StartAt::Time);
     for (start, expected) in [
-        (StartOffset::Time(-5), 0),
-        (StartOffset::Time(1_700_000_003_000), 3),
-        (StartOffset::Time(1_700_000_003_001), 4),
-        (StartOffset::Time(1_800_000_000_000), 10),
-        (StartOffset::Earliest, 0),
-        (StartOffset::Latest, 10),
-        (StartOffset::At(7), 7),
+        (time(-5).unwrap(), 0),
+        (time(1_700_000_003_000).unwrap(), 3),
+        (time(1_700_000_003_001).unwrap(), 4),
+        (time(1_800_000_000_000).unwrap(), 10),
+        (StartAt::Committed, 5),
+        (StartAt::Earliest, 0),
+        (StartAt::Latest, 10),
+        (StartAt::Offset(7), 7),
     ] {
         let resolved = offsets
             .resolve(std::slice::from_ref(&only), start)
@@ -363,6 +366,10 @@ async fn times_are_offsets() {
             .unwrap();
         assert_eq!(resolved[&only], expected, "{start:?}");
     }
+    let nobody = GroupOffsets::open(&settings, &unique("g")).unwrap();
+    let refused = nobody.resolve(std::slice::from_ref(&only), StartAt::Committed);
+    let refused = refused.await.unwrap_err().to_string();
+    assert!(refused.contains("has no offset"), "{refused}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -407,7 +414,7 @@ async fn a_partition_moves_with_its_stored_position() {
         let group = unique("g");
         let mut first = SinkConsumer::open(&settings, &options(&group, &[&name])).unwrap();
         assigned(&mut first, 4);
-        begin_all(&mut first, StartOffset::Earliest);
+        begin_all(&mut first, StartAt::Earliest);
         let mut stored = HashMap::new();
         for (origin, generation) in records(&mut first, 400) {
             let partition = partition(&origin.topic, origin.partition);

@@ -4,8 +4,8 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use connect_api::{Cause, Position, TopicPartition};
-use connect_kafka::{OwnedPosition, StartOffset};
+use connect_api::{Cause, Position, StartAt, TopicPartition};
+use connect_kafka::OwnedPosition;
 
 use super::rebalance::listed;
 use super::{Reader, Reading};
@@ -15,8 +15,7 @@ use crate::sink_task::assignment::Assigned;
 use crate::sink_task::batch::LaneBegin;
 use crate::sink_task::halves::{Resumed, Stored, Work};
 use crate::sink_task::lane_positions::{GroupOffset, Reached};
-use crate::sink_task::start_position::{Begin, Decision, decide, known};
-use connect_config::Start;
+use crate::sink_task::start_position::{Decision, decide, known};
 
 impl Reader {
     pub(super) fn ask_where_to_resume(&mut self) {
@@ -88,7 +87,7 @@ impl Reader {
             };
             let smallest = begins.iter().map(|begin| begin.offset).min();
             let smallest = smallest.expect("a connector has a sink");
-            targets.push((partition.clone(), StartOffset::At(smallest)));
+            targets.push((partition.clone(), StartAt::Offset(smallest)));
             to_begin.insert(partition, (one, begins));
         }
         let mut left = Vec::new();
@@ -145,7 +144,7 @@ impl Reader {
                         self.note_difference(partition, at, group_differs);
                     }
                     begins.push(LaneBegin {
-                        offset: self.parts.consumer.resolve(partition, start_offset(at))?,
+                        offset: self.parts.consumer.resolve(partition, at)?,
                         store,
                     });
                 }
@@ -156,7 +155,7 @@ impl Reader {
 
     /// Only `latest` and a time treat a later partition differently from a first start.
     pub(super) fn is_later(&mut self, partition: &TopicPartition) -> Result<bool, Cause> {
-        let matters = |start| matches!(start, Some(Start::Latest | Start::At(_) | Start::Group));
+        let matters = |start: Option<StartAt>| start.is_some_and(|at| at != StartAt::Earliest);
         if !self.parts.lanes.iter().any(|lane| matters(lane.start)) {
             return Ok(false);
         }
@@ -179,13 +178,13 @@ impl Reader {
     pub(super) fn note_difference(
         &self,
         partition: &TopicPartition,
-        at: Begin,
+        at: StartAt,
         group: Option<i64>,
     ) {
         if !self.parts.first_sights.is_first(partition) {
             return;
         }
-        let (Some(group), Begin::At(stored)) = (group, at) else {
+        let (Some(group), StartAt::Offset(stored)) = (group, at) else {
             return;
         };
         tracing::info!(
@@ -248,14 +247,5 @@ impl Reader {
             last_timestamp_ms: None,
         };
         self.positions.insert(generation, reading);
-    }
-}
-
-fn start_offset(begin: Begin) -> StartOffset {
-    match begin {
-        Begin::At(offset) => StartOffset::At(offset),
-        Begin::Earliest => StartOffset::Earliest,
-        Begin::Latest => StartOffset::Latest,
-        Begin::Time(milliseconds) => StartOffset::Time(milliseconds),
     }
 }

@@ -1,9 +1,11 @@
 //! The decisions as tables.
 
+use connect_api::Timestamp;
+
 use super::*;
 use crate::sink_task::lane_positions::metadata;
 
-fn begin(at: Begin, store: bool) -> Decision {
+fn begin(at: StartAt, store: bool) -> Decision {
     Decision::Begin {
         at,
         store,
@@ -14,7 +16,7 @@ fn begin(at: Begin, store: bool) -> Decision {
 fn check(
     stored: Stored,
     committed: Option<i64>,
-    start: Option<Start>,
+    start: Option<StartAt>,
     later: bool,
     expected: Decision,
 ) {
@@ -31,34 +33,34 @@ fn check(
 fn a_stored_position_always_wins() {
     for start in [
         None,
-        Some(Start::Latest),
-        Some(Start::Group),
-        Some(Start::Earliest),
+        Some(StartAt::Latest),
+        Some(StartAt::Committed),
+        Some(StartAt::Earliest),
     ] {
         check(
             Stored::InSink(Some(7)),
             Some(7),
             start,
             false,
-            begin(Begin::At(7), false),
+            begin(StartAt::Offset(7), false),
         );
         check(
             Stored::InSink(Some(7)),
             None,
             start,
             true,
-            begin(Begin::At(7), false),
+            begin(StartAt::Offset(7), false),
         );
         check(
             Stored::InGroup,
             Some(9),
             start,
             false,
-            begin(Begin::At(9), false),
+            begin(StartAt::Offset(9), false),
         );
     }
     let differs = Decision::Begin {
-        at: Begin::At(7),
+        at: StartAt::Offset(7),
         store: false,
         group_differs: Some(3),
     };
@@ -68,35 +70,35 @@ fn a_stored_position_always_wins() {
 #[test]
 fn without_a_position_start_decides_and_is_stored() {
     for stored in [Stored::InSink(None), Stored::InGroup] {
-        check(stored, None, None, false, begin(Begin::Earliest, true));
+        check(stored, None, None, false, begin(StartAt::Earliest, true));
         check(
             stored,
             None,
-            Some(Start::Latest),
+            Some(StartAt::Latest),
             false,
-            begin(Begin::Latest, true),
+            begin(StartAt::Latest, true),
         );
         check(
             stored,
             None,
-            Some(Start::At(5)),
+            Some(StartAt::Time(Timestamp::UNIX_EPOCH)),
             false,
-            begin(Begin::Time(5), true),
+            begin(StartAt::Time(Timestamp::UNIX_EPOCH), true),
         );
     }
     check(
         Stored::InSink(None),
         Some(4),
-        Some(Start::Group),
+        Some(StartAt::Committed),
         false,
-        begin(Begin::At(4), true),
+        begin(StartAt::Offset(4), true),
     );
     check(
         Stored::InSink(None),
         Some(4),
-        Some(Start::Latest),
+        Some(StartAt::Latest),
         false,
-        begin(Begin::Latest, true),
+        begin(StartAt::Latest, true),
     );
 }
 
@@ -104,16 +106,16 @@ fn without_a_position_start_decides_and_is_stored() {
 fn a_later_partition_begins_at_its_first_record_whatever_start_says() {
     for start in [
         None,
-        Some(Start::Latest),
-        Some(Start::At(5)),
-        Some(Start::Group),
+        Some(StartAt::Latest),
+        Some(StartAt::Time(Timestamp::UNIX_EPOCH)),
+        Some(StartAt::Committed),
     ] {
         check(
             Stored::InGroup,
             None,
             start,
             true,
-            begin(Begin::Earliest, true),
+            begin(StartAt::Earliest, true),
         );
     }
 }
@@ -130,7 +132,7 @@ fn a_question_is_asked_rather_than_guessed() {
         matches!(decide("orders", known), Decision::Ask(_))
     };
     assert!(asks(Stored::InSink(None), Some(4), None));
-    assert!(asks(Stored::InGroup, None, Some(Start::Group)));
+    assert!(asks(Stored::InGroup, None, Some(StartAt::Committed)));
 }
 
 /// A lane `rows` with `lines` beside it, as the group knows them.
@@ -162,7 +164,7 @@ fn a_lane_that_was_added_later_begins_where_its_start_says_and_nobody_is_asked()
             None,
             None,
             true,
-            begin(Begin::Earliest, true),
+            begin(StartAt::Earliest, true),
         ),
         (
             in_group,
@@ -170,48 +172,48 @@ fn a_lane_that_was_added_later_begins_where_its_start_says_and_nobody_is_asked()
             None,
             None,
             true,
-            begin(Begin::Earliest, true),
+            begin(StartAt::Earliest, true),
         ),
         (
             new_rows,
             Some(&without),
             None,
-            Some(Start::Latest),
+            Some(StartAt::Latest),
             true,
-            begin(Begin::Latest, true),
+            begin(StartAt::Latest, true),
         ),
         (
             in_group,
             Some(&without),
             None,
-            Some(Start::Latest),
+            Some(StartAt::Latest),
             true,
-            begin(Begin::Latest, true),
+            begin(StartAt::Latest, true),
         ),
         (
             new_rows,
             Some(&without),
             None,
-            Some(Start::Group),
+            Some(StartAt::Committed),
             true,
-            begin(Begin::At(70), true),
+            begin(StartAt::Offset(70), true),
         ),
         (
             in_group,
             Some(&without),
             None,
-            Some(Start::Group),
+            Some(StartAt::Committed),
             true,
-            begin(Begin::At(70), false),
+            begin(StartAt::Offset(70), false),
         ),
         // Known: its own position.
         (
             in_group,
             Some(&with),
             None,
-            Some(Start::Latest),
+            Some(StartAt::Latest),
             true,
-            begin(Begin::At(40), false),
+            begin(StartAt::Offset(40), false),
         ),
         (
             in_group,
@@ -219,7 +221,7 @@ fn a_lane_that_was_added_later_begins_where_its_start_says_and_nobody_is_asked()
             Some(55),
             None,
             false,
-            begin(Begin::At(55), false),
+            begin(StartAt::Offset(55), false),
         ),
         (
             Stored::InSink(Some(45)),
@@ -227,7 +229,7 @@ fn a_lane_that_was_added_later_begins_where_its_start_says_and_nobody_is_asked()
             None,
             None,
             false,
-            begin(Begin::At(45), false),
+            begin(StartAt::Offset(45), false),
         ),
         (
             Stored::InSink(Some(45)),
@@ -235,7 +237,7 @@ fn a_lane_that_was_added_later_begins_where_its_start_says_and_nobody_is_asked()
             None,
             None,
             false,
-            begin(Begin::At(45), false),
+            begin(StartAt::Offset(45), false),
         ),
         // Known, and its sink has lost its progress: only a person knows.
         (new_rows, Some(&with), None, None, false, None),
@@ -246,7 +248,7 @@ fn a_lane_that_was_added_later_begins_where_its_start_says_and_nobody_is_asked()
             None,
             None,
             false,
-            begin(Begin::At(7), false),
+            begin(StartAt::Offset(7), false),
         ),
         (new_rows, Some(&of_another_tool), None, None, false, None),
         // A partition that came later: everything in it is new.
@@ -254,17 +256,17 @@ fn a_lane_that_was_added_later_begins_where_its_start_says_and_nobody_is_asked()
             in_group,
             None,
             None,
-            Some(Start::Latest),
+            Some(StartAt::Latest),
             true,
-            begin(Begin::Earliest, true),
+            begin(StartAt::Earliest, true),
         ),
         (
             in_group,
             None,
             None,
-            Some(Start::Latest),
+            Some(StartAt::Latest),
             false,
-            begin(Begin::Latest, true),
+            begin(StartAt::Latest, true),
         ),
     ];
     for (stored, group, durable, start, is_later, expected) in cases {
