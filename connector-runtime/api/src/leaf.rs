@@ -6,10 +6,11 @@ pub type LeafCheck = fn(&str) -> Result<(), String>;
 
 /// Every leaf format with its parser, for a validator to register.
 pub fn leaf_formats() -> Vec<(&'static str, LeafCheck)> {
-    use crate::{field, path, predicate, reference, start_at, units};
+    use crate::{field, fields, path, predicate, reference, start_at, units};
     vec![
         ("field-path", |text| path::FieldPath::parse(text).map(drop)),
         ("field", |text| field::Field::parse(text).map(drop)),
+        ("fields", |text| fields::Fields::parse(text).map(drop)),
         ("elements-path", |text| {
             path::ElementsPath::parse(text).map(drop)
         }),

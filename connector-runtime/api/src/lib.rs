@@ -6,6 +6,7 @@ pub mod calendar;
 mod check;
 mod failure;
 mod field;
+mod fields;
 mod finding;
 mod found;
 pub mod leaf;
@@ -31,6 +32,7 @@ pub use async_trait::async_trait;
 pub use check::{CheckContext, Contract, ContractField, ContractPlace, Presence};
 pub use failure::{Cause, Dependency, Failure, Refusal, Result};
 pub use field::Field;
+pub use fields::Fields;
 pub use finding::{Explanation, Finding, Severity};
 pub use found::Found;
 /// The time of [`StartAt`].

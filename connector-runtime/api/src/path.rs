@@ -67,17 +67,9 @@ impl FieldPath {
 
     /// The path `$.name`, whatever characters the name has.
     pub fn of_member(name: &str) -> FieldPath {
-        let plain = !name.is_empty()
-            && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
-            && !name.starts_with(|c: char| c.is_ascii_digit());
-        let text = if plain {
-            format!("$.{name}")
-        } else {
-            format!("$['{}']", escape(name))
-        };
         let steps = [PathStep::Name(name.into())];
         FieldPath {
-            text: text.into(),
+            text: format!("${}", text_of_member(name)).into(),
             root: PathRoot::Value,
             steps: steps.into(),
         }
@@ -117,6 +109,18 @@ leaf_type!(
     "A path that leads to one place: `$.store.id`, `$.items[0].sku`, `$['odd name']` (RFC 9535).",
     FieldPath::parse
 );
+
+/// The step to a member, as a path has it: `.name`, or `['odd name']`.
+pub(crate) fn text_of_member(name: &str) -> String {
+    let plain = !name.is_empty()
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+        && !name.starts_with(|c: char| c.is_ascii_digit());
+    if plain {
+        format!(".{name}")
+    } else {
+        format!("['{}']", escape(name))
+    }
+}
 
 /// The name as it stands between single quotes in a path (RFC 9535, section 2.3.1.1).
 fn escape(name: &str) -> String {
@@ -277,7 +281,7 @@ leaf_type!(
     ElementsPath::parse
 );
 
-fn parse_query(text: &str) -> Result<(PathRoot, Vec<Segment>), String> {
+pub(crate) fn parse_query(text: &str) -> Result<(PathRoot, Vec<Segment>), String> {
     let (root, query) = match text.strip_prefix('@') {
         Some(rest) => (PathRoot::Element, format!("${rest}")),
         None if text.starts_with('$') => (PathRoot::Value, text.to_owned()),

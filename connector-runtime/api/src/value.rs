@@ -7,7 +7,8 @@
 //! base64.
 //!
 //! Read a value through [`ValueRef`], a `Copy` cursor; make one with [`ValueBuilder`]; change it with [`Value::insert`],
-//! [`Value::remove`] and [`Value::rename`].
+//! [`Value::remove`] and [`Value::rename`], and in every element of arrays with [`Value::replace_each`] and
+//! [`Value::remove_each`].
 
 mod binary;
 mod builder;

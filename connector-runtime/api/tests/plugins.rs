@@ -186,6 +186,7 @@ fn every_leaf_format_takes_good_and_refuses_bad_text() {
     let formats = connect_api::leaf::leaf_formats();
     for (name, good, bad) in [
         ("field", "$.store.id", "store.id"),
+        ("fields", "$.lines[*].card", "lines[*].card"),
         ("field-path", "$.items[0].sku", "$.items[*]"),
         ("elements-path", "$.items[*]", "items[*]"),
         ("reference", "#header.trace", "#hader.trace"),

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use bytes::Bytes;
-use connect_api::{FieldPath, JsonLimits, Rename, Value};
+use connect_api::{FieldPath, Fields, JsonLimits, Rename, Value};
 
 fn value(text: &str) -> Value {
     Value::parse_json(
@@ -373,4 +373,45 @@ fn many_edits_agree_with_serde_json() {
         assert_eq!(ours.root().to_serde_json(), theirs, "step {step}: {place}");
         assert_eq!(ours, value(&theirs.to_string()), "step {step}: {place}");
     }
+}
+
+#[test]
+fn every_element_is_changed_or_removed_in_one_pass() {
+    let start = r#"{"l":[{"a":[1],"b":2},{"b":3},{"a":"\n"}],"z":{"y":0}}"#;
+    let fields = Fields::parse("$.l[*].a").unwrap();
+    let mut edited = value(start);
+    let longer = |_: &dyn Fn() -> String, _: connect_api::ValueRef<'_>| {
+        Ok(Some(value(r#"{"x":["new",{}]}"#)))
+    };
+    edited.replace_each(&fields, longer).unwrap();
+    check(
+        &edited,
+        r#"{"l":[{"a":{"x":["new",{}]},"b":2},{"b":3},{"a":{"x":["new",{}]}}],"z":{"y":0}}"#,
+    );
+    edited.remove_each(&fields).unwrap();
+    check(&edited, r#"{"l":[{"b":2},{"b":3},{}],"z":{"y":0}}"#);
+    edited
+        .remove_each(&Fields::parse("$.l[*]").unwrap())
+        .unwrap();
+    check(&edited, r#"{"l":[],"z":{"y":0}}"#);
+    edited.remove_each(&Fields::parse("$").unwrap()).unwrap();
+    check(&edited, r#"{"l":[],"z":{"y":0}}"#);
+}
+
+/// Nothing changes where one element is at fault, and what many elements cost is not what each costs times the rest.
+#[test]
+fn a_fault_changes_nothing_and_many_elements_are_cheap() {
+    let fields = Fields::parse("$[*].a").unwrap();
+    let start = r#"[{"a":1},2]"#;
+    let mut edited = value(start);
+    assert!(edited.remove_each(&fields).is_err());
+    check(&edited, start);
+    let elements = 200_000;
+    let mut many = value(&format!("[{}]", vec![r#"{"a":1}"#; elements].join(",")));
+    many.remove_each(&fields).unwrap();
+    let left = many.root().elements().unwrap();
+    assert_eq!(
+        left.filter(|element| element.to_json() == "{}").count(),
+        elements
+    );
 }

@@ -167,6 +167,7 @@ pub(super) fn stand_in(schema: &Json) -> Option<Json> {
     let text = match (format, types(schema).as_slice()) {
         (Some("duration"), _) => "1s",
         (Some("size"), _) => "1MiB",
+        (Some("field" | "fields"), _) => "field",
         (Some("field-path" | "reference"), _) => "$",
         (Some("elements-path"), _) => "$[*]",
         (Some(PREDICATE_FORMAT), _) => "true",

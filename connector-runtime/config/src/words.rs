@@ -53,6 +53,7 @@ fn expected_format(format: &str) -> Option<&'static str> {
         "duration" => "a duration such as \"200ms\" or \"30s\"",
         "size" => "a size such as \"4MiB\"",
         "field" => "a field such as \"total\" or \"$.store.id\"",
+        "fields" => "a field such as \"total\" or \"$.lines[*].card\"",
         "field-path" => "a path such as \"$.store.id\"",
         "elements-path" => "a path such as \"$.items[*]\"",
         "reference" => "a path such as \"$.store.id\" or metadata such as \"#timestamp\"",
@@ -87,7 +88,7 @@ pub(super) fn example(node: &Json) -> String {
     match (format, schema::types(node).first().copied()) {
         ("duration", _) => "\"30s\"".to_owned(),
         ("size", _) => "\"4MiB\"".to_owned(),
-        ("field" | "field-path" | "reference", _) => "\"$.…\"".to_owned(),
+        ("field" | "fields" | "field-path" | "reference", _) => "\"$.…\"".to_owned(),
         ("elements-path", _) => "\"$.items[*]\"".to_owned(),
         ("secret", _) => "\"${env:NAME}\"".to_owned(),
         (_, Some("integer" | "number")) => node

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use connect_api::{
-    Cause, Explanation, Field, Finding, Found, Kind, Record, Step, Transform, TransformPlugin,
+    Cause, Explanation, Fields, Finding, Found, Kind, Record, Step, Transform, TransformPlugin,
     Value, ValueRef,
 };
 use schemars::JsonSchema;
@@ -17,12 +17,13 @@ use crate::part::{self, Part};
 pub struct Cast;
 
 /// Gives fields another type. What does not fit exactly is the record's fault, never rounded or cut. `null` stays
-/// `null`, and a missing field stays missing. Bytes become a string by base64.
+/// `null`, and a missing field stays missing. Bytes become a string by base64. A record that has another type where a path
+/// leads through an object or an array is rejected.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// Types (`string`, `int`, `float`, `bool`) by field: `{ price = "float", "$.store.id" = "string" }`. `$` is the
-    /// whole value or key.
+    /// Types (`string`, `int`, `float`, `bool`) by field: `{ price = "float", "$.store.id" = "string" }`. A path with `[*]`
+    /// is into every element of an array: `"$.lines[*].price"`. `$` is the whole value or key.
     #[schemars(extend("minProperties" = 1))]
     fields: BTreeMap<String, Type>,
     /// Whether the fields are those of the value or of the key.
@@ -42,7 +43,7 @@ enum Type {
 
 /// A built `cast`.
 pub struct CastFields {
-    fields: Vec<(Field, Type)>,
+    fields: Vec<(Fields, Type)>,
     on: Part,
 }
 
@@ -60,7 +61,7 @@ fields = { price = "float", store_id = "string" }
     fn build(config: &Config) -> Result<CastFields, Finding> {
         let mut fields = Vec::new();
         for (field, to) in &config.fields {
-            fields.push((part::parse_key("/fields", field)?, *to));
+            fields.push((part::parse_fields_key("/fields", field)?, *to));
         }
         Ok(CastFields {
             fields,
@@ -73,16 +74,10 @@ impl Transform for CastFields {
     fn apply(&mut self, record: Record) -> Result<Step, Cause> {
         self.on.edit(record, |part| {
             for (field, to) in &self.fields {
-                let Some(place) = field.get(part) else {
-                    continue;
-                };
-                let Some(cast) = to
-                    .cast(place)
-                    .map_err(|reason| cannot(field, *to, reason).about(Found::from(place)))?
-                else {
-                    continue;
-                };
-                part::insert(part, field, cast)?;
+                part.replace_each(field, |path, found| {
+                    to.cast(found)
+                        .map_err(|reason| cannot(&path(), *to, reason).about(Found::from(found)))
+                })?;
             }
             Ok(())
         })
@@ -93,20 +88,20 @@ impl Transform for CastFields {
     }
 }
 
-fn cannot(field: &Field, to: Type, reason: &str) -> Cause {
+fn cannot(path: &str, to: Type, reason: &str) -> Cause {
     let to = match to {
         Type::String => "string",
         Type::Int => "int",
         Type::Float => "float",
         Type::Bool => "bool",
     };
-    Cause::new(format!("cannot cast {field} to {to}: {reason}"))
+    Cause::new(format!("cannot cast {path} to {to}: {reason}"))
 }
 
 impl Type {
     /// `None` where nothing changes.
-    fn cast(self, place: ValueRef<'_>) -> Result<Option<Value>, &'static str> {
-        match (self, place.kind()) {
+    fn cast(self, found: ValueRef<'_>) -> Result<Option<Value>, &'static str> {
+        match (self, found.kind()) {
             (_, Kind::Null)
             | (Type::String, Kind::String(_))
             | (Type::Float, Kind::Number(_))
@@ -342,7 +337,21 @@ mod tests {
                 "7 => {}",
             ),
             ("fields = { a = 'int' }", "-", "-"),
-            ("fields = { a = 'int' }", "[1]", "[1]"),
+            (
+                "fields = { a = 'int' }",
+                "[1]",
+                "!array found at $ where $.a expects an object",
+            ),
+            (
+                "fields = { '$.lines[*].price' = 'float' }",
+                r#"{"lines":[{"price":"1.50"},{},{"price":2}]}"#,
+                r#"{"lines":[{"price":1.50},{},{"price":2}]}"#,
+            ),
+            (
+                "fields = { '$.lines[*].price' = 'float' }",
+                r#"{"lines":[{"price":"1.50"},{"price":"x"}]}"#,
+                "!cannot cast $.lines[1].price to float: it is text",
+            ),
         ] {
             check::<Cast>(config, start, expected);
         }

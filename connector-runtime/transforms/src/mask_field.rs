@@ -1,23 +1,24 @@
 //! `mask_field`: hides what stands in fields.
 
 use connect_api::{
-    Cause, Field, Finding, Kind, Record, Step, Transform, TransformPlugin, Value, ValueRef,
+    Cause, Fields, Finding, Kind, Record, Step, Transform, TransformPlugin, Value, ValueRef,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::part::{self, Part};
+use crate::part::Part;
 
 /// See the module.
 pub struct MaskField;
 
-/// Hides what stands in fields. A missing field stays missing, `null` stays `null`.
+/// Hides what stands in fields. A missing field stays missing, `null` stays `null`. A record that has another type where a
+/// path leads through an object or an array is rejected: it may hold elsewhere what the mask is meant to hide.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// The fields to mask.
+    /// The fields to mask: names, paths, and with `[*]` paths into every element of an array: `$.lines[*].card`.
     #[schemars(extend("minItems" = 1))]
-    fields: Vec<Field>,
+    fields: Vec<Fields>,
     /// What stands there instead. Default: the empty value of the field's own type (`""`, `0`, `false`, `[]`, `{}`).
     #[serde(default)]
     replacement: Option<serde_json::Value>,
@@ -28,7 +29,7 @@ pub struct Config {
 
 /// A built `mask_field`.
 pub struct Mask {
-    fields: Vec<Field>,
+    fields: Vec<Fields>,
     replacement: Option<Value>,
     on: Part,
 }
@@ -38,7 +39,7 @@ impl TransformPlugin for MaskField {
     const ABOUT: &'static str = "hides what stands in fields";
     const EXAMPLE: &'static str = r#"[[transforms]]
 type        = "mask_field"
-fields      = ["card_number", "$.customer.email"]
+fields      = ["card_number", "$.customer.email", "$.lines[*].voucher"]
 replacement = "***"
 "#;
     type Config = Config;
@@ -57,14 +58,14 @@ impl Transform for Mask {
     fn apply(&mut self, record: Record) -> Result<Step, Cause> {
         self.on.edit(record, |part| {
             for field in &self.fields {
-                let Some(place) = field.get(part).filter(|place| !place.is_null()) else {
-                    continue;
-                };
-                let mask = self
-                    .replacement
-                    .clone()
-                    .unwrap_or_else(|| empty_like(place));
-                part::insert(part, field, mask)?;
+                part.replace_each(field, |_, found| {
+                    let mask = || {
+                        self.replacement
+                            .clone()
+                            .unwrap_or_else(|| empty_like(found))
+                    };
+                    Ok((!found.is_null()).then(mask))
+                })?;
             }
             Ok(())
         })
@@ -75,8 +76,8 @@ impl Transform for Mask {
     }
 }
 
-fn empty_like(place: ValueRef<'_>) -> Value {
-    match place.kind() {
+fn empty_like(found: ValueRef<'_>) -> Value {
+    match found.kind() {
         Kind::Null => Value::null(),
         Kind::Bool(_) => Value::boolean(false),
         Kind::Number(_) => Value::integer(0),
@@ -116,9 +117,93 @@ mod tests {
                 r#""" => {"a":1}"#,
             ),
             ("fields = ['a']", "-", "-"),
-            ("fields = ['a']", "[1]", "[1]"),
+            (
+                "fields = ['a']",
+                "[1]",
+                "!array found at $ where $.a expects an object",
+            ),
+            ("fields = ['a']", "null", "null"),
         ] {
             check::<MaskField>(config, start, expected);
+        }
+    }
+
+    #[test]
+    fn a_field_of_every_element_is_masked() {
+        let card = "fields = ['$.lines[*].card']\nreplacement = '***'";
+        let nested = "fields = ['$.orders[*].lines[*].card', 'name']";
+        for (config, start, expected) in [
+            (
+                card,
+                r#"{"a":[1],"lines":[{"card":"4111","n":1},{"n":2},{"card":null},{"card":{"nr":5}}],"b":2}"#,
+                r#"{"a":[1],"lines":[{"card":"***","n":1},{"n":2},{"card":null},{"card":"***"}],"b":2}"#,
+            ),
+            (card, r#"{"lines":[]}"#, r#"{"lines":[]}"#),
+            (card, r#"{"lines":null}"#, r#"{"lines":null}"#),
+            (card, r#"{"lines":[null]}"#, r#"{"lines":[null]}"#),
+            (card, r#"{"other":1}"#, r#"{"other":1}"#),
+            (
+                nested,
+                r#"{"orders":[{"lines":[{"card":"a"},{"card":1.5}]},{},{"lines":[]},{"lines":[{"card":[1,2]}]}],"name":"x"}"#,
+                r#"{"orders":[{"lines":[{"card":""},{"card":0}]},{},{"lines":[]},{"lines":[{"card":[]}]}],"name":""}"#,
+            ),
+            (
+                "fields = ['$.cards[*]']",
+                r#"{"cards":["4111",{"nr":"4222"},[1]]}"#,
+                r#"{"cards":["",{},[]]}"#,
+            ),
+            (
+                "fields = ['$[*][0]']\nreplacement = {masked = true}",
+                "[[1,2],[],[3]]",
+                r#"[[{"masked":true},2],[],[{"masked":true}]]"#,
+            ),
+            (
+                "fields = ['$.lines[-1].card']",
+                r#"{"lines":[{"card":"a"},{"card":"b"}]}"#,
+                r#"{"lines":[{"card":"a"},{"card":""}]}"#,
+            ),
+            // What the mask means has another form here: it must not pass in silence.
+            (
+                card,
+                r#"{"lines":{"card":"4111"}}"#,
+                "!object found at $.lines where $.lines[*].card expects an array",
+            ),
+            (card, r#"{"lines":"4111"}"#, "!string found at $.lines"),
+            (
+                card,
+                r#"{"lines":[{"card":"a"},"4111"]}"#,
+                "!string found at $.lines[1] where $.lines[*].card expects an object",
+            ),
+            (
+                nested,
+                r#"{"orders":[{},{"lines":[{"card":"a"}]},{"lines":[[]]}]}"#,
+                "!array found at $.orders[2].lines[0] where",
+            ),
+            (
+                "fields = ['$.customer.email']",
+                r#"{"customer":"a@b.c"}"#,
+                "!string found at $.customer where $.customer.email expects an object",
+            ),
+        ] {
+            check::<MaskField>(config, start, expected);
+        }
+    }
+
+    #[test]
+    fn a_text_that_is_no_path_to_fields_is_refused() {
+        for (text, message) in [
+            ("lines[*].card", "a path starts with `$`"),
+            ("$.lines[*", "not a path of RFC 9535"),
+            ("$.lines[*]card", "not a path of RFC 9535"),
+            ("$..card", "consists of names, indexes and `[*]`"),
+            ("$.lines[0:2].card", "consists of names, indexes and `[*]`"),
+            (
+                "$.lines[?@.card].card",
+                "consists of names, indexes and `[*]`",
+            ),
+        ] {
+            let error = Fields::parse(text).expect_err(text);
+            assert!(error.contains(message), "{text}: {error}");
         }
     }
 }

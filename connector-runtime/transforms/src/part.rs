@@ -1,7 +1,7 @@
 //! The part of a record that a transform works on.
 
 use connect_api::{
-    Cause, Explanation, Field, Finding, Key, Record, Reference, Step, Value, pointer,
+    Cause, Explanation, Field, Fields, Finding, Key, Record, Reference, Step, Value, pointer,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -83,6 +83,14 @@ pub(crate) const CONTENT: Explanation = Explanation {
 
 /// The field that is a key of the table at this pointer: keys of a table have no format that the loader could check.
 pub(crate) fn parse_key(table: &str, key: &str) -> Result<Field, Finding> {
-    Field::parse(key)
-        .map_err(|reason| Finding::error("transform.field", pointer::member(table, key), reason))
+    Field::parse(key).map_err(|reason| unreadable_key(table, key, reason))
+}
+
+/// The same of a key that may mean a field in every element of an array.
+pub(crate) fn parse_fields_key(table: &str, key: &str) -> Result<Fields, Finding> {
+    Fields::parse(key).map_err(|reason| unreadable_key(table, key, reason))
+}
+
+fn unreadable_key(table: &str, key: &str, reason: String) -> Finding {
+    Finding::error("transform.field", pointer::member(table, key), reason)
 }

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use connect_api::{
-    Cause, Explanation, Field, Finding, PathStep, Record, Rename, Step, Transform, TransformPlugin,
-    Value, pointer,
+    Cause, Explanation, Field, Fields, Finding, PathStep, Record, Rename, Step, Transform,
+    TransformPlugin, Value, pointer,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -21,9 +21,10 @@ pub struct Config {
     /// Only these fields are kept; empty keeps all.
     #[serde(default)]
     include: Vec<Field>,
-    /// These fields are dropped.
+    /// These fields are dropped. A path with `[*]` is into every element of an array: `$.lines[*].note`. A record that has
+    /// another type where a path leads through an object or an array is rejected.
     #[serde(default)]
-    exclude: Vec<Field>,
+    exclude: Vec<Fields>,
     /// New names by field, given all at once: `{ ts = "timestamp", "$.store.nr" = "id" }`, and `{ a = "b", b = "a" }`
     /// exchanges two. A field keeps its position; one that is missing is passed over. A record in which another field
     /// has the new name and keeps it is rejected.
@@ -37,7 +38,7 @@ pub struct Config {
 /// A built `replace_field`.
 pub struct Replace {
     include: Vec<Field>,
-    exclude: Vec<Field>,
+    exclude: Vec<Fields>,
     rename: Vec<Rename>,
     on: Part,
 }
@@ -69,7 +70,7 @@ rename  = { ts = "timestamp" }
             }
         }
         for (place, field) in config.exclude.iter().enumerate() {
-            if field.path().steps().is_empty() {
+            if field.is_whole() {
                 return Err(whole_part(format!("/exclude/{place}")));
             }
         }
@@ -149,7 +150,8 @@ impl Transform for Replace {
             }
             self.keep_included(part)?;
             for field in &self.exclude {
-                part.remove(field.path());
+                part.remove_each(field)
+                    .map_err(|error| Cause::new(error.message))?;
             }
             part.rename(&self.rename)
                 .map_err(|error| Cause::new(error.message))
@@ -237,7 +239,26 @@ mod tests {
                 r#"{"a":1,"s":{"id":1,"x":2},"l":[1,2]}"#,
                 r#"{"s":{"x":2},"l":[2]}"#,
             ),
-            ("exclude = ['missing', '$.a.b']", r#"{"a":1}"#, r#"{"a":1}"#),
+            (
+                "exclude = ['missing', '$.a.b', '$.l[9]']",
+                r#"{"a":{},"l":[]}"#,
+                r#"{"a":{},"l":[]}"#,
+            ),
+            (
+                "exclude = ['$.a.b']",
+                r#"{"a":1}"#,
+                "!number found at $.a where $.a.b expects an object",
+            ),
+            (
+                "exclude = ['$.lines[*].note', '$.tags[*]', '$.orders[*].lines[*][0]']",
+                r#"{"lines":[{"note":{"x":1},"n":1},{"n":2},{"m":3,"note":""}],"tags":[1,[2]],"orders":[{"lines":[[1,2],[]]},{"lines":[]}],"z":0}"#,
+                r#"{"lines":[{"n":1},{"n":2},{"m":3}],"tags":[],"orders":[{"lines":[[2],[]]},{"lines":[]}],"z":0}"#,
+            ),
+            (
+                "exclude = ['$.lines[*].note']",
+                r#"{"lines":{"note":1}}"#,
+                "!object found at $.lines where",
+            ),
             (
                 "rename = { a = 'z', '$.s.id' = 'nr' }",
                 r#"{"a":1,"s":{"id":1},"b":2}"#,

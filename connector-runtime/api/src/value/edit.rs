@@ -1,5 +1,7 @@
 //! Changing a [`Value`]: the tape is spliced, and the ancestors' counts follow.
 
+mod many;
+
 use super::node::{Node, Span};
 use super::{Binary, Value};
 use crate::path::{FieldPath, PathStep};
@@ -241,6 +243,11 @@ impl Value {
     fn splice(&mut self, start: usize, removed: usize, added: Vec<Node>, ancestors: &[usize]) {
         let difference = added.len() as i64 - removed as i64;
         let _ = self.nodes.splice(start..start + removed, added).count();
+        self.grow(ancestors, difference);
+    }
+
+    /// Adds to the counts of nodes that containers keep.
+    fn grow(&mut self, ancestors: &[usize], difference: i64) {
         for ancestor in ancestors {
             if let Some(Node::Array { nodes, .. } | Node::Object { nodes, .. }) =
                 self.nodes.get_mut(*ancestor)
