@@ -13,7 +13,8 @@ const NEVER: &str = "never";
 /// The rejects at which a connector stops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StopAfter {
-    /// All of the first so many records that a task reads after a start. Cannot be written in a file.
+    /// All of the first so many records that a task reads, or a source polls, after a start, without those that are filtered.
+    /// Cannot be written in a file.
     AllOfFirst(u32),
     /// So many among the latest records.
     Rejects { rejects: u32, in_last: u32 },

@@ -170,7 +170,8 @@ pub(super) struct ErrorsTable {
     /// "discard": keep nothing of bad records; in place of `dead_letter_topic`.
     pub(super) dead_letter: Option<Discard>,
     /// Stop if so many of the latest records were rejected, for example { rejects = 100, in_last = 1000 }, or "never".
-    /// Default: stop if all of the first 100 records that a task reads after a start were rejected; for tolerance = "all".
+    /// Default: stop if all of the first 100 records that a task reads, or a source polls, after a start were rejected;
+    /// filtered records do not count. For tolerance = "all".
     pub(super) stop_after: Option<StopAfter>,
     /// For development: logs, status and the headers of dead letters may hold values of records. Otherwise they hold types and lengths only. Default: true with --embedded.
     #[schemars(extend("default" = false))]

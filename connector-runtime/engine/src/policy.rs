@@ -162,7 +162,7 @@ fn all_rejected(
         (discarded, None) => format!("Records discarded before: {discarded}"),
     };
     Cause::new(format!(
-        "all of the first {first} records were rejected (errors.stop_after); the last one: {last}. {settled}; no other record is skipped: correct the cause, then start the connector again, or write stop_after = \"never\" in [errors] if such records are meant to be rejected"
+        "all of the first {first} records were rejected (errors.stop_after; filtered records do not count); the last one: {last}. {settled}; no other record is skipped: correct the cause, then start the connector again, or write stop_after = \"never\" in [errors] if such records are meant to be rejected"
     ))
 }
 

@@ -3,5 +3,6 @@
 pub(crate) mod dead_letter;
 pub(crate) mod rejection;
 pub(crate) mod rejection_log;
+pub(crate) mod rejects;
 pub(crate) mod stop_after;
 pub(crate) mod transforms;

@@ -17,7 +17,6 @@ mod lane_positions;
 mod other_names;
 mod prepare;
 mod reader;
-mod rejects;
 mod start_position;
 #[cfg(test)]
 mod tests;
@@ -43,7 +42,7 @@ use self::lane::{Accepting, Lane};
 use self::lane_positions::LanePositions;
 use self::prepare::Preparer;
 use self::reader::{Reader, ReaderLane, ReaderParts};
-use self::rejects::Rejects;
+use crate::records::rejects::Rejects;
 use self::writer::Writer;
 use crate::backoff::Supersessions;
 use crate::cluster::Cluster;

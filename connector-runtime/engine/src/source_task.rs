@@ -27,6 +27,8 @@ use crate::control::{CLOSE_WITHIN, Stop, TaskEnd};
 use crate::open_sink::prepare;
 use crate::policy::{Attempts, Directive, Stage, decide};
 use crate::publisher::{failure_of, make_room};
+use crate::records::dead_letter::Letter;
+use crate::records::rejects::{Judged, Rejects, log_rejected};
 use crate::status::{Meters, State};
 use crate::waiting::Waiting;
 use connect_config::{Fingerprint, SourceConnector};
@@ -146,6 +148,7 @@ impl SourceTask {
             task: self,
             owner,
             maker,
+            rejects: Rejects::new(self.connector.errors.clone(), None),
             producer,
         };
         let end = running.run(source.as_mut()).await;
@@ -205,6 +208,7 @@ struct Running<'a> {
     task: &'a SourceTask,
     owner: &'a mut Owner,
     maker: &'a mut Maker,
+    rejects: Rejects,
     producer: connect_kafka::TransactionalProducer,
 }
 
@@ -273,47 +277,47 @@ impl Running<'_> {
 
     /// Makes messages of polled records; what becomes of a bad one the policy says.
     fn take(&mut self, polled: Polled, pending: &mut Pending) -> Result<(), Over> {
-        let errors = &self.task.connector.errors;
         self.task.meters.consumed(polled.records.len() as u64);
         for record in polled.records {
             pending.sources += 1;
-            let (origin, rejection) = match self.maker.make(record) {
+            self.rejects.see();
+            match self.maker.make(record) {
                 Made::Messages(messages) if messages.is_empty() => {
+                    self.rejects.filter_last();
                     pending.end.filtered += 1;
-                    continue;
                 }
                 Made::Messages(messages) => {
                     pending.end.delivered += 1;
                     pending.messages.extend(messages);
-                    continue;
                 }
-                Made::Rejected(origin, rejection) => {
-                    (origin, rejection.showing_values(errors.show_values))
-                }
-            };
-            self.task.meters.rejected(&rejection);
-            let attempts = Attempts {
-                records: 1,
-                ..Attempts::default()
-            };
-            match decide(Stage::Prepare, &rejection.failure(), errors, &attempts) {
-                Directive::DeadLetter => {
-                    pending.end.dead_lettered += 1;
-                    let letter = self.maker.letter(errors, &origin, &rejection);
-                    pending.messages.push(letter);
-                }
-                Directive::Discard => pending.end.filtered += 1,
-                Directive::StopBefore => {
-                    let text = rejection.explain(&self.task.name, &origin);
-                    return Err(Over::End(TaskEnd::Failed(text)));
-                }
-                Directive::End(end) => return Err(Over::End(end)),
-                other => {
-                    unreachable!("a record that its maker rejects is settled, so not {other:?}")
-                }
+                Made::Rejected(letter) => self.reject(*letter, pending)?,
             }
         }
         pending.positions.merge(polled.positions);
+        Ok(())
+    }
+
+    /// Leaves the record out, with its letter in the same transaction; or ends the task, and nothing that is pending is
+    /// committed.
+    fn reject(&mut self, mut letter: Letter, pending: &mut Pending) -> Result<(), Over> {
+        let errors = &self.task.connector.errors;
+        letter.rejection = letter.rejection.showing_values(errors.show_values);
+        let mut judged = Judged::default();
+        self.rejects.judge(letter, 0, &mut judged)?;
+        if let Some(bad) = judged.stop_before {
+            self.task.meters.rejected(&bad.rejection);
+            let text = bad.rejection.explain(&self.task.name, &bad.origin);
+            return Err(Over::End(TaskEnd::Failed(text)));
+        }
+        let waiting = self.task.waiting();
+        log_rejected(&waiting, &judged.letters);
+        log_rejected(&waiting, &judged.discarded);
+        pending.rejected += 1;
+        pending.end.filtered += judged.discarded.len() as u64;
+        pending.end.dead_lettered += judged.letters.len() as u64;
+        let letters = judged.letters.iter();
+        let letters = letters.map(|letter| self.maker.letter(errors, letter));
+        pending.messages.extend(letters);
         Ok(())
     }
 
@@ -345,6 +349,7 @@ impl Running<'_> {
             }
         }
         waiting.over();
+        self.rejects.settled(pending.rejected);
         self.task.meters.rows.add(rows);
         self.task.meters.ended(pending.end);
         self.task

@@ -10,7 +10,7 @@ use connect_tests::process::{ConnectProcess, Launch};
 use connect_tests::{eventually, http, servers};
 use serde_json::Value;
 
-use crate::payments;
+use crate::{FAULTY, payments};
 
 async fn state(port: u16, name: &str, expected: &str) -> Value {
     eventually(
@@ -161,6 +161,65 @@ async fn a_wrong_format_stops_the_connector_before_its_topic_becomes_dead_letter
     ends_with(process, database).await;
     assert_eq!(copies.read(Isolation::Committed).await.len(), RECORDS);
     assert!(dead.read(Isolation::Committed).await.is_empty());
+}
+
+/// The mask means a member of an object, and the records have a number there: a wrong setting, as above.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_source_whose_first_records_are_all_rejected_stops_and_logs_some_of_them() {
+    const RECORDS: usize = 150;
+    const LOGGED: usize = 10;
+    let _turn = servers::shared().await;
+    let topic = Topic::create("rejected-source", 1).await;
+    let dead = Topic::create("rejected-source-dlq", 1).await;
+    let database = payments::database().await;
+    let (folder, port) = with_neighbour("rejected-neighbour").await;
+    let connector = |errors: String| {
+        format!(
+            "topic = \"{}\"\n[[transforms]]\ntype = \"mask_field\"\nfields = [\"$.number.card\"]\n\
+             [source]\ntype = \"faulty\"\ncount = {RECORDS}\n{errors}",
+            topic.name()
+        )
+    };
+    folder.connector("rejected-source", connector(payments::tolerant(&dead)));
+    let mut process = Launch::run(&folder)
+        .program(FAULTY)
+        .with_hang_up()
+        .database(database.url())
+        .start();
+    let failed = state(port, "rejected-source", "FAILED").await.to_string();
+    for part in [
+        "all of the first 100 records were rejected",
+        "No dead letter was sent",
+        "number found at $.number where $.number.card expects an object",
+        "stop_after = \\\"never\\\"",
+    ] {
+        assert!(failed.contains(part), "{part} is missing in {failed}");
+    }
+    let of_source = |event: &serde_json::Value| event["connector"] == "rejected-source";
+    let logged = |process: &ConnectProcess| {
+        let rejected = process.events("record_rejected");
+        rejected.into_iter().filter(of_source).count()
+    };
+    assert_eq!(logged(&process), LOGGED);
+    assert!(dead.read(Isolation::Committed).await.is_empty());
+
+    folder.connector("rejected-source", connector(payments::tolerant_of_all(&dead)));
+    process.signal("HUP");
+    eventually("every dead letter", payments::SETTLED, async || {
+        (dead.read(Isolation::Committed).await.len() >= RECORDS).then_some(())
+    })
+    .await;
+    state(port, "rejected-source", "RUNNING").await;
+    assert_eq!(process.stop(Duration::from_secs(30)).await, 0);
+    assert_eq!(logged(&process), 2 * LOGGED);
+    let left_out: Vec<u64> = process
+        .events("rejections_left_out")
+        .iter()
+        .filter_map(|event| event["left_out"].as_u64())
+        .collect();
+    assert_eq!(left_out, [100 - 1 - LOGGED as u64, (RECORDS - LOGGED) as u64]);
+    assert!(topic.read(Isolation::Committed).await.is_empty());
+    database.remove().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

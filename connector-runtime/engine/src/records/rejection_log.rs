@@ -1,4 +1,4 @@
-//! Log lines about rejected records: the first of each kind in a minute, then a count of those left out.
+//! Log lines about records that a connector of either direction rejects: the first of each kind in a minute, then a count of those left out.
 //!
 //! A wrong setting rejects every record of a topic. Metrics and the dead letter topic have each of them; the log needs
 //! enough to see what is wrong.

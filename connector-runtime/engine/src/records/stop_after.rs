@@ -11,6 +11,8 @@ pub(crate) struct Breaker {
     /// The numbers (by arrival, from 1) of the rejects that still count, in order.
     rejects: VecDeque<u64>,
     seen: u64,
+    /// How many of the first records were filtered: as many more records are the first.
+    filtered: u64,
 }
 
 /// The records whose rejects count.
@@ -34,6 +36,7 @@ impl Breaker {
             among,
             rejects: VecDeque::new(),
             seen: 0,
+            filtered: 0,
         })
     }
 
@@ -46,6 +49,14 @@ impl Breaker {
             .is_some_and(|number| !self.counts(*number))
         {
             self.rejects.pop_front();
+        }
+    }
+
+    /// The record that was seen last is filtered: neither the contract nor a sink rejects it, so it is no sign that the
+    /// settings are right, and another record takes its place among the first.
+    pub(crate) fn filter_last(&mut self) {
+        if self.counts(self.seen) {
+            self.filtered += 1;
         }
     }
 
@@ -68,7 +79,7 @@ impl Breaker {
             Among::First(first) => {
                 // A record that two lanes reject is one of the first records all the same.
                 numbers.dedup();
-                numbers.partition_point(|number| *number <= first)
+                numbers.partition_point(|number| *number <= first + self.filtered)
             }
             Among::Latest(window) => most_in_window(&numbers, window),
         }
@@ -76,7 +87,7 @@ impl Breaker {
 
     fn counts(&self, number: u64) -> bool {
         match self.among {
-            Among::First(first) => number <= first,
+            Among::First(first) => number <= first + self.filtered,
             Among::Latest(window) => number + window > self.seen,
         }
     }
@@ -104,12 +115,14 @@ mod tests {
         Breaker::new(StopAfter::Rejects { rejects, in_last }).expect("a limit")
     }
 
-    /// Sees records of which `x` is a reject; how many count after each.
+    /// Sees records of which `x` is a reject and `-` is filtered; how many count after each.
     fn counted(breaker: &mut Breaker, records: &str) -> Vec<usize> {
         let after_each = records.chars().map(|record| {
             breaker.see();
-            if record == 'x' {
-                breaker.reject(0);
+            match record {
+                'x' => breaker.reject(0),
+                '-' => breaker.filter_last(),
+                _ => {}
             }
             breaker.most_with(&[])
         });
@@ -125,6 +138,9 @@ mod tests {
             (3, ".xxxxx", vec![0, 1, 2, 2, 2, 2]),
             (3, "...xxx", vec![0, 0, 0, 0, 0, 0]),
             (100, "xx", vec![1, 2]),
+            (3, "x--x-xx", vec![1, 1, 1, 2, 2, 3, 3]),
+            (2, "--.xxx", vec![0, 0, 0, 1, 1, 1]),
+            (2, "xx--xx", vec![1, 2, 2, 2, 2, 2]),
         ];
         for (first, records, expected) in cases {
             let mut breaker = Breaker::new(StopAfter::AllOfFirst(first)).expect("a limit");
@@ -162,6 +178,7 @@ mod tests {
             (1, "x.x", vec![1, 0, 1]),
             (100, "xxx", vec![1, 2, 3]),
             (3, "xx.x", vec![1, 2, 2, 2]),
+            (3, "x--x", vec![1, 1, 1, 1]),
         ];
         for (in_last, records, expected) in cases {
             let mut breaker = latest(in_last);

@@ -356,6 +356,11 @@ impl<'a> Isolation<'a> {
         !matches!(self.fate(index), Fate::NotOurs | Fate::Settled | Fate::Had)
     }
 
+    /// Whether this lane takes nothing of the source record, without rejecting it.
+    pub(crate) fn filters(&self, index: usize) -> bool {
+        self.fate(index) == Fate::Filtered
+    }
+
     /// How many source records of the batch were read after this one.
     pub(crate) fn seen_after(&self, index: usize) -> u64 {
         (self.fates.len() - index - 1) as u64

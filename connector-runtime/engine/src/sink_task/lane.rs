@@ -25,7 +25,7 @@ use crate::sink_task::halves::{Report, Stored};
 use crate::sink_task::isolation::{Isolation, Write};
 use crate::sink_task::lane_positions::{LanePositions, Reached};
 use crate::sink_task::other_names::OtherNames;
-use crate::sink_task::rejects::Rejects;
+use crate::records::rejects::Rejects;
 use crate::status::{BatchEnd, LaneMeters};
 use crate::waiting::Waiting;
 use connect_config::ErrorsConfig;

@@ -21,7 +21,7 @@ use crate::sink_task::halves::{Report, Resumed, SharedGroup, Work};
 use crate::sink_task::isolation::{Isolation, LaneEnd};
 use crate::sink_task::lane::{BatchOver, Lane, SharedPositions};
 use crate::sink_task::other_names::OtherNames;
-use crate::sink_task::rejects::{Judged, Rejects};
+use crate::records::rejects::{Judged, Rejects};
 use crate::status::{BatchEnd, LaneMeters, Meters};
 use crate::waiting::Waiting;
 use connect_config::ErrorsConfig;
@@ -332,6 +332,9 @@ impl Writer {
         let mut judged = Judged::default();
         for (index, source) in prepared.sources.iter().enumerate() {
             rejects.see();
+            if isolations.iter().all(|isolation| isolation.filters(index)) {
+                rejects.filter_last();
+            }
             let is_open = isolations.iter().any(|isolation| isolation.is_open(index));
             let rejection = match &source.outcome {
                 Outcome::Rejected(rejection) if is_open => rejection,

@@ -8,7 +8,7 @@ use connect_api::{
 };
 use connect_contracts::{Contracts, Encoder, Side};
 
-use crate::records::dead_letter::{Form, LetterWriter};
+use crate::records::dead_letter::{Form, Letter, LetterWriter};
 use crate::records::rejection::{Rejection, Stage};
 use crate::records::transforms::Transforms;
 use crate::status::BatchEnd;
@@ -21,6 +21,8 @@ pub(crate) struct Pending {
     pub(crate) positions: Positions,
     /// Polled records in it.
     pub(crate) sources: usize,
+    /// Those of them that were rejected.
+    pub(crate) rejected: u64,
     pub(crate) end: BatchEnd,
 }
 
@@ -33,7 +35,7 @@ impl Pending {
 /// What one polled record became.
 pub(crate) enum Made {
     Messages(Vec<Outgoing>),
-    Rejected(Box<Origin>, Box<Rejection>),
+    Rejected(Box<Letter>),
 }
 
 /// Makes the messages of one source connector.
@@ -98,13 +100,16 @@ impl Maker {
             Ok(messages) => Made::Messages(messages),
             Err(reject) => {
                 let value = original.map(|value| Bytes::from(value.to_json()));
-                Made::Rejected(
-                    Box::new(Origin {
-                        value,
-                        ..(*origin).clone()
-                    }),
-                    Box::new(reject),
-                )
+                let origin = Origin {
+                    value,
+                    ..(*origin).clone()
+                };
+                Made::Rejected(Box::new(Letter {
+                    index: 0,
+                    origin: Arc::new(origin),
+                    rejection: reject,
+                    lane: None,
+                }))
             }
         }
     }
@@ -158,12 +163,7 @@ impl Maker {
         }
     }
 
-    pub(crate) fn letter(
-        &self,
-        errors: &ErrorsConfig,
-        origin: &Origin,
-        rejection: &Rejection,
-    ) -> Outgoing {
+    pub(crate) fn letter(&self, errors: &ErrorsConfig, letter: &Letter) -> Outgoing {
         let topic = errors.dead_letter_topic.as_deref();
         let topic = Arc::from(topic.expect("a dead letter has a topic"));
         LetterWriter {
@@ -172,6 +172,6 @@ impl Maker {
             task: 0,
             lane: None,
         }
-        .letter(origin, rejection, Form::WHOLE)
+        .letter(&letter.origin, &letter.rejection, Form::WHOLE)
     }
 }

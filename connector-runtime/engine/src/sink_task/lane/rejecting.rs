@@ -7,7 +7,7 @@ use crate::records::dead_letter::Letter;
 use crate::records::rejection::Rejection;
 use crate::sink_task::batch::Prepared;
 use crate::sink_task::isolation::{Isolation, Write};
-use crate::sink_task::rejects::{Judged, Rejects};
+use crate::records::rejects::{Judged, Rejects};
 
 impl Lane {
     /// Settles the records for which this lane's `when` has no answer, before anything is written. `Some`: the bad record

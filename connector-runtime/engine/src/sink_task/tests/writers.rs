@@ -4,7 +4,7 @@ use super::*;
 use crate::sink_task::halves::{Accepts, SharedGroup};
 use crate::sink_task::lane::{Accepting, Lane};
 use crate::sink_task::lane_positions::LanePositions;
-use crate::sink_task::rejects::Rejects;
+use crate::records::rejects::Rejects;
 use crate::status::LaneStatus;
 
 /// A sink, and what the engine knows of it.

@@ -1,6 +1,7 @@
 //! What becomes of rejected records: their dead letters are delivered together, before progress passes any of them.
 //!
-//! Shared by the lanes of a task: one dead letter topic, one count of bad records.
+//! Shared by the lanes of a task: one dead letter topic, one count of bad records. A source judges by the same rules, and
+//! sends its letters in the transaction of its positions.
 
 use connect_api::Failure;
 
@@ -15,7 +16,7 @@ use connect_config::ErrorsConfig;
 
 pub(crate) struct Rejects {
     errors: ErrorsConfig,
-    /// `None`: rejected records are discarded on purpose (or stop the connector).
+    /// `None`: rejected records are discarded on purpose or stop the connector, or a source sends their letters.
     dead_letters: Option<DeadLetters>,
     /// `None`: no number of rejects stops the connector.
     breaker: Option<Breaker>,
@@ -47,6 +48,18 @@ impl Rejects {
         if let Some(breaker) = &mut self.breaker {
             breaker.see();
         }
+    }
+
+    /// The record that was seen last is filtered.
+    pub(crate) fn filter_last(&mut self) {
+        if let Some(breaker) = &mut self.breaker {
+            breaker.filter_last();
+        }
+    }
+
+    /// So many rejected records were settled by the caller: their letters were sent, or they were discarded.
+    pub(crate) fn settled(&mut self, records: u64) {
+        self.settled += records;
     }
 
     /// What the policy must know of all rejects, if these are rejected as well: each by how many records were seen after
@@ -176,7 +189,7 @@ impl Rejects {
 /// Is called for each source record of the batch, by index, once it has come to an end.
 pub(crate) type Settle<'a> = dyn FnMut(usize, BatchEnd) + Send + 'a;
 
-fn log_rejected(waiting: &Waiting, letters: &[Letter]) {
+pub(crate) fn log_rejected(waiting: &Waiting, letters: &[Letter]) {
     for letter in letters {
         waiting.meters.rejected(&letter.rejection);
         let log = &waiting.meters.rejection_log;
