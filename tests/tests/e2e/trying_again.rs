@@ -163,7 +163,7 @@ async fn a_wrong_format_stops_the_connector_before_its_topic_becomes_dead_letter
     assert!(dead.read(Isolation::Committed).await.is_empty());
 }
 
-/// The mask means a member of an object, and the records have a number there: a wrong setting, as above.
+/// The contract is of other records: a wrong setting, as above.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_source_whose_first_records_are_all_rejected_stops_and_logs_some_of_them() {
     const RECORDS: usize = 150;
@@ -175,7 +175,7 @@ async fn a_source_whose_first_records_are_all_rejected_stops_and_logs_some_of_th
     let (folder, port) = with_neighbour("rejected-neighbour").await;
     let connector = |errors: String| {
         format!(
-            "topic = \"{}\"\n[[transforms]]\ntype = \"mask_field\"\nfields = [\"$.number.card\"]\n\
+            "topic = \"{}\"\n[value]\nschema = \"../schemas/payment.json\"\n\
              [source]\ntype = \"faulty\"\ncount = {RECORDS}\n{errors}",
             topic.name()
         )
@@ -190,7 +190,7 @@ async fn a_source_whose_first_records_are_all_rejected_stops_and_logs_some_of_th
     for part in [
         "all of the first 100 records were rejected",
         "No dead letter was sent",
-        "number found at $.number where $.number.card expects an object",
+        "at $.id found nothing",
         "stop_after = \\\"never\\\"",
     ] {
         assert!(failed.contains(part), "{part} is missing in {failed}");
