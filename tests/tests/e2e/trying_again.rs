@@ -203,7 +203,10 @@ async fn a_source_whose_first_records_are_all_rejected_stops_and_logs_some_of_th
     assert_eq!(logged(&process), LOGGED);
     assert!(dead.read(Isolation::Committed).await.is_empty());
 
-    folder.connector("rejected-source", connector(payments::tolerant_of_all(&dead)));
+    folder.connector(
+        "rejected-source",
+        connector(payments::tolerant_of_all(&dead)),
+    );
     process.signal("HUP");
     eventually("every dead letter", payments::SETTLED, async || {
         (dead.read(Isolation::Committed).await.len() >= RECORDS).then_some(())
@@ -217,7 +220,10 @@ async fn a_source_whose_first_records_are_all_rejected_stops_and_logs_some_of_th
         .iter()
         .filter_map(|event| event["left_out"].as_u64())
         .collect();
-    assert_eq!(left_out, [100 - 1 - LOGGED as u64, (RECORDS - LOGGED) as u64]);
+    assert_eq!(
+        left_out,
+        [100 - 1 - LOGGED as u64, (RECORDS - LOGGED) as u64]
+    );
     assert!(topic.read(Isolation::Committed).await.is_empty());
     database.remove().await;
 }

@@ -5,9 +5,9 @@ use connect_api::Failure;
 use super::{Ended, Lane};
 use crate::records::dead_letter::Letter;
 use crate::records::rejection::Rejection;
+use crate::records::rejects::{Judged, Rejects};
 use crate::sink_task::batch::Prepared;
 use crate::sink_task::isolation::{Isolation, Write};
-use crate::records::rejects::{Judged, Rejects};
 
 impl Lane {
     /// Settles the records for which this lane's `when` has no answer, before anything is written. `Some`: the bad record

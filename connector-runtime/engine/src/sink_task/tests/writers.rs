@@ -1,10 +1,10 @@
 //! Writers to test, with fakes for everything outside.
 
 use super::*;
+use crate::records::rejects::Rejects;
 use crate::sink_task::halves::{Accepts, SharedGroup};
 use crate::sink_task::lane::{Accepting, Lane};
 use crate::sink_task::lane_positions::LanePositions;
-use crate::records::rejects::Rejects;
 use crate::status::LaneStatus;
 
 /// A sink, and what the engine knows of it.
