@@ -123,7 +123,7 @@ pub(crate) enum CheckFormat {
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Format {
+pub(crate) enum OutputFormat {
     /// For people
     #[default]
     Text,
@@ -138,7 +138,7 @@ pub(crate) struct PluginsArguments {
     pub(crate) name: Option<String>,
     /// How it is printed, for example --format json
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
-    pub(crate) format: Format,
+    pub(crate) format: OutputFormat,
 }
 
 #[derive(Debug, Args)]
@@ -165,7 +165,7 @@ pub(crate) struct ExplainArguments {
     pub(crate) code: Option<String>,
     /// How it is printed, for example --format json
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
-    pub(crate) format: Format,
+    pub(crate) format: OutputFormat,
 }
 
 #[derive(Debug, Args)]
@@ -198,7 +198,7 @@ pub(crate) struct OffsetsPlace {
     pub(crate) config: Option<PathBuf>,
     /// How the positions are printed, for example --format json
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
-    pub(crate) format: Format,
+    pub(crate) format: OutputFormat,
 }
 
 #[derive(Debug, Args)]
@@ -235,14 +235,14 @@ pub(crate) struct OffsetsForget {
 #[group(required = true, multiple = false)]
 pub(crate) struct OffsetsTo {
     /// Where to: earliest, latest, a time or an offset, for example --to 2026-11-20T00:00:00Z
-    #[arg(long, value_name = "PLACE", value_parser = parse_place, allow_negative_numbers = true)]
+    #[arg(long, value_name = "POSITION", value_parser = parse_position, allow_negative_numbers = true)]
     pub(crate) to: Option<StartAt>,
     /// Where another connector stands, by its old name if it was renamed; for example --from pos-to-database
     #[arg(long, value_name = "CONNECTOR")]
     pub(crate) from: Option<String>,
 }
 
-fn parse_place(text: &str) -> Result<StartAt, String> {
+fn parse_position(text: &str) -> Result<StartAt, String> {
     match (text, text.parse::<i64>(), text.parse::<Timestamp>()) {
         ("earliest", ..) => Ok(StartAt::Earliest),
         ("latest", ..) => Ok(StartAt::Latest),
@@ -299,10 +299,10 @@ mod tests {
             ),
         ];
         for (text, expected) in cases {
-            assert_eq!(parse_place(text), Ok(expected), "{text}");
+            assert_eq!(parse_position(text), Ok(expected), "{text}");
         }
         for text in ["-1", "yesterday", "2026-11-20", ""] {
-            assert!(parse_place(text).is_err(), "{text}");
+            assert!(parse_position(text).is_err(), "{text}");
         }
         // Not taken for an option, of which clap would say how to escape it.
         let line = ["connect", "offsets", "orders", "set", "--to", "-1"];

@@ -21,7 +21,7 @@ use connect_api::{Cause, Secret};
 use account::Account;
 use folder::Folder;
 use programs::Programs;
-use server::Server;
+use server::PostgresServer;
 
 /// Of the only section of [`EmbeddedPostgres::service_file`].
 pub(crate) const SERVICE_NAME: &str = "connect";
@@ -31,7 +31,7 @@ pub(crate) struct EmbeddedPostgres {
     url: Secret,
     keep: bool,
     programs: Programs,
-    server: Server,
+    server: PostgresServer,
     /// Last, so that the folder is free only after the server was told to end.
     folder: Folder,
 }
@@ -54,7 +54,7 @@ impl EmbeddedPostgres {
             }
             None => server::create_cluster(&programs, &account, &folder).await?,
         };
-        let server = Server::start(&programs, &account, &folder).await?;
+        let server = PostgresServer::start(&programs, &account, &folder).await?;
         let port = server.port();
         let url = format!(
             "postgres://{}:{password}@127.0.0.1:{port}/postgres",

@@ -22,12 +22,12 @@ use connect_api::Cause;
 use connect_engine::{ConnectorStatus, State};
 use tokio_util::sync::CancellationToken;
 
-use self::connectors::Connector;
+use self::connectors::ConnectorView;
 use self::guard::Guard;
-pub(crate) use self::listen::{Bound, bind};
+pub(crate) use self::listen::{BoundPort, bind};
 
 /// Takes one look at all connectors.
-pub(crate) type Look = Arc<dyn Fn() -> Vec<ConnectorStatus> + Send + Sync>;
+pub(crate) type TakeSnapshot = Arc<dyn Fn() -> Vec<ConnectorStatus> + Send + Sync>;
 
 /// The running server. Dropping it ends it.
 pub(crate) struct HttpServer {
@@ -36,7 +36,7 @@ pub(crate) struct HttpServer {
 }
 
 impl HttpServer {
-    pub(crate) fn start(bound: Bound, look: Look) -> Result<HttpServer, Cause> {
+    pub(crate) fn start(bound: BoundPort, look: TakeSnapshot) -> Result<HttpServer, Cause> {
         let end = CancellationToken::new();
         let guard = Guard {
             is_for_others: bound.is_for_others(),
@@ -69,7 +69,7 @@ impl Drop for HttpServer {
 }
 
 /// No handler reads a body, and no answer allows other origins.
-fn routes(look: Look, guard: Guard) -> Router {
+fn routes(look: TakeSnapshot, guard: Guard) -> Router {
     let shows_reasons = !guard.is_for_others;
     let guard = Arc::new(guard);
     Router::new()
@@ -99,20 +99,24 @@ async fn not_found(uri: Uri) -> Response {
     (StatusCode::NOT_FOUND, text).into_response()
 }
 
-async fn metrics(Shared(look): Shared<Look>, headers: HeaderMap) -> Response {
+async fn metrics(Shared(look): Shared<TakeSnapshot>, headers: HeaderMap) -> Response {
     let accept = headers.get(ACCEPT).and_then(|accept| accept.to_str().ok());
-    let format = metrics::Format::accepted_by(accept.unwrap_or_default());
+    let format = metrics::TextFormat::accepted_by(accept.unwrap_or_default());
     match metrics::render(&look(), format) {
         Ok(text) => ([(CONTENT_TYPE, format.content_type())], text).into_response(),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")).into_response(),
     }
 }
 
-fn list(Shared(look): Shared<Look>, shows_reasons: bool) -> Response {
+fn list(Shared(look): Shared<TakeSnapshot>, shows_reasons: bool) -> Response {
     Json(described(&look, shows_reasons)).into_response()
 }
 
-fn one(Shared(look): Shared<Look>, Path(name): Path<String>, shows_reasons: bool) -> Response {
+fn one(
+    Shared(look): Shared<TakeSnapshot>,
+    Path(name): Path<String>,
+    shows_reasons: bool,
+) -> Response {
     let mut connectors = described(&look, shows_reasons).into_iter();
     match connectors.find(|connector| connector.is_named(&name)) {
         Some(connector) => Json(connector).into_response(),
@@ -121,17 +125,17 @@ fn one(Shared(look): Shared<Look>, Path(name): Path<String>, shows_reasons: bool
 }
 
 /// Reasons name hosts, roles and files: other machines get none.
-fn described(look: &Look, shows_reasons: bool) -> Vec<Connector> {
+fn described(look: &TakeSnapshot, shows_reasons: bool) -> Vec<ConnectorView> {
     let mut looks = look();
     if !shows_reasons {
         looks.iter_mut().for_each(connectors::hide_reasons);
     }
-    looks.iter().map(Connector::of).collect()
+    looks.iter().map(ConnectorView::of).collect()
 }
 
 /// Not ready while a connector is FAILED or about to be restarted. An outage of Kafka or a database leaves us ready and
 /// alive: a restart of this process would not end it.
-async fn readiness(Shared(look): Shared<Look>) -> Response {
+async fn readiness(Shared(look): Shared<TakeSnapshot>) -> Response {
     let broken: Vec<String> = look()
         .iter()
         .filter(|status| matches!(status.state, State::Failed | State::Restarting))

@@ -9,17 +9,17 @@ use connect_api::{
 
 use crate::publisher::Publishers;
 
-/// Contracts that need no file: one function checks every value.
+/// FnContracts that need no file: one function checks every value.
 #[derive(Clone, Copy)]
-pub struct Contracts(pub fn(ValueRef<'_>) -> Result<(), Cause>);
+pub struct FnContracts(pub fn(ValueRef<'_>) -> Result<(), Cause>);
 
-impl ContractCompiler for Contracts {
+impl ContractCompiler for FnContracts {
     fn compile(&self, _schema: &SchemaFile) -> Result<Arc<dyn ContractCheck>, Cause> {
         Ok(Arc::new(*self))
     }
 }
 
-impl ContractCheck for Contracts {
+impl ContractCheck for FnContracts {
     fn check(&self, value: ValueRef<'_>) -> Result<(), Cause> {
         (self.0)(value)
     }
@@ -27,11 +27,11 @@ impl ContractCheck for Contracts {
 
 /// A context with publishers that nobody looks at and contracts that take everything.
 pub fn context() -> SinkContext {
-    context_with(Publishers::default(), Contracts(|_| Ok(())))
+    context_with(Publishers::default(), FnContracts(|_| Ok(())))
 }
 
 /// A context with these publishers and contracts.
-pub fn context_with(publishers: Publishers, contracts: Contracts) -> SinkContext {
+pub fn context_with(publishers: Publishers, contracts: FnContracts) -> SinkContext {
     SinkContext {
         connector: "conformance".into(),
         sink: "sink".into(),

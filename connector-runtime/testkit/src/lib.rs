@@ -15,7 +15,7 @@ mod rolling_files;
 mod source;
 pub mod transforms;
 
-pub use context::{Contracts, NoFormats, context, context_with};
+pub use context::{FnContracts, NoFormats, context, context_with};
 pub use faults::{Fault, Faults, Faulty};
 pub use memory::{Memory, MemorySink};
 pub use publisher::{Publishers, Transaction};

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use crate::part::Part;
 
-/// See the module.
+/// The plugin `extract_field`.
 pub struct ExtractField;
 
 /// Makes one field the whole value or key. A record without the field is rejected; `when = "has(value.after)"` passes it.

@@ -6,17 +6,17 @@ use schemars::{JsonSchema, Schema};
 use serde::Deserialize;
 use serde_json::json;
 
-/// See the module.
+/// The plugin `filter`.
 pub struct Filter;
 
-/// Drops the records for which `when` holds, as Kafka Connect's Filter does with its predicate; without `when`, all of
-/// them. Dropped records count as filtered, and progress passes them.
+/// Drops the records that meet `when`, as Kafka Connect's Filter does with its predicate; without `when` it drops all
+/// of them. Dropped records count as filtered, and progress passes them.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(transform = describe_when)]
 pub struct Config {}
 
-/// `when` is the engine's key, and of the other transforms it says what is changed.
+/// `when` is a key of the engine that selects the records to change; here it selects the records to drop.
 fn describe_when(schema: &mut Schema) {
     let when = json!({
         "description": "Records that meet this condition are dropped, the others pass. Without it, all are dropped.",
@@ -26,7 +26,7 @@ fn describe_when(schema: &mut Schema) {
     schema.insert("properties".to_owned(), json!({ "when": when }));
 }
 
-/// A built `filter`. The engine evaluates `when` and shows it only the records to drop.
+/// A built `filter`. The engine evaluates `when` and hands over only the records to drop.
 pub struct DropRecord;
 
 impl TransformPlugin for Filter {

@@ -9,20 +9,20 @@ use serde::Deserialize;
 
 use crate::part::{self, Part};
 
-/// See the module.
+/// The plugin `insert_field`.
 pub struct InsertField;
 
-/// Puts a literal, a field or metadata of the record into a field; what stands there is replaced.
+/// Puts a literal, a field or metadata of the record into a field and replaces what the field held.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// Where it is put: a name, or a path such as `$.store.id`. Missing objects on the way are made.
+    /// The target: a name, or a path such as `$.store.id`. Missing objects on the way are created.
     field: Field,
     /// A literal: text, number, boolean, array or table. Either this or `from`.
     #[serde(default)]
     value: Option<serde_json::Value>,
-    /// A path into the value, or metadata such as `#timestamp` and `#now` (times as RFC 3339 text). Where it leads to
-    /// nothing, nothing is put.
+    /// A path into the value, or metadata such as `#timestamp` and `#now` (times as RFC 3339 text). If the path leads
+    /// to nothing, the record stays unchanged.
     #[serde(default)]
     from: Option<Reference>,
     /// Whether the field is one of the value or of the key.
@@ -30,14 +30,14 @@ pub struct Config {
     on: Part,
 }
 
-/// What is put.
+/// The content that is inserted.
 enum Content {
     Literal(Value),
     From(Reference),
 }
 
 /// A built `insert_field`.
-pub struct Insert {
+pub struct FieldInsertion {
     field: Field,
     content: Content,
     on: Part,
@@ -53,9 +53,9 @@ from  = "#now"
 "##;
     const EXPLANATIONS: &'static [Explanation] = &[part::CONTENT, part::REFERENCE];
     type Config = Config;
-    type Transform = Insert;
+    type Transform = FieldInsertion;
 
-    fn build(config: &Config) -> Result<Insert, Finding> {
+    fn build(config: &Config) -> Result<FieldInsertion, Finding> {
         let content = match (&config.value, &config.from) {
             (Some(literal), None) => Content::Literal(Value::from(literal)),
             (None, Some(from)) => Content::From(part::of_record(from)?),
@@ -67,7 +67,7 @@ from  = "#now"
                 ));
             }
         };
-        Ok(Insert {
+        Ok(FieldInsertion {
             field: config.field.clone(),
             content,
             on: config.on,
@@ -75,7 +75,7 @@ from  = "#now"
     }
 }
 
-impl Transform for Insert {
+impl Transform for FieldInsertion {
     fn apply(&mut self, record: Record) -> Result<Step, Cause> {
         let content = match &self.content {
             Content::Literal(literal) => literal.clone(),
@@ -163,7 +163,7 @@ mod tests {
                 r#"{} => {"a":1}"#,
                 r#"{"v":1} => {"a":1}"#,
             ),
-            // Nothing to put it into.
+            // Nothing to insert into.
             ("field = 'a'\nvalue = 1", "-", "-"),
             ("field = 'a'\nvalue = 1\non = 'key'", "{}", "{}"),
             (

@@ -11,10 +11,10 @@ use serde::Deserialize;
 
 use crate::part;
 
-/// See the module.
+/// The plugin `insert_header`.
 pub struct InsertHeader;
 
-/// Sets a header; what the record has under that name is replaced. A sink that writes to Kafka keeps it, and conditions and
+/// Sets a header and replaces every header of that name. A sink that writes to Kafka keeps it, and conditions and
 /// `#header.NAME` see it.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -25,20 +25,20 @@ pub struct Config {
     /// A literal. Either this or `from`.
     #[serde(default)]
     value: Option<String>,
-    /// A path into the value, or metadata such as `#topic`. Text is written as it is, everything else as JSON. Where it leads
-    /// to nothing, the header is removed.
+    /// A path into the value, or metadata such as `#topic`. Text is written as it is, everything else as JSON. If the
+    /// path leads to nothing, the header is removed.
     #[serde(default)]
     from: Option<Reference>,
 }
 
-/// What the header is set to.
+/// The value of the header.
 enum Content {
     Literal(Bytes),
     From(Reference),
 }
 
 /// A built `insert_header`.
-pub struct Insert {
+pub struct HeaderInsertion {
     name: String,
     content: Content,
 }
@@ -53,11 +53,11 @@ from = "$.store.country"
 "##;
     const EXPLANATIONS: &'static [Explanation] = &[part::CONTENT, part::REFERENCE];
     type Config = Config;
-    type Transform = Insert;
+    type Transform = HeaderInsertion;
 
-    fn build(config: &Config) -> Result<Insert, Finding> {
+    fn build(config: &Config) -> Result<HeaderInsertion, Finding> {
         if config.name.starts_with("__connect.") {
-            let message = "headers that begin with `__connect.` are this program's own";
+            let message = "headers that begin with `__connect.` are reserved for this program";
             return Err(Finding::error("transform.content", "/name", message));
         }
         let content = match (&config.value, &config.from) {
@@ -69,14 +69,14 @@ from = "$.store.country"
                 return Err(Finding::error("transform.content", "", message));
             }
         };
-        Ok(Insert {
+        Ok(HeaderInsertion {
             name: config.name.clone(),
             content,
         })
     }
 }
 
-impl Transform for Insert {
+impl Transform for HeaderInsertion {
     fn apply(&mut self, mut record: Record) -> Result<Step, Cause> {
         let value = match &self.content {
             Content::Literal(literal) => Some(literal.clone()),
@@ -151,7 +151,7 @@ mod tests {
             (
                 "name = '__connect.errors.topic'\nvalue = 'x'",
                 "/name",
-                "this program's own",
+                "reserved for this program",
             ),
             ("name = 'a'\nfrom = '@.x'", "/from", "an element of `each`"),
         ] {

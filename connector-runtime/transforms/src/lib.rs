@@ -1,7 +1,7 @@
 //! The built-in transforms, one file each.
 //!
-//! All of them work on the value or, with `on = "key"`, on the decoded key, and all take `when` (the engine evaluates
-//! it). A tombstone and an absent key pass unchanged.
+//! All of them work on the value or, with `on = "key"`, on the decoded key. All take `when`, which the engine
+//! evaluates. A tombstone and an absent key pass unchanged.
 
 mod cast;
 mod extract_field;
@@ -47,7 +47,7 @@ mod tests {
 
     use super::*;
 
-    /// What `connect plugins NAME` shows must work when it is pasted.
+    /// The example that `connect plugins NAME` prints must work when it is pasted.
     #[test]
     fn every_example_builds() {
         let plugins = register(Plugins::new());

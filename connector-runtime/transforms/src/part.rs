@@ -1,4 +1,4 @@
-//! The part of a record that a transform works on.
+//! The part of a record that a transform works on, and findings that several transforms report.
 
 use connect_api::{
     Cause, Explanation, Field, Fields, Finding, Key, Record, Reference, Step, Value, pointer,
@@ -16,7 +16,7 @@ pub enum Part {
 }
 
 impl Part {
-    /// Changes this part in place. A tombstone and an absent key have nothing to change: they pass as they are.
+    /// Edits this part. A tombstone and an absent key pass unchanged, because they have nothing to edit.
     pub(crate) fn edit(
         self,
         mut record: Record,
@@ -41,17 +41,17 @@ impl Part {
     }
 }
 
-/// Puts `new` at the field.
+/// Writes `new` to the field.
 pub(crate) fn insert(value: &mut Value, field: &Field, new: Value) -> Result<(), Cause> {
     value
         .insert(field.path(), new)
         .map_err(|error| Cause::new(error.message))
 }
 
-/// `transform.field`: of every transform that names fields as keys of a table, or needs them to have a name.
+/// `transform.field`, for transforms whose fields are keys of a table or must have a name.
 pub(crate) const FIELD: Explanation = Explanation {
     code: "transform.field",
-    why: "A field is the name of a member at the top, or a path that starts with `$`. A dot in a bare name could mean either, so that it must be said.",
+    why: "A field is the name of a member at the top, or a path that starts with `$`. A dot in a bare name could mean either, so a path is required.",
     example: "fields = { \"store.id\" = \"string\" }",
     fix: "fields = { \"$.store.id\" = \"string\" }",
 };
@@ -63,7 +63,7 @@ pub(crate) const REFERENCE: Explanation = Explanation {
     fix: "from = \"$.items[0].sku\"",
 };
 
-/// The reference, if it needs nothing but a record.
+/// The reference, if it needs only a record and no element of `each`.
 pub(crate) fn of_record(from: &Reference) -> Result<Reference, Finding> {
     if from.needs_element() {
         let message =
@@ -73,15 +73,16 @@ pub(crate) fn of_record(from: &Reference) -> Result<Reference, Finding> {
     Ok(from.clone())
 }
 
-/// `transform.content`: of transforms that need one key out of several.
+/// `transform.content`, for transforms that need one of several keys.
 pub(crate) const CONTENT: Explanation = Explanation {
     code: "transform.content",
-    why: "Without one of its keys the transform would do nothing, and with two that exclude each other nobody knows which counts.",
+    why: "Without one of its keys the transform would do nothing, and two keys that exclude each other leave its meaning undefined.",
     example: "[[transforms]]\ntype = \"insert_field\"\nfield = \"ingested_at\"",
     fix: "[[transforms]]\ntype = \"insert_field\"\nfield = \"ingested_at\"\nfrom = \"#now\"",
 };
 
-/// The field that is a key of the table at this pointer: keys of a table have no format that the loader could check.
+/// Parses the field that is a key of the table at this pointer. The loader checks the format of values only, not of
+/// keys.
 pub(crate) fn parse_key(table: &str, key: &str) -> Result<Field, Finding> {
     Field::parse(key).map_err(|reason| unreadable_key(table, key, reason))
 }

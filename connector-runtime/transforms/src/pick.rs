@@ -1,8 +1,8 @@
-//! `pick`: puts random choices into fields, the same ones whenever the record is processed again.
+//! `pick`: puts random choices into fields. A record that is processed again gets the same ones.
 //!
-//! The choice is a pure function of the record's topic, partition, offset and ordinal, the field and the list: those are
-//! hashed by FNV-1a (64 bits), and the hash seeds SplitMix64. Both are written down here and not taken from a library,
-//! because a library may change its algorithm from one version to the next, and a replay would give other tags.
+//! The choice is a pure function of the record's topic, partition, offset and ordinal, the field and the list: FNV-1a
+//! (64 bits) hashes them, and the hash seeds SplitMix64. Both algorithms are written here instead of taken from a
+//! library, because a library may change its algorithm between versions, and a replay would then choose other tags.
 
 use std::collections::BTreeMap;
 
@@ -17,27 +17,27 @@ use crate::part::{self, Part};
 
 const CHOICES: Explanation = Explanation {
     code: "transform.choices",
-    why: "`count` different places are chosen from each list, so that a list needs that many.",
+    why: "`pick` chooses `count` different indexes of each list, so every list needs at least that many choices.",
     example: "count = 3\nfields = { tags = [\"red\", \"blue\"] }",
     fix: "count = 2\nfields = { tags = [\"red\", \"blue\"] }",
 };
 
-/// See the module.
+/// The plugin `pick`.
 pub struct Pick;
 
 /// Puts random choices from lists into fields. The choice follows from the record's topic, partition and offset: a
-/// record that is processed again gets the same.
+/// record that is processed again gets the same one.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// Lists of choices by field: `{ hobby = ["chess", "running"], "$.tags.major" = ["law", "physics"] }`.
     #[schemars(extend("minProperties" = 1))]
     fields: BTreeMap<String, Vec<serde_json::Value>>,
-    /// How many different places of each list are chosen: 1 puts the choice itself, more put an array.
+    /// How many different indexes of each list are chosen: 1 inserts the choice itself, more insert an array.
     #[serde(default = "one")]
     #[schemars(range(min = 1))]
     count: usize,
-    /// Another number makes other choices.
+    /// Another seed leads to other choices.
     #[serde(default)]
     seed: u64,
     /// Whether the fields are those of the value or of the key.
@@ -77,7 +77,7 @@ hobby = ["chess", "running"]
             let field = part::parse_key("/fields", name)?;
             if choices.len() < config.count.max(1) {
                 let message = format!(
-                    "the list of `{name}` has {} choices, and {} are to be picked from it",
+                    "the list of `{name}` has {} choices, and `count` is {}",
                     choices.len(),
                     config.count
                 );
@@ -101,9 +101,9 @@ impl Transform for PickFields {
         self.on.edit(record, |part| {
             for (field, choices) in &self.fields {
                 let mut random = SplitMix64(identity.bytes(field.to_string().as_bytes()).0);
-                let picked = match random.places(choices.len(), self.count).as_slice() {
+                let picked = match random.indexes(choices.len(), self.count).as_slice() {
                     [place] => choices.get(*place).cloned().unwrap_or_else(Value::null),
-                    places => array_of(places.iter().filter_map(|place| choices.get(*place))),
+                    indexes => array_of(indexes.iter().filter_map(|index| choices.get(*index))),
                 };
                 part::insert(part, field, picked)?;
             }
@@ -122,7 +122,7 @@ impl PickFields {
         Fnv1a::new()
             .bytes(&self.seed.to_le_bytes())
             .bytes(origin.topic.as_bytes())
-            // No topic has this character, so that no two identities give the same bytes.
+            // No topic contains this character, so two identities never give the same bytes.
             .bytes(b"\0")
             .bytes(&origin.partition.to_le_bytes())
             .bytes(&origin.offset.to_le_bytes())
@@ -142,7 +142,7 @@ fn array_of<'a>(elements: impl Iterator<Item = &'a Value>) -> Value {
     builder.finish()
 }
 
-/// The hash of Fowler, Noll and Vo, 64 bits, variant 1a.
+/// The 64-bit hash of Fowler, Noll and Vo, variant 1a.
 #[derive(Clone, Copy)]
 struct Fnv1a(u64);
 
@@ -170,21 +170,21 @@ impl SplitMix64 {
         mixed ^ (mixed >> 31)
     }
 
-    /// A number below `bound`: the upper half of a product, whose bias is far below what anybody could count.
+    /// A number below `bound`: the upper half of a product. Its bias is too small to measure.
     fn below(&mut self, bound: usize) -> usize {
         ((u128::from(self.next()) * bound as u128) >> 64) as usize
     }
 
-    /// `count` different places of a list of `length`, in random order.
-    fn places(&mut self, length: usize, count: usize) -> Vec<usize> {
-        let mut places: Vec<usize> = (0..length).collect();
+    /// `count` different indexes into a list of `length`, in random order.
+    fn indexes(&mut self, length: usize, count: usize) -> Vec<usize> {
+        let mut indexes: Vec<usize> = (0..length).collect();
         let count = count.min(length);
         for next in 0..count {
             let other = next + self.below(length - next);
-            places.swap(next, other);
+            indexes.swap(next, other);
         }
-        places.truncate(count);
-        places
+        indexes.truncate(count);
+        indexes
     }
 }
 
@@ -214,7 +214,7 @@ mod tests {
         made.value.unwrap().to_json()
     }
 
-    /// These choices must never change: they are in people's tables.
+    /// These choices must never change: they are stored in users' tables.
     #[test]
     fn the_choice_is_a_fixed_function_of_the_identity() {
         let picks: Vec<String> = (0..4)
@@ -230,7 +230,7 @@ mod tests {
         r#"{"hobby":"chess","major":"law"}"#,
     ];
 
-    /// From the publications.
+    /// The test vectors of the publications.
     #[test]
     fn hash_and_generator_are_the_published_ones() {
         assert_eq!(Fnv1a::new().bytes(b"a").0, 0xaf63_dc4c_8601_ec8c);
@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn several_choices_are_different_places() {
+    fn several_choices_have_different_indexes() {
         let config = "fields = { tags = [1, 2, 3, 4, 5] }\ncount = 3";
         for offset in 0..200 {
             let made = apply::<Pick>(config, at(0, offset, 0)).unwrap();
@@ -325,7 +325,7 @@ mod tests {
         check_refused::<Pick>(
             "fields = { a = [1] }\ncount = 2",
             "/fields/a",
-            "has 1 choices, and 2 are",
+            "has 1 choices, and `count` is 2",
         );
         check_refused::<Pick>("fields = { 'a.b' = [1] }", "/fields/a.b", "starts with `$`");
     }

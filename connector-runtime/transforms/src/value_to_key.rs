@@ -7,12 +7,12 @@ use connect_api::{
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-/// See the module.
+/// The plugin `value_to_key`.
 pub struct ValueToKey;
 
-/// Makes the key an object of these fields of the value; `extract_field` with `on = "key"` then takes one out of it. A
-/// record without one of the fields is rejected. A sink that writes keys may have to be told to write this one, not the
-/// one that came (`key = "#key"` with kafka).
+/// Makes the key an object of these fields of the value; `extract_field` with `on = "key"` then reduces it to one of
+/// them. A record without one of the fields is rejected. A sink that writes keys may write the original key unless it
+/// is configured for this one (`key = "#key"` with kafka).
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
@@ -39,19 +39,17 @@ fields = ["store_id", "transaction_id"]
 
     fn build(config: &Config) -> Result<MakeKey, Finding> {
         let mut fields: Vec<(Field, FieldPath)> = Vec::new();
-        for (place, field) in config.fields.iter().enumerate() {
+        for (index, field) in config.fields.iter().enumerate() {
             let refuse = |message: String| {
-                Finding::error("transform.field", format!("/fields/{place}"), message)
+                Finding::error("transform.field", format!("/fields/{index}"), message)
             };
             let Some(PathStep::Name(name)) = field.path().steps().last() else {
-                return Err(refuse(format!(
-                    "`{field}` has no name that it could have in the key"
-                )));
+                return Err(refuse(format!("`{field}` has no member name for the key")));
             };
             let member = FieldPath::of_member(name);
             if fields.iter().any(|(_, taken)| *taken == member) {
                 return Err(refuse(format!(
-                    "another field is `{name}` in the key already"
+                    "another field already becomes `{name}` in the key"
                 )));
             }
             fields.push((field.clone(), member));
@@ -110,12 +108,12 @@ mod tests {
         ] {
             check::<ValueToKey>(config, start, expected);
         }
-        check_refused::<ValueToKey>("fields = ['$']", "/fields/0", "no name");
-        check_refused::<ValueToKey>("fields = ['$.a[0]']", "/fields/0", "no name");
+        check_refused::<ValueToKey>("fields = ['$']", "/fields/0", "no member name");
+        check_refused::<ValueToKey>("fields = ['$.a[0]']", "/fields/0", "no member name");
         check_refused::<ValueToKey>(
             "fields = ['id', '$.s.id']",
             "/fields/1",
-            "`id` in the key already",
+            "already becomes `id` in the key",
         );
     }
 }

@@ -1,4 +1,4 @@
-//! Configuration of the sink, and what can be wrong with it.
+//! Configuration of the sink and its checks.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,44 +7,46 @@ use connect_api::{Explanation, Finding, Reference, SchemaFile, pointer};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-/// Publishes records to a topic. Headers and timestamps are kept; a tombstone stays one.
+/// Publishes records to a topic. Headers and timestamps are kept; a tombstone stays a tombstone.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// The topic that every record goes to. Either this or `topic_from`.
+    /// The topic of every record. Either this or `topic_from`.
     #[serde(default)]
     pub(crate) topic: Option<String>,
-    /// Each record says which topic it goes to.
+    /// The topic of each record follows from its content.
     #[serde(default)]
     pub(crate) topic_from: Option<TopicFrom>,
-    /// What becomes the key: `#key` (the key as transforms left it), a path into the value or other metadata. Text is
-    /// written as it is, everything else as JSON. Default: the key's bytes as they came, whatever transforms did.
+    /// The source of the key: `#key` (the key after the transforms), a path into the value or other metadata. Text is
+    /// written as it is, everything else as JSON. Default: the bytes of the original key, whatever the transforms
+    /// did.
     #[serde(default)]
     pub(crate) key: Option<Reference>,
-    /// The contract of the topic: what breaks it is refused.
+    /// The contract of the topic. Records that break it are rejected.
     #[serde(default)]
     pub(crate) schema: Option<SchemaFile>,
 }
 
-/// A topic by content. Content never names a topic that the file does not.
+/// A topic chosen by content, among the topics that this table lists.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TopicFrom {
-    /// Where the record says its topic: a path or metadata, such as `$.country` or `#header.target`.
+    /// The source of the word that chooses the topic: a path or metadata, such as `$.country` or `#header.target`.
     pub(crate) field: Reference,
-    /// Topics that a record may name itself; one that says another word is refused, unless `map` or `default` has a topic.
+    /// Topics that a record may name directly. A record with any other word is rejected, unless `map` or `default`
+    /// has a topic for it.
     #[serde(default)]
     pub(crate) allow: Vec<String>,
-    /// Topics by what the record says, such as { de = "orders-germany" }.
+    /// Topics by word, such as { de = "orders-germany" }.
     #[serde(default)]
     pub(crate) map: BTreeMap<String, String>,
-    /// The topic of records that say another word, or none. Default: they are refused.
+    /// The topic of records with another word or none. Default: such records are rejected.
     #[serde(default)]
     pub(crate) default: Option<String>,
 }
 
 impl TopicFrom {
-    /// The topic of a record that says this word, or none.
+    /// The topic for this word, or for its absence.
     pub(crate) fn choose(&self, word: Option<&str>) -> Option<&str> {
         let of_word = |word| {
             let named = || self.allow.iter().find(|topic| *topic == word);
@@ -55,10 +57,10 @@ impl TopicFrom {
             .map(String::as_str)
     }
 
-    /// Every topic, each with its place in the table.
+    /// Every topic with its JSON pointer in the table.
     fn topics(&self) -> impl Iterator<Item = (String, &str)> {
         let allowed = self.allow.iter().enumerate();
-        let allowed = allowed.map(|(place, topic)| (format!("/allow/{place}"), topic.as_str()));
+        let allowed = allowed.map(|(index, topic)| (format!("/allow/{index}"), topic.as_str()));
         let mapped = self.map.iter();
         let mapped = mapped.map(|(word, topic)| (pointer::member("/map", word), topic.as_str()));
         let default = self
@@ -72,20 +74,20 @@ impl TopicFrom {
 pub(crate) const EXPLANATIONS: &[Explanation] = &[
     Explanation {
         code: "kafka.topic",
-        why: "Every record needs one topic that exists or can exist: a name has 1 to 249 of the characters a-z A-Z 0-9 . _ -",
+        why: "Every record needs one valid topic: a name has 1 to 249 of the characters a-z A-Z 0-9 . _ -",
         example: "[[sinks]]\ntype = \"kafka\"\ntopic = \"new users\"",
         fix: "[[sinks]]\ntype = \"kafka\"\ntopic = \"new_users\"",
     },
     Explanation {
         code: "kafka.reference",
-        why: "`@…` and `#index` start at the element of a table's `each`; a message is made of a whole record.",
+        why: "`@…` and `#index` start at the element of a table's `each`; a message is made from a whole record.",
         example: "key = \"@.sku\"",
         fix: "key = \"$.transaction_id\"",
     },
 ];
 
 impl Config {
-    /// Every topic that this sink may write to.
+    /// Every topic that this sink can write to.
     pub(crate) fn topics(&self) -> Vec<String> {
         match (&self.topic, &self.topic_from) {
             (Some(topic), _) => vec![topic.clone()],
@@ -108,14 +110,14 @@ impl Config {
         if let Some(topic) = &self.topic {
             findings.extend(check_topic("/topic", topic));
         }
-        for (place, topic) in self.topic_from.iter().flat_map(TopicFrom::topics) {
-            findings.extend(check_topic(&format!("/topic_from{place}"), topic));
+        for (pointer, topic) in self.topic_from.iter().flat_map(TopicFrom::topics) {
+            findings.extend(check_topic(&format!("/topic_from{pointer}"), topic));
         }
         let lists_none = |from: &TopicFrom| from.topics().next().is_none();
         if self.topic_from.as_ref().is_some_and(lists_none) {
             let message = "`topic_from` lists no topic";
             findings.push(Finding::error("kafka.topic", "/topic_from", message).with_help(
-                "content names no topic that the file does not: list them in `map` or `allow`, or write a `default`",
+                "records can only choose topics that the file lists: list them in `map` or `allow`, or write a `default`",
             ));
         }
         let field = self.topic_from.as_ref().map(|from| &from.field);
@@ -124,7 +126,9 @@ impl Config {
                 findings.push(Finding::error(
                     "kafka.reference",
                     pointer,
-                    format!("`{reference}` needs the element of a table's `each`, which this sink has not"),
+                    format!(
+                        "`{reference}` refers to an element of `each`; this sink has no `each`"
+                    ),
                 ));
             }
         }

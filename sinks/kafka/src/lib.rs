@@ -1,7 +1,8 @@
-//! Sink `kafka`: publishes records to Kafka again, in any format, exactly once for readers that read committed records.
+//! Sink `kafka`: publishes records to Kafka, in any format, exactly once for consumers that read committed records
+//! only.
 //!
-//! The engine owns the client and its transactions: the messages of a batch and its progress become visible together,
-//! through the [`Publisher`] that the context hands out.
+//! The engine owns the client and its transactions. It commits the messages of a batch and the progress together,
+//! through the [`Publisher`] of the context.
 
 mod config;
 #[cfg(test)]
@@ -19,13 +20,13 @@ use connect_api::{
 
 pub use config::{Config, TopicFrom};
 
-/// The kind of sink, as `main` registers it.
+/// The plugin, as `main` registers it.
 pub struct Kafka;
 
 #[async_trait]
 impl SinkPlugin for Kafka {
     const NAME: &'static str = "kafka";
-    const ABOUT: &'static str = "publishes records to Kafka again, exactly once";
+    const ABOUT: &'static str = "publishes records to Kafka, exactly once";
     const EXAMPLE: &'static str = r##"[[sinks]]
 type  = "kafka"
 topic = "enriched_users"
@@ -83,16 +84,16 @@ key   = "#key"
 /// An open sink.
 pub struct KafkaSink {
     publisher: Box<dyn Publisher>,
-    /// The fixed topic, or those that a record may choose from.
+    /// The fixed topic, or the topics that a record can choose.
     targets: Vec<Target>,
-    /// Where a record says which topic it goes to.
+    /// The source of the word that chooses the topic.
     topic_from: Option<TopicFrom>,
     key: Option<Reference>,
     contract: Option<Arc<dyn ContractCheck>>,
     rows_written: Counter,
 }
 
-/// A topic and what its messages are written as: `None` is the default of `key`, and JSON.
+/// A topic and the formats of its messages. `None` means the default: `key` as documented, and JSON for the value.
 struct Target {
     topic: Arc<str>,
     key: Option<Arc<dyn Encode>>,
@@ -120,7 +121,7 @@ impl Sink for KafkaSink {
         if !refusals.is_empty() {
             return Err(Failure::Refused(refusals));
         }
-        // One message a record: a refusal of the publisher names the record.
+        // One message per record, so a rejection by the publisher names the record.
         self.publisher.publish(messages, batch).await?;
         self.rows_written.add(batch.records.len() as u64);
         Ok(Written::Durable)
@@ -168,21 +169,23 @@ impl KafkaSink {
         };
         let Some(topic) = from.choose(word) else {
             let cause = match word {
-                Some(word) => Cause::new(format!("{field} names none of the allowed topics"))
-                    .about(Found::string(word)),
+                Some(word) => {
+                    Cause::new(format!("{field} names a topic that the file does not list"))
+                        .about(Found::string(word))
+                }
                 None => Cause::new(format!(
-                    "{field} is missing or is no text, and names no topic"
+                    "{field} is missing or not text, so no topic is chosen"
                 )),
             };
             return Err(cause.with_help(
-                "topic_from.map and topic_from.allow list the topics that a record may choose, topic_from.default takes the rest",
+                "list the topic in topic_from.map or topic_from.allow, or set topic_from.default for all other records",
             ));
         };
         let chosen = self.targets.iter().find(|target| &*target.topic == topic);
         Ok(chosen.expect("every topic of `topic_from` has a target"))
     }
 
-    /// What `key_format` encodes: the value that `key` refers to, by default the record's key as transforms left it.
+    /// The value that `key_format` encodes: the target of `key`, by default the record's key after the transforms.
     fn key_value(&self, record: &Record, now_ms: i64) -> Result<Option<Value>, Cause> {
         let of_key = Reference::Metadata(Metadata::Key);
         let reference = self.key.as_ref().unwrap_or(&of_key);
@@ -197,9 +200,7 @@ impl KafkaSink {
             .resolve(record, None, now_ms)
             .map_err(Cause::new)?;
         match resolved {
-            Resolved::Missing => Err(Cause::new(format!(
-                "the key cannot be made: {reference} is missing"
-            ))),
+            Resolved::Missing => Err(Cause::new(format!("no key: {reference} is missing"))),
             Resolved::Value(found) if found.is_null() => Ok(None),
             found => Ok(found.to_value()),
         }
@@ -216,16 +217,14 @@ impl KafkaSink {
             .resolve(record, None, now_ms)
             .map_err(Cause::new)?;
         match resolved {
-            Resolved::Missing => Err(Cause::new(format!(
-                "the key cannot be made: {reference} is missing"
-            ))),
+            Resolved::Missing => Err(Cause::new(format!("no key: {reference} is missing"))),
             Resolved::Value(value) if value.is_null() => Ok(None),
             found => Ok(found.key_bytes()),
         }
     }
 }
 
-/// The key as transforms left it. One that none of them changed keeps its bytes, for equal bytes go to equal partitions.
+/// The key after the transforms. An unchanged key keeps its bytes, because equal bytes go to equal partitions.
 fn decoded_key(record: &Record) -> Option<Bytes> {
     let came = &record.origin.key;
     match &record.key {

@@ -2,7 +2,7 @@
 
 use connect_testkit::conformance::{SinkUnderTest, check_sink};
 use connect_testkit::{
-    Contracts, Publishers, batch, context_with, progress_only, record, tombstone, value,
+    FnContracts, Publishers, batch, context_with, progress_only, record, tombstone, value,
 };
 
 use super::*;
@@ -14,9 +14,9 @@ fn config(text: &str) -> Config {
         .unwrap_or_else(|error| panic!("{text}: {error}"))
 }
 
-const TAKE_ALL: Contracts = Contracts(|_| Ok(()));
-/// A contract that `{"refuse":…}` breaks.
-const REFUSE: Contracts = Contracts(|value| match value.get("refuse") {
+const TAKE_ALL: FnContracts = FnContracts(|_| Ok(()));
+/// A contract that rejects `{"refuse":…}`.
+const REFUSE: FnContracts = FnContracts(|value| match value.get("refuse") {
     Some(_) => Err(Cause::new("$.refuse is not allowed")),
     None => Ok(()),
 });
@@ -101,7 +101,7 @@ async fn a_message_keeps_headers_time_key_and_digits() {
     assert_eq!(written.get(), 2);
 }
 
-/// The key that a record with this decoded key, these original bytes and this value gets.
+/// Checks the key of a record with this decoded key, these original bytes and this value.
 #[track_caller]
 fn check_key(reference: &str, key: Key, bytes: Option<&str>, expected: Result<Option<&str>, &str>) {
     let sink = KafkaSink {
@@ -135,11 +135,11 @@ fn check_key(reference: &str, key: Key, bytes: Option<&str>, expected: Result<Op
 fn the_key_is_the_one_that_came_or_a_chosen_one() {
     let decoded = |text| Key::Decoded(value(text));
     let undecodable = || Key::Undecodable("not UTF-8".into());
-    // As it came, whatever became of it.
+    // The original bytes, whatever the transforms did.
     check_key("", decoded(r#""other""#), Some("came"), Ok(Some("came")));
     check_key("", undecodable(), Some("came"), Ok(Some("came")));
     check_key("", Key::Absent, None, Ok(None));
-    // As transforms left it; unchanged bytes stay.
+    // After the transforms; unchanged bytes stay.
     check_key("#key", decoded(r#""came""#), Some("came"), Ok(Some("came")));
     check_key(
         "#key",
@@ -156,7 +156,7 @@ fn the_key_is_the_one_that_came_or_a_chosen_one() {
     check_key("#key", decoded(r#""made""#), None, Ok(Some("made")));
     check_key("#key", undecodable(), Some("came"), Ok(Some("came")));
     check_key("#key", Key::Absent, None, Ok(None));
-    // Chosen.
+    // Chosen by a reference.
     check_key("$.id", Key::Absent, Some("came"), Ok(Some("x")));
     check_key("$.n", Key::Absent, None, Ok(Some("1.50")));
     check_key("$.deep", Key::Absent, None, Ok(Some(r#"{"a":[1]}"#)));
@@ -205,11 +205,11 @@ async fn content_chooses_among_the_allowed_topics_only() {
                 .iter()
                 .map(|one| (one.record, one.cause.message.as_str()))
                 .collect();
-            let missing = "$.country is missing or is no text, and names no topic";
+            let missing = "$.country is missing or not text, so no topic is chosen";
             assert_eq!(
                 found,
                 [
-                    (0, "$.country names none of the allowed topics"),
+                    (0, "$.country names a topic that the file does not list"),
                     (2, missing),
                     (3, missing),
                     (4, missing)
@@ -329,7 +329,7 @@ fn configuration_is_checked() {
     assert_eq!(Kafka::target_topics(&allowed), ["a", "b"]);
 }
 
-/// Writes the side and topic before the value's JSON, and refuses what has a member `refuse`.
+/// Prefixes the value's JSON with the side and the topic, and rejects values with a member `refuse`.
 struct Formats;
 
 struct Prefixed(String);

@@ -1,11 +1,11 @@
-//! Sink `stdout`: one line of JSON a record. The model for authors: all that a sink needs is in here.
+//! Sink `stdout`: one line of JSON per record. It shows authors everything that a sink needs.
 
 use connect_api::{
     Batch, Cause, Failure, Result, Sink, SinkContext, SinkPlugin, ValueRef, Written,
 };
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 
-/// The kind of sink, as `main` registers it.
+/// The plugin, as `main` registers it.
 pub struct Stdout;
 
 /// Prints records as lines of JSON.
@@ -30,7 +30,7 @@ impl SinkPlugin for Stdout {
     }
 }
 
-/// An open sink: where it prints, how, and what the engine gave it.
+/// An open sink: the output, the configuration and the engine's context.
 pub struct Printer<Out>(Out, Config, SinkContext);
 
 #[connect_api::async_trait]
@@ -51,7 +51,7 @@ impl<Out: AsyncWrite + Send + Unpin> Sink for Printer<Out> {
         }
         let outage = |error| Failure::Retry(Cause::new(format!("stdout: {error}")));
         out.write_all(lines.as_bytes()).await.map_err(outage)?;
-        // Durable promises that the lines are out, not that they are in some buffer.
+        // Durable means that the lines have left every buffer of ours.
         out.flush().await.map_err(outage)?;
         context.rows_written.add(batch.records.len() as u64);
         Ok(Written::Durable)

@@ -11,7 +11,7 @@ use connect_testkit::{batch, context, record, tombstone};
 
 use super::*;
 
-/// What was written reaches `out` only when it is flushed, as with a pipe behind a buffer.
+/// Passes written bytes on to `out` only when it is flushed, like a buffered pipe.
 #[derive(Clone, Default)]
 struct Pipe {
     buffered: Vec<u8>,

@@ -4,7 +4,7 @@ use connect_api::{Explanation, Plugins};
 use connect_config::{explanations, nearest};
 use serde_json::json;
 
-use crate::arguments::{ExplainArguments, Format};
+use crate::arguments::{ExplainArguments, OutputFormat};
 use crate::{exit, output};
 
 pub(crate) fn run(arguments: &ExplainArguments, plugins: &Plugins) -> u8 {
@@ -20,9 +20,9 @@ pub(crate) fn run(arguments: &ExplainArguments, plugins: &Plugins) -> u8 {
         },
     };
     output::data(&match (arguments.format, &arguments.code) {
-        (Format::Json, _) => json_of(&chosen),
-        (Format::Text, Some(_)) => chosen.iter().map(|one| text(one)).collect(),
-        (Format::Text, None) => list(&chosen),
+        (OutputFormat::Json, _) => json_of(&chosen),
+        (OutputFormat::Text, Some(_)) => chosen.iter().map(|one| text(one)).collect(),
+        (OutputFormat::Text, None) => list(&chosen),
     })
 }
 

@@ -7,7 +7,7 @@ use connect_config::{Connector, ConnectorKind, Loaded, Mode, load, nearest};
 use connect_engine::offsets::{self, MoveTo, MovedPosition, Offsets, Only, PartitionOffsets};
 use serde_json::json;
 
-use crate::arguments::{Format, OffsetsAction, OffsetsArguments, OffsetsPlace, OffsetsTo};
+use crate::arguments::{OffsetsAction, OffsetsArguments, OffsetsPlace, OffsetsTo, OutputFormat};
 use crate::{exit, output};
 
 mod table;
@@ -96,7 +96,7 @@ async fn answer(
     connector: &Connector,
     loaded: &Loaded,
     action: &OffsetsAction,
-    format: Format,
+    format: OutputFormat,
 ) -> Result<String, Cause> {
     let clients = connect_engine::client_settings(&loaded.process)?;
     match action {
@@ -139,15 +139,15 @@ fn has_file(loaded: &Loaded, name: &str) -> bool {
     whole.chain(broken).any(|known| known == name)
 }
 
-fn forgotten(other: &str, positions: &[Position], format: Format) -> String {
+fn forgotten(other: &str, positions: &[Position], format: OutputFormat) -> String {
     match format {
-        Format::Text => {
+        OutputFormat::Text => {
             let places = positions.iter();
             let places = places.map(|one| format!("  {} at {}", one.partition, one.next));
             let places: Vec<_> = places.collect();
             format!("`{other}` is forgotten:\n{}", places.join("\n"))
         }
-        Format::Json => {
+        OutputFormat::Json => {
             let one = |one: &Position| {
                 json!({
                     "topic": &*one.partition.topic,
@@ -161,26 +161,26 @@ fn forgotten(other: &str, positions: &[Position], format: Format) -> String {
     }
 }
 
-fn shown(offsets: &Offsets, format: Format) -> String {
+fn shown(offsets: &Offsets, format: OutputFormat) -> String {
     match (offsets, format) {
-        (Offsets::Sink(partitions), Format::Text) if partitions.is_empty() => {
+        (Offsets::Sink(partitions), OutputFormat::Text) if partitions.is_empty() => {
             "nothing stored yet: its topics are not there".to_owned()
         }
-        (Offsets::Sink(partitions), Format::Text) => table::of_offsets(partitions),
-        (Offsets::Sink(partitions), Format::Json) => {
+        (Offsets::Sink(partitions), OutputFormat::Text) => table::of_offsets(partitions),
+        (Offsets::Sink(partitions), OutputFormat::Json) => {
             let all: Vec<_> = partitions.iter().map(json_of).collect();
             format!("{:#}", json!({ "version": 1, "partitions": all }))
         }
-        (Offsets::Source(positions), Format::Text) if positions.is_empty() => {
+        (Offsets::Source(positions), OutputFormat::Text) if positions.is_empty() => {
             "nothing stored yet: the source starts from its beginning".to_owned()
         }
-        (Offsets::Source(positions), Format::Text) => {
+        (Offsets::Source(positions), OutputFormat::Text) => {
             let lines = positions
                 .iter()
                 .map(|(partition, offset)| format!("{partition}  {offset}"));
             lines.collect::<Vec<_>>().join("\n")
         }
-        (Offsets::Source(positions), Format::Json) => {
+        (Offsets::Source(positions), OutputFormat::Json) => {
             let all: Vec<_> = positions
                 .iter()
                 .map(|(partition, offset)| {
@@ -193,9 +193,9 @@ fn shown(offsets: &Offsets, format: Format) -> String {
 }
 
 /// What was moved, or would be.
-fn moved(moves: &[MovedPosition], is_dry_run: bool, format: Format) -> String {
+fn moved(moves: &[MovedPosition], is_dry_run: bool, format: OutputFormat) -> String {
     match format {
-        Format::Text => {
+        OutputFormat::Text => {
             let table = table::of_moves(moves);
             if is_dry_run {
                 format!("{table}\nnothing was moved: this is a dry run")
@@ -203,7 +203,7 @@ fn moved(moves: &[MovedPosition], is_dry_run: bool, format: Format) -> String {
                 table
             }
         }
-        Format::Json => {
+        OutputFormat::Json => {
             let one = |one: &MovedPosition| {
                 json!({
                     "topic": &*one.partition.topic,
@@ -276,7 +276,7 @@ mod tests {
         let expected = json!({ "version": 1, "partitions": [{
             "topic": "sales", "partition": 3, "sink": "postgres", "stored": 5, "group": null, "first": 2, "end": 9, "lag": 4,
         }]});
-        assert_eq!(shown(&offsets, Format::Json), format!("{expected:#}"));
+        assert_eq!(shown(&offsets, OutputFormat::Json), format!("{expected:#}"));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use connect_api::{PluginEntry, Plugins};
 use connect_config::{FilePage, PluginKind, engine_keys, file_pages, nearest, tidy, toml_value};
 use serde_json::{Value as Json, json};
 
-use crate::arguments::{Format, PluginsArguments};
+use crate::arguments::{OutputFormat, PluginsArguments};
 use crate::{exit, output};
 
 pub(crate) fn run(arguments: &PluginsArguments, plugins: &Plugins) -> u8 {
@@ -26,9 +26,9 @@ pub(crate) fn run(arguments: &PluginsArguments, plugins: &Plugins) -> u8 {
         return exit::USAGE;
     }
     output::data(&match (arguments.format, &arguments.name) {
-        (Format::Json, _) => json_of(&chosen),
-        (Format::Text, None) => list(&chosen),
-        (Format::Text, Some(_)) => {
+        (OutputFormat::Json, _) => json_of(&chosen),
+        (OutputFormat::Text, None) => list(&chosen),
+        (OutputFormat::Text, Some(_)) => {
             let pages: Vec<String> = chosen.iter().map(|plugin| page(plugin)).collect();
             pages.join("\n\n")
         }

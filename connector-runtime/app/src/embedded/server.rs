@@ -47,22 +47,22 @@ exit "$status"
 "#;
 
 /// A running server.
-pub(super) struct Server {
+pub(super) struct PostgresServer {
     port: u16,
     /// Held open as long as the server is wanted.
     lifeline: ChildStdin,
     guard: Child,
 }
 
-impl Server {
+impl PostgresServer {
     pub(super) async fn start(
         programs: &Programs,
         account: &Account,
         folder: &Folder,
-    ) -> Result<Server, Cause> {
+    ) -> Result<PostgresServer, Cause> {
         let mut attempt = 1;
         loop {
-            let mut server = Server::launch(programs, account, folder, free_port()?)?;
+            let mut server = PostgresServer::launch(programs, account, folder, free_port()?)?;
             let Err(cause) = server.wait_until_ready(folder).await else {
                 return Ok(server);
             };
@@ -79,7 +79,7 @@ impl Server {
         account: &Account,
         folder: &Folder,
         port: u16,
-    ) -> Result<Server, Cause> {
+    ) -> Result<PostgresServer, Cause> {
         let output = folder.create_log()?;
         let errors = output
             .try_clone()
@@ -108,7 +108,7 @@ impl Server {
         })?;
         let lifeline = guard.stdin.take();
         let lifeline = lifeline.ok_or_else(|| Cause::new("no pipe to PostgreSQL's guard"))?;
-        Ok(Server {
+        Ok(PostgresServer {
             port,
             lifeline,
             guard,
@@ -151,7 +151,7 @@ impl Server {
 
     /// Lets go and waits until it is gone. One that does not end is stopped by the next start.
     pub(super) async fn stop(self) {
-        let Server {
+        let PostgresServer {
             lifeline,
             mut guard,
             ..

@@ -5,7 +5,7 @@ use connect_engine::{ConnectorStatus, Counters, LaneStatus, PartitionStatus, Sta
 use serde::Serialize;
 
 #[derive(Serialize)]
-pub(super) struct Connector {
+pub(super) struct ConnectorView {
     name: String,
     /// `sink` or `source`.
     #[serde(rename = "type")]
@@ -139,14 +139,14 @@ impl Records {
     }
 }
 
-impl Connector {
+impl ConnectorView {
     pub(super) fn is_named(&self, name: &str) -> bool {
         self.name == name
     }
 
-    pub(super) fn of(status: &ConnectorStatus) -> Connector {
+    pub(super) fn of(status: &ConnectorStatus) -> ConnectorView {
         let counters = status.counters;
-        Connector {
+        ConnectorView {
             name: status.name.to_string(),
             kind: status.kind,
             plugin: status.plugin,

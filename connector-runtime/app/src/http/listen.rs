@@ -13,7 +13,7 @@ const DEFAULT_PORT: u16 = 8083;
 const NEIGHBOURS: u16 = 100;
 
 /// A port that is ours already.
-pub(crate) struct Bound {
+pub(crate) struct BoundPort {
     pub(super) listener: TcpListener,
     pub(super) tls: Option<native_tls::TlsAcceptor>,
     /// What requests bring.
@@ -22,7 +22,7 @@ pub(crate) struct Bound {
     wanted: HttpConfig,
 }
 
-impl Bound {
+impl BoundPort {
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
@@ -52,7 +52,7 @@ impl Bound {
 
 /// `None` where it is switched off. A default port that is taken gives way to the next free one; a configured one does
 /// not.
-pub(crate) fn bind(wanted: &HttpConfig) -> Result<Option<Bound>, Cause> {
+pub(crate) fn bind(wanted: &HttpConfig) -> Result<Option<BoundPort>, Cause> {
     wanted.check()?;
     let Some(listener) = listen(wanted.address)? else {
         return Ok(None);
@@ -62,7 +62,7 @@ pub(crate) fn bind(wanted: &HttpConfig) -> Result<Option<Bound>, Cause> {
     let failed = |error| Cause::new(format!("cannot listen for HTTP: {error}"));
     listener.set_nonblocking(true).map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
-    Ok(Some(Bound {
+    Ok(Some(BoundPort {
         listener,
         tls,
         token,

@@ -12,7 +12,7 @@ use prometheus_client::registry::{Registry, Unit};
 mod format;
 mod process;
 
-pub(super) use format::Format;
+pub(super) use format::TextFormat;
 
 const STATES: [State; 6] = [
     State::Running,
@@ -24,14 +24,14 @@ const STATES: [State; 6] = [
 ];
 
 /// The scrape's answer.
-pub(super) fn render(connectors: &[ConnectorStatus], format: Format) -> Result<String, Error> {
+pub(super) fn render(connectors: &[ConnectorStatus], format: TextFormat) -> Result<String, Error> {
     let mut registry = Registry::default();
     registry.register_collector(Box::new(Scrape(connectors.to_vec())));
     let mut text = String::new();
     encode(&mut text, &registry)?;
     Ok(match format {
-        Format::OpenMetrics => text,
-        Format::Prometheus => format::prometheus(&text),
+        TextFormat::OpenMetrics => text,
+        TextFormat::Prometheus => format::prometheus(&text),
     })
 }
 

@@ -14,7 +14,7 @@ use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use super::Bound;
+use super::BoundPort;
 
 /// As many connections are open at a time; others wait in the system's queue.
 pub(super) const MOST_CONNECTIONS: usize = 64;
@@ -23,7 +23,7 @@ const HEADERS_WITHIN: Duration = Duration::from_millis(if cfg!(test) { 300 } els
 /// No connection lives longer: a scraper connects again.
 const CONNECTION_LIVES: Duration = Duration::from_secs(300);
 
-pub(super) fn run(bound: Bound, routes: Router, end: CancellationToken) -> std::io::Result<()> {
+pub(super) fn run(bound: BoundPort, routes: Router, end: CancellationToken) -> std::io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
@@ -36,7 +36,7 @@ pub(super) fn run(bound: Bound, routes: Router, end: CancellationToken) -> std::
     })
 }
 
-async fn accept(bound: Bound, routes: Router) -> std::io::Result<()> {
+async fn accept(bound: BoundPort, routes: Router) -> std::io::Result<()> {
     let listener = tokio::net::TcpListener::from_std(bound.listener)?;
     let tls = bound.tls.map(tokio_native_tls::TlsAcceptor::from);
     let room = Arc::new(Semaphore::new(MOST_CONNECTIONS));

@@ -226,7 +226,7 @@ fn a_scrape() {
     sales.batch_seconds.buckets[2] = 4;
     sales.batch_seconds.count = 5;
     sales.batch_seconds.sum = 700.25;
-    let text = metrics::render(&[sales], metrics::Format::OpenMetrics).unwrap();
+    let text = metrics::render(&[sales], metrics::TextFormat::OpenMetrics).unwrap();
     for line in [
         "# TYPE connect_records_consumed counter",
         r#"connect_records_consumed_total{connector="sales"} 100"#,

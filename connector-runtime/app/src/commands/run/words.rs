@@ -10,7 +10,7 @@ use connect_kafka::Embedded;
 
 use super::embedded::Servers;
 use crate::embedded::SERVICE_NAME;
-use crate::http::Bound;
+use crate::http::BoundPort;
 use crate::screen::{Screen, grouped, seconds};
 
 /// `whole`: there are connectors that could run without the broken ones.
@@ -32,7 +32,7 @@ pub(super) fn tell_start(
     screen: &Screen,
     loaded: &Loaded,
     servers: Option<&Servers>,
-    http: Option<&Bound>,
+    http: Option<&BoundPort>,
 ) {
     if screen.is_live() {
         for (word, text) in start_lines(loaded, servers, http) {
@@ -46,7 +46,7 @@ pub(super) fn tell_start(
 fn start_lines(
     loaded: &Loaded,
     servers: Option<&Servers>,
-    http: Option<&Bound>,
+    http: Option<&BoundPort>,
 ) -> Vec<(&'static str, String)> {
     let mut lines = Vec::new();
     match servers {
@@ -118,7 +118,7 @@ fn checked(loaded: &Loaded) -> String {
     format!("{connectors} · {contracts} · {findings}")
 }
 
-fn log_start(loaded: &Loaded, servers: Option<&Servers>, http: Option<&Bound>) {
+fn log_start(loaded: &Loaded, servers: Option<&Servers>, http: Option<&BoundPort>) {
     if let Some(servers) = servers {
         let kafka = servers.kafka.bootstrap().unwrap_or_default();
         let url_file = below_current_folder(servers.postgres.url_file());

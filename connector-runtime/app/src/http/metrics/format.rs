@@ -4,26 +4,26 @@
 //! <https://prometheus.io/docs/instrumenting/exposition_formats/>
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::http) enum Format {
+pub(in crate::http) enum TextFormat {
     OpenMetrics,
     Prometheus,
 }
 
-impl Format {
+impl TextFormat {
     /// OpenMetrics, unless only plain text is asked for.
-    pub(in crate::http) fn accepted_by(accept: &str) -> Format {
+    pub(in crate::http) fn accepted_by(accept: &str) -> TextFormat {
         let accepts_plain = accept.contains("text/plain");
         if accepts_plain && !accept.contains("application/openmetrics-text") {
-            Format::Prometheus
+            TextFormat::Prometheus
         } else {
-            Format::OpenMetrics
+            TextFormat::OpenMetrics
         }
     }
 
     pub(in crate::http) fn content_type(self) -> &'static str {
         match self {
-            Format::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
-            Format::Prometheus => "text/plain; version=0.0.4; charset=utf-8",
+            TextFormat::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
+            TextFormat::Prometheus => "text/plain; version=0.0.4; charset=utf-8",
         }
     }
 }
@@ -63,13 +63,13 @@ mod tests {
     fn plain_text_is_answered_where_only_that_is_asked_for() {
         let of_prometheus = "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.3,*/*;q=0.1";
         for (accept, expected) in [
-            ("", Format::OpenMetrics),
-            ("*/*", Format::OpenMetrics),
-            ("text/plain", Format::Prometheus),
-            ("text/plain;version=0.0.4, */*", Format::Prometheus),
-            (of_prometheus, Format::OpenMetrics),
+            ("", TextFormat::OpenMetrics),
+            ("*/*", TextFormat::OpenMetrics),
+            ("text/plain", TextFormat::Prometheus),
+            ("text/plain;version=0.0.4, */*", TextFormat::Prometheus),
+            (of_prometheus, TextFormat::OpenMetrics),
         ] {
-            assert_eq!(Format::accepted_by(accept), expected, "{accept}");
+            assert_eq!(TextFormat::accepted_by(accept), expected, "{accept}");
         }
     }
 
