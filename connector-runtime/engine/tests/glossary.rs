@@ -37,15 +37,7 @@ const TO_RENAME: &[(&str, &[&str])] = &[
     ("api", &["ContractCheck", "Refusal"]),
     (
         "config",
-        &[
-            "Document",
-            "Draft",
-            "Kind",
-            "Leaf",
-            "Report",
-            "SourceFile",
-            "Start",
-        ],
+        &["Document", "Draft", "Kind", "Leaf", "Report", "SourceFile"],
     ),
     (
         "contracts",
@@ -73,14 +65,14 @@ const TO_RENAME: &[(&str, &[&str])] = &[
     (
         "engine",
         &[
-            "Begin", "Decision", "Form", "Made", "Part", "Pending", "Report", "Shared", "Stage",
-            "State",
+            "Decision", "Form", "Made", "Part", "Pending", "Report", "Shared", "Stage", "State",
         ],
     ),
-    ("kafka", &["Delivery", "Outcome", "Report", "StartOffset"]),
+    ("kafka", &["Delivery", "Outcome", "Report"]),
     (
         "sinks/postgres",
         &[
+            "Fields",
             "Found",
             "Input",
             "Misfit",
