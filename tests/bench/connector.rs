@@ -21,7 +21,7 @@ pub(crate) struct Measured {
 
 const LONG: Duration = Duration::from_secs(600);
 
-fn folder(topic: &Topic, mode: &str, tasks: u32) -> Folder {
+pub(crate) fn folder(topic: &Topic, mode: &str, tasks: u32) -> Folder {
     let key = if mode == "upsert" {
         "key = [\"sale_id\"]"
     } else {
@@ -61,7 +61,7 @@ async fn written(database: &Database) -> i64 {
         .unwrap_or(0)
 }
 
-async fn reached(database: &Database, records: i64) -> Instant {
+pub(crate) async fn reached(database: &Database, records: i64) -> Instant {
     eventually(&format!("{records} records written"), LONG, async || {
         (written(database).await >= records).then(Instant::now)
     })

@@ -10,7 +10,7 @@ use crate::binary::{self, Numeric, Timestamp};
 use crate::sale::{COLUMNS, Sale};
 
 /// As many rows as a connector's batch has.
-const BATCH: u64 = 5_000;
+pub(crate) const BATCH: u64 = 5_000;
 
 /// Binary rows, encoded before the clock starts, in batches.
 pub(crate) fn encode(records: u64) -> Vec<Vec<u8>> {
@@ -90,16 +90,25 @@ fn upsert_statement() -> String {
         let comma = if number == 0 { "" } else { ", " };
         write!(statement, "{comma}${}::{kind}[]", number + 1).expect("text");
     }
-    statement.push_str(") ON CONFLICT (sale_id) DO UPDATE SET ");
-    let updates = COLUMNS[1..]
-        .iter()
-        .map(|(name, _)| format!("{name} = excluded.{name}"));
-    statement.push_str(&updates.collect::<Vec<_>>().join(", "));
+    statement.push(')');
+    statement.push_str(&on_conflict());
     statement
 }
 
+/// The end of an upsert.
+pub(crate) fn on_conflict() -> String {
+    let updates = COLUMNS[1..]
+        .iter()
+        .map(|(name, _)| format!("{name} = excluded.{name}"));
+    let updates: Vec<String> = updates.collect();
+    format!(
+        " ON CONFLICT (sale_id) DO UPDATE SET {}",
+        updates.join(", ")
+    )
+}
+
 #[derive(Default)]
-struct Arrays {
+pub(crate) struct Arrays {
     sale_id: Vec<String>,
     store_id: Vec<i32>,
     register: Vec<i32>,
@@ -116,7 +125,7 @@ struct Arrays {
 }
 
 impl Arrays {
-    fn of(sales: Vec<Sale>) -> Arrays {
+    pub(crate) fn of(sales: Vec<Sale>) -> Arrays {
         let mut arrays = Arrays::default();
         for sale in sales {
             arrays.sale_id.push(sale.sale_id);
@@ -137,7 +146,7 @@ impl Arrays {
     }
 }
 
-async fn upsert(client: &mut PgConnection, statement: &str, arrays: Arrays) {
+pub(crate) async fn upsert(client: &mut PgConnection, statement: &str, arrays: Arrays) {
     let mut transaction = client.begin().await.expect("BEGIN");
     sqlx::query(statement)
         .bind(arrays.sale_id)

@@ -11,10 +11,13 @@
 )]
 
 mod binary;
+mod callgrind;
 mod connector;
+mod instructions;
 mod limits;
 mod peer;
 mod sale;
+mod upserts;
 
 use std::time::Duration;
 
@@ -31,32 +34,80 @@ const PARTITIONS: u64 = 6;
 struct Options {
     records: u64,
     tasks: u32,
+    measures: Measures,
+}
+
+#[derive(Clone, Copy)]
+enum Measures {
+    Rates,
+    Instructions,
+    Upserts,
 }
 
 fn options() -> Options {
     let mut options = Options {
         records: 2_000_000,
         tasks: 2,
+        measures: Measures::Rates,
     };
+    let mut records = None;
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
-        let number = words.next().and_then(|number| number.parse::<u32>().ok());
-        match (word.as_str(), number) {
-            ("--records", Some(number)) => options.records = number.into(),
-            ("--tasks", Some(number)) => options.tasks = number,
-            _ => {
-                eprintln!("usage: dev/bench [--records 2000000] [--tasks 2] [--peers]");
-                #[expect(clippy::disallowed_methods, reason = "nothing is running yet")]
-                std::process::exit(2);
-            }
+        let mut number = || words.next().and_then(|number| number.parse::<u32>().ok());
+        match word.as_str() {
+            "--instructions" => options.measures = Measures::Instructions,
+            "--upserts" => options.measures = Measures::Upserts,
+            "--records" => records = Some(number().unwrap_or_else(|| usage())),
+            "--tasks" => options.tasks = number().unwrap_or_else(|| usage()),
+            _ => usage(),
         }
     }
+    options.records = match (records, options.measures) {
+        (Some(records), _) => records.into(),
+        (None, Measures::Rates) => 2_000_000,
+        (None, Measures::Instructions) => 200_000,
+        (None, Measures::Upserts) => 500_000,
+    };
     options
+}
+
+fn usage() -> ! {
+    eprintln!("usage: dev/bench [--records 2000000] [--tasks 2] [--peers]");
+    eprintln!("       dev/bench --instructions [--records 200000]");
+    eprintln!("       dev/bench --upserts [--records 500000]");
+    #[expect(clippy::disallowed_methods, reason = "nothing is running yet")]
+    std::process::exit(2);
 }
 
 #[tokio::main]
 async fn main() {
     let options = options();
+    match options.measures {
+        Measures::Rates => rates(&options).await,
+        Measures::Instructions => instructions::measure(options.records).await,
+        Measures::Upserts => ways_to_upsert(options.records).await,
+    }
+}
+
+async fn ways_to_upsert(records: u64) {
+    println!(
+        "| upsert of {records} rows, backend CPU s per million | new rows | the same rows again |"
+    );
+    println!("|---|---|---|");
+    for (name, way) in upserts::WAYS {
+        let database = fresh("PRIMARY KEY").await;
+        let (new, again) = upserts::measure(&pool(&database).await, way, records).await;
+        database.remove().await;
+        let per_million = |spent: Duration| spent.as_secs_f64() * 1e6 / records as f64;
+        println!(
+            "| {name} | {:.2} | {:.2} |",
+            per_million(new),
+            per_million(again)
+        );
+    }
+}
+
+async fn rates(options: &Options) {
     let records = options.records;
     eprintln!("producing {records} records into {PARTITIONS} partitions");
     let topic = Topic::create("bench", i32::try_from(PARTITIONS).expect("few")).await;

@@ -73,10 +73,17 @@ impl Launch {
     }
 
     /// SIGHUP does what it does by default, also where the tests themselves run under `nohup`.
-    pub fn with_hang_up(mut self) -> Launch {
-        let program = std::mem::replace(&mut self.program, "env".into());
-        let wrapped = ["--default-signal=HUP".into(), program.into_os_string()];
-        self.arguments.splice(0..0, wrapped);
+    pub fn with_hang_up(self) -> Launch {
+        self.under("env", &["--default-signal=HUP"])
+    }
+
+    /// Started by another program, such as `env`, with arguments of its own. It has to become the process itself, or
+    /// signals do not reach it.
+    pub fn under(mut self, program: &str, arguments: &[&str]) -> Launch {
+        let wrapped = std::mem::replace(&mut self.program, program.into());
+        let arguments = arguments.iter().map(OsString::from);
+        let before: Vec<OsString> = arguments.chain([wrapped.into_os_string()]).collect();
+        self.arguments.splice(0..0, before);
         self
     }
 
