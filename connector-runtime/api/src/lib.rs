@@ -57,6 +57,6 @@ pub use units::{Duration, FilePath, Pattern, SchemaFile, Secret, Size};
 /// The limits of JSON text are those of values.
 pub use value::ValueLimits as JsonLimits;
 pub use value::{
-    BuildError, EditError, Elements, JsonError, Kind, Members, Number, Rename, Value, ValueBuilder,
-    ValueLimits, ValueRef,
+    BuildError, EditError, Elements, JsonError, JsonReader, Kind, Members, Number, Rename, Value,
+    ValueBuilder, ValueLimits, ValueRef,
 };

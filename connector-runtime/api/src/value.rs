@@ -28,7 +28,7 @@ use binary::Binary;
 pub use builder::ValueBuilder;
 pub use cursor::{Elements, Kind, Members, Number, ValueRef};
 pub use edit::{EditError, Rename};
-pub use json::JsonError;
+pub use json::{JsonError, JsonReader};
 pub use limits::ValueLimits;
 use node::{Node, Span};
 pub use nodes::BuildError;

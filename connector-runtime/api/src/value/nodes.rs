@@ -1,6 +1,6 @@
 //! The growing tape: what the JSON parser and [`super::ValueBuilder`] have in common.
 //!
-//! The JSON parser works on this and not on the builder: it is recursive, so the machine's stack already knows which
+//! The JSON parsers work on this and not on the builder: they are recursive, so the machine's stack already knows which
 //! containers are open, and a second stack would cost every record some hundred instructions.
 
 use std::collections::HashSet;
@@ -64,9 +64,15 @@ impl Nodes {
         members: u32,
         buffer: &str,
     ) -> Result<(), BuildError> {
+        self.close_known_object(start, members);
+        self.refuse_duplicate_keys(start + 1, members as usize, buffer)
+    }
+
+    /// Closes an object whose members are known to have different names.
+    #[inline]
+    pub(super) fn close_known_object(&mut self, start: usize, members: u32) {
         let nodes = self.extent_from(start);
         self.close(start, Node::Object { members, nodes });
-        self.refuse_duplicate_keys(start + 1, members as usize, buffer)
     }
 
     #[inline]

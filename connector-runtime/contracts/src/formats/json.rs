@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use connect_api::{Cause, Value, ValueLimits, ValueRef};
+use connect_api::{Cause, JsonReader, Value, ValueLimits, ValueRef};
+use parking_lot::Mutex;
 
 use super::{Codec, Compiled, Entry, Plain, Registered};
 use crate::fault::{ValueFault, shown};
@@ -15,7 +16,7 @@ pub(super) static ENTRY: Entry = Entry {
     name: "json",
     about: "One JSON document (RFC 8259).",
     plain: Some(Plain {
-        compile: |_| Ok(Arc::new(Json)),
+        compile: |_| Ok(Arc::new(Json(Reader::new()))),
         takes_write_schema: false,
     }),
     registered: Some(Registered {
@@ -32,11 +33,11 @@ pub(super) static ENTRY: Entry = Entry {
 const MOST_DOCUMENTS: usize = 1_000;
 
 /// A document without a schema.
-struct Json;
+struct Json(Reader);
 
 impl Codec for Json {
     fn decode(&self, payload: &Bytes) -> Result<Value, ValueFault> {
-        parse(payload)
+        self.0.read(payload)
     }
 
     fn encode(&self, value: ValueRef<'_>, out: &mut Vec<u8>) -> Result<(), ValueFault> {
@@ -46,43 +47,63 @@ impl Codec for Json {
 }
 
 /// A document that is valid against its schema.
-struct ValidJson(CompiledSchema);
+struct ValidJson {
+    reader: Reader,
+    schema: CompiledSchema,
+}
 
 impl Codec for ValidJson {
     fn decode(&self, payload: &Bytes) -> Result<Value, ValueFault> {
-        let value = parse(payload)?;
-        self.0.validate(value.root())?;
+        let value = self.reader.read(payload)?;
+        self.schema.validate(value.root())?;
         Ok(value)
     }
 
     fn encode(&self, value: ValueRef<'_>, out: &mut Vec<u8>) -> Result<(), ValueFault> {
-        self.0.validate(value)?;
+        self.schema.validate(value)?;
         value.write_json(out);
         Ok(())
     }
 
     fn validate(&self, value: ValueRef<'_>) -> Result<(), ValueFault> {
-        self.0.validate(value)
+        self.schema.validate(value)
     }
 }
 
-pub(super) fn parse(payload: &Bytes) -> Result<Value, ValueFault> {
-    Value::parse_json(payload.clone(), ValueLimits::default()).map_err(|error| {
-        let reason = shown(&error.to_string(), 200);
-        ValueFault::decode_of(
-            payload,
-            match instead_of_json(payload) {
-                Some(appearance) => format!("not JSON: {appearance}"),
-                None => format!("not JSON: {reason}"),
-            },
-        )
-    })
+/// Reads documents that are mostly alike.
+pub(super) struct Reader(Mutex<JsonReader>);
+
+impl Reader {
+    pub(super) fn new() -> Reader {
+        Reader(Mutex::new(JsonReader::new(ValueLimits::default())))
+    }
+
+    pub(super) fn read(&self, payload: &Bytes) -> Result<Value, ValueFault> {
+        // Each task has decoders of its own. Only the codecs of the registry are shared, and nobody waits for another.
+        let read = match self.0.try_lock() {
+            Some(mut reader) => reader.read(payload.clone()),
+            None => Value::parse_json(payload.clone(), ValueLimits::default()),
+        };
+        read.map_err(|error| {
+            let reason = shown(&error.to_string(), 200);
+            ValueFault::decode_of(
+                payload,
+                match instead_of_json(payload) {
+                    Some(appearance) => format!("not JSON: {appearance}"),
+                    None => format!("not JSON: {reason}"),
+                },
+            )
+        })
+    }
 }
 
 fn compile(source: &SchemaSource) -> Compiled {
     let documents = documents(source)?;
     CompiledSchema::of_documents(source.name.clone(), source.uri.clone(), documents)
-        .map(|schema| Arc::new(ValidJson(schema)) as Arc<dyn Codec>)
+        .map(|schema| {
+            let reader = Reader::new();
+            Arc::new(ValidJson { reader, schema }) as Arc<dyn Codec>
+        })
         .map_err(|problem| Cause::from(problem).to_string())
 }
 

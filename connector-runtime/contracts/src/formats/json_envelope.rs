@@ -21,7 +21,7 @@ use std::sync::{Arc, RwLock};
 use bytes::Bytes;
 use connect_api::{Found, Value, ValueBuilder, ValueLimits, ValueRef};
 
-use super::json::parse;
+use super::json::Reader;
 use super::{Codec, Compiled, Entry, Plain};
 use crate::fault::ValueFault;
 use crate::place::{push_index, push_member};
@@ -39,6 +39,7 @@ pub(super) static ENTRY: Entry = Entry {
 };
 
 struct Envelope {
+    reader: Reader,
     /// The schema to write with, and its text; otherwise one is inferred from each value.
     write: Option<(Schema, String)>,
     /// The schema of the last message: those of one topic nearly always have the same.
@@ -60,6 +61,7 @@ fn compile(write_schema: Option<&str>) -> Compiled {
         }
     };
     Ok(Arc::new(Envelope {
+        reader: Reader::new(),
         write,
         last: RwLock::default(),
     }))
@@ -67,7 +69,7 @@ fn compile(write_schema: Option<&str>) -> Compiled {
 
 impl Codec for Envelope {
     fn decode(&self, payload: &Bytes) -> Result<Value, ValueFault> {
-        let envelope = parse(payload)?;
+        let envelope = self.reader.read(payload)?;
         let (schema, content) = parts_of(envelope.root())?;
         let limits = ValueLimits::of_payload(payload.len());
         let mut builder = ValueBuilder::sharing(&envelope, limits);
