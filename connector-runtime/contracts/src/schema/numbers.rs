@@ -107,26 +107,16 @@ fn loses_digits(value: ValueRef<'_>) -> bool {
 pub(super) fn exact<R>(options: ValidationOptions<'_, R, Tape>) -> ValidationOptions<'_, R, Tape> {
     options
         .with_keyword("minimum", |parent, value, _: Location| {
-            let exclusive = parent.get("exclusiveMinimum") == Some(&Json::Bool(true));
-            if exclusive {
-                bound(parent, "minimum", value, ">", Ordering::is_gt)
-            } else {
-                bound(parent, "minimum", value, "≥", Ordering::is_ge)
-            }
+            bound(parent, "minimum", value)
         })
         .with_keyword("maximum", |parent, value, _: Location| {
-            let exclusive = parent.get("exclusiveMaximum") == Some(&Json::Bool(true));
-            if exclusive {
-                bound(parent, "maximum", value, "<", Ordering::is_lt)
-            } else {
-                bound(parent, "maximum", value, "≤", Ordering::is_le)
-            }
+            bound(parent, "maximum", value)
         })
         .with_keyword("exclusiveMinimum", |parent, value, _: Location| {
-            bound(parent, "exclusiveMinimum", value, ">", Ordering::is_gt)
+            bound(parent, "exclusiveMinimum", value)
         })
         .with_keyword("exclusiveMaximum", |parent, value, _: Location| {
-            bound(parent, "exclusiveMaximum", value, "<", Ordering::is_lt)
+            bound(parent, "exclusiveMaximum", value)
         })
         .with_keyword("multipleOf", |parent, value, _: Location| {
             multiple_of(parent, value)
@@ -185,8 +175,11 @@ impl Limit {
     /// How `number` compares to the limit. Rounding keeps an order or makes numbers equal, so exact arithmetic is needed
     /// only where the doubles are equal.
     fn order_of(&self, number: Number<'_>) -> Ordering {
-        if let (Some(number), Some(limit)) = (number.as_i64(), self.integer) {
-            return number.cmp(&limit);
+        let whole = self
+            .integer
+            .and_then(|limit| order_of_digits(number.as_str(), limit));
+        if let Some(order) = whole {
+            return order;
         }
         match number.as_f64().partial_cmp(&self.nearest) {
             Some(Ordering::Less) => Ordering::Less,
@@ -196,32 +189,89 @@ impl Limit {
     }
 }
 
-struct Bound {
+/// How plain digits, with a fraction or without, compare to an integer. `None` for an exponent and for very many digits.
+fn order_of_digits(digits: &str, limit: i64) -> Option<Ordering> {
+    /// So many always fit into 64 bits.
+    const MOST_DIGITS: usize = 18;
+    let unsigned = digits.strip_prefix('-').unwrap_or(digits);
+    let mut bytes = unsigned.bytes();
+    let (mut whole, mut has_fraction) = (0_i64, false);
+    for byte in bytes.by_ref() {
+        match byte {
+            b'0'..=b'9' => whole = whole.wrapping_mul(10).wrapping_add(i64::from(byte - b'0')),
+            b'.' => {
+                has_fraction = true;
+                break;
+            }
+            _ => return None,
+        }
+    }
+    let whole_digits = unsigned.len() - bytes.len() - usize::from(has_fraction);
+    if whole_digits > MOST_DIGITS {
+        return None;
+    }
+    let mut is_fractional = false;
+    for byte in bytes {
+        match byte {
+            b'0' => {}
+            b'1'..=b'9' => is_fractional = true,
+            _ => return None,
+        }
+    }
+    let (whole, beyond) = if unsigned.len() < digits.len() {
+        (-whole, Ordering::Less)
+    } else {
+        (whole, Ordering::Greater)
+    };
+    // A fraction is less than the step to the next integer.
+    let order = whole.cmp(&limit);
+    Some(match is_fractional {
+        true if order.is_eq() => beyond,
+        _ => order,
+    })
+}
+
+/// `minimum`, `maximum`, `exclusiveMinimum` or `exclusiveMaximum`.
+pub(super) struct Bound {
     limit: Limit,
-    allows: fn(Ordering) -> bool,
+    allowed: fn(Ordering) -> bool,
     expected: String,
 }
 
-fn bound<'a>(
-    parent: &'a Map<String, Json>,
-    keyword: &str,
-    value: &'a Json,
-    sign: &str,
-    allows: fn(Ordering) -> bool,
-) -> Compiled<'a> {
-    let Some(limit) = Limit::of(parent, keyword, value) else {
-        return Ok(Box::new(Anything));
-    };
-    let number = match types_of(parent.get("type")).as_deref() {
-        Some("an integer") => "an integer",
-        _ => "a number",
-    };
-    let expected = format!("{number} {sign} {} ({keyword})", limit.digits);
-    Ok(Box::new(Bound {
-        limit,
-        allows,
-        expected,
-    }))
+impl Bound {
+    /// `None` for what bounds nothing.
+    pub(super) fn of(parent: &Map<String, Json>, keyword: &str, value: &Json) -> Option<Bound> {
+        // Draft 4 has a boolean beside the bound.
+        let is_exclusive = |beside: &str| parent.get(beside) == Some(&Json::Bool(true));
+        let (sign, allowed): (_, fn(Ordering) -> bool) = match keyword {
+            "minimum" if !is_exclusive("exclusiveMinimum") => ("≥", Ordering::is_ge),
+            "minimum" | "exclusiveMinimum" => (">", Ordering::is_gt),
+            "maximum" if !is_exclusive("exclusiveMaximum") => ("≤", Ordering::is_le),
+            "maximum" | "exclusiveMaximum" => ("<", Ordering::is_lt),
+            _ => return None,
+        };
+        let limit = Limit::of(parent, keyword, value)?;
+        let number = match types_of(parent.get("type")).as_deref() {
+            Some("an integer") => "an integer",
+            _ => "a number",
+        };
+        Some(Bound {
+            expected: format!("{number} {sign} {} ({keyword})", limit.digits),
+            limit,
+            allowed,
+        })
+    }
+
+    pub(super) fn allows(&self, number: Number<'_>) -> bool {
+        (self.allowed)(self.limit.order_of(number))
+    }
+}
+
+fn bound<'a>(parent: &'a Map<String, Json>, keyword: &str, value: &'a Json) -> Compiled<'a> {
+    Ok(match Bound::of(parent, keyword, value) {
+        Some(bound) => Box::new(bound),
+        None => Box::new(Anything),
+    })
 }
 
 impl<'i> Keyword<'i, Tape> for Bound {
@@ -231,7 +281,7 @@ impl<'i> Keyword<'i, Tape> for Bound {
 
     fn is_valid(&self, instance: TapeNode<'i>) -> bool {
         let number = instance.value().and_then(ValueRef::as_number);
-        number.is_none_or(|number| (self.allows)(self.limit.order_of(number)))
+        number.is_none_or(|number| self.allows(number))
     }
 }
 

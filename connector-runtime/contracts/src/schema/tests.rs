@@ -48,7 +48,7 @@ impl Folder {
     }
 }
 
-fn compile(schema: &str) -> CompiledSchema {
+pub(super) fn compile(schema: &str) -> CompiledSchema {
     Folder::new(&[("schema.json", schema)])
         .compile("schema.json")
         .expect("a valid schema")
