@@ -325,13 +325,11 @@ impl<'a> Encoder<'_, 'a> {
             column,
             target,
         };
-        let resolved = self.resolve(entry_column, element).map_err(|reason| {
-            Cause::new(format!(
-                "{} of column `{}`: {reason}",
-                entry_column.reference, column.name
-            ))
-        })?;
-        let Some(input) = Input::resolved(resolved) else {
+        let input = match self.member(entry_column) {
+            Some(value) => Some(Input::of(value)),
+            None => self.otherwise(&place, element)?,
+        };
+        let Some(input) = input else {
             match entry_column.if_missing {
                 IfMissing::LeaveOut => return Ok(()),
                 IfMissing::Null => null(data),
@@ -366,29 +364,42 @@ impl<'a> Encoder<'_, 'a> {
         Ok(())
     }
 
-    fn resolve(
-        &self,
-        column: &EntryColumn,
-        element: Option<Element<'a>>,
-    ) -> Result<Resolved<'a>, String> {
-        let member = |found: &Found<'a>, slot: usize, rest| {
-            let start = found.get(slot).copied().flatten();
-            let place = start.and_then(|start| follow(start, rest));
-            place.map_or(Resolved::Missing, Resolved::Value)
+    /// What the lookups found for the column.
+    #[inline]
+    fn member(&self, column: &EntryColumn) -> Option<ValueRef<'a>> {
+        let (found, slot, rest) = match &column.source {
+            Source::Member(slot, rest) => (&self.scratch.members, slot, rest),
+            Source::OfElement(slot, rest) => (&self.scratch.of_element, slot, rest),
+            Source::Reference => return None,
         };
+        follow(found.get(*slot).copied().flatten()?, rest)
+    }
+
+    /// The input of a column that no lookup found: metadata, or a member whose name is spelled otherwise.
+    fn otherwise(
+        &self,
+        place: &Place<'_>,
+        element: Option<Element<'a>>,
+    ) -> Result<Option<Input<'a>>, Cause> {
+        let column = place.entry_column;
         let resolved = match &column.source {
-            Source::Member(slot, rest) => member(&self.scratch.members, *slot, rest),
-            Source::OfElement(slot, rest) => member(&self.scratch.of_element, *slot, rest),
-            Source::Reference => column
-                .reference
-                .resolve(self.record, element, self.now_ms)?,
+            Source::Member(..) | Source::OfElement(..) => Resolved::Missing,
+            Source::Reference => {
+                let resolved = column.reference.resolve(self.record, element, self.now_ms);
+                resolved.map_err(|reason| {
+                    Cause::new(format!(
+                        "{} of column `{}`: {reason}",
+                        column.reference, place.column.name
+                    ))
+                })?
+            }
         };
         let (Resolved::Missing, Some(name)) = (&resolved, &column.by_name) else {
-            return Ok(resolved);
+            return Ok(Input::resolved(resolved));
         };
         let start = element.map(|element| element.value).or(self.record.root());
         let similar = start.and_then(|start| similar_member(start, name));
-        Ok(similar.map_or(Resolved::Missing, Resolved::Value))
+        Ok(similar.map(Input::of))
     }
 }
 

@@ -41,6 +41,10 @@ impl Transforms {
 
     /// Appends what `record` becomes, its parts numbered.
     pub(crate) fn apply(&mut self, record: Record, out: &mut Vec<Record>) -> Result<(), Rejection> {
+        if self.steps.is_empty() {
+            out.push(record);
+            return Ok(());
+        }
         self.before.clear();
         self.before.push(record);
         for step in &mut self.steps {

@@ -1,7 +1,7 @@
 //! Integers, floats and `numeric`. Nothing passes through a float unless the column is one.
 
 use super::decimal::Decimal;
-use super::{Input, Misfit, expected, trimmed};
+use super::{Input, Misfit, expected, short_number, trimmed};
 
 /// `numeric(precision, scale)`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -208,6 +208,11 @@ pub(super) fn check_numeric(input: Input<'_>, column: Numeric) -> Result<(), Mis
 
 /// The binary form: groups of four decimal digits, aligned at the point, most significant first.
 pub(super) fn numeric(input: Input<'_>, column: Numeric, out: &mut Vec<u8>) -> Result<(), Misfit> {
+    if let Input::Number(digits) = input
+        && short_number::write(digits, column, out)
+    {
+        return Ok(());
+    }
     const POSITIVE: u16 = 0x0000;
     const NEGATIVE: u16 = 0x4000;
     const NOT_A_NUMBER: u16 = 0xC000;
@@ -258,128 +263,4 @@ pub(super) fn numeric(input: Input<'_>, column: Numeric, out: &mut Vec<u8>) -> R
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
-    use super::*;
-
-    #[test]
-    fn integers() {
-        let cases: [(&str, Result<i64, &str>); 16] = [
-            ("0", Ok(0)),
-            ("-0", Ok(0)),
-            ("1", Ok(1)),
-            ("1.0", Ok(1)),
-            ("1e3", Ok(1000)),
-            ("1200e-2", Ok(12)),
-            ("-9223372036854775808", Ok(i64::MIN)),
-            ("-9223372036854775808.0", Ok(i64::MIN)),
-            ("9223372036854775807.00", Ok(i64::MAX)),
-            ("9223372036854775808", Err("out of range")),
-            ("1e19", Err("out of range")),
-            ("1e999999999999", Err("out of range")),
-            ("1.5", Err("has a fraction")),
-            ("1e-1", Err("has a fraction")),
-            ("abc", Err("an integer is expected")),
-            ("", Err("an integer is expected")),
-        ];
-        for (digits, expected) in cases {
-            for input in [Input::Number(digits), Input::Text(digits)] {
-                match (integer::<i64>(input), expected) {
-                    (Ok(found), Ok(number)) => assert_eq!(found, number, "{digits}"),
-                    (Err(found), Err(part)) => assert!(found.contains(part), "{digits}: {found}"),
-                    (found, _) => unreachable!("{digits}: {found:?}"),
-                }
-            }
-        }
-        assert!(integer::<i16>(Input::Number("32768")).is_err());
-        assert_eq!(integer::<i16>(Input::Number("-32768")), Ok(-32768));
-    }
-
-    #[test]
-    fn floats() {
-        assert_eq!(float8(Input::Number("0.1")), Ok(0.1));
-        assert_eq!(float4(Input::Number("0.1")), Ok(0.1_f32));
-        assert!(float8(Input::Number("1e400")).is_err());
-        assert!(float4(Input::Number("1e39")).is_err());
-        assert_eq!(float8(Input::Text("-Infinity")), Ok(f64::NEG_INFINITY));
-        assert!(float8(Input::Text("NaN")).unwrap().is_nan());
-        assert!(float8(Input::Text("infinit")).is_err());
-        assert!(float8(Input::Text("")).is_err());
-        assert!(float8(Input::Bool(true)).is_err());
-        for nothing in ["0", "-0.0", "0e-400", "0.00E5"] {
-            assert_eq!(float8(Input::Number(nothing)), Ok(0.0), "{nothing}");
-            assert_eq!(float4(Input::Text(nothing)), Ok(0.0), "{nothing}");
-        }
-        assert_eq!(float8(Input::Number("5e-324")), Ok(5e-324));
-        assert!(float8(Input::Number("1e-400")).is_err());
-        assert!(float4(Input::Number("1e-46")).is_err());
-    }
-
-    /// The fields of the binary form: groups, weight, sign, scale, then the groups.
-    fn binary(digits: &str, precision: Option<(i32, i32)>) -> Result<Vec<i16>, String> {
-        let column = Numeric {
-            precision: precision.map(|(precision, scale)| Precision { precision, scale }),
-            takes_infinity: true,
-        };
-        let mut out = Vec::new();
-        numeric(Input::Number(digits), column, &mut out).map_err(|misfit| misfit.to_string())?;
-        Ok(out
-            .chunks(2)
-            .map(|pair| i16::from_be_bytes([pair[0], pair[1]]))
-            .collect())
-    }
-
-    #[test]
-    fn numerics() {
-        let cases: [(&str, &[i16]); 12] = [
-            ("0", &[0, 0, 0, 0]),
-            ("0.00", &[0, 0, 0, 2]),
-            ("1", &[1, 0, 0, 0, 1]),
-            ("-1", &[1, 0, 0x4000, 0, 1]),
-            ("10000", &[1, 1, 0, 0, 1]),
-            ("12345.6", &[3, 1, 0, 1, 1, 2345, 6000]),
-            ("0.0001", &[1, -1, 0, 4, 1]),
-            ("0.00001", &[1, -2, 0, 5, 1000]),
-            (
-                "12345678901234567.89",
-                &[6, 4, 0, 2, 1, 2345, 6789, 123, 4567, 8900],
-            ),
-            ("1.50", &[2, 0, 0, 2, 1, 5000]),
-            ("1e5", &[1, 1, 0, 0, 10]),
-            ("15e-1", &[2, 0, 0, 1, 1, 5000]),
-        ];
-        for (digits, expected) in cases {
-            assert_eq!(binary(digits, None).unwrap(), expected, "{digits}");
-        }
-        assert_eq!(binary("1.5", Some((10, 2))).unwrap(), [2, 0, 0, 2, 1, 5000]);
-        assert_eq!(
-            binary("1.50000", Some((10, 2))).unwrap(),
-            [2, 0, 0, 2, 1, 5000]
-        );
-        assert_eq!(binary("1200", Some((3, -2))).unwrap(), [1, 0, 0, 0, 1200]);
-    }
-
-    #[test]
-    fn numerics_that_do_not_fit() {
-        let cases = [
-            ("1.234", Some((10, 2)), "more than 2 digits after the point"),
-            (
-                "123456789",
-                Some((10, 2)),
-                "more than 8 digits before the point",
-            ),
-            (
-                "1e400",
-                Some((10, 2)),
-                "more than 8 digits before the point",
-            ),
-            ("1e131073", None, "more than 131072 digits before"),
-            ("1e-16384", None, "more than 16383 digits after"),
-            ("1e9999999999999999999999", None, "digits before the point"),
-        ];
-        for (digits, precision, part) in cases {
-            let found = binary(digits, precision).unwrap_err();
-            assert!(found.contains(part), "{digits}: {found}");
-        }
-    }
-}
+mod tests;

@@ -10,6 +10,7 @@ use super::calendar::{
     TIMESTAMP_INFINITY, TIMESTAMP_MINUS_INFINITY,
 };
 use super::decimal::Decimal;
+use super::instant::Instant;
 use super::{Input, Misfit, Reading, debezium, epoch, expected, trimmed};
 use crate::config::{NaiveTime, TimeUnit};
 
@@ -28,6 +29,9 @@ pub(crate) struct Decimals(pub(crate) Option<u8>);
 
 impl Decimals {
     fn round(self, microseconds: i64) -> i64 {
+        if matches!(self.0, None | Some(6..)) {
+            return microseconds;
+        }
         let places = u32::from(self.0.unwrap_or(6).min(6));
         let step = 10_i64.pow(6 - places);
         let half = step / 2;
@@ -46,15 +50,17 @@ pub(super) fn timestamp(
     decimals: Decimals,
 ) -> Result<i64, Misfit> {
     let microseconds = match input {
-        Input::Text(content) => match (infinity(content), Written::parse(trimmed(content))) {
-            (Some(true), _) => return Ok(TIMESTAMP_INFINITY),
-            (Some(false), _) => return Ok(TIMESTAMP_MINUS_INFINITY),
-            (None, Some(written)) => written.instant(reading.naive_time)?,
-            (None, None) => from_epoch(
-                input,
-                reading,
-                "a time such as 2026-11-20T20:35:19.042Z is expected",
-            )?,
+        Input::Text(content) => match Written::parse(trimmed(content)) {
+            Some(written) => written.instant(reading.naive_time)?,
+            None => match infinity(content) {
+                Some(true) => TIMESTAMP_INFINITY,
+                Some(false) => TIMESTAMP_MINUS_INFINITY,
+                None => from_epoch(
+                    input,
+                    reading,
+                    "a time such as 2026-11-20T20:35:19.042Z is expected",
+                )?,
+            },
         },
         _ => from_epoch(
             input,
@@ -71,11 +77,13 @@ pub(super) fn timestamp(
 /// Days since 2000-01-01. Of a time with an offset it is the date that is written, as PostgreSQL has it.
 pub(super) fn date(input: Input<'_>, reading: &Reading) -> Result<i32, Misfit> {
     if let Input::Text(content) = input {
-        match (infinity(content), Written::parse(trimmed(content))) {
-            (Some(true), _) => return Ok(DATE_INFINITY),
-            (Some(false), _) => return Ok(DATE_MINUS_INFINITY),
-            (None, Some(written)) => return day(written.day - DAYS_TO_2000),
-            (None, None) => {}
+        if let Some(written) = Written::parse(trimmed(content)) {
+            return day(written.day - DAYS_TO_2000);
+        }
+        match infinity(content) {
+            Some(true) => return Ok(DATE_INFINITY),
+            Some(false) => return Ok(DATE_MINUS_INFINITY),
+            None => {}
         }
     }
     epoch_day(input, reading, "a date such as 2026-11-20 is expected")
@@ -195,6 +203,7 @@ fn epoch_day(input: Input<'_>, reading: &Reading, words: &'static str) -> Result
 }
 
 /// A date, perhaps with a time, perhaps with an offset, as it is written.
+#[derive(Debug, PartialEq)]
 struct Written {
     /// Days since 1970-01-01.
     day: i64,
@@ -206,6 +215,17 @@ struct Written {
 
 impl Written {
     fn parse(content: &str) -> Option<Written> {
+        match Instant::parse(content.as_bytes()) {
+            Some(Instant { day, time, offset }) => Some(Written {
+                day,
+                time,
+                offset: Some(offset),
+            }),
+            None => Written::scan(content),
+        }
+    }
+
+    fn scan(content: &str) -> Option<Written> {
         let mut rest = Scanner(content.as_bytes());
         let day = rest.date()?;
         if rest.0.is_empty() {

@@ -382,3 +382,50 @@ fn seconds_are_rounded_to_what_the_column_declares() {
     );
     assert_eq!(midnight, Ok(MICROSECONDS_A_DAY));
 }
+
+#[test]
+fn times_of_the_usual_form_are_read_as_others_are() {
+    let dates = [
+        "2026-11-20",
+        "2024-02-29",
+        "0001-01-01",
+        "9999-12-31",
+        "1969-12-31",
+    ];
+    let times = [
+        "T00:00:00",
+        "T23:59:59",
+        "T20:35:19.0",
+        "T20:35:19.042",
+        "T20:35:19.123456",
+    ];
+    let offsets = ["Z", "+00:00", "+02:00", "-05:30", "+15:59"];
+    for date in dates {
+        for time in times {
+            for offset in offsets {
+                let text = format!("{date}{time}{offset}");
+                assert!(Instant::parse(text.as_bytes()).is_some(), "{text}");
+                assert_eq!(Written::parse(&text), Written::scan(&text), "{text}");
+            }
+        }
+    }
+    for text in [
+        "2026-11-20",
+        "2026-11-20 20:35:19Z",
+        "2026-11-20T20:35:19",
+        "2026-11-20T20:35:60Z",
+        "2026-11-20T24:00:00Z",
+        "2026-02-29T00:00:00Z",
+        "2026-13-01T00:00:00Z",
+        "2026-11-20T20:35:19.1234567Z",
+        "2026-11-20T20:35:19.Z",
+        "2026-11-20T20:35:19+16:00",
+        "2026-11-20T20:35:19+02",
+        "2026-11-20T20:3x:19Z",
+        "0000-01-01T00:00:00Z",
+        "2026-11-20T20:35:19Zx",
+        "",
+    ] {
+        assert!(Instant::parse(text.as_bytes()).is_none(), "{text}");
+    }
+}

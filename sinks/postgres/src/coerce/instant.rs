@@ -1,0 +1,82 @@
+//! Times as nearly all are written, RFC 3339 with at most six digits of a second, read by their places.
+//!
+//! Every other way to write one is for [`super::time`].
+
+use connect_api::calendar::CivilDate;
+
+use super::calendar::MICROSECONDS_A_SECOND;
+
+/// A date and a time with an offset.
+pub(super) struct Instant {
+    /// Days since 1970-01-01.
+    pub(super) day: i64,
+    /// Microseconds since midnight.
+    pub(super) time: i64,
+    /// Seconds east of UTC.
+    pub(super) offset: i64,
+}
+
+impl Instant {
+    pub(super) fn parse(text: &[u8]) -> Option<Instant> {
+        let (date, text) = text.split_first_chunk::<10>()?;
+        let (time, text) = text.split_first_chunk::<9>()?;
+        let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2] = *date else {
+            return None;
+        };
+        let [b'T', h1, h2, b':', n1, n2, b':', s1, s2] = *time else {
+            return None;
+        };
+        let year = pair(y1, y2)? * 100 + pair(y3, y4)?;
+        let date = CivilDate::new(year, pair(m1, m2)? as u8, pair(d1, d2)? as u8)?;
+        let (hour, minute, second) = (pair(h1, h2)?, pair(n1, n2)?, pair(s1, s2)?);
+        if year == 0 || hour > 23 || minute > 59 || second > 59 {
+            return None;
+        }
+        let (fraction, text) = match text {
+            [b'.', rest @ ..] => microseconds(rest)?,
+            _ => (0, text),
+        };
+        let seconds = hour * 3_600 + minute * 60 + second;
+        Some(Instant {
+            day: date.epoch_days(),
+            time: seconds * MICROSECONDS_A_SECOND + fraction,
+            offset: offset(text)?,
+        })
+    }
+}
+
+/// The number of two digits.
+fn pair(tens: u8, ones: u8) -> Option<i64> {
+    let (tens, ones) = (tens.wrapping_sub(b'0'), ones.wrapping_sub(b'0'));
+    (tens <= 9 && ones <= 9).then(|| i64::from(tens) * 10 + i64::from(ones))
+}
+
+/// One to six digits of a second, and what is behind them.
+fn microseconds(text: &[u8]) -> Option<(i64, &[u8])> {
+    let (mut number, mut unit, mut count) = (0, 100_000, 0);
+    for byte in text {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            break;
+        }
+        number += i64::from(digit) * unit;
+        unit /= 10;
+        count += 1;
+    }
+    (1..=6)
+        .contains(&count)
+        .then_some((number, text.get(count..)?))
+}
+
+/// `Z` or `+HH:MM`; PostgreSQL takes no more than 15 hours.
+fn offset(text: &[u8]) -> Option<i64> {
+    match *text {
+        [b'Z'] => Some(0),
+        [sign @ (b'+' | b'-'), h1, h2, b':', m1, m2] => {
+            let (hours, minutes) = (pair(h1, h2)?, pair(m1, m2)?);
+            let seconds = hours * 3_600 + minutes * 60;
+            (hours <= 15 && minutes <= 59).then_some(if sign == b'-' { -seconds } else { seconds })
+        }
+        _ => None,
+    }
+}
