@@ -15,7 +15,6 @@ mod column_type;
 mod debezium;
 mod decimal;
 mod epoch;
-mod instant;
 mod interval;
 mod json;
 mod money;
@@ -26,6 +25,7 @@ mod short_number;
 mod text;
 mod time;
 mod unscaled;
+mod usual_time;
 
 use connect_api::{Found, Kind, Resolved, ValueRef};
 

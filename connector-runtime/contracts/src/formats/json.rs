@@ -16,7 +16,7 @@ pub(super) static ENTRY: Entry = Entry {
     name: "json",
     about: "One JSON document (RFC 8259).",
     plain: Some(Plain {
-        compile: |_| Ok(Arc::new(Json(Reader::new()))),
+        compile: |_| Ok(Arc::new(Json(DocumentReader::new()))),
         takes_write_schema: false,
     }),
     registered: Some(Registered {
@@ -33,7 +33,7 @@ pub(super) static ENTRY: Entry = Entry {
 const MOST_DOCUMENTS: usize = 1_000;
 
 /// A document without a schema.
-struct Json(Reader);
+struct Json(DocumentReader);
 
 impl Codec for Json {
     fn decode(&self, payload: &Bytes) -> Result<Value, ValueFault> {
@@ -48,7 +48,7 @@ impl Codec for Json {
 
 /// A document that is valid against its schema.
 struct ValidJson {
-    reader: Reader,
+    reader: DocumentReader,
     schema: CompiledSchema,
 }
 
@@ -71,11 +71,11 @@ impl Codec for ValidJson {
 }
 
 /// Reads documents that are mostly alike.
-pub(super) struct Reader(Mutex<JsonReader>);
+pub(super) struct DocumentReader(Mutex<JsonReader>);
 
-impl Reader {
-    pub(super) fn new() -> Reader {
-        Reader(Mutex::new(JsonReader::new(ValueLimits::default())))
+impl DocumentReader {
+    pub(super) fn new() -> DocumentReader {
+        DocumentReader(Mutex::new(JsonReader::new(ValueLimits::default())))
     }
 
     pub(super) fn read(&self, payload: &Bytes) -> Result<Value, ValueFault> {
@@ -101,7 +101,7 @@ fn compile(source: &SchemaSource) -> Compiled {
     let documents = documents(source)?;
     CompiledSchema::of_documents(source.name.clone(), source.uri.clone(), documents)
         .map(|schema| {
-            let reader = Reader::new();
+            let reader = DocumentReader::new();
             Arc::new(ValidJson { reader, schema }) as Arc<dyn Codec>
         })
         .map_err(|problem| Cause::from(problem).to_string())

@@ -21,7 +21,7 @@ use std::sync::{Arc, RwLock};
 use bytes::Bytes;
 use connect_api::{Found, Value, ValueBuilder, ValueLimits, ValueRef};
 
-use super::json::Reader;
+use super::json::DocumentReader;
 use super::{Codec, Compiled, Entry, Plain};
 use crate::fault::ValueFault;
 use crate::place::{push_index, push_member};
@@ -39,7 +39,7 @@ pub(super) static ENTRY: Entry = Entry {
 };
 
 struct Envelope {
-    reader: Reader,
+    reader: DocumentReader,
     /// The schema to write with, and its text; otherwise one is inferred from each value.
     write: Option<(Schema, String)>,
     /// The schema of the last message: those of one topic nearly always have the same.
@@ -61,7 +61,7 @@ fn compile(write_schema: Option<&str>) -> Compiled {
         }
     };
     Ok(Arc::new(Envelope {
-        reader: Reader::new(),
+        reader: DocumentReader::new(),
         write,
         last: RwLock::default(),
     }))

@@ -13,8 +13,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use connect_api::{Kind, Members, ValueRef};
 use serde_json::{Map, Value as Json};
 
-use super::numbers::Bound;
-use text::Format;
+use super::numbers::NumberBound;
+use text::CheckedFormat;
 
 /// Keywords that say nothing about which values are valid.
 const ANNOTATIONS: [&str; 12] = [
@@ -37,10 +37,10 @@ const ANNOTATIONS: [&str; 12] = [
 pub(super) struct Acceptance {
     /// One bit for each type that is allowed; `None`: all are.
     types: Option<u8>,
-    bounds: Vec<Bound>,
+    bounds: Vec<NumberBound>,
     shortest: usize,
     longest: Option<usize>,
-    format: Option<Format>,
+    format: Option<CheckedFormat>,
     /// `enum` or `const` of strings.
     strings: Option<HashSet<String>>,
     object: Option<ObjectRules>,
@@ -96,14 +96,14 @@ impl Acceptance {
                 // Draft 4 has booleans beside the bounds.
                 let is_number = value.is_number();
                 self.bounds
-                    .push(Bound::of(schema, keyword, value).filter(|_| is_number)?);
+                    .push(NumberBound::of(schema, keyword, value).filter(|_| is_number)?);
             }
             "minLength" => self.shortest = size(value)?,
             "maxLength" => self.longest = Some(size(value)?),
             "format" => {
                 let format = value.as_str()?;
                 if is_known(format) {
-                    self.format = Some(Format::of(format)?);
+                    self.format = Some(CheckedFormat::of(format)?);
                 }
             }
             "const" => self.strings = Some(HashSet::from([value.as_str()?.to_owned()])),

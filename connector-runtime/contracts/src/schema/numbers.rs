@@ -232,15 +232,19 @@ fn order_of_digits(digits: &str, limit: i64) -> Option<Ordering> {
 }
 
 /// `minimum`, `maximum`, `exclusiveMinimum` or `exclusiveMaximum`.
-pub(super) struct Bound {
+pub(super) struct NumberBound {
     limit: Limit,
     allowed: fn(Ordering) -> bool,
     expected: String,
 }
 
-impl Bound {
+impl NumberBound {
     /// `None` for what bounds nothing.
-    pub(super) fn of(parent: &Map<String, Json>, keyword: &str, value: &Json) -> Option<Bound> {
+    pub(super) fn of(
+        parent: &Map<String, Json>,
+        keyword: &str,
+        value: &Json,
+    ) -> Option<NumberBound> {
         // Draft 4 has a boolean beside the bound.
         let is_exclusive = |beside: &str| parent.get(beside) == Some(&Json::Bool(true));
         let (sign, allowed): (_, fn(Ordering) -> bool) = match keyword {
@@ -255,7 +259,7 @@ impl Bound {
             Some("an integer") => "an integer",
             _ => "a number",
         };
-        Some(Bound {
+        Some(NumberBound {
             expected: format!("{number} {sign} {} ({keyword})", limit.digits),
             limit,
             allowed,
@@ -268,13 +272,13 @@ impl Bound {
 }
 
 fn bound<'a>(parent: &'a Map<String, Json>, keyword: &str, value: &'a Json) -> Compiled<'a> {
-    Ok(match Bound::of(parent, keyword, value) {
+    Ok(match NumberBound::of(parent, keyword, value) {
         Some(bound) => Box::new(bound),
         None => Box::new(Anything),
     })
 }
 
-impl<'i> Keyword<'i, Tape> for Bound {
+impl<'i> Keyword<'i, Tape> for NumberBound {
     fn validate(&self, instance: TapeNode<'i>) -> Result<(), ValidationError<'i>> {
         refused_unless(self.is_valid(instance), &self.expected)
     }

@@ -10,7 +10,7 @@ use super::calendar::{
     TIMESTAMP_INFINITY, TIMESTAMP_MINUS_INFINITY,
 };
 use super::decimal::Decimal;
-use super::instant::Instant;
+use super::usual_time::UsualTime;
 use super::{Input, Misfit, Reading, debezium, epoch, expected, trimmed};
 use crate::config::{NaiveTime, TimeUnit};
 
@@ -215,8 +215,8 @@ struct Written {
 
 impl Written {
     fn parse(content: &str) -> Option<Written> {
-        match Instant::parse(content.as_bytes()) {
-            Some(Instant { day, time, offset }) => Some(Written {
+        match UsualTime::parse(content.as_bytes()) {
+            Some(UsualTime { day, time, offset }) => Some(Written {
                 day,
                 time,
                 offset: Some(offset),

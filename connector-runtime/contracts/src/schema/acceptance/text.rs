@@ -12,30 +12,30 @@ pub(super) fn is_at_most(content: &str, characters: usize) -> bool {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Format {
+pub(super) enum CheckedFormat {
     Date,
     DateTime,
     Uuid,
 }
 
-impl Format {
-    pub(super) fn of(name: &str) -> Option<Format> {
+impl CheckedFormat {
+    pub(super) fn of(name: &str) -> Option<CheckedFormat> {
         match name {
-            "date" => Some(Format::Date),
-            "date-time" => Some(Format::DateTime),
-            "uuid" => Some(Format::Uuid),
+            "date" => Some(CheckedFormat::Date),
+            "date-time" => Some(CheckedFormat::DateTime),
+            "uuid" => Some(CheckedFormat::Uuid),
             _ => None,
         }
     }
 
     pub(super) fn accepts(self, content: &str) -> bool {
         match self {
-            Format::Date => {
+            CheckedFormat::Date => {
                 let date = content.as_bytes().split_first_chunk::<10>();
                 date.is_some_and(|(date, rest)| is_date(date) && rest.is_empty())
             }
-            Format::DateTime => is_date_time(content.as_bytes()),
-            Format::Uuid => is_uuid(content.as_bytes()),
+            CheckedFormat::DateTime => is_date_time(content.as_bytes()),
+            CheckedFormat::Uuid => is_uuid(content.as_bytes()),
         }
     }
 }

@@ -7,7 +7,7 @@ use connect_api::calendar::CivilDate;
 use super::calendar::MICROSECONDS_A_SECOND;
 
 /// A date and a time with an offset.
-pub(super) struct Instant {
+pub(super) struct UsualTime {
     /// Days since 1970-01-01.
     pub(super) day: i64,
     /// Microseconds since midnight.
@@ -16,8 +16,8 @@ pub(super) struct Instant {
     pub(super) offset: i64,
 }
 
-impl Instant {
-    pub(super) fn parse(text: &[u8]) -> Option<Instant> {
+impl UsualTime {
+    pub(super) fn parse(text: &[u8]) -> Option<UsualTime> {
         let (date, text) = text.split_first_chunk::<10>()?;
         let (time, text) = text.split_first_chunk::<9>()?;
         let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2] = *date else {
@@ -37,7 +37,7 @@ impl Instant {
             _ => (0, text),
         };
         let seconds = hour * 3_600 + minute * 60 + second;
-        Some(Instant {
+        Some(UsualTime {
             day: date.epoch_days(),
             time: seconds * MICROSECONDS_A_SECOND + fraction,
             offset: offset(text)?,
