@@ -1,8 +1,7 @@
 //! What is wrong with bytes or with the value that they hold.
 
+use connect_api::text::cut;
 use connect_api::{Cause, Found};
-
-pub(crate) use connect_api::text::cut as shown;
 
 use crate::registry::SchemaNeeded;
 
@@ -47,7 +46,7 @@ impl ValueFault {
     pub(crate) fn decode(message: impl AsRef<str>) -> ValueFault {
         ValueFault {
             stage: Stage::Decode,
-            message: shown(message.as_ref(), 400),
+            message: cut(message.as_ref(), 400),
             at: None,
             found: None,
             value: None,
@@ -70,8 +69,8 @@ impl ValueFault {
         let message = format!("at {at} found {description}, expected {expected}");
         ValueFault {
             stage: Stage::Contract,
-            message: shown(&message, 400),
-            at: Some(shown(at, 200)),
+            message: cut(&message, 400),
+            at: Some(cut(at, 200)),
             found: Some(description),
             value,
             expected: Some(expected),
@@ -123,7 +122,7 @@ fn beginning(payload: &[u8]) -> String {
     const SHOWN: usize = 24;
     let head = payload.get(..SHOWN).unwrap_or(payload);
     match std::str::from_utf8(payload) {
-        Ok(text) => format!("`{}`", shown(text, SHOWN)),
+        Ok(text) => format!("`{}`", cut(text, SHOWN)),
         Err(_) => head
             .iter()
             .map(|byte| format!("0x{byte:02x}"))

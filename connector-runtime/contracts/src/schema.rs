@@ -266,7 +266,7 @@ fn problem_of(
         }
         _ => format!("this is not a valid JSON Schema: {error}"),
     };
-    let mut problem = place.problem(pointer, crate::fault::shown(&message, 300));
+    let mut problem = place.problem(pointer, connect_api::text::cut(&message, 300));
     problem.help = help_for(keyword, error.instance()).map(str::to_owned);
     problem
 }

@@ -7,9 +7,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::compiling;
-use crate::fault::shown;
 use crate::formats::{self, Codec, Entry, Registered};
 use crate::registry::SchemaSource;
+use connect_api::text::cut;
 
 /// What the bytes of a key or value are.
 #[derive(Clone, Copy)]
@@ -75,7 +75,7 @@ impl Format {
             "the {} schema {name} does not compile: {reason}",
             self.name()
         );
-        Cause::new(shown(&message, 400))
+        Cause::new(cut(&message, 400))
     }
 }
 

@@ -7,10 +7,11 @@ use connect_api::{Cause, JsonReader, Value, ValueLimits, ValueRef};
 use parking_lot::Mutex;
 
 use super::{Codec, Compiled, Entry, Plain, Registered};
-use crate::fault::{ValueFault, shown};
+use crate::fault::ValueFault;
 use crate::looks_like::instead_of_json;
 use crate::registry::SchemaSource;
 use crate::schema::{CompiledSchema, Document, Documents, id_of, resolve};
+use connect_api::text::cut;
 
 pub(super) static ENTRY: Entry = Entry {
     name: "json",
@@ -85,7 +86,7 @@ impl DocumentReader {
             None => Value::parse_json(payload.clone(), ValueLimits::default()),
         };
         read.map_err(|error| {
-            let reason = shown(&error.to_string(), 200);
+            let reason = cut(&error.to_string(), 200);
             ValueFault::decode_of(
                 payload,
                 match instead_of_json(payload) {

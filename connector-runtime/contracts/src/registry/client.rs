@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use super::source::SchemaReference;
 use crate::config::{RegistryConfig, RegistryVersion};
-use crate::fault::shown;
 use crate::schema::UNRESERVED;
+use connect_api::text::cut;
 
 /// Subject, version or schema are unknown to the registry.
 const UNKNOWN: [u32; 3] = [40401, 40402, 40403];
@@ -192,7 +192,7 @@ impl Client {
                     is_registry = true;
                 }
                 Meaning::Unknown(words) | Meaning::Doubtful(words) => {
-                    return Err(LookupError::Unknown(shown(&words, 300)));
+                    return Err(LookupError::Unknown(cut(&words, 300)));
                 }
                 Meaning::Outage(words) => return Err(self.outage(Some(answer.status), &words)),
             }
@@ -232,7 +232,7 @@ impl Client {
         let problem = answer.problem();
         if UNKNOWN.contains(&problem.error_code) || REFUSED.contains(&answer.status.as_u16()) {
             let words = format!("{} ({})", problem.message, problem.error_code);
-            return Err(LookupError::Unknown(shown(&words, 300)));
+            return Err(LookupError::Unknown(cut(&words, 300)));
         }
         Err(self.outage(Some(answer.status), &answer.words()))
     }
@@ -276,7 +276,7 @@ impl Client {
             "the schema registry at {} cannot be asked: {words}",
             self.url
         );
-        let cause = Cause::new(shown(&message, 400)).with_dependency(Dependency::Registry);
+        let cause = Cause::new(cut(&message, 400)).with_dependency(Dependency::Registry);
         LookupError::Outage(match status {
             Some(StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => cause
                 .with_help("check `username` and `password` under [registry]")

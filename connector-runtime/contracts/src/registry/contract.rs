@@ -10,8 +10,8 @@ use super::source::{ReferencedSchema, SchemaReference, SchemaSource};
 use super::unusable::Unusable;
 use crate::compiling;
 use crate::config::RegistryVersion;
-use crate::fault::shown;
 use crate::formats::{self, Codec, Entry};
+use connect_api::text::cut;
 
 /// More schemas than this do not belong together.
 const MOST_REFERENCES: usize = 1_000;
@@ -78,7 +78,7 @@ impl RegisteredContract {
             return Ok(RegisteredContract {
                 id,
                 name,
-                schema: Schema::Foreign(shown(word, 60)),
+                schema: Schema::Foreign(cut(word, 60)),
             });
         };
         let source = source_of(client, interrupted, id, schema, &name).await?;
@@ -190,7 +190,7 @@ async fn referenced(
 fn unusable(name: &str, reason: &str) -> LoadError {
     let message = format!("the schema {name} does not compile here: {reason}");
     LoadError::Unusable(Unusable {
-        message: shown(&message, 400),
+        message: cut(&message, 400),
         schema: Some(name.to_owned()),
     })
 }

@@ -8,8 +8,9 @@ use serde_json::Value as Json;
 
 use super::CompiledSchema;
 use super::folder::{percent_decoded, without_fragment};
-use crate::fault::{ValueFault, shown};
+use crate::fault::ValueFault;
 use crate::place::{push_index, push_member};
+use connect_api::text::cut;
 
 /// Characters of a found value, of a pattern or of a list that a message shows.
 const SHOWN: usize = 60;
@@ -156,10 +157,8 @@ fn tell(
         }
         // The keywords of `numbers` word their own messages.
         Failed::Custom { message, .. } => Story::expecting(message),
-        Failed::Pattern { pattern } => {
-            named(format!("text that matches {}", shown(pattern, SHOWN)))
-        }
-        Failed::Format { format } => named(format!("text of the format {}", shown(format, SHOWN))),
+        Failed::Pattern { pattern } => named(format!("text that matches {}", cut(pattern, SHOWN))),
+        Failed::Format { format } => named(format!("text of the format {}", cut(format, SHOWN))),
         Failed::MinItems { limit } => named(format!("at least {}", counted(*limit, "element"))),
         Failed::MaxItems { limit } => named(format!("at most {}", counted(*limit, "element"))),
         Failed::MinLength { limit } => named(format!("at least {}", counted(*limit, "character"))),
@@ -177,9 +176,9 @@ fn tell(
         Failed::Contains => named("an element that the schema asks for".to_owned()),
         Failed::PropertyNames { error } => named(format!(
             "member names that are valid ({})",
-            shown(&error.masked_with("a name").to_string(), SHOWN)
+            cut(&error.masked_with("a name").to_string(), SHOWN)
         )),
-        _ => named(shown(&error.masked().to_string(), 2 * SHOWN)),
+        _ => named(cut(&error.masked().to_string(), 2 * SHOWN)),
     }
 }
 

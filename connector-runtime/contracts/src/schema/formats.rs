@@ -26,7 +26,7 @@ pub(super) fn unknown_formats(
         if is_known(draft, format) || DESCRIPTIONS.contains(&format) {
             return;
         }
-        let shown = crate::fault::shown(format, 60);
+        let shown = connect_api::text::cut(format, 60);
         let message = format!("`format` \"{shown}\" is not known, so nothing is checked by it");
         let mut remark = document.problem(pointer, message);
         remark.help = Some(

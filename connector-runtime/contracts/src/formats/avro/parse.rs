@@ -10,8 +10,8 @@ use serde_json::{Map, Value as Json};
 
 use super::default;
 use super::plan::{Field, Plan, PlanId, Plans};
-use crate::fault::shown;
 use crate::time::TimeUnit;
+use connect_api::text::cut;
 
 /// `referenced` are the schemas whose names `text` uses, in any order.
 pub(super) fn parse(text: &str, referenced: &[String]) -> Result<Plans, String> {
@@ -188,7 +188,7 @@ impl<'s> Builder<'s> {
                 Ok(self.add(plan))
             }
             Json::Object(object) => self.object(object, enclosing),
-            other => Err(format!("{} is not a type", shown(&other.to_string(), 60))),
+            other => Err(format!("{} is not a type", cut(&other.to_string(), 60))),
         }
     }
 
@@ -202,12 +202,12 @@ impl<'s> Builder<'s> {
         let name = [in_namespace.as_str(), name]
             .into_iter()
             .find(|name| self.definitions.0.contains_key(*name))
-            .ok_or_else(|| format!("the type {} is not defined", shown(&in_namespace, 200)))?
+            .ok_or_else(|| format!("the type {} is not defined", cut(&in_namespace, 200)))?
             .to_owned();
         if self.is_ambiguous(&name) {
             return Err(format!(
                 "the type {} is defined twice, differently, and referred to by its name",
-                shown(&name, 200)
+                cut(&name, 200)
             ));
         }
         if let Some(reserved) = self.reserved.get(&name) {
@@ -286,7 +286,7 @@ impl<'s> Builder<'s> {
         full: &FullName,
         id: PlanId,
     ) -> Result<Plan, String> {
-        let name = shown(&full.name, 200);
+        let name = cut(&full.name, 200);
         let written = schema.get("fields").and_then(Json::as_array);
         let written = written.ok_or_else(|| format!("the record {name} has no `fields`"))?;
         let mut fields: Vec<Field> = Vec::with_capacity(written.len());
@@ -301,7 +301,7 @@ impl<'s> Builder<'s> {
             if fields.iter().any(|field| &*field.name == field_name) {
                 return Err(format!(
                     "two fields of the record {name} are called {}",
-                    shown(field_name, 200)
+                    cut(field_name, 200)
                 ));
             }
             let plan = self.plan(inner, &full.namespace)?;
@@ -341,14 +341,14 @@ fn enumeration(schema: &Map<String, Json>, name: &str) -> Result<Plan, String> {
             .collect()
     });
     let symbols: Vec<String> =
-        symbols.ok_or_else(|| format!("the enum {} has no list of `symbols`", shown(name, 200)))?;
+        symbols.ok_or_else(|| format!("the enum {} has no list of `symbols`", cut(name, 200)))?;
     Ok(Plan::Enum(symbols.into()))
 }
 
 fn fixed(schema: &Map<String, Json>, name: &str) -> Result<Plan, String> {
     let size = schema.get("size").and_then(Json::as_u64);
     let size = size.and_then(|size| usize::try_from(size).ok());
-    let size = size.ok_or_else(|| format!("the fixed {} has no `size`", shown(name, 200)))?;
+    let size = size.ok_or_else(|| format!("the fixed {} has no `size`", cut(name, 200)))?;
     let plan = Plan::Fixed(size);
     Ok(logical(schema, &plan).unwrap_or(plan))
 }

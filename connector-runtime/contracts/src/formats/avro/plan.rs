@@ -1,7 +1,7 @@
 //! An Avro schema as the walks need it: names resolved, logical types decided, one flat list.
 
-use crate::fault::shown;
 use crate::time::TimeUnit;
+use connect_api::text::cut;
 
 /// Index into [`Plans`].
 pub(super) type PlanId = usize;
@@ -65,7 +65,7 @@ impl Plan {
             Plan::Bytes => "bytes or base64 text (bytes)".to_owned(),
             Plan::String => "a string".to_owned(),
             Plan::Fixed(size) => format!("{size} bytes or base64 text of them (fixed)"),
-            Plan::Enum(symbols) => format!("one of {} (enum)", shown(&symbols.join(", "), 100)),
+            Plan::Enum(symbols) => format!("one of {} (enum)", cut(&symbols.join(", "), 100)),
             Plan::Array(_) => "an array".to_owned(),
             Plan::Map(_) | Plan::Record(_) => "an object".to_owned(),
             Plan::Union(_) => "a value of one of the union's types".to_owned(),

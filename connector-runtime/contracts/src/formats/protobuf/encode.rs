@@ -9,8 +9,9 @@ use super::special;
 use super::wire::{WireType, write_end_of_group, write_tag, write_varint};
 use crate::decimal::MAX_DIGITS;
 use crate::exact;
-use crate::fault::{ValueFault, shown};
+use crate::fault::ValueFault;
 use crate::trail::{Mismatch, TrailStep};
+use connect_api::text::cut;
 
 pub(super) fn from_value(
     plans: &Plans,
@@ -329,7 +330,7 @@ impl<'a> Writer<'a> {
             Kind::Scalar(scalar) => expected_of(scalar).to_owned(),
             Kind::Enum(id) => {
                 let names = self.plans.enumeration(id).names().join(", ");
-                format!("one of {} (enum)", shown(&names, 100))
+                format!("one of {} (enum)", cut(&names, 100))
             }
             Kind::Message(id) | Kind::Group(id) => expected_form(self.plans.message(id)),
         }

@@ -13,7 +13,7 @@ use super::files::ProtoFile;
 use super::plan::{Absent, DefaultValue, Enum, Field, Kind, Message, Plans, Scalar, Shape};
 use super::special;
 use super::types::{DefinedMessage, Definition, LONGEST_NAME, Target, Types, is_entry};
-use crate::fault::shown;
+use connect_api::text::cut;
 
 /// What protobuf itself allows.
 const LARGEST_NUMBER: u32 = (1 << 29) - 1;
@@ -171,7 +171,7 @@ impl Resolver<'_> {
             }
             Kind::Message(_) | Kind::Group(_) => None,
         };
-        default.ok_or_else(|| format!("{} is no default of its type", shown(text, 60)))
+        default.ok_or_else(|| format!("{} is no default of its type", cut(text, 60)))
     }
 
     /// Whether the kind is a map's entry: a key without inner values and a value.
@@ -235,7 +235,7 @@ impl Resolver<'_> {
 
     /// The type of a name as a message writes it: looked up in the message, then in what is around it.
     fn find(&self, defined: &DefinedMessage<'_>, name: &str) -> Result<Target, String> {
-        let shown_name = shown(name, 60);
+        let shown_name = cut(name, 60);
         if name.len() > LONGEST_NAME {
             return Err(format!(
                 "the name {shown_name} has more than {LONGEST_NAME} bytes"
@@ -265,7 +265,7 @@ impl Resolver<'_> {
         let help = if missing.is_empty() {
             String::new()
         } else {
-            format!(", and no reference leads to {}", shown(&missing, 200))
+            format!(", and no reference leads to {}", cut(&missing, 200))
         };
         Err(format!("the type {shown_name} is unknown{help}"))
     }

@@ -7,7 +7,7 @@ use prost_types::{DescriptorProto, EnumDescriptorProto};
 
 use super::files::ProtoFile;
 use super::plan::{EnumId, MessageId};
-use crate::fault::shown;
+use connect_api::text::cut;
 
 /// Bytes of a name with its package and the messages around it. Names are looked up in every scope, so that long ones
 /// multiply.
@@ -139,7 +139,7 @@ impl<'f> Types<'f> {
             outer => format!("{outer}.{name}"),
         };
         if full.len() > LONGEST_NAME {
-            let full = shown(&full, 60);
+            let full = cut(&full, 60);
             return Err(format!(
                 "the name {full} has more than {LONGEST_NAME} bytes"
             ));
