@@ -7,7 +7,8 @@ use connect_api::{Explanation, Finding, Reference, SchemaFile, pointer};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-/// Publishes records to a topic. Headers and timestamps are kept; a tombstone stays a tombstone.
+/// Publishes records to a topic. Headers and timestamps are kept; a tombstone stays a tombstone. Headers that begin with
+/// `__connect.errors.` are left out, also where dead letters are read: they say why another record was rejected.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {

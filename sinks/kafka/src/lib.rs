@@ -13,7 +13,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use connect_api::{
     Batch, Cause, CheckContext, ContractCheck, Counter, Encode, Explanation, Failure, Finding,
-    Found, JsonLimits, Key, Metadata, Outgoing, ProgressHome, Publisher, Record, Reference,
+    Found, Header, JsonLimits, Key, Metadata, Outgoing, ProgressHome, Publisher, Record, Reference,
     Refusal, Resolved, Result, Side, Sink, SinkContext, SinkPlugin, Value, Written, async_trait,
     time,
 };
@@ -150,7 +150,7 @@ impl KafkaSink {
             topic: target.topic.clone(),
             key,
             value,
-            headers: record.origin.headers.clone(),
+            headers: passed_on(&record.origin.headers),
             timestamp_ms: record.origin.timestamp_ms,
         })
     }
@@ -222,6 +222,13 @@ impl KafkaSink {
             found => Ok(found.key_bytes()),
         }
     }
+}
+
+/// Those of the record's own producer. What a dead letter says of a record is not true of the record that is written, and
+/// in a record that was none it is forged.
+fn passed_on(headers: &[Header]) -> Vec<Header> {
+    let own = headers.iter().filter(|header| !header.is_of_dead_letter());
+    own.cloned().collect()
 }
 
 /// The key after the transforms. An unchanged key keeps its bytes, because equal bytes go to equal partitions.
