@@ -30,7 +30,7 @@ pub struct Config {
     /// Database to connect to; by default the one named like the user.
     #[serde(default)]
     pub database: Option<String>,
-    /// How the connection is encrypted. Default: what the URL says, else `verify-full`, and `prefer` on loopback and Unix sockets.
+    /// How the connection is encrypted. Default: what the URL says, else `verify-full`, and `disable` on loopback and Unix sockets.
     #[serde(default)]
     pub sslmode: Option<SslMode>,
     /// PEM file of the certificate authority that signed the server's certificate; by default the system's.
