@@ -38,7 +38,7 @@ mod written;
 
 pub use finding::{Findings, Place, PlacedFinding};
 pub use http::{HttpAddress, HttpConfig, TlsFiles};
-pub use load::{Mode, load, load_with};
+pub use load::{Mode, load, load_process, load_with};
 pub use pages::{FilePage, engine_keys, file_pages};
 pub use plugin_tables::Kind as PluginKind;
 pub use resolve::{

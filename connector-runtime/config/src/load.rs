@@ -13,7 +13,7 @@ use super::files;
 use super::finding::Findings;
 use super::process;
 use super::report::Draft;
-use super::resolve::{BrokenConnector, Connector, Loaded};
+use super::resolve::{BrokenConnector, Connector, Loaded, ProcessConfig};
 use super::written::DefaultsTable;
 
 /// How strict loading is about what only the machine of the connector has.
@@ -39,6 +39,19 @@ pub fn load(dir: &Path, config: Option<&Path>, plugins: &Plugins, mode: Mode) ->
     load_with(dir, config, plugins, mode, &|name| std::env::var(name).ok())
 }
 
+/// The settings of the process as their file is now, for a run; `None`: there is no file, or it has errors.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "placeholders are what the ban sends settings through"
+)]
+pub fn load_process(dir: &Path, config: Option<&Path>) -> Option<ProcessConfig> {
+    let plugins = Plugins::new();
+    let loading = Loading::new(dir, &plugins, Mode::Run, &|name| std::env::var(name).ok());
+    let process = process::load(&loading, dir, config);
+    let report = process.report?;
+    (!report.has_errors()).then_some(process.config)
+}
+
 /// What loading one file needs from around it.
 pub(super) struct Loading<'a> {
     /// The real path of the folder that is loaded.
@@ -51,6 +64,25 @@ pub(super) struct Loading<'a> {
     pub(super) contracts: ContractFiles,
 }
 
+impl<'a> Loading<'a> {
+    fn new(
+        dir: &Path,
+        plugins: &'a Plugins,
+        mode: Mode,
+        environment: &'a dyn Fn(&str) -> Option<String>,
+    ) -> Loading<'a> {
+        Loading {
+            root: files::root_of(dir),
+            plugins,
+            mode,
+            environment,
+            defaults: DefaultsTable::default(),
+            has_registry: true,
+            contracts: ContractFiles::default(),
+        }
+    }
+}
+
 /// [`load`] with the environment as an argument.
 pub fn load_with(
     dir: &Path,
@@ -59,15 +91,7 @@ pub fn load_with(
     mode: Mode,
     environment: &dyn Fn(&str) -> Option<String>,
 ) -> Loaded {
-    let mut loading = Loading {
-        root: files::root_of(dir),
-        plugins,
-        mode,
-        environment,
-        defaults: DefaultsTable::default(),
-        has_registry: true,
-        contracts: ContractFiles::default(),
-    };
+    let mut loading = Loading::new(dir, plugins, mode, environment);
     let process = process::load(&loading, dir, config);
     loading.defaults = process.defaults;
     if mode == Mode::RunEmbedded {

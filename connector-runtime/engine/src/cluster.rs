@@ -8,6 +8,8 @@ use connect_kafka::{
     ANSWER_WITHIN, Admin, ClientSettings, Embedded, NewTopics, Producer, TransactionalProducer,
 };
 
+use parking_lot::RwLock;
+
 use crate::backlog::Backlog;
 use crate::publisher::failure_of;
 use connect_config::{CreateTopics, ProcessConfig, Topics};
@@ -24,9 +26,14 @@ pub fn client_settings(process: &ProcessConfig) -> std::result::Result<ClientSet
 /// Shared by everything that talks to Kafka.
 #[derive(Clone)]
 pub(crate) struct Cluster {
-    pub(crate) settings: ClientSettings,
-    pub(crate) admin: Arc<Admin>,
+    /// One for all clones: they may be replaced.
+    clients: Arc<RwLock<Clients>>,
     pub(crate) in_process: Option<InProcess>,
+}
+
+struct Clients {
+    settings: ClientSettings,
+    admin: Arc<Admin>,
 }
 
 /// The cluster of `--embedded`.
@@ -39,6 +46,32 @@ pub(crate) struct InProcess {
 }
 
 impl Cluster {
+    pub(crate) fn new(
+        settings: ClientSettings,
+        admin: Admin,
+        in_process: Option<InProcess>,
+    ) -> Cluster {
+        let admin = Arc::new(admin);
+        Cluster {
+            clients: Arc::new(RwLock::new(Clients { settings, admin })),
+            in_process,
+        }
+    }
+
+    /// Clients that are made from now on have these settings; those that exist keep theirs.
+    pub(crate) fn replace_clients(&self, settings: ClientSettings, admin: Admin) {
+        let admin = Arc::new(admin);
+        *self.clients.write() = Clients { settings, admin };
+    }
+
+    pub(crate) fn settings(&self) -> ClientSettings {
+        self.clients.read().settings.clone()
+    }
+
+    pub(crate) fn admin(&self) -> Arc<Admin> {
+        self.clients.read().admin.clone()
+    }
+
     /// Where progress really is kept: the in-process broker drops the offsets of transactions.
     pub(crate) fn progress_home(&self, declared: ProgressHome) -> ProgressHome {
         match declared {
@@ -52,7 +85,7 @@ impl Cluster {
         if let Some(in_process) = &self.in_process {
             return Ok(in_process.id.clone());
         }
-        self.admin
+        self.admin()
             .cluster_id(ANSWER_WITHIN)
             .await
             .map(Arc::from)
@@ -64,21 +97,25 @@ impl Cluster {
         &self,
         topics: &Topics,
     ) -> std::result::Result<Vec<TopicPartition>, Cause> {
-        let topics = match topics {
-            Topics::Named(names) => names.clone(),
-            Topics::Pattern(pattern) => {
-                let mut topics = self.admin.topics(ANSWER_WITHIN).await?;
-                topics.retain(|topic| pattern.is_match(topic));
-                topics
+        let admin = self.admin();
+        let mut of_topics = Vec::new();
+        match topics {
+            Topics::Named(names) => {
+                for name in names {
+                    let partitions = admin.partitions(name, ANSWER_WITHIN).await?;
+                    of_topics.push((name.clone(), partitions.unwrap_or_default()));
+                }
             }
-        };
+            Topics::Pattern(pattern) => {
+                of_topics.extend(admin.topics(ANSWER_WITHIN).await?);
+                of_topics.retain(|(topic, _)| pattern.is_match(topic));
+            }
+        }
         let mut partitions = Vec::new();
-        for topic in topics {
-            let name: Arc<str> = Arc::from(topic.as_str());
-            let numbers = self.admin.partitions(&topic, ANSWER_WITHIN).await?;
-            let numbers = numbers.unwrap_or_default().into_iter();
-            partitions.extend(numbers.map(|partition| TopicPartition {
-                topic: name.clone(),
+        for (topic, numbers) in of_topics {
+            let topic: Arc<str> = topic.into();
+            partitions.extend(numbers.into_iter().map(|partition| TopicPartition {
+                topic: topic.clone(),
                 partition,
             }));
         }
@@ -87,12 +124,12 @@ impl Cluster {
     }
 
     pub(crate) fn producer(&self, client_id: &str) -> Result<Producer> {
-        Producer::open(&self.settings, client_id).map_err(Failure::Fatal)
+        Producer::open(&self.settings(), client_id).map_err(Failure::Fatal)
     }
 
     /// Fences and aborts what an earlier producer of this id left open.
     pub(crate) async fn transactional_producer(&self, id: &str) -> Result<TransactionalProducer> {
-        let opened = TransactionalProducer::open(&self.settings, id, ANSWER_WITHIN).await;
+        let opened = TransactionalProducer::open(&self.settings(), id, ANSWER_WITHIN).await;
         opened.map_err(failure_of)
     }
 
@@ -122,7 +159,7 @@ impl Cluster {
     async fn missing(&self, topics: &[impl AsRef<str>]) -> Result<Vec<String>> {
         let mut missing = Vec::new();
         for topic in topics.iter().map(AsRef::as_ref) {
-            let exists = self.admin.topic_exists(topic, ANSWER_WITHIN).await;
+            let exists = self.admin().topic_exists(topic, ANSWER_WITHIN).await;
             if !exists.map_err(Failure::Retry)? {
                 missing.push(topic.to_owned());
             }
@@ -166,7 +203,7 @@ impl Cluster {
         if missing.names.is_empty() {
             return Ok(());
         }
-        let made = self.admin.create_topics(&missing, ANSWER_WITHIN).await;
+        let made = self.admin().create_topics(&missing, ANSWER_WITHIN).await;
         made.map(drop)
     }
 
@@ -210,13 +247,13 @@ impl Cluster {
     /// A topic that was made just now is not known to every broker at once: what is not shown is asked for again.
     async fn cleanup_policies(&self, topics: &[String]) -> Result<Vec<Option<String>>> {
         const AGAIN_AFTER: Duration = Duration::from_millis(200);
-        let mut policies = self.admin.cleanup_policies(topics, ANSWER_WITHIN).await?;
+        let mut policies = self.admin().cleanup_policies(topics, ANSWER_WITHIN).await?;
         for _ in 0..3 {
             if policies.iter().all(Option::is_some) {
                 break;
             }
             tokio::time::sleep(AGAIN_AFTER).await;
-            policies = self.admin.cleanup_policies(topics, ANSWER_WITHIN).await?;
+            policies = self.admin().cleanup_policies(topics, ANSWER_WITHIN).await?;
         }
         Ok(policies)
     }

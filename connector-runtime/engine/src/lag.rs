@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use connect_api::{Cause, StartAt, TopicPartition};
 use connect_kafka::{Bound, GroupOffsets};
@@ -23,6 +23,7 @@ pub(crate) async fn measure(cluster: Cluster, connectors: Vec<(Arc<Connector>, M
             sink: sink.clone(),
             meters,
             group: None,
+            pace: Pace::default(),
         }),
         ConnectorKind::Source(_) => None,
     };
@@ -44,6 +45,38 @@ struct Measured {
     meters: Meters,
     /// A client of the group, while the tasks do not know every position.
     group: Option<GroupOffsets>,
+    /// Of what is asked while the connector has failed.
+    pace: Pace,
+}
+
+/// How often the topics and the committed positions of a failed connector are asked for. With many topics these are large
+/// answers, and none of them changes by itself; where partitions end is asked at every look all the same.
+#[derive(Default)]
+struct Pace(Option<Asked>);
+
+#[derive(Clone, Copy)]
+struct Asked {
+    at: Instant,
+    /// Until it is asked again.
+    pause: Duration,
+}
+
+impl Pace {
+    const LONGEST: Duration = Duration::from_secs(64);
+
+    fn is_due(&self, now: Instant) -> bool {
+        let Pace(asked) = self;
+        asked.is_none_or(|asked| now.saturating_duration_since(asked.at) >= asked.pause)
+    }
+
+    /// It was answered: the next pause is twice as long.
+    fn answered(&mut self, now: Instant) {
+        let pause = self.0.map_or(EVERY, |asked| asked.pause);
+        self.0 = Some(Asked {
+            at: now,
+            pause: (2 * pause).min(Pace::LONGEST),
+        });
+    }
 }
 
 async fn measure_once(cluster: &Cluster, connectors: &mut [Measured]) -> Result<(), Cause> {
@@ -58,7 +91,7 @@ async fn measure_once(cluster: &Cluster, connectors: &mut [Measured]) -> Result<
     if partitions.is_empty() {
         return Ok(());
     }
-    let ends = cluster.admin.bounds(partitions, Bound::End).await?;
+    let ends = cluster.admin().bounds(partitions, Bound::End).await?;
     for connector in connectors {
         connector.meters.ends(&ends);
     }
@@ -69,6 +102,11 @@ impl Measured {
     /// Where no task says how far a partition is, the group does, and before its first commit the connector's `start`.
     async fn find_positions(&mut self, cluster: &Cluster) -> Result<(), Cause> {
         let has_failed = self.meters.state() == State::Failed;
+        if !has_failed {
+            self.pace = Pace::default();
+        } else if !self.pace.is_due(Instant::now()) {
+            return Ok(());
+        }
         let wanted = if has_failed {
             cluster.partitions_of(&self.sink.topics).await?
         } else {
@@ -96,6 +134,10 @@ impl Measured {
                 self.meters.begins(&partition, next);
             }
         }
+        if has_failed {
+            self.pace.answered(Instant::now());
+            self.group = None;
+        }
         Ok(())
     }
 
@@ -106,11 +148,12 @@ impl Measured {
     ) -> Result<HashMap<TopicPartition, Option<i64>>, Cause> {
         let group = match self.group.take() {
             Some(group) => group,
-            None => GroupOffsets::open(&cluster.settings, &group_of(&self.name))?,
+            None => GroupOffsets::open(&cluster.settings(), &group_of(&self.name))?,
         };
-        let committed = group.committed(partitions).await;
+        // One that fails is made again, with the settings that the cluster is reached with then.
+        let committed = group.committed(partitions).await?;
         self.group = Some(group);
-        committed
+        Ok(committed)
     }
 
     async fn firsts(
@@ -123,6 +166,29 @@ impl Measured {
         if partitions.is_empty() || !sinks.any(|sink| begins_first(sink.start)) {
             return Ok(HashMap::new());
         }
-        cluster.admin.bounds(partitions, Bound::First).await
+        cluster.admin().bounds(partitions, Bound::First).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_connector_is_looked_at_ever_more_rarely() {
+        let start = Instant::now();
+        let mut pace = Pace::default();
+        let mut asked = Vec::new();
+        for second in (0..300).step_by(2) {
+            let now = start + Duration::from_secs(second);
+            if pace.is_due(now) {
+                asked.push(second);
+                pace.answered(now);
+            }
+        }
+        assert_eq!(asked, [0, 4, 12, 28, 60, 124, 188, 252]);
+        // Without an answer the next look asks again.
+        let pace = Pace::default();
+        assert!(pace.is_due(start) && pace.is_due(start));
     }
 }

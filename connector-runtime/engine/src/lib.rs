@@ -22,4 +22,4 @@ pub use status::{
     ConnectorStatus, Counters, HISTOGRAM_BOUNDS, Histogram, LaneStatus, PartitionStatus, Reason,
     State,
 };
-pub use supervisor::{Engine, EngineOptions, Reload, Summary};
+pub use supervisor::{Engine, EngineOptions, Reload, Reread, Summary};

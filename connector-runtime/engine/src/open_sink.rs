@@ -74,6 +74,7 @@ impl SinkOpener<'_> {
             cluster_id: self.cluster.id().await?,
             rows_written: self.rows_written.clone(),
             publishers: Arc::new(TaskPublishers {
+                connector: self.connector.clone(),
                 cluster: self.cluster.clone(),
                 transactional_id: self.transactional_id.clone(),
                 create_topics: self.create_topics.cloned(),

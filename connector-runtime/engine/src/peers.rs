@@ -23,7 +23,7 @@ pub(crate) async fn compare(cluster: Cluster, connectors: Vec<(Arc<Connector>, M
             if matches!(meters.state(), State::Failed | State::Stopped) {
                 continue;
             }
-            match cluster.admin.members(&group_of(&connector.name)).await {
+            match cluster.admin().members(&group_of(&connector.name)).await {
                 Ok(members) => compare_one(&connector.name, &members, meters),
                 Err(cause) => {
                     tracing::debug!(event = "members_not_asked", connector = %connector.name, %cause);

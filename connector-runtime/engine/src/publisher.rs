@@ -24,6 +24,7 @@ use connect_config::CreateTopics;
 
 /// Makes the publishers of one task.
 pub(crate) struct TaskPublishers {
+    pub(crate) connector: Arc<str>,
     pub(crate) cluster: Cluster,
     /// `connect-<name>-<process>-<task>`: fencing is by group metadata, so the id only has to be this task's own.
     pub(crate) transactional_id: String,
@@ -54,7 +55,10 @@ impl TaskPublishers {
             }));
         }
         Ok(Box::new(PlainPublisher {
-            producer: self.cluster.producer(&self.transactional_id)?,
+            producer: ConnectorProducer {
+                connector: self.connector.clone(),
+                producer: self.cluster.producer(&self.transactional_id)?,
+            },
             backlog: self.cluster.backlog().cloned(),
         }))
     }
@@ -116,7 +120,7 @@ pub(crate) fn failure_of(error: TransactionError) -> Failure {
 
 /// Messages are acknowledged; the group commits afterwards.
 struct PlainPublisher {
-    producer: Producer,
+    producer: ConnectorProducer,
     /// On the in-process broker.
     backlog: Option<Backlog>,
 }
@@ -126,7 +130,7 @@ impl Publisher for PlainPublisher {
     async fn publish(&mut self, messages: Vec<Outgoing>, _batch: &Batch<'_>) -> Result<()> {
         let refused = match &self.backlog {
             Some(backlog) => send_with_room(&mut self.producer, backlog, messages).await?,
-            None => refused(deliver(&mut self.producer, messages).await?)?,
+            None => refused(self.producer.deliver(messages).await?)?,
         };
         if refused.is_empty() {
             Ok(())
@@ -138,7 +142,7 @@ impl Publisher for PlainPublisher {
 
 /// Sends in pieces, each once the readers of its topic are close enough.
 pub(crate) async fn send_with_room(
-    producer: &mut Producer,
+    producer: &mut ConnectorProducer,
     backlog: &Backlog,
     messages: Vec<Outgoing>,
 ) -> Result<Vec<(usize, Cause)>> {
@@ -150,7 +154,7 @@ pub(crate) async fn send_with_room(
         let piece: Vec<Outgoing> = messages.by_ref().take(PIECE).collect();
         let count = piece.len();
         make_room(backlog, &piece).await;
-        let of_piece = self::refused(deliver(producer, piece).await?)?;
+        let of_piece = self::refused(producer.deliver(piece).await?)?;
         refused.extend(
             of_piece
                 .into_iter()
@@ -174,19 +178,24 @@ fn refused(outcomes: Vec<Outcome>) -> Result<Vec<(usize, Cause)>> {
     Ok(refused)
 }
 
-/// Sends messages and returns what became of each, in their order. A batch that takes long is waited for, never sent
-/// twice.
-pub(crate) async fn deliver(
-    producer: &mut Producer,
-    messages: Vec<Outgoing>,
-) -> Result<Vec<Outcome>> {
-    const PATIENCE: Duration = Duration::from_secs(10);
-    let mut outcomes = producer.send_all(messages, PATIENCE).await;
-    while let Err(Failure::Retry(cause)) = &outcomes {
-        tracing::warn!(event = "delivery_waits", %cause);
-        outcomes = producer.wait(PATIENCE).await;
+/// A producer, and for whom it sends.
+pub(crate) struct ConnectorProducer {
+    pub(crate) connector: Arc<str>,
+    pub(crate) producer: Producer,
+}
+
+impl ConnectorProducer {
+    /// Sends messages and returns what became of each, in their order. A batch that takes long is waited for, never sent
+    /// twice.
+    pub(crate) async fn deliver(&mut self, messages: Vec<Outgoing>) -> Result<Vec<Outcome>> {
+        const PATIENCE: Duration = Duration::from_secs(10);
+        let mut outcomes = self.producer.send_all(messages, PATIENCE).await;
+        while let Err(Failure::Retry(cause)) = &outcomes {
+            tracing::warn!(event = "delivery_waits", connector = %self.connector, %cause);
+            outcomes = self.producer.wait(PATIENCE).await;
+        }
+        outcomes
     }
-    outcomes
 }
 
 /// Waits until the readers of the messages' topics are close enough, and counts the messages as produced.

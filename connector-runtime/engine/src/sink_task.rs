@@ -48,6 +48,7 @@ use crate::cluster::Cluster;
 use crate::control::{CLOSE_WITHIN, Stop, TaskEnd, panic_cause};
 use crate::open_sink::SinkOpener;
 use crate::policy::Stage;
+use crate::publisher::ConnectorProducer;
 use crate::records::dead_letter::DeadLetters;
 use crate::records::rejects::Rejects;
 use crate::status::Meters;
@@ -92,6 +93,7 @@ impl SinkTask {
             Ok(opened) => opened,
             Err(end) => return end,
         };
+        self.waiting().opened();
         match self.start_halves(opened) {
             Ok((reader, writer)) => self.join(reader, writer).await,
             Err(end) => end,
@@ -173,10 +175,12 @@ impl SinkTask {
         }
         self.cluster.make_letter_topic(&topic).await?;
         Ok(Some(DeadLetters {
-            producer: Box::new(
-                self.cluster
+            producer: Box::new(ConnectorProducer {
+                connector: self.name.clone(),
+                producer: self
+                    .cluster
                     .producer(&format!("connect-{}-{}-dead-letters", self.name, self.task))?,
-            ),
+            }),
             topic,
             connector: self.name.clone(),
             task: self.task,
@@ -186,7 +190,7 @@ impl SinkTask {
     fn start_halves(&self, opened: Opened) -> Result<(ReaderHalf, WriterHalf), TaskEnd> {
         let preparer = Preparer::new(&self.connector, &self.contracts)
             .map_err(|cause| TaskEnd::Failed(cause.to_string()))?;
-        let consumer = SinkConsumer::open(&self.cluster.settings, &self.consumer_options())
+        let consumer = SinkConsumer::open(&self.cluster.settings(), &self.consumer_options())
             .map_err(|cause| TaskEnd::Failed(cause.to_string()))?;
         let (work, work_to_do) = mpsc::channel(1);
         let (reports, reported) = mpsc::channel(64);
@@ -261,7 +265,8 @@ impl SinkTask {
         let reader = self.spawn_reader(reader)?;
         let writer = tokio::spawn(async move {
             let end = writer.run(work_to_do).await;
-            join_all(writer.lanes.into_iter().map(|lane| close(lane.sink))).await;
+            let lanes = writer.lanes.into_iter();
+            join_all(lanes.map(|lane| close(lane.waiting.connector, lane.sink))).await;
             end
         });
         Ok((reader, writer))
@@ -351,10 +356,12 @@ impl SinkTask {
 type ReaderHalf = oneshot::Receiver<TaskEnd>;
 type WriterHalf = tokio::task::JoinHandle<TaskEnd>;
 
-async fn close(mut sink: Box<dyn Sink>) {
+async fn close(connector: Arc<str>, mut sink: Box<dyn Sink>) {
     match tokio::time::timeout(CLOSE_WITHIN, sink.close()).await {
         Ok(Ok(())) => {}
-        Ok(Err(failure)) => tracing::warn!(event = "close_failed", %failure),
-        Err(_) => tracing::warn!(event = "close_failed", "the sink did not close in time"),
+        Ok(Err(failure)) => tracing::warn!(event = "close_failed", %connector, %failure),
+        Err(_) => {
+            tracing::warn!(event = "close_failed", %connector, "the sink did not close in time");
+        }
     }
 }

@@ -144,6 +144,7 @@ impl SourceTask {
             mut source,
             producer,
         } = opened;
+        self.waiting().opened();
         let mut running = Running {
             task: self,
             owner,

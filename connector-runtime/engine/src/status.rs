@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use connect_api::Guarantee;
 
-pub(crate) use meters::{BatchEnd, LaneMeters, Meters, Waiter};
+pub(crate) use meters::{BatchEnd, LaneMeters, Meters, REFUSALS, Waiter};
 pub use partitions::PartitionStatus;
 pub(crate) use partitions::ReadRange;
 

@@ -1,5 +1,6 @@
 //! Starts, stops and restarts connectors, on a thread of its own.
 
+pub(crate) mod access;
 pub(crate) mod attention;
 pub(crate) mod shutdown;
 pub(crate) mod state;
@@ -16,6 +17,8 @@ use connect_kafka::{Admin, ClientSettings, Embedded};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
+pub use self::access::Reread;
+use self::access::{Access, AccessHash};
 use self::attention::Attention;
 use crate::backlog::Backlog;
 use crate::cluster::{Cluster, InProcess};
@@ -38,6 +41,8 @@ pub struct EngineOptions {
     /// Reads the file of a connector again before it is tried again: what was wrong may be mended there, and files with
     /// secrets change.
     pub reload: Reload,
+    /// Reads `connect.toml` again while Kafka or the registry refuses what it says. `None`: there is no such file.
+    pub reread: Option<Reread>,
 }
 
 /// Reads the files again; `None`: the connector of this name is not there, or broken.
@@ -73,8 +78,7 @@ impl Summary {
 /// What connectors share.
 #[derive(Clone)]
 pub(crate) struct Shared {
-    pub(crate) cluster: Cluster,
-    pub(crate) contracts: Contracts,
+    pub(crate) access: Arc<Access>,
     pub(crate) process_id: Arc<str>,
     /// Of every connector file there is.
     pub(crate) names: Arc<HashSet<Arc<str>>>,
@@ -98,17 +102,15 @@ impl Engine {
             .thread_name("connect-engine")
             .build()
             .map_err(|error| Cause::new(format!("no thread for the engine: {error}")))?;
+        let in_process = options.embedded.clone().map(|kafka| InProcess {
+            id: format!("embedded-{}", uuid::Uuid::new_v4()).into(),
+            kafka,
+            backlog: Backlog::default(),
+        });
+        let cluster = Cluster::new(options.clients, options.admin, in_process);
+        let contracts = Contracts::new(process.registry.as_ref())?;
         let shared = Shared {
-            cluster: Cluster {
-                settings: options.clients,
-                admin: Arc::new(options.admin),
-                in_process: options.embedded.clone().map(|kafka| InProcess {
-                    id: format!("embedded-{}", uuid::Uuid::new_v4()).into(),
-                    kafka,
-                    backlog: Backlog::default(),
-                }),
-            },
-            contracts: Contracts::new(process.registry.as_ref())?,
+            access: Arc::new(Access::new(cluster.clone(), contracts)),
             names: Arc::new(
                 connectors
                     .iter()
@@ -124,7 +126,7 @@ impl Engine {
         };
         let meters: Vec<Meters> = connectors
             .iter()
-            .map(|connector| tasks::meters(connector, &shared.cluster))
+            .map(|connector| tasks::meters(connector, &cluster))
             .collect();
         let stop = Stop::default();
         let attention = shared.attention.clone();
@@ -136,6 +138,10 @@ impl Engine {
                 .zip(meters.clone())
                 .collect(),
             shared,
+            fresh: options.reread.map(|reread| Fresh {
+                reread,
+                known: AccessHash::of(process),
+            }),
             stop: stop.clone(),
             runtime,
         };
@@ -191,8 +197,16 @@ impl Engine {
 struct Supervisor {
     connectors: Vec<(Arc<Connector>, Meters)>,
     shared: Shared,
+    fresh: Option<Fresh>,
     stop: Stop,
     runtime: tokio::runtime::Runtime,
+}
+
+/// How the settings of the process are read again.
+struct Fresh {
+    reread: Reread,
+    /// What they were at the start.
+    known: AccessHash,
 }
 
 impl Supervisor {
@@ -236,10 +250,18 @@ impl Supervisor {
                 self.shared.attention.work(),
             ));
         }
-        let measuring = lag::measure(self.shared.cluster.clone(), self.connectors.clone());
-        let measuring = self.runtime.spawn(measuring);
-        let comparing = peers::compare(self.shared.cluster.clone(), self.connectors.clone());
-        let comparing = self.runtime.spawn(comparing);
+        let cluster = &self.shared.access.cluster;
+        let measuring = lag::measure(cluster.clone(), self.connectors.clone());
+        let comparing = peers::compare(cluster.clone(), self.connectors.clone());
+        let mut beside = tokio::task::JoinSet::new();
+        beside.spawn_on(measuring, self.runtime.handle());
+        beside.spawn_on(comparing, self.runtime.handle());
+        if let Some(Fresh { reread, known }) = &self.fresh {
+            let meters = self.connectors.iter().map(|(_, meters)| meters.clone());
+            let access = self.shared.access.clone();
+            let reading = access.keep_fresh(reread.clone(), meters.collect(), *known);
+            beside.spawn_on(reading, self.runtime.handle());
+        }
         loop {
             tokio::select! {
                 ended = supervised.join_next() => match ended {
@@ -249,8 +271,7 @@ impl Supervisor {
                 () = self.stop.drain.cancelled(), if stopping.is_none() => stopping = Some(Instant::now()),
             }
         }
-        measuring.abort();
-        comparing.abort();
+        beside.abort_all();
         let drained_in = stopping.map_or(Duration::ZERO, |since: Instant| since.elapsed());
         (drained_in, abandoned)
     }

@@ -8,7 +8,7 @@ use connect_api::{Cause, Failure, Result, time};
 use crate::backoff::Backoff;
 use crate::control::{Stop, TaskEnd};
 use crate::policy::{Attempts, Directive, Stage, decide};
-use crate::status::{Meters, Waiter};
+use crate::status::{Meters, Reason, Waiter};
 use connect_config::ErrorsConfig;
 
 /// The waits of one task.
@@ -102,9 +102,20 @@ impl Waiting {
 
     /// Nothing is waited for any more; a wait that ends with this is logged.
     pub(crate) fn over(&self) {
-        let Some(reason) = self.meters.not_waiting(self.waiter()) else {
-            return;
-        };
+        if let Some(reason) = self.meters.not_waiting(self.waiter()) {
+            self.log_recovered(&reason);
+        }
+    }
+
+    /// The task has all that it needs to run. If the connector was stopped meanwhile because something was refused, that
+    /// wait is over.
+    pub(crate) fn opened(&self) {
+        if let Some(reason) = self.meters.recovered() {
+            self.log_recovered(&reason);
+        }
+    }
+
+    fn log_recovered(&self, reason: &Reason) {
         let waited_ms = time::now_ms().saturating_sub(reason.since_ms).max(0);
         tracing::info!(
             event = "recovered",

@@ -1,6 +1,6 @@
 //! What is asked of the cluster, and topics that are made.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use connect_api::{Cause, Failure, TopicPartition};
@@ -99,18 +99,17 @@ impl Admin {
         .await
     }
 
-    /// The names of all topics that we may see, in order.
-    pub async fn topics(&self, timeout: Duration) -> Result<Vec<String>, Cause> {
+    /// All topics that we may see, with their partitions: one request.
+    pub async fn topics(&self, timeout: Duration) -> Result<BTreeMap<String, Vec<i32>>, Cause> {
         self.ask(move |client| {
             let metadata = client
                 .fetch_metadata(None, timeout)
                 .map_err(|error| cause("listing topics", &error))?;
-            let names: BTreeSet<String> = metadata
-                .topics()
-                .iter()
-                .map(|topic| topic.name().to_owned())
-                .collect();
-            Ok(names.into_iter().collect())
+            let topics = metadata.topics().iter().map(|topic| {
+                let partitions = topic.partitions().iter().map(|partition| partition.id());
+                (topic.name().to_owned(), partitions.collect())
+            });
+            Ok(topics.collect())
         })
         .await
     }

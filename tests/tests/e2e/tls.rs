@@ -75,7 +75,7 @@ impl Scene {
         }
     }
 
-    /// Everything is as the case says: who is refused is not accepted by any client, and each says why.
+    /// Everything is as the case says: who is refused is not accepted by any client, and each waits and says why.
     async fn check(self, presents: Presents, words: &[&str]) {
         for Client {
             connector: name,
@@ -91,10 +91,11 @@ impl Scene {
                 continue;
             }
             let says_why = |text: &str| words.iter().any(|word| text.contains(word));
-            let what = format!("{name} shows why it refuses {presents:?}");
+            let what = format!("{name} waits and shows why it refuses {presents:?}");
             eventually(&what, SHOWN_WITHIN, async || {
                 let connector = http::connector(self.port, name).await?;
-                says_why(&connector["reason"].to_string()).then_some(())
+                let waits = connector["state"] == "WAITING";
+                (waits && says_why(&connector["reason"].to_string())).then_some(())
             })
             .await;
             let logged = |line: &str| line.contains(name.as_str()) && says_why(line);

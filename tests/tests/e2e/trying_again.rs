@@ -171,6 +171,8 @@ async fn a_source_whose_first_records_are_all_rejected_stops_and_logs_some_of_th
     let _turn = servers::shared().await;
     let topic = Topic::create("rejected-source", 1).await;
     let dead = Topic::create("rejected-source-dlq", 1).await;
+    // Random: a source goes on where one of its name was.
+    let name = topic.name().to_owned();
     let database = payments::database().await;
     let (folder, port) = with_neighbour("rejected-neighbour").await;
     let connector = |errors: String| {
@@ -180,13 +182,13 @@ async fn a_source_whose_first_records_are_all_rejected_stops_and_logs_some_of_th
             topic.name()
         )
     };
-    folder.connector("rejected-source", connector(payments::tolerant(&dead)));
+    folder.connector(&name, connector(payments::tolerant(&dead)));
     let mut process = Launch::run(&folder)
         .program(FAULTY)
         .with_hang_up()
         .database(database.url())
         .start();
-    let failed = state(port, "rejected-source", "FAILED").await.to_string();
+    let failed = state(port, &name, "FAILED").await.to_string();
     for part in [
         "all of the first 100 records were rejected",
         "No dead letter was sent",
@@ -195,7 +197,7 @@ async fn a_source_whose_first_records_are_all_rejected_stops_and_logs_some_of_th
     ] {
         assert!(failed.contains(part), "{part} is missing in {failed}");
     }
-    let of_source = |event: &serde_json::Value| event["connector"] == "rejected-source";
+    let of_source = |event: &serde_json::Value| event["connector"] == name.as_str();
     let logged = |process: &ConnectProcess| {
         let rejected = process.events("record_rejected");
         rejected.into_iter().filter(of_source).count()
@@ -203,16 +205,13 @@ async fn a_source_whose_first_records_are_all_rejected_stops_and_logs_some_of_th
     assert_eq!(logged(&process), LOGGED);
     assert!(dead.read(Isolation::Committed).await.is_empty());
 
-    folder.connector(
-        "rejected-source",
-        connector(payments::tolerant_of_all(&dead)),
-    );
+    folder.connector(&name, connector(payments::tolerant_of_all(&dead)));
     process.signal("HUP");
     eventually("every dead letter", payments::SETTLED, async || {
         (dead.read(Isolation::Committed).await.len() >= RECORDS).then_some(())
     })
     .await;
-    state(port, "rejected-source", "RUNNING").await;
+    state(port, &name, "RUNNING").await;
     assert_eq!(process.stop(Duration::from_secs(30)).await, 0);
     assert_eq!(logged(&process), 2 * LOGGED);
     let left_out: Vec<u64> = process
@@ -225,6 +224,44 @@ async fn a_source_whose_first_records_are_all_rejected_stops_and_logs_some_of_th
         [100 - 1 - LOGGED as u64, (RECORDS - LOGGED) as u64]
     );
     assert!(topic.read(Isolation::Committed).await.is_empty());
+    database.remove().await;
+}
+
+/// Its meters and its status are of the old sink: the promise of another type would be wrong.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sink_of_another_type_under_the_same_name_is_not_taken() {
+    let _turn = servers::shared().await;
+    let topic = Topic::create("another-type", 1).await;
+    let database = payments::database().await;
+    let (folder, port) = with_neighbour("another-neighbour").await;
+    let named = |name: &str| {
+        payments::connector(&topic, "", "")
+            .replace("type = \"postgres\"", "name = \"out\"\ntype = \"postgres\"")
+            .replace("table = \"payments\"", &format!("table = \"{name}\""))
+    };
+    folder.connector("another-type", named("late"));
+    let mut process = Launch::run(&folder)
+        .with_hang_up()
+        .database(database.url())
+        .start();
+    state(port, "another-type", "FAILED").await;
+    let stdout = format!(
+        "topics = [\"{}\"]\n[[sinks]]\nname = \"out\"\ntype = \"stdout\"\n",
+        topic.name()
+    );
+    folder.connector("another-type", stdout);
+    process.signal("HUP");
+    process
+        .event("connector_not_reloaded", payments::SETTLED, |event| {
+            event["connector"] == "another-type"
+        })
+        .await;
+    let failed = state(port, "another-type", "FAILED").await;
+    assert!(failed.to_string().contains("postgres"), "{failed}");
+    folder.connector("another-type", named("payments"));
+    process.signal("HUP");
+    state(port, "another-type", "RUNNING").await;
+    assert_eq!(process.stop(Duration::from_secs(30)).await, 0);
     database.remove().await;
 }
 
@@ -256,7 +293,62 @@ async fn a_wrong_password_is_waited_for_and_its_file_read_again() {
         .await
         .assert_clean();
     state(port, "password", "RUNNING").await;
+    let recovered = process.events("recovered");
+    assert_eq!(recovered.len(), 1, "{recovered:?}");
+    assert_eq!(recovered[0]["code"], "credentials");
     ends_with(process, database).await;
+}
+
+/// A client of Kafka keeps its password: connectors of both directions are started again once `connect.toml` has another.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_password_of_kafka_is_waited_for_and_its_file_read_again() {
+    const RECORDS: usize = 2;
+    let _turn = servers::shared().await;
+    let topic = Topic::create("kafka-password", 1).await;
+    let copies = Topic::create("kafka-password-copies", 1).await;
+    let folder = payments::folder();
+    let port = http::free_port();
+    folder.file("secret/kafka", "wrong");
+    folder.settings(format!(
+        "[kafka]\n\"bootstrap.servers\" = \"{}\"\n\"security.protocol\" = \"SASL_SSL\"\n\
+         \"ssl.ca.location\" = \"{}/ca.crt\"\n\"sasl.mechanisms\" = \"PLAIN\"\n\"sasl.username\" = \"alice\"\n\
+         \"sasl.password\" = \"${{file:{}}}\"\n[http]\naddress = \"127.0.0.1:{port}\"\n",
+        servers::kafka_sasl_ssl(),
+        servers::certificates(),
+        folder.path().join("secret/kafka").display(),
+    ));
+    let sink = format!(
+        "topics = [\"{}\"]\n[[sinks]]\ntype = \"kafka\"\ntopic = \"{}\"\n",
+        topic.name(),
+        copies.name()
+    );
+    let source = format!(
+        "topic = \"{}\"\nkey = \"$.id\"\n[source]\ntype = \"random_user\"\nevery = \"1s\"\n\
+         url = \"http://127.0.0.1:9/\"\noffline = \"generate\"\n",
+        topic.name()
+    );
+    let names = [copies.name(), topic.name()];
+    folder.connector(names[0], sink);
+    folder.connector(names[1], source);
+    let mut process = Launch::run(&folder).start();
+    for name in names {
+        let waiting = state(port, name, "WAITING").await;
+        assert_eq!(waiting["reason"]["code"], "credentials", "{waiting}");
+    }
+    assert!(process.events("access_renewed").is_empty());
+    folder.file("secret/kafka", "alice-secret");
+    eventually("records", payments::SETTLED, async || {
+        (copies.read(Isolation::Committed).await.len() >= RECORDS).then_some(())
+    })
+    .await;
+    for name in names {
+        state(port, name, "RUNNING").await;
+        let recovered = process.events("recovered");
+        let ours = |event: &&Value| event["connector"] == name && event["code"] == "credentials";
+        assert_eq!(recovered.iter().filter(ours).count(), 1, "{recovered:?}");
+    }
+    assert_eq!(process.events("access_renewed").len(), 1);
+    assert_eq!(process.stop(Duration::from_secs(30)).await, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use connect_api::{Cause, Plugins, Severity, time};
-use connect_config::{ConnectorKind, Findings, Loaded, Mode, load_with};
-use connect_engine::{Engine, EngineOptions, Reload, Summary, client_settings};
+use connect_config::{ConnectorKind, Findings, Loaded, Mode, load_process, load_with};
+use connect_engine::{Engine, EngineOptions, Reload, Reread, Summary, client_settings};
 use connect_kafka::Admin;
 use tracing::level_filters::LevelFilter;
 
@@ -225,6 +225,7 @@ impl Run<'_> {
                 .collect(),
             grace: GRACE,
             reload: self.reload(servers),
+            reread: self.reread(loaded),
         };
         let engine = Engine::start(loaded.connectors.clone(), &loaded.process, options)?;
         let engine = Arc::new(engine);
@@ -243,6 +244,15 @@ impl Run<'_> {
             words::tell_end(&self.screen, summary, stopped_by.is_some());
         }
         Ok(ended)
+    }
+
+    /// Reads `connect.toml` again. The embedded servers need none of it.
+    fn reread(&self, loaded: &Loaded) -> Option<Reread> {
+        let arguments = self.arguments.clone();
+        let is_wanted = loaded.process.file.is_some() && !arguments.embedded;
+        is_wanted.then(|| -> Reread {
+            Arc::new(move || load_process(&arguments.folder, arguments.config.as_deref()))
+        })
     }
 
     /// Reads the folder again for one of its connectors.

@@ -27,11 +27,7 @@ impl<'a> Desk<'a> {
         process: &ProcessConfig,
         clients: &ClientSettings,
     ) -> Result<Desk<'a>, Cause> {
-        let cluster = Cluster {
-            settings: clients.clone(),
-            admin: Arc::new(Admin::open(clients)?),
-            in_process: None,
-        };
+        let cluster = Cluster::new(clients.clone(), Admin::open(clients)?, None);
         let group = GroupOffsets::open(clients, &group_of(&connector.name))?;
         Ok(Desk {
             connector,
@@ -162,7 +158,7 @@ impl<'a> Desk<'a> {
         sink: &SinkConnector,
         partitions: &[TopicPartition],
     ) -> Result<Vec<Vec<Position>>, Cause> {
-        let group = GroupOffsets::open(&self.cluster.settings, &group_of(name))?;
+        let group = GroupOffsets::open(&self.cluster.settings(), &group_of(name))?;
         let committed = group.committed_with_metadata(partitions).await?;
         let mut lanes = Vec::with_capacity(sink.sinks.len());
         for configured in &sink.sinks {

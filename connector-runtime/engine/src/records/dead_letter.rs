@@ -5,13 +5,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use connect_api::{Cause, Failure, Header, Origin, Outgoing, Result};
-use connect_kafka::{Outcome, Producer};
+use connect_kafka::Outcome;
 
 use super::rejection::Rejection;
-use crate::publisher::deliver;
-
-/// What the names of our headers begin with; Kafka Connect's.
-const PREFIX: &str = "__connect.errors.";
+use crate::publisher::ConnectorProducer;
 
 /// One rejected record.
 pub(crate) struct Letter {
@@ -30,9 +27,9 @@ pub(crate) trait LetterProducer: Send {
 }
 
 #[async_trait]
-impl LetterProducer for Producer {
+impl LetterProducer for ConnectorProducer {
     async fn deliver(&mut self, messages: Vec<Outgoing>) -> Result<Vec<Outcome>> {
-        deliver(self, messages).await
+        ConnectorProducer::deliver(self, messages).await
     }
 }
 
@@ -212,7 +209,7 @@ impl LetterWriter<'_> {
     /// What the form leaves out stays where it is, and the headers say where.
     pub(crate) fn letter(self, origin: &Origin, rejection: &Rejection, form: Form) -> Outgoing {
         // Whoever reads a letter believes the first header of a name, and a producer may have written these.
-        let is_of_record = |header: &&Header| !header.name.starts_with(PREFIX);
+        let is_of_record = |header: &&Header| !header.is_of_dead_letter();
         let mut headers: Vec<Header> = origin
             .headers
             .iter()
@@ -273,7 +270,7 @@ impl LetterWriter<'_> {
 
 fn header(name: &str, text: String) -> Header {
     Header {
-        name: format!("{PREFIX}{name}"),
+        name: format!("{}{name}", Header::OF_DEAD_LETTERS),
         value: Some(Bytes::from(text)),
     }
 }

@@ -40,7 +40,7 @@ impl Owner {
         }
         let group = format!("connect-{connector}");
         let client_id = format!("{group}.{fingerprint}");
-        let member = PartitionOwner::open(&cluster.settings, &client_id, TOPIC, &group)?;
+        let member = PartitionOwner::open(&cluster.settings(), &client_id, TOPIC, &group)?;
         let (tell, owns) = watch::channel(false);
         let (tell_left, left) = tokio::sync::oneshot::channel();
         let asked_to_leave = leave.clone();

@@ -35,7 +35,7 @@ pub(crate) async fn make_topic(cluster: &Cluster) -> Result<()> {
 
 /// As [`read`], of a cluster in which no source may have run yet.
 pub(crate) async fn read_if_any(cluster: &Cluster, connector: &str) -> Result<Positions> {
-    let exists = cluster.admin.topic_exists(TOPIC, ANSWER_WITHIN).await;
+    let exists = cluster.admin().topic_exists(TOPIC, ANSWER_WITHIN).await;
     if exists.map_err(Failure::Retry)? {
         read(cluster, connector).await
     } else {
@@ -45,7 +45,7 @@ pub(crate) async fn read_if_any(cluster: &Cluster, connector: &str) -> Result<Po
 
 /// What was committed last in the name of this connector.
 pub(crate) async fn read(cluster: &Cluster, connector: &str) -> Result<Positions> {
-    let records = read_topic_to_end(&cluster.settings, TOPIC, 0, Duration::from_secs(60)).await;
+    let records = read_topic_to_end(&cluster.settings(), TOPIC, 0, Duration::from_secs(60)).await;
     let mut positions = Positions::default();
     for (key, value) in records.map_err(Failure::Retry)? {
         let (Some(key), Some(value)) = (key, value) else {

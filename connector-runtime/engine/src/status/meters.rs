@@ -13,6 +13,9 @@ use crate::records::rejection::Rejection;
 use crate::records::rejection_log::RejectionLog;
 use connect_config::Fingerprint;
 
+/// What a connector waits for until a person gives it access: it is not an outage, and its settings are read again.
+pub(crate) const REFUSALS: [Dependency; 2] = [Dependency::Credentials, Dependency::Certificate];
+
 /// Where the tasks of one connector write what happens.
 #[derive(Clone)]
 pub(crate) struct Meters {
@@ -25,6 +28,8 @@ struct Shared {
     status: ConnectorStatus,
     partitions: Partitions,
     waiting: BTreeMap<Waiter, Reason>,
+    /// What the connector waits for while no task of it runs, and until one has opened what it needs.
+    refused: Option<Reason>,
     /// Rows or records that each lane wrote.
     lane_rows: Vec<Counter>,
 }
@@ -89,6 +94,7 @@ impl Meters {
             status,
             partitions: Partitions::default(),
             waiting: BTreeMap::new(),
+            refused: None,
             lane_rows: Vec::new(),
         };
         Meters {
@@ -162,15 +168,46 @@ impl Meters {
         if state != State::Running {
             shared.waiting.clear();
         }
+        if state.is_final() {
+            shared.refused = None;
+        }
     }
 
     /// The connector does not run because of this, and is tried again after a while.
     pub(crate) fn set_reason(&self, state: State, why: &Cause, after: Option<Duration>) {
         let retry_at_ms = after.map(|after| time::now_ms() + after.as_millis() as i64);
         self.set_state(state, Some(why.to_string()), retry_at_ms);
-        if let Some(reason) = &mut self.lock().status.reason {
+        let mut shared = self.lock();
+        let since_ms = shared.refused.as_ref().map(|refused| refused.since_ms);
+        if let Some(reason) = &mut shared.status.reason {
             reason.code = why.dependency.map_or(reason.code, Dependency::as_str);
+            // The same wait as before the attempt.
+            reason.since_ms = since_ms.unwrap_or(reason.since_ms);
         }
+        if state == State::Waiting {
+            shared.refused = shared.status.reason.clone();
+        }
+    }
+
+    /// Whether a task waits because something does not let it in.
+    pub(crate) fn is_refused(&self) -> bool {
+        let shared = self.lock();
+        let mut reasons = shared.waiting.values();
+        reasons.any(|reason| REFUSALS.iter().any(|word| word.as_str() == reason.code))
+    }
+
+    /// The tasks end and start again, because what refused them may let them in now: their waits are over once they have
+    /// opened what they need.
+    pub(crate) fn starts_again(&self) {
+        let mut shared = self.lock();
+        let waiting = std::mem::take(&mut shared.waiting);
+        let longest = waiting.into_values().min_by_key(|reason| reason.since_ms);
+        shared.refused = shared.refused.take().or(longest);
+    }
+
+    /// A task has opened what it needs. Returns what kept the connector from running, if something did.
+    pub(crate) fn recovered(&self) -> Option<Reason> {
+        self.lock().refused.take()
     }
 
     /// Something is waited for; said again with another text or time, `since` stays.

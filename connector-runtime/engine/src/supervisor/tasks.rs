@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use connect_api::text::one_line;
-use connect_api::{Cause, Dependency, Guarantee, time};
+use connect_api::{Cause, Guarantee, time};
 use tokio::task::JoinSet;
 
 use super::attention::Working;
@@ -15,7 +15,7 @@ use crate::cluster::Cluster;
 use crate::control::{Stop, TaskEnd, panic_cause};
 use crate::sink_task::{FirstSights, OtherNames, SinkTask};
 use crate::source_task::SourceTask;
-use crate::status::{Counters, LaneStatus, Meters, State};
+use crate::status::{Counters, LaneStatus, Meters, REFUSALS, State};
 use crate::supervisor::Shared;
 use connect_config::{ConfiguredSink, Connector, ConnectorKind};
 
@@ -79,7 +79,7 @@ pub(crate) async fn supervise(
             false
         }
     };
-    if let Some(backlog) = shared.cluster.backlog() {
+    if let Some(backlog) = shared.access.cluster.backlog() {
         backlog.forget(&connector.name);
     }
     let_go
@@ -109,13 +109,6 @@ async fn keep_running(
     );
     let mut ends = 0;
     loop {
-        meters.run_begins(connector.fingerprint);
-        meters.set_state(State::Running, None, None);
-        tracing::info!(
-            event = "connector_started",
-            connector = %connector.name,
-            fingerprint = %connector.fingerprint,
-        );
         let started = Instant::now();
         let run = Run {
             connector: &connector,
@@ -126,20 +119,17 @@ async fn keep_running(
             other_names: &other_names,
             stop: stop.child(),
         };
-        let end = tokio::select! {
-            end = run.to_its_end() => end,
-            never = shutdown::enforce_grace(&connector.name, meters, &run.stop, shared.grace) => match never {},
-            never = meters.rejection_log.say_what_is_left_out(&connector.name) => match never {},
-        };
-        meters.rejection_log.end(&connector.name);
-        meters.give_back_in_flight();
+        let ended = run.once().await;
+        if ended.has_new_access && ended.end == TaskEnd::Stopped && !stop.is_draining() {
+            continue;
+        }
         ends = if started.elapsed() >= HEALTHY {
             1
         } else {
             ends + 1
         };
         let abandoned = run.stop.abandon.is_cancelled();
-        match next(end, stop.is_draining(), ends) {
+        match next(ended.end, stop.is_draining(), ends) {
             Next::Stopped => {
                 tracing::info!(event = "connector_stopped", connector = %connector.name);
                 meters.set_state(State::Stopped, None, None);
@@ -154,8 +144,8 @@ async fn keep_running(
                 working = again;
                 connector = reloaded(connector, shared).await;
             }
-            Next::TryAgain { after, cause } if is_about_credentials(&cause) => {
-                wait_for_credentials(&connector, meters, &cause, after);
+            Next::TryAgain { after, cause } if is_refusal(&cause) => {
+                wait_for_access(&connector, meters, &cause, after);
                 if !tried_again(shared, Some(after), stop).await {
                     meters.set_state(State::Stopped, None, None);
                     return false;
@@ -202,7 +192,7 @@ async fn put_aside(
     stop: &Stop,
 ) -> Option<Working> {
     drop(working);
-    if let Some(backlog) = shared.cluster.backlog() {
+    if let Some(backlog) = shared.access.cluster.backlog() {
         backlog.forget(&connector.name);
     }
     let again = tried_again(shared, after, stop).await;
@@ -237,12 +227,13 @@ async fn reloaded(known: Arc<Connector>, shared: &Shared) -> Arc<Connector> {
     }
 }
 
-fn is_about_credentials(cause: &Cause) -> bool {
-    cause.dependency == Some(Dependency::Credentials)
+fn is_refusal(cause: &Cause) -> bool {
+    let dependency = cause.dependency;
+    dependency.is_some_and(|dependency| REFUSALS.contains(&dependency))
 }
 
-/// A wrong password is waited for, wherever it is wrong.
-fn wait_for_credentials(connector: &Connector, meters: &Meters, cause: &Cause, after: Duration) {
+/// A wrong password and a certificate that is not trusted are waited for, wherever they are wrong.
+fn wait_for_access(connector: &Connector, meters: &Meters, cause: &Cause, after: Duration) {
     tracing::warn!(
         event = "connector_waits",
         connector = %connector.name,
@@ -288,7 +279,53 @@ struct Run<'a> {
     stop: Stop,
 }
 
+/// How a run has ended.
+struct Ended {
+    end: TaskEnd,
+    /// It was stopped because something refused it, and its settings have changed.
+    has_new_access: bool,
+}
+
 impl Run<'_> {
+    async fn once(&self) -> Ended {
+        let Run {
+            connector, meters, ..
+        } = self;
+        meters.run_begins(connector.fingerprint);
+        meters.set_state(State::Running, None, None);
+        tracing::info!(
+            event = "connector_started",
+            connector = %connector.name,
+            fingerprint = %connector.fingerprint,
+        );
+        let access = &self.shared.access;
+        let version = access.version();
+        let running = self.to_its_end();
+        tokio::pin!(running);
+        let mut has_new_access = false;
+        let end = loop {
+            tokio::select! {
+                end = &mut running => break end,
+                never = shutdown::enforce_grace(&connector.name, meters, &self.stop, self.shared.grace) => match never {},
+                never = meters.rejection_log.say_what_is_left_out(&connector.name) => match never {},
+                () = access.renewed(version, meters), if !has_new_access => {
+                    has_new_access = true;
+                    tracing::info!(event = "connector_reconnects", connector = %connector.name);
+                    self.stop.drain.cancel();
+                }
+            }
+        };
+        meters.rejection_log.end(&connector.name);
+        meters.give_back_in_flight();
+        if has_new_access {
+            meters.starts_again();
+        }
+        Ended {
+            end,
+            has_new_access,
+        }
+    }
+
     /// Runs all tasks; the first that ends by itself takes the others with it, drained.
     async fn to_its_end(&self) -> TaskEnd {
         let mut tasks = JoinSet::new();
@@ -332,8 +369,8 @@ impl Run<'_> {
                         connector: sink.clone(),
                         task,
                         fingerprint: connector.fingerprint,
-                        cluster: shared.cluster.clone(),
-                        contracts: shared.contracts.clone(),
+                        cluster: shared.access.cluster.clone(),
+                        contracts: shared.access.contracts(),
                         process_id: shared.process_id.clone(),
                         engine: shared.engine.clone(),
                         first_sights: self.first_sights.clone(),
@@ -349,8 +386,8 @@ impl Run<'_> {
                     name: connector.name.clone(),
                     connector: Arc::new(source.clone()),
                     fingerprint: connector.fingerprint,
-                    cluster: shared.cluster.clone(),
-                    contracts: shared.contracts.clone(),
+                    cluster: shared.access.cluster.clone(),
+                    contracts: shared.access.contracts(),
                     engine: shared.engine.clone(),
                     meters: self.meters.clone(),
                     stop: self.stop.clone(),
