@@ -1,4 +1,4 @@
-# What the server scripts share. Each server has a folder $data/NAME with `port`, `pid` and `log` in it.
+# Functions of the server scripts. Each server has a folder $data/NAME with `port`, `pid` and `log`.
 
 here=${here:?set by the script that sources this}
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/connect-dev
@@ -12,7 +12,7 @@ need() { # command, what provides it
   command -v "$1" >/dev/null || fail "$1 is missing: $2"
 }
 
-# Debian packages, where this is Debian and we may; `sudo` asks on a terminal only.
+# Installs Debian packages if this is Debian and we have the rights; `sudo` prompts on a terminal only.
 apt_install() {
   command -v apt-get >/dev/null || return 1
   local as=()
@@ -24,20 +24,20 @@ apt_install() {
   "${as[@]+"${as[@]}"}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
 }
 
-# The folder is made by us or it is not used: /var/tmp belongs to everybody.
+# Only a folder that we created is used, because everybody can write to /var/tmp.
 make_data_folder() {
   if [ -e "$data" ]; then
-    [ -O "$data" ] || fail "$data belongs to somebody else: set CONNECT_SERVERS_DATA"
+    [ -O "$data" ] || fail "$data belongs to another user: set CONNECT_SERVERS_DATA"
   else
     mkdir -p "$(dirname "$data")"
     mkdir -m 755 "$data"
   fi
-  # The mark that `down` asks for before it deletes.
+  # The marker that `down` requires before it deletes.
   touch "$data/connect-servers"
   "$here/lib/certificates" "$data/tls"
 }
 
-# Only one at a time: the same COMMAND of another shell waits. The servers themselves must not inherit the lock.
+# Only one at a time: the same COMMAND of another shell waits. The servers must not inherit the lock.
 locked() { # NAME COMMAND…
   local name=$1; shift
   if command -v flock >/dev/null; then
@@ -51,8 +51,8 @@ locked() { # NAME COMMAND…
 
 port_is_open() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
-# The port of NAME: the one it had, or else the first of COUNT neighbours that nobody listens on. Below 32768, where
-# Linux takes the ports of outgoing connections from.
+# The port of NAME: its previous one, or the first of COUNT consecutive free ports. Below 32768, because Linux uses higher
+# ports for outgoing connections.
 port_of() { # NAME COUNT
   local file=$data/$1/port port offset free
   mkdir -p "$data/$1"
@@ -70,7 +70,7 @@ port_of() { # NAME COUNT
   cat "$file"
 }
 
-# A zombie is gone: its parent has only not looked yet.
+# A zombie has ended; its parent has not collected it yet.
 alive() {
   local state
   state=$(ps -o stat= -p "$1" 2>/dev/null) || return 1
@@ -79,7 +79,7 @@ alive() {
 
 running() { [ -e "$data/$1/pid" ] && alive "$(cat "$data/$1/pid")"; }
 
-# Starts a program apart from the terminal, so that Ctrl-C for a test does not reach the servers.
+# Starts a program detached from the terminal, so that Ctrl-C for a test does not reach the servers.
 launch() { # NAME COMMAND…
   local name=$1; shift
   set -m
@@ -88,7 +88,7 @@ launch() { # NAME COMMAND…
   set +m
 }
 
-# Waits until COMMAND says yes, for as long as the server lives and at most a minute.
+# Waits until COMMAND succeeds, while the server runs and at most a minute.
 wait_until() { # NAME COMMAND…
   local name=$1 attempt; shift
   for ((attempt = 0; attempt < 600; attempt++)); do
@@ -111,5 +111,5 @@ stop_server() { # NAME [SIGNAL]
     if ! alive "$pid"; then rm -f "$data/$1/pid"; return; fi
     sleep 0.05
   done
-  fail "$1 (pid $pid) does not end"
+  fail "$1 (pid $pid) does not stop"
 }

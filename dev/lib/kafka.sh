@@ -1,6 +1,6 @@
 # Apache Kafka: one KRaft broker from its Maven artifacts (JDK 17 or newer, Maven). Four listeners on 127.0.0.1:
 # PORT plaintext, PORT+1 controller, PORT+2 SASL_SSL (PLAIN, SCRAM-SHA-256, SCRAM-SHA-512; alice / alice-secret),
-# PORT+3 SSL with client certificates. After a crash its start takes some 9 s longer: its registration must expire first.
+# PORT+3 SSL with client certificates. After a crash it takes about 9 s longer to start, because its registration must expire first.
 
 kafka_install() {
   local home=$cache/kafka stamp
@@ -35,9 +35,9 @@ advertised.listeners=PLAINTEXT://127.0.0.1:$port,SASL_SSL://127.0.0.1:$((port + 
 listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_SSL:SASL_SSL
 log.dirs=$dir/data
 num.partitions=1
-# Off, so that a missing topic is seen.
+# Off, so that a missing topic is noticed.
 auto.create.topics.enable=false
-# One node, and no waiting that only makes sense with many.
+# One node, without the waits that only clusters need.
 offsets.topic.num.partitions=4
 offsets.topic.replication.factor=1
 transaction.state.log.num.partitions=4
@@ -56,7 +56,7 @@ listener.name.sasl_ssl.plain.sasl.jaas.config=org.apache.kafka.common.security.p
 listener.name.sasl_ssl.scram-sha-256.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
 listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
 PROPERTIES
-  # A cluster id that begins with a hyphen is an option for the tool: one start in 64 failed.
+  # The tool takes a cluster id that begins with a hyphen for an option, which failed one start in 64.
   if [ ! -e "$dir/data/meta.properties" ]; then
     kafka_java server.properties kafka.tools.StorageTool format -c "$dir/server.properties" \
       -t "$(openssl rand -base64 16 | tr '+/' '__' | cut -c1-22)" \

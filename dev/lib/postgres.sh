@@ -1,7 +1,7 @@
-# PostgreSQL: the machine's, as a private cluster on 127.0.0.1 with its default durability (fsync on), TLS and
+# The machine's PostgreSQL as a private cluster on 127.0.0.1 with its default durability (fsync on), TLS and
 # scram-sha-256 passwords; superuser postgres / postgres-secret.
 
-# The folder that holds initdb, pg_ctl and postgres: pg_config's, or the newest known one.
+# The folder of initdb, pg_ctl and postgres: pg_config's, or the newest known one.
 postgres_programs() {
   local folder
   for folder in "$(pg_config --bindir 2>/dev/null || true)" \
@@ -16,12 +16,12 @@ postgres_install() {
   if postgres_programs >/dev/null; then return; fi
   say "postgres: installing"
   if command -v apt-get >/dev/null; then
-    # The package would make and start a cluster of its own, unless told otherwise before.
+    # Without this setting the package would create and start its own cluster.
     if [ "$(id -u)" = 0 ] && [ ! -e /etc/postgresql-common/createcluster.conf ]; then
       mkdir -p /etc/postgresql-common
       echo 'create_main_cluster = false' >/etc/postgresql-common/createcluster.conf
     fi
-    apt_install postgresql || fail "postgres: cannot install it here: apt-get install postgresql"
+    apt_install postgresql || fail "postgres: cannot be installed here: apt-get install postgresql"
   elif command -v brew >/dev/null; then
     brew install --quiet postgresql@17 >&2
   fi
@@ -49,7 +49,7 @@ postgres_start() {
   fi
   options="-p $port -c unix_socket_directories='' -c listen_addresses=127.0.0.1 -c max_connections=300"
   options+=" -c ssl=on -c ssl_cert_file=$dir/server.crt -c ssl_key_file=$dir/server.key -c ssl_ca_file=$dir/ca.crt"
-  # After kill -9 the old server's children need a moment to notice and go.
+  # After kill -9 the old server's children take a moment to end.
   for ((attempt = 0; ; attempt++)); do
     if (cd "$dir" && postgres_as "$programs/pg_ctl" -s -w -t 60 -D "$dir/data" -l "$dir/log" -o "$options" start \
       >"$dir/pg_ctl.log" 2>&1 9>&-); then break; fi

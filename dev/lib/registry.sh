@@ -1,5 +1,5 @@
 # A schema registry with Confluent's API (AxonOps, Apache-2.0; built with Go, about a minute), in memory: a restart
-# forgets everything, numbers included.
+# forgets everything, including ids.
 
 registry_install() {
   local home=$cache/registry program=github.com/axonops/axonops-schema-registry version stamp
@@ -8,7 +8,7 @@ registry_install() {
   need go "Go 1.21 or newer, https://go.dev/dl"
   say "registry: building (about a minute)"
   rm -rf "$home"; mkdir -p "$home"
-  # `go install PROGRAM@VERSION` asks for the list of all versions, which not every proxy has; go.mod and go.sum do not.
+  # `go install PROGRAM@VERSION` requests the list of all versions, which not every proxy has; go.mod and go.sum avoid that.
   version=$(cd "$here/lib/registry" && go list -m -f '{{.Version}}' "$program")
   (cd "$here/lib/registry" && go build -mod=readonly -buildvcs=false -trimpath \
     -ldflags "-X main.version=$version" -o "$home/schema-registry" "$program/cmd/schema-registry")
@@ -24,7 +24,7 @@ server: { host: 127.0.0.1, port: $port }
 storage: { type: memory }
 compatibility: { default_level: BACKWARD }
 YAML
-  # In an empty folder: a $ref that no reference names is looked up among the files there.
+  # In an empty folder, because the server looks up a $ref without a reference among the files there.
   mkdir -p "$dir/empty"
   : >"$dir/log"
   cd "$dir/empty"

@@ -1,4 +1,5 @@
-//! PostgreSQL's binary formats, for writing the limits: the fastest that the same server can take the same rows.
+//! PostgreSQL's binary formats, for measuring the limits: the fastest way in which the same server takes the same
+//! rows.
 
 use sqlx::encode::IsNull;
 use sqlx::error::BoxDynError;
@@ -7,7 +8,7 @@ use sqlx::{Encode, Postgres, Type};
 
 use crate::sale::Sale;
 
-/// What every binary COPY begins and ends with.
+/// The header and trailer of a binary COPY.
 pub(crate) const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
 pub(crate) const TRAILER: &[u8] = &[0xff, 0xff];
 
@@ -42,7 +43,7 @@ fn timestamp(at_ms: i64) -> [u8; 8] {
     (at_ms * 1000 - EPOCH_US).to_be_bytes()
 }
 
-/// Digits in base 10,000: count, weight of the first, sign, decimals, then the digits.
+/// A `numeric` in base 10,000: count of digits, weight of the first, sign, decimals, then the digits.
 fn numeric(cents: i64) -> Vec<u8> {
     let mut whole = cents / 100;
     let mut digits = vec![i16::try_from(cents % 100 * 100).expect("below 10,000")];
@@ -61,10 +62,10 @@ fn numeric(cents: i64) -> Vec<u8> {
     bytes
 }
 
-/// A `numeric` of two decimals, to be bound in an array.
+/// A `numeric` with two decimals, for binding in an array.
 pub(crate) struct Numeric(pub(crate) i64);
 
-/// A `timestamptz`, to be bound in an array.
+/// A `timestamptz`, for binding in an array.
 pub(crate) struct Timestamp(pub(crate) i64);
 
 macro_rules! bound {

@@ -1,4 +1,4 @@
-//! The connector under measurement: the same rows from Kafka, exactly once, contract checked.
+//! Measures the connector: the same rows from Kafka, exactly once, with the contract checked.
 
 use std::time::{Duration, Instant};
 
@@ -10,9 +10,9 @@ use connect_tests::process::{ConnectProcess, Launch};
 
 use crate::sale;
 
-/// What one run of a connector took.
+/// The measurements of one run.
 pub(crate) struct Measured {
-    /// Between 5 % and 95 % of the rows: without start and end.
+    /// The time between 5 % and 95 % of the rows, without start and end.
     pub(crate) rows_a_second: f64,
     pub(crate) cpu_seconds_a_million: f64,
     pub(crate) peak_mib: f64,
@@ -53,7 +53,7 @@ mode = "{mode}"
     folder
 }
 
-/// How many records are durably written, by the progress stored beside them: far cheaper to ask than `count(*)`.
+/// The durably written records according to the stored progress, which is far cheaper to query than `count(*)`.
 async fn written(database: &Database) -> i64 {
     database
         .try_number("SELECT coalesce(sum(next_offset), 0)::bigint FROM connect_progress")
@@ -97,7 +97,7 @@ pub(crate) async fn measure(
     }
 }
 
-/// MiB of a process whose only connector has nothing to do.
+/// The memory, in MiB, of a process whose only connector is idle.
 pub(crate) async fn idle_mib(topic: &Topic, database: &Database) -> f64 {
     let folder = folder(topic, "insert", 1);
     let mut process = Launch::run(&folder).database(database.url()).start();
@@ -113,7 +113,7 @@ pub(crate) async fn idle_mib(topic: &Topic, database: &Database) -> f64 {
     mib
 }
 
-/// The memory once it has not changed for two seconds.
+/// The memory after it has not changed for two seconds.
 async fn settled_mib(process: &ConnectProcess) -> f64 {
     let mut last = (process.memory_kib("VmRSS"), Instant::now());
     eventually("memory settles", Duration::from_secs(30), async || {

@@ -1,4 +1,4 @@
-//! The limits: the same rows written straight into the same server by a program that does nothing else.
+//! Measures the limits: a program that does nothing else writes the same rows into the same server.
 
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
@@ -9,10 +9,10 @@ use sqlx::{Connection, PgConnection, PgPool};
 use crate::binary::{self, Numeric, Timestamp};
 use crate::sale::{COLUMNS, Sale};
 
-/// As many rows as a connector's batch has.
+/// The batch size of a connector.
 pub(crate) const BATCH: u64 = 5_000;
 
-/// Binary rows, encoded before the clock starts, in batches.
+/// Binary rows in batches, encoded before the clock starts.
 pub(crate) fn encode(records: u64) -> Vec<Vec<u8>> {
     (0..records)
         .step_by(usize::try_from(BATCH).expect("a small number"))
@@ -26,7 +26,7 @@ pub(crate) fn encode(records: u64) -> Vec<Vec<u8>> {
         .collect()
 }
 
-/// One COPY of everything.
+/// One COPY of all rows.
 pub(crate) async fn one_copy(pool: &PgPool, batches: &[Vec<u8>]) -> Duration {
     let started = Instant::now();
     let mut copy = pool.copy_in_raw(&copy_statement()).await.expect("COPY");
@@ -39,7 +39,7 @@ pub(crate) async fn one_copy(pool: &PgPool, batches: &[Vec<u8>]) -> Duration {
     started.elapsed()
 }
 
-/// A COPY and a transaction for every batch.
+/// One COPY and one transaction per batch.
 pub(crate) async fn copy_in_batches(pool: &PgPool, batches: &[Vec<u8>]) -> Duration {
     let mut client = pool.acquire().await.expect("a connection");
     let started = Instant::now();
@@ -63,7 +63,7 @@ fn copy_statement() -> String {
     format!("COPY sales ({columns}) FROM STDIN (FORMAT binary)")
 }
 
-/// An upsert of UNNESTed arrays and a transaction for every batch.
+/// One upsert of UNNESTed arrays and one transaction per batch.
 pub(crate) async fn upsert_in_batches(pool: &PgPool, records: u64) -> Duration {
     let statement = upsert_statement();
     let mut client = pool.acquire().await.expect("a connection");
@@ -72,7 +72,7 @@ pub(crate) async fn upsert_in_batches(pool: &PgPool, records: u64) -> Duration {
         let mut sales: Vec<Sale> = (first..records.min(first + BATCH))
             .map(Sale::number)
             .collect();
-        // As a connector must do it, lest two writers wait for each other.
+        // Sorted, as a connector must do it, lest two writers deadlock.
         sales.sort_unstable_by(|one, other| one.sale_id.cmp(&other.sale_id));
         let arrays = Arrays::of(sales);
         let started = Instant::now();

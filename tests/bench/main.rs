@@ -1,7 +1,7 @@
-//! How fast: one table of what a connector moves, beside what the same server takes when nothing else is done. Run by
-//! `dev/bench`; never a test, because a machine's mood is no failure.
+//! The benchmark: one table of a connector's throughput and of the limits of the same server. Run by `dev/bench`; not
+//! a test, because a slow machine is no failure.
 
-// A benchmark that cannot go on stops with the place where it happened, and its table is its output.
+// A benchmark that cannot continue stops with the location of the failure, and its table is its output.
 #![allow(
     clippy::disallowed_methods,
     clippy::indexing_slicing,
@@ -219,7 +219,7 @@ async fn produce(topic: &Topic, records: u64) {
     assert_eq!(ledger.len() as u64, records, "every record acknowledged");
 }
 
-/// A database of its own with the table; the table is new for every run.
+/// A database with an empty table, for every run.
 async fn fresh(key: &str) -> Database {
     let columns = COLUMNS.map(|(name, kind)| {
         let key = if name == "sale_id" { key } else { "" };
@@ -229,12 +229,12 @@ async fn fresh(key: &str) -> Database {
     database
         .execute(&format!("CREATE TABLE sales ({})", columns.join(", ")))
         .await;
-    // What an earlier run left to be written must not slow this one down.
+    // Pending writes of an earlier run must not slow down this one.
     database.execute("CHECKPOINT").await;
     database
 }
 
-/// Rows, and a sum over the text of each: a rate counts only if every road wrote the same rows, each once.
+/// The number of rows and a sum over the text of each: a rate counts only if every method wrote the same rows once.
 async fn content(database: &Database) -> (i64, i64) {
     let sum = "SELECT sum(hashtext(sales::text)::bigint)::bigint FROM sales";
     let sum = database.try_number(sum).await.expect("a sum");

@@ -1,5 +1,6 @@
-//! The peer: Kafka Connect with Debezium's JDBC sink, set as their documentation advises for speed. It writes the same topic
-//! to the same table, at least once. `dev/bench --peers` fetches it and names its folder in `CONNECT_BENCH_KAFKA_CONNECT`.
+//! The peer: Kafka Connect with Debezium's JDBC sink, tuned for speed as their documentation advises. It writes the
+//! same topic to the same table, at least once. `dev/bench --peers` fetches it and sets its folder in
+//! `CONNECT_BENCH_KAFKA_CONNECT`.
 
 use std::time::{Duration, Instant};
 
@@ -15,7 +16,7 @@ use crate::sale::COLUMNS;
 
 const LONG: Duration = Duration::from_secs(900);
 
-/// Whether a run was asked to measure it too.
+/// Whether this run measures it.
 pub(crate) fn is_wanted() -> bool {
     std::env::var_os("CONNECT_BENCH_KAFKA_CONNECT").is_some()
 }
@@ -75,7 +76,7 @@ fn sink(topic: &Topic, database: &Database, mode: &str, tasks: u32) -> String {
     )
 }
 
-/// What JsonConverter is told about every record (KIP-1054), on one line.
+/// The schema of every record for JsonConverter (KIP-1054), on one line.
 fn schema() -> String {
     let fields = COLUMNS.map(|(name, kind)| {
         let kind = match kind {
@@ -83,7 +84,7 @@ fn schema() -> String {
             "bigint" => "int64",
             "boolean" => "boolean",
             kind if kind.starts_with("numeric") => "double",
-            // Text, and times as text: the server casts them (stringtype=unspecified).
+            // Text, and times as text, which the server casts (stringtype=unspecified).
             _ => "string",
         };
         format!(r#"{{"field":"{name}","type":"{kind}","optional":false}}"#)
@@ -94,7 +95,7 @@ fn schema() -> String {
     )
 }
 
-/// How many rows were inserted, as the server's statistics say: at most a second late, and cheap.
+/// The inserted rows according to the server's statistics: at most a second late, and cheap.
 async fn inserted(database: &Database) -> i64 {
     let rows = "SELECT coalesce(sum(n_tup_ins), 0)::bigint FROM pg_stat_user_tables WHERE relname = 'sales'";
     database.try_number(rows).await.unwrap_or(0)
@@ -139,7 +140,7 @@ pub(crate) async fn measure(
     }
 }
 
-/// One line: how many times ours is better.
+/// One line with the ratios in our favour.
 pub(crate) fn ratios(ours: &Measured, peer: &Measured) -> String {
     format!(
         "connect against Kafka Connect: {:.1}x the rows/s, 1/{:.1} of the CPU, 1/{:.1} of the memory",

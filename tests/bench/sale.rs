@@ -1,7 +1,7 @@
-//! The record of the benchmark: about 300 bytes of JSON, 13 columns. Sale `n` is a function of `n` alone, so that every
-//! road writes the same rows.
+//! The record of the benchmark: about 300 bytes of JSON, 13 columns. Sale `n` is a function of `n` alone, so that
+//! every method writes the same rows.
 
-/// Columns of the table, in the order in which [`Sale`] has them.
+/// Columns of the table, in the order of [`Sale`].
 pub(crate) const COLUMNS: [(&str, &str); 13] = [
     ("sale_id", "text"),
     ("store_id", "integer"),
@@ -48,7 +48,7 @@ pub(crate) struct Sale {
 
 impl Sale {
     pub(crate) fn number(n: u64) -> Sale {
-        // Knuth's multiplicative hash: spread, and the same everywhere.
+        // Knuth's multiplicative hash, which is spread evenly and the same on every machine.
         let spread = n.wrapping_mul(6_364_136_223_846_793_005).rotate_left(29);
         let below = |limit: u64, salt: u32| {
             i64::try_from(spread.rotate_left(salt) % limit).expect("a small number")

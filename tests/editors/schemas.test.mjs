@@ -1,4 +1,4 @@
-// What an editor offers, explains and underlines in connector files and in connect.toml.
+// Completion, hover and diagnostics of editors in connector files and in connect.toml.
 import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
 import { after, before, test } from "node:test";
@@ -39,8 +39,8 @@ for (const [what, place, expected] of offered) {
 const explained = [
   ["a key of a connector", connector(`ta|sks = 1\n${sink}`), "How many tasks read at a time", ["taplo", "tombi"]],
   ["a key of its tables", connector(`${sink}[batch]\nlin|ger = "1s"\n`), "How long a batch may wait", ["taplo", "tombi"]],
-  ["a key of a source", connector('topic = "a"\n[source]\ntype = "pos_simulator"\nse|ed = 1\n'), "Same seed", ["taplo", "tombi"]],
-  // Taplo explains nothing in an array of tables.
+  ["a key of a source", connector('topic = "a"\n[source]\ntype = "pos_simulator"\nse|ed = 1\n'), "The same seed", ["taplo", "tombi"]],
+  // Taplo does not explain keys in an array of tables.
   ["a key of a plugin", connector(`${sink}show_|metadata = true\n`), "Prints topic, partition and offset", ["tombi"]],
   ["a setting of the client", settings('[kafka]\n"security.pro|tocol" = "SSL"\n'), "SASL_SSL", ["taplo", "tombi"]],
   ["a key of connect.toml", settings('[http]\nadd|ress = "off"\n'), "Where to listen", ["taplo", "tombi"]],

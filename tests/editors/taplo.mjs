@@ -1,4 +1,4 @@
-// Taplo's language server (the engine of Even Better TOML), in this process: open a text, ask at a place of it.
+// Taplo's language server (the engine of Even Better TOML), in this process: opens a text and queries a position in it.
 import { readFile, writeFile } from "node:fs/promises";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import lsp from "@taplo/lsp";
@@ -14,7 +14,7 @@ const environment = {
   glob: () => [],
   readFile,
   writeFile,
-  // `root:///` is the workspace of files that are in none.
+  // `root:///` is the workspace of files outside of any.
   urlToFilePath: (url) => (url.startsWith("file:") ? fileURLToPath(url) : new URL(url).pathname),
   isAbsolute: (path) => path.startsWith("/"),
   cwd: () => process.cwd(),
@@ -42,20 +42,20 @@ export class Taplo {
     return taplo;
   }
 
-  // The words that the editor offers at `|` of the text.
+  // The completions at `|` in the text.
   async completions(file, marked) {
     const answer = await this.#at("textDocument/completion", file, marked);
     return (answer?.items ?? answer ?? []).map((item) => item.label).sort();
   }
 
-  // What the editor shows of the key at `|` of the text.
+  // The hover text of the key at `|` in the text.
   async hover(file, marked) {
     const answer = await this.#at("textDocument/hover", file, marked);
     return answer?.contents?.value ?? null;
   }
 
-  // What the editor underlines in this text. Three lists are published of a text: of its syntax, of what it refers to and, when
-  // its schema is loaded, of its values.
+  // The diagnostics of this text. The server publishes three lists: of the syntax, of references and, after loading the
+  // schema, of values.
   async problems(file, text) {
     const uri = pathToFileURL(file).href;
     const lists = [];
@@ -76,7 +76,7 @@ export class Taplo {
     const uri = pathToFileURL(file).href;
     const lines = before.split("\n");
     const position = { line: lines.length - 1, character: lines.at(-1).length };
-    // The schema is loaded when all problems are known.
+    // The schema is loaded once all problems are known.
     await this.problems(file, before + after);
     return this.#ask(method, { textDocument: { uri }, position });
   }
@@ -101,7 +101,7 @@ export class Taplo {
     if (message.method === "textDocument/publishDiagnostics") {
       this.#diagnostics.get(message.params.uri)?.(message.params.diagnostics);
     } else if (message.method === "workspace/configuration") {
-      // Without catalogues of schemas, which are on the internet.
+      // Without catalogues of schemas from the internet.
       const result = message.params.items.map(() => ({ schema: { enabled: true, catalogs: [] } }));
       this.#server.send({ jsonrpc: "2.0", id: message.id, result });
     } else if (this.#waiting.has(message.id)) {

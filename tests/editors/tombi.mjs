@@ -1,10 +1,10 @@
-// Tombi's language server, a process that is asked over its standard streams; and its linter.
+// Tombi's language server, queried over its standard streams, and its linter.
 import { spawn, spawnSync } from "node:child_process";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
 const program = fileURLToPath(new URL("node_modules/.bin/tombi", import.meta.url));
 
-// What the linter says of these files, in its strict mode; nothing if they are right.
+// The linter's output for these files in strict mode; empty if they are valid.
 export function lint(files) {
   const { status, stdout, stderr } = spawnSync(program, ["lint", "--offline", "--error-on-warnings", "--quiet", ...files], {
     encoding: "utf8",
@@ -30,13 +30,13 @@ export class Tombi {
     return tombi;
   }
 
-  // What the editor shows of the key at `|` of the text.
+  // The hover text of the key at `|` in the text.
   async hover(file, marked) {
     const answer = await this.#at("textDocument/hover", file, marked);
     return answer?.contents?.value ?? null;
   }
 
-  // The words that the editor offers at `|` of the text.
+  // The completions at `|` in the text.
   async completions(file, marked) {
     const answer = await this.#at("textDocument/completion", file, marked);
     return (answer?.items ?? answer ?? []).map((item) => item.label).sort();
@@ -89,7 +89,7 @@ export class Tombi {
   #answered(message) {
     if (message.method === "textDocument/publishDiagnostics") this.#judged.get(message.params.uri)?.();
     if (message.method) {
-      // A request of the server, such as for its settings, has to be answered.
+      // A request of the server, such as for its settings, needs an answer.
       if (message.id !== undefined) this.#send({ id: message.id, result: null });
       return;
     }

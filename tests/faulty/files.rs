@@ -1,4 +1,4 @@
-//! The rolling files of the testkit, a sink that accepts: it goes wrong as its `troubles` say.
+//! The testkit's rolling files, a sink that accepts, with faults as `troubles` defines.
 
 use connect_api::{
     Batch, Position, Result, Sink, SinkContext, SinkPlugin, TopicPartition, Written, async_trait,

@@ -1,7 +1,7 @@
-//! A distribution of one's own: `connect` with plugins that are slow, hang, loop and panic when a test says so, beside
-//! some that behave.
+//! A distribution for tests: `connect` with plugins that are slow, hang, loop and panic on demand, and some correct
+//! ones.
 
-// To panic is what these plugins are for.
+// These plugins exist to panic.
 #![allow(clippy::panic)]
 
 mod files;

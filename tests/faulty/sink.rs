@@ -1,4 +1,4 @@
-//! A sink into a file, at least once: a line a record. It goes wrong as its `troubles` say.
+//! A sink that writes one line per record to a file, at least once, with faults as `troubles` defines.
 
 use std::fs::File;
 use std::io::Write as _;
@@ -8,7 +8,7 @@ use connect_api::{
     async_trait,
 };
 use connect_tests::checker::{Digest, Entry, Place};
-use connect_tests::written;
+use connect_tests::sink_lines;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -20,7 +20,7 @@ pub(crate) struct Faulty;
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct FaultyConfig {
-    /// Where the lines go; made if it is missing.
+    /// The file of the lines, created if missing.
     file: String,
     #[serde(default)]
     troubles: Vec<Trouble>,
@@ -67,7 +67,7 @@ impl Sink for FaultySink {
         if blames(&self.troubles, &keys) {
             return Err(Failure::Refused(vec![Refusal {
                 record: batch.records.len(),
-                cause: Cause::new("a record that is not there"),
+                cause: Cause::new("a record outside the batch"),
             }]));
         }
         self.writes += 1;
@@ -77,7 +77,7 @@ impl Sink for FaultySink {
             .map(|record| {
                 let origin = &record.origin;
                 let value = origin.value.as_deref().unwrap_or_default();
-                let written = written::Written {
+                let written = sink_lines::Written {
                     write: self.writes,
                     bytes: (value.len() + header_bytes(origin)) as u64,
                     entry: Entry::new(

@@ -1,4 +1,4 @@
-//! A sink that takes its time: it writes nothing but a line a batch, saying what it got and when.
+//! A slow sink: it writes one line per batch, with the content and the time.
 
 use std::fmt::Write as _;
 use std::fs::File;
@@ -17,9 +17,9 @@ pub(crate) struct Slow;
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct SlowConfig {
-    /// Where the lines go; made if it is missing.
+    /// The file of the lines, created if missing.
     file: String,
-    /// How long each write takes.
+    /// The duration of each write.
     takes: Duration,
 }
 
@@ -52,7 +52,7 @@ impl SinkPlugin for Slow {
 impl Sink for SlowSink {
     async fn write(&mut self, batch: &Batch<'_>) -> Result<Written> {
         tokio::time::sleep(self.takes).await;
-        // Milliseconds, records, then partition:first-next of each partition.
+        // Milliseconds, records, then partition:first-next for each partition.
         let mut line = format!(
             "{} {}",
             self.opened.elapsed().as_millis(),

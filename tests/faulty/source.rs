@@ -1,4 +1,4 @@
-//! A source of numbered records that goes wrong as its `troubles` say.
+//! A source of numbered records with faults as `troubles` defines.
 
 use connect_api::{
     Cause, Failure, JsonLimits, Polled, Positions, Result, Source, SourceContext, SourcePlugin,
@@ -9,9 +9,9 @@ use serde::Deserialize;
 
 use crate::trouble::{Call, Trouble, strike};
 
-/// The part of the outside world that is read.
+/// The only source partition.
 const NUMBERS: &str = "numbers";
-/// Records of one poll.
+/// Records per poll.
 const CHUNK: u64 = 100;
 
 pub(crate) struct Faulty;
@@ -20,7 +20,7 @@ pub(crate) struct Faulty;
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct FaultyConfig {
-    /// The records are `number-0` to the one below this.
+    /// The records are `number-0` up to the one below this.
     count: u64,
     #[serde(default)]
     troubles: Vec<Trouble>,
@@ -82,7 +82,7 @@ impl Source for FaultySource {
     async fn poll(&mut self) -> Result<Polled> {
         self.strike(Call::Poll).await;
         if self.next >= self.count {
-            // Nothing more to say, and not over either.
+            // Nothing more to return, and not finished.
             std::future::pending::<()>().await;
         }
         let records = self.chunk().map(record).collect::<Result<Vec<_>>>()?;

@@ -1,4 +1,4 @@
-//! A transform that changes nothing, and goes wrong as its `troubles` say.
+//! A transform that changes nothing, with faults as `troubles` defines.
 
 use connect_api::{Cause, Finding, Record, Step, Transform, TransformPlugin};
 use schemars::JsonSchema;

@@ -1,4 +1,4 @@
-//! What goes wrong in a plugin, where, and until when. Each time is a line in a file, so that a test knows it has begun.
+//! A fault of a plugin: where, how and until when. Each occurrence adds a line to a file, so that a test sees it.
 
 use std::fs::File;
 use std::io::Write as _;
@@ -12,12 +12,12 @@ use serde::Deserialize;
 #[derive(Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Trouble {
-    /// Which call goes wrong.
+    /// The call with the fault.
     at: Call,
     how: How,
-    /// Only where this record is: its key. Without it, always.
+    /// Only for the record with this key. Without it, always.
     record: Option<String>,
-    /// Nothing goes wrong once this file is gone. Beside it, with `.struck` behind its name, is a line for each time.
+    /// The fault ends when this file is deleted. The file with `.struck` appended gets a line per occurrence.
     while_exists: String,
 }
 
@@ -39,15 +39,15 @@ pub(crate) enum Call {
 #[serde(rename_all = "snake_case")]
 pub(crate) enum How {
     Panic,
-    /// It waits as one may wait in an async function.
+    /// It waits asynchronously, as allowed.
     Hang,
-    /// It never gives its thread back.
+    /// It never returns its thread.
     Loop,
-    /// A write blames a record that is not in its batch.
+    /// A write refuses a record outside its batch.
     Blame,
 }
 
-/// In an async call that has these records before it.
+/// Applies faults in an async call with these records.
 pub(crate) async fn strike(troubles: &[Trouble], at: Call, keys: &[&[u8]]) {
     const ASK_AGAIN_AFTER: Duration = Duration::from_millis(20);
     for trouble in troubles.iter().filter(|trouble| trouble.is_due(at, keys)) {
@@ -64,7 +64,7 @@ pub(crate) async fn strike(troubles: &[Trouble], at: Call, keys: &[&[u8]]) {
     }
 }
 
-/// Whether a write that has these records before it blames what it was not asked to write.
+/// Whether a write with these records refuses one outside its batch.
 pub(crate) fn blames(troubles: &[Trouble], keys: &[&[u8]]) -> bool {
     let mut due = troubles
         .iter()
@@ -74,7 +74,7 @@ pub(crate) fn blames(troubles: &[Trouble], keys: &[&[u8]]) -> bool {
         .is_some()
 }
 
-/// In a call that cannot wait.
+/// Applies faults in a call that cannot wait.
 pub(crate) fn strike_now(troubles: &[Trouble], at: Call, keys: &[&[u8]]) {
     let mut due = troubles.iter().filter(|trouble| trouble.is_due(at, keys));
     if let Some(trouble) = due.next() {
@@ -86,13 +86,14 @@ impl Trouble {
     fn strike(&self) {
         self.leave_trace();
         if self.how == How::Panic {
-            panic!("a panic made up by a test");
+            panic!("a panic caused by the test");
         }
         while self.lasts() {
-            // Only the thread is kept: what is tried is who waits for it, not how the system shares out its processors.
+            // It only keeps the thread. The test is about those who wait for the thread, not about how the system
+            // schedules.
             #[expect(
                 clippy::disallowed_methods,
-                reason = "a plugin that should not be written so"
+                reason = "a plugin with a fault on purpose"
             )]
             std::thread::sleep(Duration::from_millis(1));
         }

@@ -1,12 +1,13 @@
-//! Ids in, ids out: says what was lost, doubled, invented, altered or disordered between a topic and where it went.
+//! The checker: reports which ids were lost, duplicated, invented, altered or reordered between a topic and its
+//! target.
 //!
-//! Pure, and itself tested with planted faults: a checker that was never seen failing proves nothing.
+//! It is pure, and tested with planted faults: a checker that was never seen failing proves nothing.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-/// Where Kafka has a record.
+/// Topic, partition and offset of a record.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Place {
     pub topic: String,
@@ -24,7 +25,7 @@ impl Place {
     }
 }
 
-/// A fingerprint of what must come out as it went in.
+/// A fingerprint of content that must arrive unchanged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Digest(u64);
 
@@ -45,7 +46,7 @@ impl Digest {
     }
 }
 
-/// One record in the ledger or one finding on the other side.
+/// One record in the ledger, or found in the target.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
     pub id: String,
@@ -63,11 +64,11 @@ impl Entry {
     }
 }
 
-/// What was produced, as the broker acknowledged it.
+/// The produced records, as the broker acknowledged them.
 #[derive(Clone, Debug, Default)]
 pub struct Ledger {
     entries: BTreeMap<String, Entry>,
-    /// Sent, but never acknowledged: these may be there or not.
+    /// Sent but never acknowledged: they may be in the topic or not.
     maybe: BTreeSet<String>,
     /// Acknowledged more than once under one id.
     repeated: Vec<String>,
@@ -115,26 +116,26 @@ impl FromIterator<Entry> for Ledger {
     }
 }
 
-/// What is found on the other side.
+/// The content of the target.
 #[derive(Clone, Debug, Default)]
 pub struct Evidence {
-    /// In the order in which they were written.
+    /// In the order of writing.
     pub rows: Vec<Entry>,
     pub dead_letters: Vec<Entry>,
-    /// Ids left out on purpose.
+    /// Ids filtered on purpose.
     pub filtered: BTreeSet<String>,
 }
 
-/// What is wrong, by id. Nothing wrong: everything empty.
+/// The faults, by id. All lists are empty if there are none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Verdict {
-    /// Acknowledged, and neither written nor dead-lettered nor filtered.
+    /// Acknowledged, but not written, dead-lettered or filtered.
     pub lost: Vec<String>,
     /// More than once in rows and dead letters together.
     pub twice: Vec<String>,
-    /// Nobody produced it.
+    /// Never produced.
     pub invented: Vec<String>,
-    /// There, but with another content or another origin.
+    /// Found with another content or origin.
     pub altered: Vec<String>,
     /// Written after a later record of the same partition.
     pub disordered: Vec<String>,
@@ -172,12 +173,12 @@ impl Verdict {
         *self == Verdict::default()
     }
 
-    /// Fails the test unless everything is there, once, unaltered and in order.
+    /// Fails the test unless every record arrived once, unaltered and in order.
     pub fn assert_clean(&self) {
         assert!(self.is_clean(), "{self}");
     }
 
-    /// Fails the test if something is missing or wrong; repetitions are what "at least once" allows.
+    /// Fails the test if records are missing or wrong. Duplicates are allowed by "at least once".
     pub fn assert_at_least_once(&self) {
         let kept = Verdict {
             twice: Vec::new(),
@@ -237,7 +238,7 @@ mod tests {
         )
     }
 
-    /// A hundred records, all of which arrived: 0 to 89 as rows, 90 to 98 as dead letters, 99 filtered.
+    /// A hundred records that all arrived: 0 to 89 as rows, 90 to 98 as dead letters, 99 filtered.
     fn complete() -> (Ledger, Evidence) {
         let evidence = Evidence {
             rows: (0..90).map(entry).collect(),

@@ -1,4 +1,4 @@
-//! A database of its own for each test, and the guard that nothing else is ever dropped.
+//! A database per test, and the guard against dropping any other.
 
 use std::net::SocketAddr;
 use std::sync::Mutex;
@@ -12,13 +12,13 @@ use crate::servers;
 
 const PREFIX: &str = "connect_test_";
 
-/// A fresh database with a random name, and in it a marker that says who made it. A test that fails before it removes
-/// its database leaves that to the drop.
+/// A fresh database with a random name and a marker of its creator. If a test fails before it removes its database,
+/// the drop does.
 pub struct Database {
     name: String,
     marker: Uuid,
     pool: PgPool,
-    /// Roles made for this test; they go with the database.
+    /// Roles of this test; they are removed with the database.
     roles: Mutex<Vec<String>>,
     is_removed: bool,
 }
@@ -51,13 +51,13 @@ impl Database {
         database
     }
 
-    /// What connectors use as `DATABASE_URL`.
+    /// The connectors' `DATABASE_URL`.
     pub fn url(&self) -> String {
         url_of(&self.name)
     }
 
-    /// A role of its own that may do everything, and the URL with it: the server's list of sessions then tells one
-    /// process from the other.
+    /// Creates a superuser role and returns its URL, so that the server's list of sessions distinguishes the
+    /// processes.
     pub async fn role(&self, word: &str, password: &str) -> (String, String) {
         let role = format!(
             "{PREFIX}{word}_{}",
@@ -73,7 +73,7 @@ impl Database {
         (format!("postgres://{role}:{password}@{address}"), role)
     }
 
-    /// `DATABASE_URL` by way of a proxy, which reads along: without TLS.
+    /// `DATABASE_URL` through a proxy, which reads the traffic and therefore needs no TLS.
     pub fn url_through(&self, proxy: SocketAddr) -> String {
         let url = self.url();
         let (credentials, rest) = url.rsplit_once('@').expect("a URL with a user");
@@ -81,7 +81,7 @@ impl Database {
         format!("{credentials}@{proxy}/{database}?sslmode=disable")
     }
 
-    /// Several statements at once.
+    /// Executes several statements.
     pub async fn execute(&self, sql: &str) {
         sqlx::raw_sql(sql)
             .execute(&self.pool)
@@ -89,13 +89,13 @@ impl Database {
             .unwrap_or_else(|error| panic!("{error}: {sql}"));
     }
 
-    /// One row, one column. `None` also while the server is down or the table is not there yet.
+    /// One row, one column. `None` also while the server is down or the table does not exist.
     pub async fn try_number(&self, sql: &str) -> Option<i64> {
         let row = sqlx::query(sql).fetch_one(&self.pool).await.ok()?;
         row.try_get::<i64, _>(0).ok()
     }
 
-    /// How many rows a table has by now; none while it cannot be asked.
+    /// The rows of a table; 0 while it cannot be queried.
     pub async fn count(&self, table: &str) -> i64 {
         self.try_number(&format!("SELECT count(*) FROM {table}"))
             .await
@@ -113,8 +113,8 @@ impl Database {
             .unwrap_or_default()
     }
 
-    /// Rows as the checker wants them. The query gives id, topic, partition, "offset" and the content as text, in the
-    /// order in which the rows were written.
+    /// Rows for the checker. The query returns id, topic, partition, "offset" and the content as text, in the order
+    /// of writing.
     pub async fn entries(&self, sql: &str) -> Vec<Entry> {
         let rows = sqlx::query(sql)
             .fetch_all(&self.pool)
@@ -123,7 +123,7 @@ impl Database {
         rows.iter().map(entry).collect()
     }
 
-    /// Drops the database: only if this very object made it.
+    /// Drops the database, provided that this object created it.
     pub async fn remove(mut self) {
         self.is_removed = true;
         self.pool.close().await;
@@ -135,7 +135,7 @@ impl Database {
 }
 
 impl Drop for Database {
-    /// On a thread of its own: the test's runtime is in the middle of a panic.
+    /// On its own thread, because the test's runtime may be panicking.
     fn drop(&mut self) {
         if self.is_removed {
             return;
@@ -149,12 +149,12 @@ impl Drop for Database {
                 .build()?;
             runtime.block_on(remove(&name, marker, &roles))
         });
-        // The test's own failure is the news; a server that is away keeps the database.
+        // The test's own failure matters more; an unreachable server keeps the database.
         let _ = removing.join();
     }
 }
 
-/// Removes a database and its roles, if the marker in it says that it is the one that is meant.
+/// Removes a database and its roles, if its marker proves that it is the right one.
 async fn remove(name: &str, marker: Uuid, roles: &[String]) -> Result<(), sqlx::Error> {
     let mut inside = PgConnection::connect(&url_of(name)).await?;
     let made_by: String = sqlx::query_scalar("SELECT made_by FROM connect_test_marker")
@@ -163,7 +163,7 @@ async fn remove(name: &str, marker: Uuid, roles: &[String]) -> Result<(), sqlx::
     inside.close().await?;
     assert!(
         name.starts_with(PREFIX) && made_by == marker.to_string(),
-        "{name} was not made by this test: it stays"
+        "{name} was not created by this test and is not removed"
     );
     let mut server = PgConnection::connect(&servers::postgres()).await?;
     sqlx::raw_sql(&format!("DROP DATABASE {name} WITH (FORCE)"))

@@ -1,4 +1,4 @@
-//! `docs/events.md` lists the events of the log, each with its levels, as the code has them.
+//! `docs/events.md` lists the events of the log with their levels, exactly as the code logs them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,7 +23,7 @@ fn the_table_of_events_is_what_the_code_logs() {
     assert_eq!(
         (missing(&documented, &logged), missing(&logged, &documented)),
         (vec![], vec![]),
-        "what the code logs and docs/events.md has otherwise; and the other way round"
+        "differences between the code and docs/events.md"
     );
 }
 
@@ -56,7 +56,7 @@ fn of_code() -> Events {
             let (level, _) = level.split_once('!').expect("a field of an event");
             add(&mut events, after, &level.to_uppercase());
         }
-        // Waits: the method that shows one has the event as its first argument.
+        // Waits: the method that reports one takes the event as its first argument.
         for call in [".show(", ".wait(", ".retry("] {
             for (_, after) in places(code, call) {
                 if let Some(event) = after.trim_start().strip_prefix('"') {
@@ -68,7 +68,7 @@ fn of_code() -> Events {
     events
 }
 
-/// What is before and after each occurrence.
+/// The text before and after each occurrence.
 fn places<'a>(code: &'a str, wanted: &'a str) -> impl Iterator<Item = (&'a str, &'a str)> {
     let found = code.match_indices(wanted);
     found.map(move |(at, _)| (&code[..at], &code[at + wanted.len()..]))

@@ -1,8 +1,8 @@
-//! Waiting for a condition, never for a time.
+//! Waits for a condition, never for a time.
 
 use std::time::{Duration, Instant};
 
-/// Asks `probe` again and again until it gives a value. Fails the test at the deadline with `what` it waited for.
+/// Calls `probe` until it returns a value. At the deadline the test fails with `what` it waited for.
 pub async fn eventually<T>(
     what: &str,
     deadline: Duration,

@@ -1,4 +1,4 @@
-//! How many faults and how long: `dev/test` shows that each is survived, `dev/faults` goes as far as the promises say.
+//! The number and length of faults: `dev/test` shows that each is survived, `dev/faults` goes as far as the promises.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ pub fn outage() -> Duration {
     Duration::from_secs(number("CONNECT_TEST_OUTAGE_SECONDS", 10))
 }
 
-/// How often a process is killed: `CONNECT_TEST_KILLS`.
+/// The number of kills: `CONNECT_TEST_KILLS`.
 pub fn kills() -> u64 {
     number("CONNECT_TEST_KILLS", 3)
 }

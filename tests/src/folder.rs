@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-/// `connectors.d/` in a folder of its own, with whatever else the connectors name. Gone when it is dropped.
+/// A temporary folder with `connectors.d/` and everything that the connectors name. Deleted when dropped.
 pub struct Folder {
     root: tempfile::TempDir,
 }
@@ -19,12 +19,12 @@ impl Folder {
         self.file(&format!("connectors.d/{name}.toml"), toml)
     }
 
-    /// Writes `connectors.d/connect.toml`: settings of the whole process.
+    /// Writes `connectors.d/connect.toml`, the settings of the process.
     pub fn settings(&self, toml: impl AsRef<str>) -> &Folder {
         self.file("connectors.d/connect.toml", toml)
     }
 
-    /// Writes a file, path relative to the folder.
+    /// Writes a file at a path relative to the folder.
     pub fn file(&self, path: &str, content: impl AsRef<str>) -> &Folder {
         let path = self.path().join(path);
         std::fs::create_dir_all(path.parent().expect("a file has a folder")).expect("folder");

@@ -1,4 +1,4 @@
-//! Topics with random names, and reading them to their end.
+//! Topics with random names, and reading them to the end.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -28,7 +28,7 @@ pub struct Message {
 }
 
 impl Message {
-    /// The last header of that name, as text.
+    /// The last header with this name, as text.
     pub fn header(&self, name: &str) -> Option<String> {
         let (_, value) = self.headers.iter().rev().find(|(known, _)| known == name)?;
         Some(String::from_utf8_lossy(value).into_owned())
@@ -39,7 +39,7 @@ impl Message {
     }
 }
 
-/// Which messages of transactions count.
+/// Which messages of transactions are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Isolation {
     Committed,
@@ -53,7 +53,7 @@ pub struct Topic {
 }
 
 impl Topic {
-    /// Only a name: nobody made the topic yet.
+    /// Only a name: the topic does not exist yet.
     pub fn unborn(word: &str) -> Topic {
         let name = format!("{word}-{}", &Uuid::new_v4().simple().to_string()[..12]);
         Topic { name }
@@ -69,7 +69,7 @@ impl Topic {
         self.bring_to_life_with(partitions, &[]).await;
     }
 
-    /// With settings of its own, such as `max.message.bytes`.
+    /// Creates the topic with settings such as `max.message.bytes`.
     pub async fn bring_to_life_with(&self, partitions: i32, settings: &[(&str, &str)]) {
         let topic = NewTopic::new(&self.name, partitions, TopicReplication::Fixed(1));
         let topic = settings
@@ -98,7 +98,7 @@ impl Topic {
         }
     }
 
-    /// Forgets the messages below an offset, as retention does.
+    /// Deletes the messages below an offset, as retention does.
     pub async fn forget_before(&self, partition: i32, offset: i64) {
         let mut places = TopicPartitionList::new();
         places
@@ -110,7 +110,7 @@ impl Topic {
             .expect("delete records");
     }
 
-    /// Every message from the beginning to the end, each partition in its order. A topic that does not exist is empty.
+    /// Every message from start to end, each partition in order. A topic that does not exist is empty.
     pub async fn read(&self, isolation: Isolation) -> Vec<Message> {
         let name = self.name.clone();
         tokio::task::spawn_blocking(move || read_to_end(&name, isolation))
@@ -139,7 +139,8 @@ fn read_to_end(topic: &str, isolation: Isolation) -> Vec<Message> {
         .expect("the broker answers");
     let partitions = metadata.topics()[0].partitions();
     let mut assignment = TopicPartitionList::new();
-    // While somebody writes, the end never comes: each fetch brings more. So it is the end at this moment that is read to.
+    // While a producer writes, the end keeps moving, because each fetch returns more. So we read to the end of this
+    // moment.
     let mut open = BTreeMap::new();
     for partition in partitions {
         assignment
@@ -201,7 +202,7 @@ fn options() -> AdminOptions {
         .operation_timeout(Some(PATIENCE))
 }
 
-/// Settings that reach the cluster.
+/// Settings to connect to the cluster.
 pub fn client() -> ClientConfig {
     let mut config = ClientConfig::new();
     config.set("bootstrap.servers", servers::kafka());

@@ -1,11 +1,11 @@
-//! What the end-to-end tests stand on: real servers, the real binary as a process that can be killed, and a checker
-//! that says whether ids in are ids out.
+//! The harness of the end-to-end tests: real servers, the real binary as a process that can be killed, and a checker
+//! that compares ids in with ids out.
 //!
-//! The tests themselves are in `tests/e2e`, one module per promise or seed system. Server addresses come from the
-//! environment that `dev/test` sets; without them every test fails and says so, none is skipped.
+//! The tests are in `tests/e2e`, one module per promise or seed system. `dev/test` sets the addresses of the servers
+//! in the environment; without them every test fails and says so instead of being skipped.
 
-// A harness that cannot go on must stop the test, with the place where it happened. It reads addresses from the
-// environment, and its load paces itself on threads of its own.
+// A harness that cannot continue must stop the test with the location of the failure. It reads addresses from the
+// environment, and its load sets its pace on its own threads.
 #![allow(
     clippy::unwrap_used,
     clippy::disallowed_methods,
@@ -29,9 +29,9 @@ pub mod registry;
 #[cfg(test)]
 mod repository;
 pub mod servers;
+pub mod sink_lines;
 #[cfg(test)]
 mod threat_model;
 pub mod tls;
-pub mod written;
 
 pub use eventually::eventually;

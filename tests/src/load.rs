@@ -1,4 +1,4 @@
-//! Producing records and keeping the ledger of what the broker acknowledged.
+//! Produces records and keeps the ledger of the acknowledged ones.
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,7 +16,7 @@ use rdkafka::producer::{BaseRecord, Producer as _, ProducerContext, ThreadedProd
 use crate::checker::{Digest, Entry, Ledger, Place};
 use crate::kafka::{self, Topic};
 
-/// What the ledger must know of a message when its delivery report comes.
+/// The ledger's data about a message, for its delivery report.
 struct Sent {
     id: String,
     digest: Digest,
@@ -46,7 +46,7 @@ impl ProducerContext for Reports {
 pub struct Producer {
     client: ThreadedProducer<Reports>,
     reports: Reports,
-    /// The header that every message has.
+    /// The header of every message.
     header: Option<Vec<u8>>,
 }
 
@@ -59,7 +59,7 @@ impl Producer {
             .set("linger.ms", "5")
             .set("compression.type", "lz4")
             .set("queue.buffering.max.messages", "1000000")
-            // What is too large is the topic's to say.
+            // The topic decides what is too large.
             .set("message.max.bytes", "100000000")
             .set("topic.metadata.refresh.interval.ms", "1000")
             .create_with_context(reports.clone())
@@ -71,13 +71,13 @@ impl Producer {
         }
     }
 
-    /// With this header in every message.
+    /// Adds this header to every message.
     pub fn with_header(self, header: Vec<u8>) -> Producer {
         let header = Some(header);
         Producer { header, ..self }
     }
 
-    /// Sends one message with its id as key; `content` is what must come out again unaltered.
+    /// Sends one message with its id as the key; `content` must arrive unaltered.
     pub fn send(&self, topic: &Topic, partition: i32, id: &str, value: &[u8], content: &[u8]) {
         self.send_keyed(topic, partition, id, Some(id), value, content);
     }
@@ -113,7 +113,7 @@ impl Producer {
             };
             record = record.headers(OwnedHeaders::new().insert(header));
         }
-        // The queue is full for a moment, or a partition was added and the client has not heard of it yet.
+        // The queue may be full, or the client may not know an added partition yet.
         let later = |code| {
             matches!(
                 code,
@@ -154,13 +154,13 @@ impl Default for Producer {
     }
 }
 
-/// Payments: small records with an exact amount and a random note, made from a seed.
+/// Payments: small records with an exact amount and a random note, generated from a seed.
 pub struct Payments {
     random: ChaCha8Rng,
     next: u64,
 }
 
-/// One of them.
+/// One payment.
 #[derive(Clone, Debug)]
 pub struct Payment {
     pub id: String,
@@ -178,7 +178,7 @@ impl Payments {
         }
     }
 
-    /// As they are in a topic.
+    /// The schema of payments in a topic.
     pub fn schema() -> &'static str {
         r#"{
   "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -231,7 +231,7 @@ impl Payment {
         )
     }
 
-    /// What must be in the database's columns, as one text.
+    /// The expected content of the database's columns, as one text.
     pub fn content(&self) -> String {
         format!(
             "{}|{}|{}|{}",
@@ -242,7 +242,7 @@ impl Payment {
         )
     }
 
-    /// Sends it; the partition follows from the sequence number.
+    /// Sends it to the partition that follows from the sequence number.
     pub fn send(&self, producer: &Producer, topic: &Topic, partitions: u64) {
         let partition = i32::try_from(self.sequence % partitions).expect("few partitions");
         let content = self.content();
@@ -261,7 +261,7 @@ pub async fn produce_payments(topic: &Topic, partitions: u64, count: usize) -> L
     produce_payments_of(topic, partitions, 0..count).await
 }
 
-/// As [`produce_payments`], those with these sequence numbers.
+/// Like [`produce_payments`], with these sequence numbers.
 pub async fn produce_payments_of(
     topic: &Topic,
     partitions: u64,
@@ -280,7 +280,7 @@ pub async fn produce_payments_of(
     .expect("the load ends")
 }
 
-/// Payments at a steady rate on a thread of their own, until they are stopped.
+/// Payments at a steady rate, on their own thread, until they are stopped.
 pub struct SteadyLoad {
     stop: Arc<AtomicBool>,
     partitions: Arc<Mutex<u64>>,
@@ -318,7 +318,7 @@ impl SteadyLoad {
         }
     }
 
-    /// From now on, send to that many partitions.
+    /// From now on, sends to this many partitions.
     pub fn spread_over(&self, partitions: u64) {
         *self.partitions.lock().expect("partitions") = partitions;
     }

@@ -1,4 +1,4 @@
-//! The real binary as a process that can be killed, frozen and asked.
+//! The real binary as a process that can be killed, frozen and queried.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -19,13 +19,13 @@ pub fn binary() -> PathBuf {
     );
     assert!(
         path.is_file(),
-        "{} is not there: run dev/test, or set CONNECT_BINARY",
+        "{} does not exist: run dev/test, or set CONNECT_BINARY",
         path.display()
     );
     path
 }
 
-/// How to start it.
+/// The command line, environment and terminal of a process.
 pub struct Launch {
     program: PathBuf,
     arguments: Vec<OsString>,
@@ -45,12 +45,12 @@ impl Launch {
         }
     }
 
-    /// `connect run FOLDER`, with logs that can be read by a program.
+    /// `connect run FOLDER`, with logs as JSON.
     pub fn run(folder: &Folder) -> Launch {
         Launch::new(&["run", "--log-format", "json"]).argument(folder.connectors())
     }
 
-    /// Another binary than `connect`.
+    /// Runs another binary than `connect`.
     pub fn program(mut self, program: impl Into<PathBuf>) -> Launch {
         self.program = program.into();
         self
@@ -72,13 +72,13 @@ impl Launch {
         self
     }
 
-    /// SIGHUP does what it does by default, also where the tests themselves run under `nohup`.
+    /// Restores the default action of SIGHUP, also if the tests run under `nohup`.
     pub fn with_hang_up(self) -> Launch {
         self.under("env", &["--default-signal=HUP"])
     }
 
-    /// Started by another program, such as `env`, with arguments of its own. It has to become the process itself, or
-    /// signals do not reach it.
+    /// Starts it through another program, such as `env`, with these arguments. That program must replace itself by ours,
+    /// or signals do not reach it.
     pub fn under(mut self, program: &str, arguments: &[&str]) -> Launch {
         let wrapped = std::mem::replace(&mut self.program, program.into());
         let arguments = arguments.iter().map(OsString::from);
@@ -87,7 +87,7 @@ impl Launch {
         self
     }
 
-    /// Its input is a terminal.
+    /// Makes its input a terminal.
     pub fn on_terminal(mut self) -> Launch {
         self.is_on_terminal = true;
         self
@@ -124,14 +124,14 @@ impl Launch {
     }
 }
 
-/// The end of a new pseudo-terminal that programs are started on. Nothing reads the other end.
+/// The end of a new pseudo-terminal on which programs are started. Nothing reads the other end.
 fn terminal() -> File {
     use rustix::pty::{OpenptFlags, openpt, ptsname, unlockpt};
     let controller = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
     unlockpt(&controller).expect("a terminal");
     let name = ptsname(&controller, Vec::new()).expect("a terminal's name");
     let path = PathBuf::from(name.into_string().expect("a path"));
-    // Open as long as the tests run: when it closes, the terminal hangs up.
+    // Open while the tests run: closing it hangs the terminal up.
     std::mem::forget(controller);
     File::options()
         .read(true)
@@ -140,7 +140,7 @@ fn terminal() -> File {
         .expect("a terminal")
 }
 
-/// A running `connect`. Dropping it kills it; a failing test shows the end of what it said.
+/// A running `connect`. Dropping it kills it; a failing test prints the end of its output.
 pub struct ConnectProcess {
     child: Child,
     output: tempfile::TempDir,
@@ -152,13 +152,13 @@ impl ConnectProcess {
         self.child.id()
     }
 
-    /// `kill -9`, and waits until the process is gone.
+    /// Sends `kill -9` and waits for the end.
     pub fn kill(&mut self) {
         self.child.kill().expect("kill");
         self.ended = Some(self.child.wait().expect("wait"));
     }
 
-    /// Sends a signal by its name: `TERM`, `INT`, `STOP`, `CONT`.
+    /// Sends a signal by name: `TERM`, `INT`, `STOP`, `CONT`.
     pub fn signal(&self, name: &str) {
         let status = Command::new("kill")
             .args([format!("-{name}"), self.id().to_string()])
@@ -174,13 +174,13 @@ impl ConnectProcess {
         self.ended
     }
 
-    /// Waits for the end; gives the exit code, or 128 + the signal's number as shells do.
+    /// Waits for the end and returns the exit code, or 128 + the signal's number, like shells.
     pub async fn exit_code(&mut self, deadline: Duration) -> i32 {
         let status = eventually("the process ends", deadline, async || self.has_ended()).await;
         exit_code(status)
     }
 
-    /// SIGTERM, and the exit code.
+    /// Sends SIGTERM and returns the exit code.
     pub async fn stop(&mut self, deadline: Duration) -> i32 {
         self.signal("TERM");
         self.exit_code(deadline).await
@@ -208,7 +208,7 @@ impl ConnectProcess {
             .collect()
     }
 
-    /// Waits for a log event that fits.
+    /// Waits for a matching log event.
     pub async fn event(
         &self,
         event: &str,
@@ -226,7 +226,7 @@ impl ConnectProcess {
         cpu_seconds(self.id())
     }
 
-    /// A line of `/proc/PID/status` in KiB: `VmRSS` now, `VmHWM` at its peak.
+    /// A line of `/proc/PID/status` in KiB: `VmRSS` is current, `VmHWM` is the peak.
     pub fn memory_kib(&self, line: &str) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).expect("/proc");
         let text = status
@@ -237,7 +237,7 @@ impl ConnectProcess {
     }
 }
 
-/// As shells say it.
+/// The exit code as shells report it.
 pub fn exit_code(status: ExitStatus) -> i32 {
     use std::os::unix::process::ExitStatusExt;
     status
@@ -247,7 +247,7 @@ pub fn exit_code(status: ExitStatus) -> i32 {
 
 fn cpu_seconds(process: u32) -> f64 {
     let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).expect("/proc");
-    // The name, in parentheses, may hold spaces: fields are counted from behind it.
+    // The name, in parentheses, may contain spaces, so fields are counted from its end.
     let (_, fields) = stat.rsplit_once(')').expect("a name");
     let ticks: u64 = fields
         .split_whitespace()
@@ -259,7 +259,7 @@ fn cpu_seconds(process: u32) -> f64 {
     ticks as f64 / 100.0
 }
 
-/// A command that ends by itself: its exit code, stdout and stderr.
+/// The exit code, stdout and stderr of a command that has ended.
 pub struct Finished {
     pub code: i32,
     pub stdout: String,
@@ -292,7 +292,7 @@ impl Drop for ConnectProcess {
                 let text = self.read(name);
                 let lines: Vec<&str> = text.lines().collect();
                 let last = lines[lines.len().saturating_sub(40)..].join("\n");
-                // libtest shows it with the failed test.
+                // libtest prints it with the failed test.
                 #[allow(clippy::print_stderr)]
                 {
                     eprintln!("--- process {} {name}, last lines ---\n{last}", self.id());

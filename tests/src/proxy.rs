@@ -1,4 +1,4 @@
-//! A proxy before PostgreSQL that reads along just enough to act at a COMMIT.
+//! A proxy for PostgreSQL that parses the protocol far enough to act at a COMMIT.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -12,19 +12,19 @@ use tokio::sync::watch;
 
 use crate::servers;
 
-/// What the proxy does; shared by all connections.
+/// The proxy's instructions, shared by all connections.
 #[derive(Default)]
 struct Orders {
-    /// Every how many COMMITs one loses its answer; 0 for none.
+    /// One in this many COMMITs loses its answer; 0 for none.
     cut_every: AtomicU64,
-    /// Whether the server is still asked to commit when the answer is to be lost.
+    /// Whether the server gets the COMMIT whose answer is lost.
     cut_before: AtomicBool,
     commits: AtomicU64,
     cuts: AtomicU64,
     delay_ms: AtomicU64,
 }
 
-/// A proxy on a free port of the loopback interface; gone with its runtime.
+/// A proxy on a free loopback port; it ends with its runtime.
 pub struct Proxy {
     address: SocketAddr,
     orders: Arc<Orders>,
@@ -34,14 +34,14 @@ pub struct Proxy {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Gate {
     Open,
-    /// Nothing passes, and nothing is refused.
+    /// Bytes are held back; nothing is refused.
     Paused,
-    /// Every connection breaks, and none is taken.
+    /// Connections break, and new ones are refused.
     Closed,
 }
 
 impl Gate {
-    /// Returns once bytes may pass; `false`: the connection breaks.
+    /// Returns when bytes may pass; `false`: the connection breaks.
     async fn passes(gate: &mut watch::Receiver<Gate>) -> bool {
         let decided = gate.wait_for(|gate| *gate != Gate::Paused).await;
         decided.is_ok_and(|gate| *gate == Gate::Open)
@@ -56,7 +56,7 @@ impl Gate {
 }
 
 impl Proxy {
-    /// Before the PostgreSQL of this run.
+    /// A proxy for the PostgreSQL of this run.
     pub async fn before_postgres() -> Proxy {
         let url = servers::postgres();
         let (_, rest) = url.rsplit_once('@').expect("a URL with a user");
@@ -69,7 +69,7 @@ impl Proxy {
         let shared = orders.clone();
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                // An upstream that is down looks as it is: the connection closes.
+                // If the upstream is down, the connection closes.
                 if *opened.borrow() == Gate::Closed {
                     continue;
                 }
@@ -89,13 +89,13 @@ impl Proxy {
         self.address
     }
 
-    /// Of every `n` COMMITs one is carried out by the server, but its answer never arrives: the connection breaks.
+    /// Of every `n` COMMITs the server executes one whose answer never arrives: the connection breaks.
     pub fn cut_every_answer_to_commit(&self, n: u64) {
         self.orders.cut_before.store(false, Ordering::SeqCst);
         self.orders.cut_every.store(n, Ordering::SeqCst);
     }
 
-    /// Of every `n` COMMITs one never arrives at the server: the connection breaks.
+    /// Of every `n` COMMITs one never reaches the server: the connection breaks.
     pub fn cut_every_commit(&self, n: u64) {
         self.orders.cut_before.store(true, Ordering::SeqCst);
         self.orders.cut_every.store(n, Ordering::SeqCst);
@@ -109,18 +109,18 @@ impl Proxy {
         self.orders.cuts.load(Ordering::SeqCst)
     }
 
-    /// Holds every COMMIT back for a time.
+    /// Delays every COMMIT.
     pub fn delay_commits(&self, delay: Duration) {
         let milliseconds = u64::try_from(delay.as_millis()).expect("a short delay");
         self.orders.delay_ms.store(milliseconds, Ordering::SeqCst);
     }
 
-    /// Nothing passes until `resume`; nothing is refused either.
+    /// Holds everything back until `resume`, and refuses nothing.
     pub fn pause(&self) {
         self.gate.send_replace(Gate::Paused);
     }
 
-    /// The server is gone: connections break, and new ones are closed at once, until `resume`.
+    /// Simulates a dead server until `resume`: connections break, and new ones are closed at once.
     pub fn close(&self) {
         self.gate.send_replace(Gate::Closed);
     }
@@ -140,9 +140,9 @@ async fn serve(
     server.set_nodelay(true).ok();
     let (from_client, to_client) = client.into_split();
     let (from_server, to_server) = server.into_split();
-    // Set when the answer to come is to be swallowed.
+    // Set when the next answer is to be swallowed.
     let swallow = Arc::new(AtomicBool::new(false));
-    // Whichever direction ends first ends both, so that a cut is seen on both sides.
+    // The end of one direction ends both, so that both sides see a cut.
     tokio::select! {
         () = requests(from_client, to_server, &orders, gate.clone(), &swallow) => {}
         () = answers(from_server, to_client, &orders, gate.clone(), &swallow) => {}
@@ -198,7 +198,7 @@ async fn requests(
     }
 }
 
-/// Server to client, as it comes; an answer to be swallowed ends the connection instead.
+/// Server to client, unchanged; a swallowed answer ends the connection.
 async fn answers(
     mut from: OwnedReadHalf,
     mut to: OwnedWriteHalf,
@@ -215,7 +215,7 @@ async fn answers(
         }
         if swallow.load(Ordering::SeqCst) {
             swallowed.extend_from_slice(&chunk[..read]);
-            // The server has committed once it says so.
+            // The server has committed when it says so.
             if contains(&swallowed, b"COMMIT\0") {
                 orders.cuts.fetch_add(1, Ordering::SeqCst);
                 return;
@@ -234,7 +234,7 @@ fn message_length(bytes: &[u8], started: bool) -> Option<usize> {
     (bytes.len() >= length).then_some(length)
 }
 
-/// A simple query, or the parsing of a statement, that commits.
+/// A simple query, or the Parse of a statement, that commits.
 fn is_commit(message: &[u8]) -> bool {
     match message.first() {
         // Not `READ COMMITTED`.

@@ -1,15 +1,15 @@
-//! The schema registry, as a producer of schemas uses it.
+//! Requests to the schema registry, as producers send them.
 
 use serde_json::{Value, json};
 
 use crate::servers;
 
-/// Registers a schema under a subject; the answer is its id. `kind` is `JSON` or `AVRO`.
+/// Registers a schema under a subject and returns its id. `kind` is `JSON` or `AVRO`.
 pub async fn register(subject: &str, kind: &str, schema: &Value) -> u32 {
     register_text(subject, kind, &schema.to_string(), &[]).await
 }
 
-/// A schema as text, with the first versions of subjects that it refers to by a name.
+/// Registers a schema as text, with references by name to the first versions of subjects.
 pub async fn register_text(
     subject: &str,
     kind: &str,

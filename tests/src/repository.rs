@@ -1,4 +1,4 @@
-//! The Rust files of this repository, for tests that hold documents to the code.
+//! The Rust files of this repository, for tests that compare documents with the code.
 
 use std::path::{Path, PathBuf};
 
@@ -6,7 +6,7 @@ pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-/// Each file below these folders of the repository, by its path in it.
+/// The path and text of each Rust file below these folders of the repository.
 pub(crate) fn rust_files(folders: &[&str]) -> Vec<(PathBuf, String)> {
     let mut files = Vec::new();
     for folder in folders {

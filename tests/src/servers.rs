@@ -1,4 +1,4 @@
-//! The real servers: where they are, who may disturb them, and how to stop and start them.
+//! The real servers: their addresses, exclusive access to them, and how to stop and start them.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -6,30 +6,30 @@ use std::process::Stdio;
 use tokio::process::Command;
 use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-/// Tests share the servers. Who stops one of them, or measures, is alone.
+/// Tests share the servers. A test that stops one, or measures, runs alone.
 static TURN: RwLock<()> = RwLock::const_new(());
 
-/// Others may run beside this test.
+/// Allows other tests beside this one.
 pub async fn shared() -> RwLockReadGuard<'static, ()> {
     TURN.read().await
 }
 
-/// No other test of this binary runs meanwhile.
+/// Excludes every other test of this binary.
 pub async fn alone() -> RwLockWriteGuard<'static, ()> {
     TURN.write().await
 }
 
-/// The broker's address, as librdkafka wants it.
+/// The broker's address, for librdkafka.
 pub fn kafka() -> String {
     address("CONNECT_TEST_KAFKA")
 }
 
-/// The broker's listener that wants TLS and a password (alice / alice-secret).
+/// The broker's listener with TLS and a password (alice / alice-secret).
 pub fn kafka_sasl_ssl() -> String {
     address("CONNECT_TEST_KAFKA_SASL_SSL")
 }
 
-/// The folder of the servers' certificates, `ca.crt` among them.
+/// The folder of the servers' certificates, including `ca.crt`.
 pub fn certificates() -> String {
     address("CONNECT_TEST_TLS")
 }
@@ -46,7 +46,7 @@ pub fn registry() -> String {
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "dev/test says where the servers are"
+    reason = "dev/test sets the addresses of the servers"
 )]
 fn address(variable: &str) -> String {
     std::env::var(variable).unwrap_or_else(|_| {
@@ -54,7 +54,7 @@ fn address(variable: &str) -> String {
     })
 }
 
-/// Stops, crashes or starts one of the servers: `dev/servers VERB NAME`.
+/// Stops, crashes or starts a server: `dev/servers VERB NAME`.
 pub async fn operate(verb: &str, name: &str) {
     let script = std::env::var_os("CONNECT_TEST_SERVERS")
         .map_or_else(|| workspace().join("dev/servers"), PathBuf::from);

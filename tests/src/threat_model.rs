@@ -1,4 +1,4 @@
-//! `docs/threat-model.md` names tests: each of them exists.
+//! Every test that `docs/threat-model.md` names exists.
 
 use crate::repository::{root, rust_files};
 
@@ -17,7 +17,7 @@ fn the_tests_of_the_threat_model_exist() {
         for name in tests.split('`').skip(1).step_by(2) {
             let function = format!("fn {name}(");
             let exists = files.iter().any(|(_, code)| code.contains(&function));
-            assert!(exists, "there is no test `{name}`: {row}");
+            assert!(exists, "the test `{name}` does not exist: {row}");
         }
     }
 }

@@ -1,7 +1,7 @@
-//! TLS servers that a client must refuse, each for one reason alone, and one that it must accept.
+//! TLS servers that a client must refuse, each for a single reason, and one that it must accept.
 //!
-//! A server only shakes hands: whether the client went through with it is what is asked. A client sends its last message of
-//! the handshake after it has accepted the certificate, in every version of the protocol.
+//! A server only performs the handshake and counts the clients that complete it. In every version of the protocol a
+//! client sends its last message of the handshake after it has accepted the certificate.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -19,25 +19,25 @@ use openssl::ssl::{SslAcceptor, SslContextBuilder, SslMethod, SslVersion};
 use openssl::x509::extension::{BasicConstraints, SubjectAlternativeName};
 use openssl::x509::{X509, X509Builder, X509NameBuilder};
 
-/// What a server presents.
+/// The certificate and protocol of a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Presents {
-    /// Nothing is wrong with it.
+    /// A valid certificate.
     Good,
-    /// Signed by an authority that the client does not know.
+    /// Signed by an authority that the client does not trust.
     ForeignAuthority,
-    /// Made out to another host.
+    /// Issued for another host.
     ForeignHost,
     Expired,
-    /// A good certificate, over TLS 1.1.
+    /// A valid certificate, over TLS 1.1.
     Tls11,
 }
 
-/// What is spoken before the handshake.
+/// The protocol before the handshake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Preface {
     Nothing,
-    /// A client asks first whether the server speaks TLS.
+    /// The client first asks whether the server supports TLS.
     Postgres,
 }
 
@@ -67,7 +67,7 @@ impl Authorities {
         }
     }
 
-    /// The certificate of the trusted one.
+    /// The certificate of the trusted authority.
     pub fn file(&self) -> PathBuf {
         self.folder.path().join("ca.crt")
     }
@@ -103,7 +103,7 @@ impl Default for Authorities {
     }
 }
 
-/// OpenSSL itself has left it out of its defaults: its signatures are too weak for security level 1.
+/// OpenSSL itself has dropped it from its defaults: its signatures are too weak for security level 1.
 fn only_tls_1_1(context: &mut SslContextBuilder) {
     context.clear_options(context.options());
     context
@@ -132,7 +132,7 @@ impl Authority {
         }
     }
 
-    /// For a host; `days` are the first and the last one, counted from now.
+    /// A certificate for a host; `days` are its first and last day, counted from now.
     fn issue(&self, host: &str, days: [i64; 2]) -> (X509, PKey<Private>) {
         let key = key();
         let mut builder = certificate(host, &key, days);
@@ -182,7 +182,7 @@ fn certificate(name: &str, key: &PKey<Private>, days: [i64; 2]) -> X509Builder {
     builder
 }
 
-/// A server on a port of its own, until the end of the process.
+/// A server on its own port, until the end of the process.
 #[derive(Clone)]
 pub struct TlsServer {
     port: u16,
@@ -209,15 +209,15 @@ impl TlsServer {
         self.port
     }
 
-    /// How many clients accepted what this server presents.
+    /// The number of clients that accepted the server.
     pub fn accepted(&self) -> usize {
         self.accepted.load(Ordering::SeqCst)
     }
 }
 
-/// `None`: it did not come to an end.
+/// `None`: it was not completed.
 fn shake_hands(acceptor: &SslAcceptor, mut stream: TcpStream, preface: Preface) -> Option<()> {
-    // A client that says nothing must not keep the others waiting.
+    // A silent client must not block the others.
     stream.set_read_timeout(Some(Duration::from_secs(5))).ok()?;
     if preface == Preface::Postgres {
         stream.read_exact(&mut [0; 8]).ok()?;
@@ -226,7 +226,7 @@ fn shake_hands(acceptor: &SslAcceptor, mut stream: TcpStream, preface: Preface) 
     acceptor.accept(stream).ok().map(drop)
 }
 
-/// Whether a client with this authority, or without any, goes through with the handshake.
+/// Whether a client with this authority, or without any, completes the handshake.
 #[cfg(test)]
 fn client_accepts(server: &TlsServer, authority: Option<&std::path::Path>) -> bool {
     use openssl::ssl::{SslConnector, SslVerifyMode};

@@ -1,4 +1,4 @@
-//! The command line: every command and option, with what it means and an example.
+//! The command line: every command and option, its meaning and an example.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use connect_api::{StartAt, Timestamp};
 use connect_config::HttpAddress;
 
-/// Moves records from Kafka to databases and from sources to Kafka, as TOML files say.
+/// Moves records from Kafka to databases and from sources to Kafka, as TOML files define
 #[derive(Debug, Parser)]
 #[command(version, arg_required_else_help = true, disable_help_subcommand = true)]
 pub(crate) struct Arguments {
@@ -15,8 +15,8 @@ pub(crate) struct Arguments {
     pub(crate) command: Command,
 }
 
-/// `offsets show NAME` is what people type first, and what other tools want: it means `offsets NAME show`.
-pub(crate) fn in_order(mut words: Vec<OsString>) -> Vec<OsString> {
+/// Reorders `offsets show NAME`, which people type first and other tools expect, to `offsets NAME show`.
+pub(crate) fn name_before_action(mut words: Vec<OsString>) -> Vec<OsString> {
     let is_action = |at: usize| {
         let word = words.get(at).and_then(|word| word.to_str());
         word.is_some_and(|word| OFFSETS_ACTIONS.contains(&word))
@@ -33,8 +33,8 @@ pub(crate) fn in_order(mut words: Vec<OsString>) -> Vec<OsString> {
 
 const OFFSETS_ACTIONS: [&str; 3] = ["show", "set", "forget"];
 
-/// What stands above the help: the three commands that matter.
-pub(crate) fn first_words(program: &str) -> String {
+/// The header of the help: the three most important commands.
+pub(crate) fn help_header(program: &str) -> String {
     format!(
         "{program} run connectors.d/      run every connector below the folder\n\
          {program} check connectors.d/    find every problem of every file, without network or database\n\
@@ -69,16 +69,16 @@ pub(crate) struct RunArguments {
     /// Keep the embedded database for the next run, for example run --embedded --keep connectors.d/
     #[arg(long, requires = "embedded")]
     pub(crate) keep: bool,
-    /// Settings of the process, for example --config staging/connect.toml [default: connect.toml in or beside DIR]
+    /// Settings of the process, for example --config staging/connect.toml [default: connect.toml in DIR or its parent]
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    /// Run the good connectors although others are broken, for example run --keep-going connectors.d/
+    /// Run the valid connectors although others have errors, for example run --keep-going connectors.d/
     #[arg(long)]
     pub(crate) keep_going: bool,
     /// How events are logged, for example --log-format json
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
     pub(crate) log_format: LogFormat,
-    /// Say only what went wrong (warnings and errors, no table), for example run --quiet connectors.d/
+    /// Log only warnings and errors, without the table, for example run --quiet connectors.d/
     #[arg(long)]
     pub(crate) quiet: bool,
     /// Where to listen for metrics, health and status, for example --http 127.0.0.1:9000 or --http off
@@ -97,13 +97,13 @@ pub(crate) enum LogFormat {
 
 #[derive(Debug, Args)]
 pub(crate) struct CheckArguments {
-    /// The folder of the connectors (or one file), for example connectors.d/
+    /// The folder of the connectors, or one file; for example connectors.d/
     #[arg(value_name = "DIR")]
     pub(crate) folder: PathBuf,
-    /// Environment variables and files of placeholders must be there, as for run; for example check --env connectors.d/
+    /// Require environment variables and files of placeholders, as run does; for example check --env connectors.d/
     #[arg(long)]
     pub(crate) env: bool,
-    /// Settings of the process, for example --config staging/connect.toml [default: connect.toml in or beside DIR]
+    /// Settings of the process, for example --config staging/connect.toml [default: connect.toml in DIR or its parent]
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// How findings are printed, for example --format json
@@ -113,7 +113,7 @@ pub(crate) struct CheckArguments {
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum CheckFormat {
-    /// Each line with its place underlined
+    /// Each line with its problem underlined
     #[default]
     Text,
     /// One JSON document
@@ -143,7 +143,7 @@ pub(crate) struct PluginsArguments {
 
 #[derive(Debug, Args)]
 pub(crate) struct SchemaArguments {
-    /// Of which file, for example connect.toml
+    /// The file that the schema is for, for example connect.toml
     #[arg(value_enum, value_name = "FILE", default_value_t)]
     pub(crate) file: SchemaOf,
 }
@@ -181,19 +181,19 @@ pub(crate) struct OffsetsArguments {
 #[derive(Debug, Subcommand)]
 pub(crate) enum OffsetsAction {
     /// Show the stored position of every partition
-    Show(OffsetsPlace),
+    Show(OffsetsOptions),
     /// Move stored positions; the connector must not be running
     Set(OffsetsSet),
-    /// Delete the progress of a name that no connector has any more
+    /// Delete the progress of a connector that no longer exists
     Forget(OffsetsForget),
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct OffsetsPlace {
+pub(crate) struct OffsetsOptions {
     /// The folder of the connectors, for example connectors.d/
     #[arg(value_name = "DIR", default_value = "connectors.d")]
     pub(crate) folder: PathBuf,
-    /// Settings of the process, for example --config staging/connect.toml [default: connect.toml in or beside DIR]
+    /// Settings of the process, for example --config staging/connect.toml [default: connect.toml in DIR or its parent]
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// How the positions are printed, for example --format json
@@ -211,33 +211,34 @@ pub(crate) struct OffsetsSet {
     /// Only this partition, for example --partition 3
     #[arg(long, value_name = "NUMBER", requires = "topic")]
     pub(crate) partition: Option<i32>,
-    /// Only this sink, by its name; the others stay where they are; for example --sink postgres
+    /// Only this sink, by its name; the others keep their positions; for example --sink postgres
     #[arg(long, value_name = "SINK")]
     pub(crate) sink: Option<String>,
-    /// Show what would be moved, and move nothing; for example set --to earliest --dry-run
+    /// Show the moves without making them; for example set --to earliest --dry-run
     #[arg(long)]
     pub(crate) dry_run: bool,
     #[command(flatten)]
-    pub(crate) place: OffsetsPlace,
+    pub(crate) options: OffsetsOptions,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct OffsetsForget {
-    /// The name that has progress in the topics and sinks of this connector, for example pos-to-database
+    /// The former connector's name, with progress in the topics and sinks of this connector; for example
+    /// pos-to-database
     #[arg(value_name = "OLD")]
     pub(crate) other: String,
     #[command(flatten)]
-    pub(crate) place: OffsetsPlace,
+    pub(crate) options: OffsetsOptions,
 }
 
-/// One of them.
+/// Exactly one of these.
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
 pub(crate) struct OffsetsTo {
-    /// Where to: earliest, latest, a time or an offset, for example --to 2026-11-20T00:00:00Z
+    /// The new position: earliest, latest, a time or an offset, for example --to 2026-11-20T00:00:00Z
     #[arg(long, value_name = "POSITION", value_parser = parse_position, allow_negative_numbers = true)]
     pub(crate) to: Option<StartAt>,
-    /// Where another connector stands, by its old name if it was renamed; for example --from pos-to-database
+    /// Copy the positions of another connector, by its old name if it was renamed; for example --from pos-to-database
     #[arg(long, value_name = "CONNECTOR")]
     pub(crate) from: Option<String>,
 }
@@ -249,7 +250,7 @@ fn parse_position(text: &str) -> Result<StartAt, String> {
         (_, Ok(offset), _) if offset >= 0 => Ok(StartAt::Offset(offset)),
         (_, _, Ok(time)) => Ok(StartAt::Time(time)),
         _ => Err(
-            "expected earliest, latest, an offset from 0 or a time with its offset such as 2026-11-20T00:00:00Z".to_owned(),
+            "expected earliest, latest, an offset of at least 0, or a time with its UTC offset such as 2026-11-20T00:00:00Z".to_owned(),
         ),
     }
 }
@@ -304,10 +305,10 @@ mod tests {
         for text in ["-1", "yesterday", "2026-11-20", ""] {
             assert!(parse_position(text).is_err(), "{text}");
         }
-        // Not taken for an option, of which clap would say how to escape it.
+        // clap must not take it for an option and explain how to escape it.
         let line = ["connect", "offsets", "orders", "set", "--to", "-1"];
         let error = Arguments::try_parse_from(line).err().unwrap().to_string();
-        assert!(error.contains("an offset from 0"), "{error}");
+        assert!(error.contains("an offset of at least 0"), "{error}");
         let line = [
             "connect",
             "offsets",
@@ -331,7 +332,7 @@ mod tests {
             (set.to.to, set.partition),
             (Some(StartAt::Offset(7)), Some(3))
         );
-        assert_eq!(set.place.folder, PathBuf::from("x.d"));
+        assert_eq!(set.options.folder, PathBuf::from("x.d"));
     }
 
     #[test]
@@ -355,7 +356,7 @@ mod tests {
         for (typed, meant) in cases {
             let words = typed.split(' ').map(OsString::from).collect();
             let meant: Vec<OsString> = meant.split(' ').map(OsString::from).collect();
-            assert_eq!(in_order(words), meant, "{typed}");
+            assert_eq!(name_before_action(words), meant, "{typed}");
         }
         let command = Arguments::command();
         let offsets = command.find_subcommand("offsets").unwrap();

@@ -1,10 +1,10 @@
-//! A private PostgreSQL for `run --embedded`: started with the program, stopped with the program.
+//! A private PostgreSQL for `run --embedded`, which starts and stops with the program.
 //!
-//! The road of [`EmbeddedPostgres::start`]: take the folder for ourselves → choose who runs the server (never root) →
-//! find its programs, or fetch them → stop what a killed run left behind → an empty cluster, unless the old one is
-//! kept → start the server on a free loopback port → write the address where only its owner can read it.
+//! [`EmbeddedPostgres::start`] locks the folder → chooses the account that runs the server (never root) → finds its
+//! programs or fetches them → stops what a killed run left behind → creates an empty cluster unless the old one is
+//! kept → starts the server on a free loopback port → writes the address to a file that only its owner can read.
 //!
-//! Nothing here may be needed for correctness: it is for trying out.
+//! It is for trying out. Nothing here may be needed for correctness.
 
 mod account;
 mod fetch;
@@ -23,22 +23,22 @@ use folder::Folder;
 use programs::Programs;
 use server::PostgresServer;
 
-/// Of the only section of [`EmbeddedPostgres::service_file`].
+/// The name of the only section in [`EmbeddedPostgres::service_file`].
 pub(crate) const SERVICE_NAME: &str = "connect";
 
-/// A running PostgreSQL. Dropping it ends the server too, a moment later; [`stop`](Self::stop) waits for the end.
+/// A running PostgreSQL. Dropping it ends the server a moment later; [`stop`](Self::stop) waits for the end.
 pub(crate) struct EmbeddedPostgres {
     url: Secret,
     keep: bool,
     programs: Programs,
     server: PostgresServer,
-    /// Last, so that the folder is free only after the server was told to end.
+    /// Last, so that the folder is unlocked only after the server was asked to stop.
     folder: Folder,
 }
 
 impl EmbeddedPostgres {
-    /// Starts a server that belongs to `directory` (`.connect` in the current folder). With `keep` it goes on with the
-    /// database that an earlier run kept, and keeps it; otherwise the database is empty, and gone at the end.
+    /// Starts a server in `directory` (`.connect` in the current folder). With `keep` it uses the database that an
+    /// earlier run kept, and keeps it; otherwise the database starts empty and is deleted at the end.
     pub(crate) async fn start(directory: &Path, keep: bool) -> Result<EmbeddedPostgres, Cause> {
         let account = Account::choose()?;
         let folder = Folder::take(directory, &account)?;
@@ -72,27 +72,27 @@ impl EmbeddedPostgres {
         })
     }
 
-    /// Where it listens, password included.
+    /// The server's address, including the password.
     pub(crate) fn url(&self) -> &Secret {
         &self.url
     }
 
-    /// The file that holds [`url`](Self::url), for programs that read it.
+    /// The file that contains [`url`](Self::url), for programs that read it.
     pub(crate) fn url_file(&self) -> PathBuf {
         self.folder.url_file()
     }
 
-    /// The file that tells libpq of the service [`SERVICE_NAME`], password included.
+    /// The file that defines libpq's service [`SERVICE_NAME`], including the password.
     pub(crate) fn service_file(&self) -> PathBuf {
         self.folder.service_file()
     }
 
-    /// Which PostgreSQL it is, such as `17.6 of this machine`.
+    /// The version and origin of PostgreSQL, such as `17.6 of this machine`.
     pub(crate) fn version(&self) -> String {
         self.programs.to_string()
     }
 
-    /// Ends the server and waits until it is gone, and its database too unless it is kept.
+    /// Stops the server, waits for its end, and deletes its database unless it is kept.
     pub(crate) async fn stop(self) {
         self.server.stop().await;
         if self.keep {
@@ -103,7 +103,7 @@ impl EmbeddedPostgres {
     }
 }
 
-/// Names what could not be done and to which path.
+/// Adds the failed action and its path to an error.
 fn at(what: &str, path: &Path) -> impl FnOnce(io::Error) -> Cause {
     let what = format!("{what} {}", path.display());
     move |error| Cause::new(format!("{what}: {error}"))

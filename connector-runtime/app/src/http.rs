@@ -1,6 +1,6 @@
-//! What others ask a running `connect`: metrics, health, connectors. Nothing can be changed through it.
+//! The HTTP server of a running `connect`: metrics, health and connectors, all read-only.
 //!
-//! It has a thread and a runtime of its own, so that it answers while every worker is busy.
+//! It runs on its own thread and runtime, so it responds even while every worker is busy.
 
 mod connectors;
 mod guard;
@@ -26,7 +26,7 @@ use self::connectors::ConnectorView;
 use self::guard::Guard;
 pub(crate) use self::listen::{BoundPort, bind};
 
-/// Takes one look at all connectors.
+/// Takes a snapshot of all connectors.
 pub(crate) type TakeSnapshot = Arc<dyn Fn() -> Vec<ConnectorStatus> + Send + Sync>;
 
 /// The running server. Dropping it ends it.
@@ -36,13 +36,16 @@ pub(crate) struct HttpServer {
 }
 
 impl HttpServer {
-    pub(crate) fn start(bound: BoundPort, look: TakeSnapshot) -> Result<HttpServer, Cause> {
+    pub(crate) fn start(
+        bound: BoundPort,
+        take_snapshot: TakeSnapshot,
+    ) -> Result<HttpServer, Cause> {
         let end = CancellationToken::new();
         let guard = Guard {
             is_for_others: bound.is_for_others(),
             token: bound.token.clone(),
         };
-        let routes = routes(look, guard);
+        let routes = routes(take_snapshot, guard);
         let ended = end.clone();
         let thread = std::thread::Builder::new()
             .name("connect-http".to_owned())
@@ -51,7 +54,11 @@ impl HttpServer {
                     tracing::error!(event = "http_failed", %error);
                 }
             })
-            .map_err(|error| Cause::new(format!("no thread for HTTP: {error}")))?;
+            .map_err(|error| {
+                Cause::new(format!(
+                    "cannot start the thread of the HTTP server: {error}"
+                ))
+            })?;
         Ok(HttpServer {
             end,
             thread: Some(thread),
@@ -68,8 +75,8 @@ impl Drop for HttpServer {
     }
 }
 
-/// No handler reads a body, and no answer allows other origins.
-fn routes(look: TakeSnapshot, guard: Guard) -> Router {
+/// No handler reads a body, and no response allows other origins.
+fn routes(take_snapshot: TakeSnapshot, guard: Guard) -> Router {
     let shows_reasons = !guard.is_for_others;
     let guard = Arc::new(guard);
     Router::new()
@@ -78,65 +85,65 @@ fn routes(look: TakeSnapshot, guard: Guard) -> Router {
         .route("/readyz", get(readiness))
         .route(
             "/connectors",
-            get(async move |look| list(look, shows_reasons)),
+            get(async move |take_snapshot| list(take_snapshot, shows_reasons)),
         )
         .route(
             "/connectors/{name}",
-            get(async move |look, name| one(look, name, shows_reasons)),
+            get(async move |take_snapshot, name| one(take_snapshot, name, shows_reasons)),
         )
         .fallback(not_found)
         .layer(middleware::from_fn(move |request, next| {
             guard::check(guard.clone(), request, next)
         }))
-        .with_state(look)
+        .with_state(take_snapshot)
 }
 
 async fn not_found(uri: Uri) -> Response {
     let text = format!(
-        "no {}: there are /metrics, /livez, /readyz, /connectors and /connectors/NAME\n",
+        "{} does not exist; the paths are /metrics, /livez, /readyz, /connectors and /connectors/NAME\n",
         uri.path()
     );
     (StatusCode::NOT_FOUND, text).into_response()
 }
 
-async fn metrics(Shared(look): Shared<TakeSnapshot>, headers: HeaderMap) -> Response {
+async fn metrics(Shared(take_snapshot): Shared<TakeSnapshot>, headers: HeaderMap) -> Response {
     let accept = headers.get(ACCEPT).and_then(|accept| accept.to_str().ok());
     let format = metrics::TextFormat::accepted_by(accept.unwrap_or_default());
-    match metrics::render(&look(), format) {
+    match metrics::render(&take_snapshot(), format) {
         Ok(text) => ([(CONTENT_TYPE, format.content_type())], text).into_response(),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")).into_response(),
     }
 }
 
-fn list(Shared(look): Shared<TakeSnapshot>, shows_reasons: bool) -> Response {
-    Json(described(&look, shows_reasons)).into_response()
+fn list(Shared(take_snapshot): Shared<TakeSnapshot>, shows_reasons: bool) -> Response {
+    Json(described(&take_snapshot, shows_reasons)).into_response()
 }
 
 fn one(
-    Shared(look): Shared<TakeSnapshot>,
+    Shared(take_snapshot): Shared<TakeSnapshot>,
     Path(name): Path<String>,
     shows_reasons: bool,
 ) -> Response {
-    let mut connectors = described(&look, shows_reasons).into_iter();
+    let mut connectors = described(&take_snapshot, shows_reasons).into_iter();
     match connectors.find(|connector| connector.is_named(&name)) {
         Some(connector) => Json(connector).into_response(),
-        None => (StatusCode::NOT_FOUND, "no connector of this name\n").into_response(),
+        None => (StatusCode::NOT_FOUND, "no connector has this name\n").into_response(),
     }
 }
 
-/// Reasons name hosts, roles and files: other machines get none.
-fn described(look: &TakeSnapshot, shows_reasons: bool) -> Vec<ConnectorView> {
-    let mut looks = look();
+/// Reasons name hosts, roles and files, so other machines do not get them.
+fn described(take_snapshot: &TakeSnapshot, shows_reasons: bool) -> Vec<ConnectorView> {
+    let mut snapshot = take_snapshot();
     if !shows_reasons {
-        looks.iter_mut().for_each(connectors::hide_reasons);
+        snapshot.iter_mut().for_each(connectors::hide_reasons);
     }
-    looks.iter().map(ConnectorView::of).collect()
+    snapshot.iter().map(ConnectorView::of).collect()
 }
 
-/// Not ready while a connector is FAILED or about to be restarted. An outage of Kafka or a database leaves us ready and
-/// alive: a restart of this process would not end it.
-async fn readiness(Shared(look): Shared<TakeSnapshot>) -> Response {
-    let broken: Vec<String> = look()
+/// Not ready while a connector is FAILED or about to be restarted. During an outage of Kafka or a database we stay
+/// ready and alive, because restarting this process would not end the outage.
+async fn readiness(Shared(take_snapshot): Shared<TakeSnapshot>) -> Response {
+    let broken: Vec<String> = take_snapshot()
         .iter()
         .filter(|status| matches!(status.state, State::Failed | State::Restarting))
         .map(|status| format!("{} {}\n", status.name, status.state.as_str()))

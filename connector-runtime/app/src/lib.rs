@@ -1,4 +1,4 @@
-//! The command line of `connect`: a distribution hands over its plugins and gets the whole program.
+//! The command line of `connect`: a distribution passes its plugins to [`main`] and gets the whole program.
 
 mod arguments;
 mod commands;
@@ -20,29 +20,29 @@ use arguments::{Arguments, Command};
 pub(crate) mod exit {
     /// `check` has findings, or `run` ended with a FAILED connector.
     pub(crate) const FINDINGS: u8 = 1;
-    /// Wrong usage, or `run` refused to start.
+    /// Invalid usage, or `run` refused to start.
     pub(crate) const USAGE: u8 = 2;
-    /// Something that the answer depends on is unreachable.
+    /// Something that the result depends on is unreachable.
     pub(crate) const UNREACHABLE: u8 = 3;
     /// A bug.
     pub(crate) const INTERNAL: u8 = 70;
 }
 
-/// Runs the program with these plugins: reads the command line, does what it says and returns the exit code.
+/// Runs the program with these plugins: parses the command line, runs the command and returns the exit code.
 pub fn main(plugins: Plugins) -> ExitCode {
     let program = output::program_name();
     let command = Arguments::command()
         .name("connect")
-        .before_help(arguments::first_words(&program));
+        .before_help(arguments::help_header(&program));
     let parsed = command
-        .try_get_matches_from(arguments::in_order(std::env::args_os().collect()))
+        .try_get_matches_from(arguments::name_before_action(std::env::args_os().collect()))
         .and_then(|matches| Arguments::from_arg_matches(&matches));
     let arguments = match parsed {
         Ok(arguments) => arguments,
         Err(error) => {
-            // Help was asked for: 0. Anything else is a wrong usage.
+            // Requested help: 0. Everything else is invalid usage.
             let code = u8::try_from(error.exit_code()).unwrap_or(exit::USAGE);
-            // Nobody is there to read it if this fails.
+            // If this fails, no reader is left.
             let _ = error.print();
             return ExitCode::from(code);
         }

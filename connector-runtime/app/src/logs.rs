@@ -1,7 +1,7 @@
-//! Log lines: one an event, as text or as JSON.
+//! Log lines: one per event, as text or as JSON.
 //!
-//! Fields hold text from elsewhere: messages of triggers and registries, keys, names. Neither format lets a terminal obey
-//! it, and no text ends a line. `docs/events.md` lists the events.
+//! Fields contain foreign text: messages of triggers and registries, keys, names. In both formats it is escaped, so
+//! that it neither controls a terminal nor ends a line. `docs/events.md` lists the events.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -20,9 +20,9 @@ use tracing_subscriber::fmt::format::{Writer, debug_fn};
 use crate::arguments::LogFormat;
 use crate::screen::Screen;
 
-/// Sends the events of this process to the screen. `RUST_LOG` says which; without it those of `level` and above.
+/// Sends the events of this process to the screen. `RUST_LOG` selects them; by default those of `level` and above.
 pub(crate) fn start(format: LogFormat, level: LevelFilter, screen: Arc<Screen>) {
-    // PostgreSQL's notices, such as "already exists, skipping" of a migration, are not news.
+    // We drop PostgreSQL's notices, such as "already exists, skipping" of a migration, because they carry no news.
     let libraries = level.min(LevelFilter::WARN);
     let filter = EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| EnvFilter::new(format!("{level},sqlx={libraries}")));
@@ -33,15 +33,15 @@ pub(crate) fn start(format: LogFormat, level: LevelFilter, screen: Arc<Screen>) 
         colour,
         Arc::new(move |line| screen.say(line)),
     );
-    // Somebody has set one before us, such as a test: theirs stays.
+    // A subscriber that exists already, such as a test's, stays.
     let _ = tracing::subscriber::set_global_default(subscriber);
-    // A panic is caught where it can be; either way it is logged like everything else, not into the middle of the table.
+    // A panic is caught where possible, and always logged as an event instead of printed into the table.
     std::panic::set_hook(Box::new(|panic| {
         tracing::error!(event = "panicked", "{panic}")
     }));
 }
 
-/// Where whole lines go.
+/// Receives whole lines.
 type Output = Arc<dyn Fn(&[u8]) -> io::Result<()> + Send + Sync>;
 
 fn subscriber(
@@ -53,7 +53,7 @@ fn subscriber(
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(Lines { format, output });
-    // Text and JSON are two types.
+    // Text and JSON have different types.
     match format {
         LogFormat::Text => Box::new(
             builder
@@ -73,7 +73,7 @@ fn subscriber(
     }
 }
 
-/// `name=value`, and of the message the text alone. The subscriber's own formatter escapes the message only.
+/// `name=value`, and the message without its name. The subscriber's own formatter would escape the message only.
 fn write_field(out: &mut Writer<'_>, field: &Field, value: &dyn fmt::Debug) -> fmt::Result {
     let text = format!("{value:?}");
     let text = printable(&text);
@@ -107,7 +107,7 @@ impl<'a> MakeWriter<'a> for Lines {
 struct Line<'a>(&'a Lines);
 
 impl io::Write for Line<'_> {
-    /// The subscriber hands over whole lines.
+    /// The subscriber passes whole lines.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         match self.0.format {
             LogFormat::Text => (self.0.output)(line)?,
@@ -124,12 +124,12 @@ impl io::Write for Line<'_> {
     }
 }
 
-/// What the one field that is a list begins with.
+/// The beginning of the only field that is a list.
 const LIST: &str = "\"partitions\":\"";
 
-/// Makes an array of `partitions`. The elements are names of topics and numbers, so nothing in them is escaped, and
-/// `tracing` has no lists: the event has them separated by `, `. A quote inside another field's text has a backslash before
-/// it, so [`LIST`] is only found where the field begins.
+/// Turns `partitions` into an array. Its elements are topic names and numbers, so nothing in them is escaped.
+/// `tracing` has no lists, so the event joins them with `, `. A quote inside another field's text is preceded by a
+/// backslash, so [`LIST`] is found only where the field begins.
 fn with_array(line: &str) -> Cow<'_, str> {
     let array = line.split_once(LIST).and_then(|(before, rest)| {
         let (list, after) = rest.split_once('"')?;
@@ -139,7 +139,7 @@ fn with_array(line: &str) -> Cow<'_, str> {
     array.map_or(Cow::Borrowed(line), Cow::Owned)
 }
 
-/// JSON escapes the control characters below U+0020 only.
+/// JSON itself escapes only the control characters below U+0020.
 fn escaped_json(line: &str) -> Vec<u8> {
     let mut out = String::with_capacity(line.len());
     for character in line.chars() {

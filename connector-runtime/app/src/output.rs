@@ -1,11 +1,11 @@
-//! stdout is data, stderr is talk.
+//! Output of the commands: results on stdout, messages on stderr.
 
 use std::io::{IsTerminal, Write};
 use std::path::Path;
 
 use crate::exit;
 
-/// The name that the program was started by, for hints that can be typed.
+/// The name that started the program, for hints that can be typed.
 pub(crate) fn program_name() -> String {
     let first = std::env::args_os().next().unwrap_or_default();
     let name = Path::new(&first).file_name().unwrap_or_default();
@@ -15,24 +15,25 @@ pub(crate) fn program_name() -> String {
     }
 }
 
-/// Writes a result to stdout; the exit code says whether it got there. A reader that has gone (`| head`) is no error.
+/// Writes a result to stdout; the exit code tells whether it was written. A reader that has closed (`| head`) is no
+/// error.
 pub(crate) fn data(text: &str) -> u8 {
     let mut stdout = std::io::stdout().lock();
     match writeln!(stdout, "{text}").and_then(|()| stdout.flush()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            talk(&format!("error: the output cannot be written: {error}"));
+            report(&format!("error: cannot write to stdout: {error}"));
             exit::UNREACHABLE
         }
         _ => 0,
     }
 }
 
-/// Writes a word about the work to stderr.
-pub(crate) fn talk(text: &str) {
+/// Writes a message to stderr.
+pub(crate) fn report(text: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{text}");
 }
 
-/// Whether stdout takes colour: a terminal, and nobody said `NO_COLOR`.
+/// Whether stdout shows colour: it is a terminal, and `NO_COLOR` is not set.
 pub(crate) fn stdout_takes_colour() -> bool {
     std::io::stdout().is_terminal()
         && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())

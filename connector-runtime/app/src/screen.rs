@@ -1,10 +1,10 @@
-//! What `run` shows on a terminal: lines that stay, and below them a table that is redrawn in place.
+//! The terminal output of `run`: permanent lines, and below them a table that is redrawn in place.
 //!
-//! Everything that is said goes through one [`Screen`], so that a log line never lands in the middle of the table.
+//! All output goes through one [`Screen`], so that a log line never lands in the middle of the table.
 
 mod rates;
 mod table;
-mod words;
+mod text;
 
 use std::io::{self, IsTerminal, Write};
 
@@ -15,9 +15,9 @@ use parking_lot::{Mutex, MutexGuard};
 
 pub(crate) use rates::Rates;
 pub(crate) use table::{Phase, View, render};
-pub(crate) use words::{grouped, seconds};
+pub(crate) use text::{grouped, seconds};
 
-/// Standard error, and what of it may be drawn over.
+/// Standard error, and the lines of it that may be redrawn.
 pub(crate) struct Screen {
     live: bool,
     colour: bool,
@@ -25,7 +25,7 @@ pub(crate) struct Screen {
 }
 
 impl Screen {
-    /// `live`: the table may be shown, if this is a terminal that can move its cursor.
+    /// `live`: shows the table if this is a terminal that can move its cursor.
     pub(crate) fn new(live: bool) -> Screen {
         let set = |name| std::env::var_os(name).filter(|value| !value.is_empty());
         let terminal = io::stderr().is_terminal() && set("TERM").is_none_or(|term| term != "dumb");
@@ -44,10 +44,10 @@ impl Screen {
         self.colour
     }
 
-    /// Columns and lines that can be drawn on.
+    /// Columns and lines to draw on.
     pub(crate) fn size(&self) -> (usize, usize) {
         let (columns, lines) = terminal::size().unwrap_or((80, 24));
-        // The cursor stands below the table, and a full last line would scroll.
+        // The cursor is below the table, and a full last line would scroll.
         (usize::from(columns), usize::from(lines).saturating_sub(1))
     }
 
@@ -57,12 +57,12 @@ impl Screen {
         let _ = change(&mut table, lines, &[]);
     }
 
-    /// The table stays as it is: what follows is written below it.
+    /// Leaves the table as it is: further output is written below it.
     pub(crate) fn keep(&self) {
         self.table().clear();
     }
 
-    /// Writes lines that stay, above the table.
+    /// Writes permanent lines above the table.
     pub(crate) fn say(&self, text: &[u8]) -> io::Result<()> {
         let mut table = self.table();
         let lines = table.clone();
@@ -70,24 +70,24 @@ impl Screen {
     }
 
     fn table(&self) -> MutexGuard<'_, Vec<String>> {
-        // After a panic while drawing the worst is a table drawn twice.
+        // A panic while drawing leaves at worst a table that is drawn twice.
         self.table.lock()
     }
 
-    /// A line that stays.
+    /// Writes one permanent line.
     pub(crate) fn line(&self, line: &str) {
         let _ = self.say(format!("{line}\n").as_bytes());
     }
 }
 
-/// How many lines of the terminal the table takes now: one that became narrower breaks lines that fitted.
+/// The lines that the table occupies now: a terminal that became narrower breaks lines that fitted before.
 fn height_of(table: &[String], columns: usize) -> usize {
     let columns = columns.max(1);
-    let lines = table.iter().map(|line| words::visible_width(line));
+    let lines = table.iter().map(|line| text::visible_width(line));
     lines.map(|width| width.div_ceil(columns).max(1)).sum()
 }
 
-/// Takes the old table away, writes `text` and draws the new table, in one piece.
+/// Erases the old table, writes `text` and draws the new table, in one piece.
 fn change(table: &mut Vec<String>, lines: Vec<String>, text: &[u8]) -> io::Result<()> {
     let mut output = Vec::new();
     let columns = terminal::size().map_or(80, |(columns, _)| usize::from(columns));

@@ -1,6 +1,6 @@
-//! `connect`: the list of plugins, and nothing else.
+//! `connect`: the list of its plugins.
 //!
-//! Your own distribution is a crate with this file and one more line for each plugin of yours.
+//! Your own distribution is a crate with this file and one more line for each of your plugins.
 
 use std::process::ExitCode;
 

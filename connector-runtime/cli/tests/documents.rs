@@ -1,10 +1,10 @@
-//! Code in documents is code that is built.
+//! The code in documents is code that is built.
 
 use std::fs;
 use std::path::Path;
 
-/// Each block of docs/plugins.md after a link to a file of the example is a part of that file, to the letter. dev/test builds
-/// the example.
+/// Every block of docs/plugins.md that follows a link to a file of the example is a verbatim part of that file.
+/// dev/test builds the example.
 #[test]
 fn the_page_about_plugins_shows_the_example() {
     let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs");

@@ -1,4 +1,4 @@
-//! What is shipped fits the program that it is shipped with.
+//! The shipped files match the program that they are shipped with.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
@@ -14,7 +14,7 @@ fn root() -> PathBuf {
         .unwrap()
 }
 
-/// Runs the program without the variables that would make a difference.
+/// Runs the program without the variables that would affect it.
 fn connect(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_connect"))
         .args(arguments)
@@ -29,8 +29,8 @@ fn stdout(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 
-/// Every TOML file below the folders of shipped connectors. A folder with a crate is another distribution, with plugins
-/// and a schema of its own.
+/// Every TOML file below the folders of shipped connectors. A folder with a crate is another distribution, with its
+/// own plugins and schema.
 fn shipped() -> Vec<PathBuf> {
     let mut files = Vec::new();
     let mut folders = vec![root().join("connectors.d"), root().join("examples")];
@@ -42,16 +42,13 @@ fn shipped() -> Vec<PathBuf> {
             continue;
         };
         for path in entries.map(|entry| entry.unwrap().path()) {
-            match path.is_dir() {
-                true => folders.push(path),
-                false
-                    if path
-                        .extension()
-                        .is_some_and(|extension| extension == "toml") =>
-                {
-                    files.push(path)
-                }
-                false => {}
+            if path.is_dir() {
+                folders.push(path);
+            } else if path
+                .extension()
+                .is_some_and(|extension| extension == "toml")
+            {
+                files.push(path);
             }
         }
     }
@@ -79,7 +76,7 @@ fn the_schemas_for_editors_are_those_that_the_program_prints() {
     );
 }
 
-/// What people copy is right, but for the secrets that it names.
+/// The file that people copy is valid, except for the secrets that it names.
 #[test]
 fn the_example_of_connect_toml_is_checked_and_clean() {
     let example = root().join("examples/connect.toml");
@@ -128,7 +125,7 @@ fn shipped_connectors_are_toml_1_0_and_name_their_schema() {
             "{}: {schema}",
             path.display()
         );
-        // This version of the parser knows nothing of TOML 1.1.
+        // This version of the parser does not know TOML 1.1.
         if let Err(error) = text.parse::<toml_1_0::Table>() {
             panic!("{}: {error}", path.display());
         }
@@ -150,7 +147,7 @@ fn shipped_connectors_fit_the_schema_for_editors() {
     }
 }
 
-/// An editor has to see the mistakes that `connect check` sees.
+/// An editor must report the mistakes that `connect check` reports.
 #[test]
 fn the_schema_for_editors_refuses_mistakes() {
     let schema: Value = serde_json::from_str(&stdout(&connect(&["schema"]))).unwrap();
@@ -204,7 +201,7 @@ fn every_plugin_has_a_page_and_an_example_that_is_toml() {
     }
 }
 
-/// The pages of the files have the keys that validation knows: every one, with its place.
+/// The pages of the files contain every key that validation knows, with its path.
 #[test]
 fn the_pages_of_the_files_list_every_key() {
     fn visit(schema: &Value, path: &str, page: &str) -> usize {
@@ -227,13 +224,13 @@ fn the_pages_of_the_files_list_every_key() {
         }
         seen
     }
-    /// A table whose keys are those of another is not listed a second time.
+    /// A table with the keys of another table is not listed again.
     fn visit_inner(property: &Value, key: &str, page: &str) -> usize {
         let listed = page
             .lines()
             .skip_while(|line| !line.starts_with(&format!("  {key} ")));
         let mut below = listed.skip(1).take_while(|line| line.starts_with("      "));
-        if below.any(|line| line.starts_with("      Its keys: as `")) {
+        if below.any(|line| line.starts_with("      Its keys: see `")) {
             return 0;
         }
         visit(property, &format!("{key}."), page)

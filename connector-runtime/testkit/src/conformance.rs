@@ -1,4 +1,4 @@
-//! The promises of the plugin traits, as checks. A crate runs them in a few lines:
+//! Conformance suites: the promises of the plugin traits as checks. A crate runs them in a few lines:
 //!
 //! ```
 //! use connect_api::{Result, Sink, async_trait};
@@ -37,7 +37,8 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::Poll;
 
-/// Lets a future run up to its n-th wait and drops it there, as a shutdown at its deadline does. `Some` if it ends before.
+/// Runs a future up to its n-th wait and drops it there, as a shutdown at its deadline does. `Some` if it ends
+/// earlier.
 async fn cancelled<F: Future>(future: F, waits: u32) -> Option<F::Output> {
     let mut future = Box::pin(future);
     let mut left = waits;

@@ -1,4 +1,4 @@
-//! What the engine hands to a sink that opens.
+//! The context that the engine passes to a sink that opens.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use connect_api::{
 
 use crate::publisher::Publishers;
 
-/// FnContracts that need no file: one function checks every value.
+/// Contracts without a file: one function checks every value.
 #[derive(Clone, Copy)]
 pub struct FnContracts(pub fn(ValueRef<'_>) -> Result<(), Cause>);
 
@@ -25,7 +25,7 @@ impl ContractCheck for FnContracts {
     }
 }
 
-/// A context with publishers that nobody looks at and contracts that take everything.
+/// A context with unobserved publishers and contracts that accept every value.
 pub fn context() -> SinkContext {
     context_with(Publishers::default(), FnContracts(|_| Ok(())))
 }

@@ -1,4 +1,4 @@
-//! Faults on demand, around any sink.
+//! Faults on demand for any sink.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -8,14 +8,14 @@ use connect_api::{
     Batch, Cause, Failure, Position, ProgressStore, Refusal, Result, Sink, TopicPartition, Written,
 };
 
-/// What one `write` does instead of writing.
+/// The fault of one `write`.
 #[derive(Clone, Debug)]
 pub enum Fault {
     /// Nothing is written.
     Before(Failure),
     /// Everything is written, and the answer is lost.
     After(Failure),
-    /// These records, by their place in the batch, are refused; places that the batch has not are left out.
+    /// The records at these indexes of the batch are refused; indexes beyond the batch are ignored.
     Refuse(Vec<usize>),
     /// The write never ends.
     Hang,
@@ -26,7 +26,7 @@ pub enum Fault {
 impl Fault {
     /// An outage: nothing is written, and the same call may succeed later.
     pub fn outage() -> Fault {
-        Fault::Before(Failure::Retry(Cause::new("an outage made up by a test")))
+        Fault::Before(Failure::Retry(Cause::new("an outage caused by the test")))
     }
 }
 
@@ -40,17 +40,17 @@ impl Faults {
         Faults::default()
     }
 
-    /// The next write that has no fault yet has this one.
+    /// Adds a fault for the next write without an entry.
     pub fn push(&self, fault: Fault) {
         self.0.lock().unwrap().push_back(Some(fault));
     }
 
-    /// The next write that has no fault yet passes.
+    /// Lets the next write without an entry pass.
     pub fn pass(&self) {
         self.0.lock().unwrap().push_back(None);
     }
 
-    /// Faults that no write has met yet.
+    /// The number of entries that no write has used yet.
     pub fn left(&self) -> usize {
         self.0.lock().unwrap().len()
     }
@@ -88,7 +88,7 @@ impl<S: Sink> Sink for Faulty<S> {
                     .filter(|place| *place < batch.records.len())
                     .map(|record| Refusal {
                         record,
-                        cause: Cause::new("a refusal made up by a test"),
+                        cause: Cause::new("a refusal caused by the test"),
                     })
                     .collect();
                 if refusals.is_empty() {
@@ -98,7 +98,7 @@ impl<S: Sink> Sink for Faulty<S> {
                 }
             }
             Some(Fault::Hang) => std::future::pending().await,
-            Some(Fault::Panic) => panic!("a panic made up by a test"),
+            Some(Fault::Panic) => panic!("a panic caused by the test"),
         }
     }
 

@@ -1,7 +1,7 @@
-//! What the author of a plugin needs to test it: records, fakes of the engine's side, faults, and a
-//! conformance suite that checks the promises of the traits in a few lines.
+//! Everything that authors of plugins need to test them: records, fakes of the engine, faults, and conformance suites
+//! that check the promises of the traits in a few lines.
 //!
-//! Everything in here is for tests: a check that fails panics and says which promise is broken.
+//! It is for tests only: a failing check panics with the broken promise.
 
 #![allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 

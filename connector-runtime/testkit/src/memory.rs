@@ -1,4 +1,4 @@
-//! A sink in memory that keeps every promise: rows and progress change together, and only where the progress is the
+//! A sink in memory that keeps every promise: rows and progress change together, and only if the progress is the
 //! expected one and still belongs to the writer.
 
 use std::collections::BTreeMap;
@@ -12,7 +12,7 @@ use connect_api::{
 
 use crate::faults::{Faults, Faulty};
 
-/// What is durable. Clones share it, as connections to one database do.
+/// The durable state. Clones share it, like connections to one database.
 #[derive(Clone, Default)]
 pub struct Memory(Arc<Mutex<Durable>>);
 
@@ -22,7 +22,7 @@ struct Durable {
     progress: BTreeMap<(Identity, TopicPartition), Stored>,
 }
 
-/// Whose progress it is.
+/// The owner of progress.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Identity {
     connector: Arc<str>,
@@ -32,12 +32,12 @@ struct Identity {
 #[derive(Clone, Copy, Default)]
 struct Stored {
     next: Option<i64>,
-    /// Every owner raises it when it takes over.
+    /// Every owner increments it when it takes over.
     epoch: u64,
 }
 
 impl Default for Identity {
-    /// Of a sink that is asked for without a name.
+    /// The identity of a sink without a name.
     fn default() -> Identity {
         Identity::new("memory", "memory")
     }
@@ -53,18 +53,18 @@ impl Identity {
 }
 
 impl Memory {
-    /// The offsets written, in the order of writing, of all partitions.
+    /// The offsets of all written records of all partitions, in the order of writing.
     pub fn offsets(&self) -> Vec<i64> {
         let durable = self.0.lock().unwrap();
         durable.rows.iter().map(|(_, offset, _)| *offset).collect()
     }
 
-    /// The rows written: partition, offset, value.
+    /// The written rows: partition, offset, value.
     pub fn rows(&self) -> Vec<(TopicPartition, i64, Option<Value>)> {
         self.0.lock().unwrap().rows.clone()
     }
 
-    /// The next offset of a partition, as stored.
+    /// The stored next offset of a partition.
     pub fn progress(&self, partition: &TopicPartition) -> Option<i64> {
         self.stored_for(&Identity::default(), partition)
     }
@@ -79,7 +79,7 @@ impl Memory {
         self.sink_as(Identity::default())
     }
 
-    /// As [`Memory::sink`], of this connector and `[[sinks]]` entry: its progress is its own.
+    /// Like [`Memory::sink`], for this connector and `[[sinks]]` entry, with its own progress.
     pub fn sink_of(&self, connector: &str, sink: &str) -> MemorySink {
         self.sink_as(Identity::new(connector, sink))
     }
@@ -92,7 +92,7 @@ impl Memory {
         }
     }
 
-    /// Sinks that write here and fail as `faults` say, for whoever opens sinks through the registry's factory.
+    /// A factory of sinks that write here and fail as `faults` says.
     pub fn factory(&self, faults: Faults) -> Arc<dyn SinkFactory> {
         Arc::new(MemoryFactory {
             memory: self.clone(),
@@ -105,7 +105,7 @@ impl Memory {
 pub struct MemorySink {
     memory: Memory,
     identity: Identity,
-    /// Of the partitions that it took over.
+    /// The epochs of the partitions that it took over.
     epochs: BTreeMap<TopicPartition, u64>,
 }
 
@@ -141,14 +141,14 @@ impl Sink for MemorySink {
             })
             .map(|(record, _)| Refusal {
                 record,
-                cause: Cause::new("the value says `refuse`"),
+                cause: Cause::new("the value has a member `refuse`"),
             })
             .collect();
         if !refusals.is_empty() {
             return Err(Failure::Refused(refusals));
         }
         for progress in &batch.progress {
-            // Who was not asked to resume takes over now.
+            // A sink that did not resume takes over now.
             if !self.epochs.contains_key(&progress.partition) {
                 self.take_over(&progress.partition);
             }
@@ -221,7 +221,7 @@ impl ProgressStore for MemorySink {
         let (own, others): (Vec<_>, Vec<_>) =
             all.partition(|(identity, _, _)| **identity == self.identity);
         let has_begun = |topic: &Arc<str>| own.iter().any(|(_, known, _)| known.topic == *topic);
-        // One name of two is the same.
+        // One equal name of two is enough.
         let is_related = |other: &Identity| {
             other.connector == self.identity.connector || other.sink == self.identity.sink
         };

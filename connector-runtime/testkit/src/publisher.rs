@@ -1,4 +1,4 @@
-//! Publishers that keep what was committed in memory.
+//! Publishers that keep committed messages in memory.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -13,7 +13,7 @@ pub struct Transaction {
     pub progress: Vec<Progress>,
 }
 
-/// Hands out publishers, and remembers what they were asked for. Clones share one memory.
+/// Creates publishers and records what they were asked for. Clones share one memory.
 #[derive(Clone, Default)]
 pub struct Publishers(Arc<Mutex<State>>);
 
@@ -25,12 +25,12 @@ struct State {
 }
 
 impl Publishers {
-    /// The next transaction fails with this, and nothing of it counts. Several are taken in turn.
+    /// Lets the next transaction fail with this and commit nothing. Further calls queue up.
     pub fn fail_next(&self, failure: Failure) {
         self.0.lock().unwrap().failures.push_back(failure);
     }
 
-    /// What was committed so far, in order.
+    /// The committed transactions, in order.
     pub fn committed(&self) -> Vec<Transaction> {
         self.0.lock().unwrap().committed.clone()
     }
@@ -41,7 +41,7 @@ impl Publishers {
         transactions.flat_map(|one| one.messages).collect()
     }
 
-    /// The topics that publishers were asked for.
+    /// The topics that publishers were requested for.
     pub fn topics(&self) -> Vec<Arc<str>> {
         self.0.lock().unwrap().topics.clone()
     }
@@ -58,7 +58,7 @@ impl PublisherFactory for Publishers {
 #[async_trait]
 impl Publisher for Publishers {
     async fn publish(&mut self, messages: Vec<Outgoing>, batch: &Batch<'_>) -> Result<()> {
-        // As a real one, it takes a while: whoever drops the future here has published nothing.
+        // It waits, like a real one: a future that is dropped here has published nothing.
         tokio::task::yield_now().await;
         let mut state = self.0.lock().unwrap();
         if let Some(failure) = state.failures.pop_front() {

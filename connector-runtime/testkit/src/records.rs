@@ -8,7 +8,7 @@ use connect_api::{
     Batch, Header, JsonLimits, Key, Origin, Progress, Record, TopicPartition, Value,
 };
 
-/// The topic of the records made here.
+/// The topic of these records.
 pub const TOPIC: &str = "records";
 
 /// The value of this JSON text.
@@ -36,7 +36,7 @@ pub fn record_in(partition: i32, offset: i64, text: &str) -> Record {
     record
 }
 
-/// A partition of the topic of the records made here.
+/// A partition of [`TOPIC`].
 pub fn partition(number: i32) -> TopicPartition {
     TopicPartition {
         topic: TOPIC.into(),
@@ -66,8 +66,8 @@ pub fn tombstone(offset: i64) -> Record {
     }
 }
 
-/// These records with the progress that the engine would give them: from the first offset to behind the last of each
-/// partition.
+/// These records with the progress that the engine would pass: from the first offset to the one after the last, for
+/// each partition.
 pub fn batch(records: &[Record]) -> Batch<'_> {
     let mut partitions: BTreeMap<TopicPartition, Progress> = BTreeMap::new();
     for record in records {
@@ -87,7 +87,7 @@ pub fn batch(records: &[Record]) -> Batch<'_> {
     Batch::new(records.iter().collect(), partitions.into_values().collect())
 }
 
-/// A batch of partition 0 all of whose records were filtered or dead-lettered.
+/// A batch of partition 0 whose records were all filtered or dead-lettered.
 pub fn progress_only(expected: i64, next: i64) -> Batch<'static> {
     let progress = Progress {
         partition: partition(0),

@@ -1,16 +1,18 @@
-//! A sink that accepts: records go into one open file for each partition, which is finished when it has enough of them, is
-//! large enough, or old enough.
+//! A sink that accepts: it writes records to one open file per partition, and finishes a file when it has enough
+//! records, is large enough, or is old enough.
 //!
-//! It is equipment for tests, and an example of how such a sink is written. What it keeps in mind:
-//! - An open file is hidden, and its name is nobody else's. It is finished by a rename, after its content is on the disk,
-//!   and the rename is on the disk before anybody hears of it. So readers see whole files only.
-//! - Positions are reported once the file that holds the records is finished, never before.
-//! - What a failed write left behind an open file's good part is cut off by the next one: nothing of that batch counts.
-//! - Several files are finished together or not at all, so that a failed flush leaves nothing that is read again and
+//! It is for tests, and an example of how to write such a sink. Its rules:
+//! - An open file is hidden and has a unique name. It is finished by a rename after its content is on the disk, and
+//!   the rename is on the disk before it is reported. So readers only see complete files.
+//! - A position is reported only after the file with its records is finished.
+//! - The next write cuts off what a failed write left at the end of an open file, so nothing of a failed batch
+//!   counts.
+//! - Several files are finished together or not at all, so that after a failed flush no record is replayed and
 //!   finished twice.
-//! - Files that a crash left open are removed, and told from those of other tasks, which hold a lock on theirs.
+//! - Files that a crash left open are removed. Files of other tasks are recognised by the lock that their owner
+//!   holds.
 //!
-//! Its calls block. They may: the plugins of a connector have worker threads of their own.
+//! Its calls block. That is allowed, because the plugins of a connector have their own worker threads.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -27,20 +29,20 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use uuid::Uuid;
 
-/// The kind of sink, for a distribution of a test's own.
+/// The plugin, for distributions of tests.
 pub struct RollingFiles;
 
-/// Writes records to files, one open file for each partition.
+/// Writes records to files, one open file per partition.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RollingFilesConfig {
-    /// The folder of the files, which must be there. Finished files end in `.jsonl`.
+    /// The existing folder of the files. Finished files end in `.jsonl`.
     pub folder: FilePath,
-    /// A file with so many records is finished.
+    /// A file with this many records is finished.
     pub records: u64,
     /// A file of this size is finished.
     pub size: Size,
-    /// A file whose first record came so long ago is finished.
+    /// A file is finished this long after its first record.
     pub age: Duration,
 }
 
@@ -70,20 +72,20 @@ pub struct RollingFilesSink {
     rows_written: Counter,
 }
 
-/// An unfinished file. Dropping it removes it: its records are read again.
+/// An unfinished file. Dropping it removes it, because its records are replayed.
 struct OpenFile {
     file: File,
     path: PathBuf,
     finished_path: PathBuf,
-    /// What of it counts.
+    /// The length of the valid content.
     length: u64,
     records: u64,
-    /// Everything below is in it, finished before, or without records.
+    /// Every record below is in this file, finished earlier, or filtered.
     next: i64,
     since: Instant,
 }
 
-/// What a batch adds to one partition.
+/// The part of a batch that belongs to one partition.
 #[derive(Default)]
 struct Addition {
     lines: Vec<u8>,
@@ -101,7 +103,7 @@ impl RollingFilesSink {
         Failure::Retry(Cause::new(format!("{}: {error}", self.folder().display())))
     }
 
-    /// Removes what a crash left open. Who can lock such a file knows that its owner is gone.
+    /// Removes what a crash left open. A file that can be locked has no owner.
     fn prepare_folder(&self) -> io::Result<()> {
         for entry in fs::read_dir(self.folder())? {
             let path = entry?.path();
@@ -111,7 +113,7 @@ impl RollingFilesSink {
             match File::open(&path) {
                 Ok(file) if file.try_lock().is_ok() => remove(&path)?,
                 Ok(_) => {}
-                // Its owner has finished or removed it meanwhile.
+                // Its owner has finished or removed it in the meantime.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => return Err(error),
             }
@@ -119,7 +121,7 @@ impl RollingFilesSink {
         Ok(())
     }
 
-    /// All or nothing: the counts of the files move only once every partition's lines are written.
+    /// All or nothing: the lengths of the files change only after every partition's lines are written.
     fn append(&mut self, batch: &Batch<'_>) -> io::Result<()> {
         let mut additions: BTreeMap<TopicPartition, Addition> = BTreeMap::new();
         for record in &batch.records {
@@ -155,7 +157,7 @@ impl RollingFilesSink {
         full.map(|(partition, _)| partition.clone()).collect()
     }
 
-    /// Finishes these files, all or none, and answers up to where their partitions are durable.
+    /// Finishes these files, all or none, and returns up to where their partitions are durable.
     fn finish(&mut self, partitions: &[TopicPartition]) -> io::Result<Vec<Position>> {
         let files: Vec<&OpenFile> = partitions
             .iter()
@@ -174,7 +176,7 @@ impl RollingFilesSink {
             File::open(self.folder())?.sync_all()
         };
         if let Err(error) = rename_all() {
-            // Should this fail too, those records are in two files in the end: that is what "at least once" allows.
+            // If this fails as well, those records end up in two files, which "at least once" allows.
             for file in renamed {
                 let _ = fs::rename(&file.finished_path, &file.path);
             }
@@ -191,7 +193,7 @@ impl RollingFilesSink {
         Ok(finished.collect())
     }
 
-    /// When the oldest file is old enough.
+    /// The time at which the oldest file is old enough.
     fn flush_by(&self) -> Option<Instant> {
         let oldest = self.open.values().map(|file| file.since).min();
         oldest.map(|since| since + self.config.age.get())
@@ -228,7 +230,7 @@ impl OpenFile {
 
 impl Drop for OpenFile {
     fn drop(&mut self) {
-        // What cannot be removed now is found by the next sink that opens.
+        // The next sink that opens removes what cannot be removed now.
         let _ = fs::remove_file(&self.path);
     }
 }
@@ -257,7 +259,7 @@ impl Sink for RollingFilesSink {
     async fn write(&mut self, batch: &Batch<'_>) -> Result<Written> {
         let appended = self.append(batch);
         if let Err(error) = appended {
-            // Files that were made for this batch alone.
+            // The files that this batch created.
             self.open.retain(|_, file| file.records > 0);
             return Err(self.outage(&error));
         }
@@ -265,7 +267,7 @@ impl Sink for RollingFilesSink {
         for progress in &batch.progress {
             match self.open.get_mut(&progress.partition) {
                 Some(file) => file.next = progress.next,
-                // Nothing is held of the partition, so nothing keeps its progress back.
+                // Nothing of the partition is held, so nothing delays its progress.
                 None => durable.push(Position {
                     partition: progress.partition.clone(),
                     next: progress.next,
@@ -278,7 +280,7 @@ impl Sink for RollingFilesSink {
                 durable.extend(finished);
                 self.flush_by()
             }
-            // The batch is accepted all the same. The engine flushes at once, hears of it and waits.
+            // The batch is accepted anyway. The engine flushes at once, sees the failure and waits.
             Err(_) => Some(Instant::now()),
         };
         if self.open.is_empty() {

@@ -5,7 +5,7 @@ use connect_api::{Polled, Positions, Result, Source, SourceRecord};
 
 use crate::records::value;
 
-/// Makes the records `{"n":0}`, `{"n":1}`, … up to a count, a few a poll, and then is finished.
+/// Produces the records `{"n":0}`, `{"n":1}`, … up to a count, a few per poll, and then ends.
 pub struct CountingSource {
     next: u64,
     count: u64,

@@ -1,4 +1,4 @@
-//! Transforms in tables of cases: a configuration, a record before it and what became of it, all as texts.
+//! Checks of transforms as tables of cases: a configuration, a record and the expected result, all as text.
 //!
 //! A record is the JSON of its value, or `key => value`; `-` is an absent key or a tombstone.
 //!
@@ -39,7 +39,7 @@ pub fn record_of(text: &str) -> Record {
     }
 }
 
-/// The transform that these keys of its `[[transforms]]` table make.
+/// The transform that these keys of a `[[transforms]]` table configure.
 pub fn build<P: TransformPlugin>(config: &str) -> Result<P::Transform, Finding> {
     let table: toml::Value =
         toml::from_str(config).unwrap_or_else(|error| panic!("{config}: {error}"));
@@ -50,7 +50,7 @@ pub fn build<P: TransformPlugin>(config: &str) -> Result<P::Transform, Finding> 
     )
 }
 
-/// What the transform makes of the record, where it keeps it.
+/// The record after the transform, which must keep it.
 pub fn apply<P: TransformPlugin>(config: &str, start: Record) -> Result<Record, Cause> {
     match step::<P>(config, start)? {
         Step::Keep(record) => Ok(record),
@@ -63,8 +63,8 @@ fn step<P: TransformPlugin>(config: &str, start: Record) -> Result<Step, Cause> 
     transform.apply(start)
 }
 
-/// Applies the transform to `start` and compares with `expected`: a record, `dropped`, several records with ` | ` between
-/// them, or `!` and a part of an error's message.
+/// Applies the transform to `start` and compares the result with `expected`: a record, `dropped`, several records
+/// separated by ` | `, or `!` and a part of the error's message.
 #[track_caller]
 pub fn check<P: TransformPlugin>(config: &str, start: &str, expected: &str) {
     match (
@@ -82,11 +82,11 @@ pub fn check<P: TransformPlugin>(config: &str, start: &str, expected: &str) {
     }
 }
 
-/// The plugin must not build, and must point there, say that, and explain its code.
+/// The plugin must not build; the finding must have this pointer and message and an explained code.
 #[track_caller]
 pub fn check_refused<P: TransformPlugin>(config: &str, pointer: &str, message: &str) {
     match build::<P>(config) {
-        Ok(_) => panic!("{config} is taken"),
+        Ok(_) => panic!("{config} is accepted"),
         Err(finding) => {
             assert_eq!(finding.pointer, pointer, "{config}: {finding:?}");
             assert!(finding.message.contains(message), "{config}: {finding:?}");

@@ -1,4 +1,4 @@
-//! The suite of sinks that accept: one that keeps its promises passes, and each broken promise is found.
+//! Tests of the suite for accepting sinks: a correct sink passes, and every broken promise is found.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
@@ -35,7 +35,7 @@ enum Break {
     FinishesWhenClosed,
 }
 
-/// What is outside: a store of finished files, and one of those that are open.
+/// The external state: a store of finished files, and one of open files.
 #[derive(Default)]
 struct Outside {
     finished: Vec<(i32, i64)>,
@@ -50,7 +50,7 @@ struct UnderTest {
     breaks: Break,
 }
 
-/// After so many records all are finished.
+/// All records are finished once this many are held.
 const ROLL: usize = 10;
 
 struct Archive {
@@ -110,7 +110,7 @@ impl Archive {
         .collect()
     }
 
-    /// Everything that is held is finished.
+    /// Finishes every held record.
     fn finish(&mut self) -> Result<Vec<Position>> {
         let outside = self.outside.clone();
         let mut outside = outside.lock().unwrap();
@@ -119,7 +119,7 @@ impl Archive {
                 let held = outside.open.get(&self.number).cloned().unwrap_or_default();
                 outside.finished.extend(held.first());
             }
-            return Err(Failure::Retry(Cause::new("the store is away")));
+            return Err(Failure::Retry(Cause::new("the store is unreachable")));
         }
         let held = match self.breaks {
             Break::FlushesTwice => outside.open.get(&self.number).cloned(),
@@ -175,7 +175,7 @@ impl Sink for Archive {
                 }
                 _ => {}
             }
-            return Err(Failure::Retry(Cause::new("the store is away")));
+            return Err(Failure::Retry(Cause::new("the store is unreachable")));
         }
         self.accept(batch);
         if is_full || self.breaks == Break::IsDurableAtOnce {
@@ -230,7 +230,7 @@ impl Drop for Archive {
     fn drop(&mut self) {
         match self.breaks {
             Break::FinishesWhenDropped => drop(self.finish()),
-            // As a crash leaves it.
+            // As after a crash.
             Break::FinishesWhatACrashLeft => {}
             _ => drop(self.outside.lock().unwrap().open.remove(&self.number)),
         }
@@ -250,7 +250,7 @@ async fn a_sink_that_keeps_its_promises_passes() {
     check(Break::Nothing).await;
 }
 
-/// What a check panics with, on a runtime of its own.
+/// The panic of a check, on its own runtime.
 fn panic_of(check: impl Future<Output = ()>) -> String {
     let runtime = tokio::runtime::Builder::new_current_thread().build();
     let runtime = runtime.unwrap();
@@ -269,35 +269,32 @@ fn every_broken_promise_is_found() {
         ),
         (
             Break::ReportsWhatIsOnlyAccepted,
-            "what is reported as durable is finished",
+            "records reported as durable are finished",
         ),
         (Break::GoesBack, "durable positions never go back"),
-        (
-            Break::Exaggerates,
-            "nothing is durable that was not accepted",
-        ),
+        (Break::Exaggerates, "only accepted records become durable"),
         (
             Break::FlushLeavesOutAPartition,
             "a flush reports every partition",
         ),
         (
             Break::FlushFinishesNothing,
-            "after a flush everything accepted is finished",
+            "after a flush every accepted record is finished",
         ),
         (Break::FlushesTwice, "a second flush has nothing to do"),
-        (Break::NeverRolls, "what is held is bounded"),
-        (Break::MovesFlushBy, "`flush_by` does not move away"),
+        (Break::NeverRolls, "the number of held records is bounded"),
+        (Break::MovesFlushBy, "`flush_by` is not postponed"),
         (
             Break::LosesProgressWithoutRecords,
             "a flush reports every partition",
         ),
         (
             Break::ForgetsEverything,
-            "what is forgotten is dropped, and nothing else",
+            "forgotten records are dropped, and no others",
         ),
         (
             Break::ForgetsNothing,
-            "what is forgotten is dropped, and nothing else",
+            "forgotten records are dropped, and no others",
         ),
         (
             Break::KeepsHalfOfAFailedWrite,
@@ -305,7 +302,7 @@ fn every_broken_promise_is_found() {
         ),
         (
             Break::LosesWhatItHeldWhenAWriteFails,
-            "what was accepted before is still held",
+            "records accepted before are still held",
         ),
         (Break::FinishesHalfOfAFailedFlush, "after a failed flush"),
         (
@@ -314,11 +311,11 @@ fn every_broken_promise_is_found() {
         ),
         (
             Break::FinishesWhatACrashLeft,
-            "is not finished by the next sink",
+            "are not finished by the next sink",
         ),
         (
             Break::RemovesWhatOthersHold,
-            "leaves alone what another task has accepted",
+            "does not affect what another task has accepted",
         ),
         (Break::FinishesWhenClosed, "closing finishes nothing"),
     ];

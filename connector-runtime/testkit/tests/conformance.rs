@@ -1,4 +1,4 @@
-//! The suite itself: a sink that keeps its promises passes, and each broken promise is found.
+//! Tests of the suites for sinks and sources: a correct plugin passes, and every broken promise is found.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
@@ -141,19 +141,19 @@ async fn a_sink_that_keeps_its_promises_passes() {
 }
 
 #[tokio::test]
-#[should_panic(expected = "what `write` answers with Ok is durable")]
+#[should_panic(expected = "a batch is durable once `write` returns Ok")]
 async fn finds_a_sink_that_answers_before_writing() {
     check(Break::AnswersBeforeWriting).await;
 }
 
 #[tokio::test]
-#[should_panic(expected = "what `write` answers with Ok is durable")]
+#[should_panic(expected = "a batch is durable once `write` returns Ok")]
 async fn finds_a_sink_that_keeps_records_until_close() {
     check(Break::KeepsRecordsUntilClose).await;
 }
 
 #[tokio::test]
-#[should_panic(expected = "nothing of the batch is written")]
+#[should_panic(expected = "no record of the batch is written")]
 async fn finds_a_sink_that_writes_before_refusing() {
     check(Break::WritesBeforeRefusing).await;
 }
@@ -171,21 +171,21 @@ async fn finds_a_sink_that_forgets_progress() {
 }
 
 #[tokio::test]
-#[should_panic(expected = "progress that was passed is taken again")]
+#[should_panic(expected = "progress was accepted twice")]
 async fn finds_a_sink_that_ignores_what_is_expected() {
     check(Break::IgnoresExpectedProgress).await;
 }
 
 #[tokio::test]
-#[should_panic(expected = "`resume` answers what it is asked")]
+#[should_panic(expected = "`resume` answers for each partition in the question")]
 async fn finds_a_sink_that_answers_too_few_partitions() {
     check(Break::AnswersTooFewPartitions).await;
 }
 
 struct Counting {
-    /// Starts anew in place of refusing a position that it does not know.
+    /// Starts at zero instead of refusing an unknown position.
     ignores_foreign: bool,
-    /// Counts on before it waits, so that a dropped poll loses records.
+    /// Counts before it waits, so that a dropped poll loses records.
     hasty: bool,
 }
 
@@ -212,7 +212,7 @@ impl Source for Hasty {
     async fn poll(&mut self) -> Result<connect_api::Polled> {
         let polled = self.0.poll().await;
         tokio::task::yield_now().await;
-        // The first wait is over, the records are taken, and the second wait may be dropped.
+        // After the first wait the records are taken; the second wait may be dropped.
         tokio::task::yield_now().await;
         polled
     }
@@ -228,7 +228,7 @@ async fn a_source_that_keeps_its_promises_passes() {
 }
 
 #[tokio::test]
-#[should_panic(expected = "a stored position of another shape is an error")]
+#[should_panic(expected = "a stored position in an unknown form is an error")]
 async fn finds_a_source_that_ignores_positions() {
     check_source(&mut Counting {
         ignores_foreign: true,
@@ -238,7 +238,7 @@ async fn finds_a_source_that_ignores_positions() {
 }
 
 #[tokio::test]
-#[should_panic(expected = "a poll that was dropped loses nothing")]
+#[should_panic(expected = "a dropped poll loses nothing")]
 async fn finds_a_source_whose_dropped_poll_loses_records() {
     check_source(&mut Counting {
         ignores_foreign: false,

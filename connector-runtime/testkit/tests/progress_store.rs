@@ -1,4 +1,4 @@
-//! The suite of progress stores itself: a store that keeps its promises passes, and each broken promise is found.
+//! Tests of the suite for progress stores: a correct store passes, and every broken promise is found.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
@@ -77,15 +77,15 @@ struct Breaking {
     memory: Memory,
     identity: (String, String),
     breaks: Break,
-    /// The next commit is not answered; it takes effect or not.
+    /// The next commit gets no answer; it takes effect or not.
     loses: Arc<Mutex<Option<bool>>>,
     has_lost: bool,
-    /// Somebody has set positions.
+    /// Positions have been set.
     was_set: Arc<Mutex<bool>>,
 }
 
 impl Breaking {
-    /// A sink that owns everything that it touches.
+    /// A sink that owns every partition.
     fn anybody(&self) -> MemorySink {
         self.memory.sink_of(&self.identity.0, &self.identity.1)
     }
@@ -178,7 +178,7 @@ impl ProgressStore for Breaking {
         match self.breaks {
             Break::HidesOtherNames => Ok(Vec::new()),
             Break::ShowsOtherNamesForEver => {
-                // Asked as somebody who has stored nothing.
+                // Asks as a sink that has stored nothing.
                 let (connector, sink) = &self.identity;
                 let stranger = self.memory.sink_of(connector, "stranger");
                 let stranger_elsewhere = self.memory.sink_of("stranger", sink);
@@ -221,7 +221,7 @@ async fn the_store_in_memory_keeps_its_promises() {
     check(Break::Nothing).await;
 }
 
-/// What a check panics with, on a runtime of its own.
+/// The panic of a check, on its own runtime.
 fn panic_of(check: impl Future<Output = ()>) -> String {
     let runtime = tokio::runtime::Builder::new_current_thread().build();
     let runtime = runtime.unwrap();
@@ -234,15 +234,18 @@ fn panic_of(check: impl Future<Output = ()>) -> String {
 #[test]
 fn every_broken_promise_is_found() {
     let cases = [
-        (Break::AnswersInItsOwnOrder, "as it is asked"),
-        (Break::LookingTakesOver, "`stored` takes nothing over"),
+        (Break::AnswersInItsOwnOrder, "in the order of the question"),
+        (Break::LookingTakesOver, "`stored` takes over no partition"),
         (
             Break::IgnoresWhatIsExpected,
-            "does not begin where the progress is",
+            "does not start at the stored progress",
         ),
-        (Break::IgnoresOwners, "whoever resumes last is the owner"),
-        (Break::WritesInParts, "is not written in part"),
-        (Break::StoringKeepsTheOwner, "`store` supersedes an owner"),
+        (Break::IgnoresOwners, "the last sink to resume is the owner"),
+        (Break::WritesInParts, "is not partly written"),
+        (
+            Break::StoringKeepsTheOwner,
+            "`store` supersedes a running owner",
+        ),
         (Break::StoresForwardOnly, "forwards and backwards"),
         (
             Break::SharesProgressBetweenNames,
@@ -253,8 +256,8 @@ fn every_broken_promise_is_found() {
             "progress under other names is shown",
         ),
         (Break::ShowsOtherNamesForEver, "is shown no other"),
-        (Break::ErasesNothing, "what is erased is gone"),
-        (Break::ErasesEveryTopic, "only the topics that are named"),
+        (Break::ErasesNothing, "erasing deletes the progress"),
+        (Break::ErasesEveryTopic, "of the named topics only"),
         (Break::RepeatsAfterALostAnswer, "is written once"),
         (Break::ForgetsAtTheEnd, "survives a crash"),
         (

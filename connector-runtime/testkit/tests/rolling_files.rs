@@ -1,4 +1,4 @@
-//! The sink of rolling files keeps the promises of a sink, and of one that accepts.
+//! The sink of rolling files passes the suites for sinks and for accepting sinks.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
@@ -8,7 +8,7 @@ use connect_testkit::conformance::{
 };
 use connect_testkit::{RollingFiles, context};
 
-/// A folder that is moved away is an outage.
+/// Moving the folder away causes an outage.
 struct Rolling {
     root: tempfile::TempDir,
     plugins: Plugins,

@@ -1,4 +1,4 @@
-//! A sink, a source and a transform of one's own.
+//! Example plugins: a sink, a source and a transform.
 
 mod line_files;
 mod log_lines;

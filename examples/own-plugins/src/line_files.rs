@@ -1,4 +1,4 @@
-//! Sink `line_files`: each batch becomes a file, one line of JSON a record.
+//! Sink `line_files`: writes each batch to a file, one line of JSON per record.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use uuid::Uuid;
 
-/// The kind of sink, as `main` registers it.
+/// The plugin, as `main` registers it.
 pub struct LineFiles;
 
 /// Writes each batch to a file.
@@ -25,7 +25,7 @@ pub struct Config {
 #[async_trait]
 impl SinkPlugin for LineFiles {
     const NAME: &'static str = "line_files";
-    const ABOUT: &'static str = "writes each batch to a file, one line of JSON a record";
+    const ABOUT: &'static str = "writes each batch to a file, one line of JSON per record";
     const EXAMPLE: &'static str = "[[sinks]]\ntype = \"line_files\"\nfolder = \"../out\"\n";
     type Config = Config;
     type Sink = Files;
@@ -55,7 +55,7 @@ impl Sink for Files {
                 .iter()
                 .map(|record| record.root().map_or("null".to_owned(), ValueRef::to_json))
                 .collect();
-            // A full disk is an outage: the engine says so, waits and writes the batch again.
+            // A full disk is an outage: the engine reports it, waits and writes the batch again.
             self.finish(&name, &lines.join("\n"))
                 .map_err(|error| Failure::Retry(Cause::new(format!("{name}: {error}"))))?;
             self.context.rows_written.add(lines.len() as u64);
@@ -65,8 +65,8 @@ impl Sink for Files {
 }
 
 impl Files {
-    /// Durable when it returns, and never there by half. A crash before the engine has stored the progress repeats the batch
-    /// in another file: at least once.
+    /// The file is durable when this returns, and never partly visible. If the process crashes before the engine has
+    /// stored the progress, the batch is repeated in another file: at least once.
     fn finish(&self, name: &str, text: &str) -> io::Result<()> {
         let folder = self.config.folder.as_path();
         let open = folder.join(format!(".{name}"));

@@ -1,4 +1,4 @@
-//! Source `log_lines`: each line of a file that grows becomes a record.
+//! Source `log_lines`: turns each line of a growing file into a record.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Seek, SeekFrom};
@@ -11,7 +11,7 @@ use connect_api::{
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-/// The kind of source, as `main` registers it.
+/// The plugin, as `main` registers it.
 pub struct LogLines;
 
 /// Follows a file.
@@ -25,7 +25,7 @@ pub struct Config {
 #[async_trait]
 impl SourcePlugin for LogLines {
     const NAME: &'static str = "log_lines";
-    const ABOUT: &'static str = "each line of a file that grows becomes a record";
+    const ABOUT: &'static str = "turns each line of a growing file into a record";
     const EXAMPLE: &'static str = "[source]\ntype = \"log_lines\"\nfile = \"../app.log\"\n";
     type Config = Config;
     type Source = Lines;
@@ -33,20 +33,20 @@ impl SourcePlugin for LogLines {
     async fn open(config: &Config, context: SourceContext) -> Result<Lines> {
         Ok(Lines {
             config: config.clone(),
-            // What is stored in another shape is an error, never the start of the file.
+            // A stored position in another form is an error, never the start of the file.
             offset: context.positions.get(&PARTITION)?.unwrap_or(0),
         })
     }
 }
 
-/// The one part of the outside world that has a position.
+/// The only source partition.
 const PARTITION: &str = "file";
 const MOST: usize = 1_000;
 
 /// An open source.
 pub struct Lines {
     config: Config,
-    /// Up to where the file is read, in bytes.
+    /// The position in the file, in bytes.
     offset: u64,
 }
 
@@ -61,7 +61,7 @@ impl Source for Lines {
             if !lines.is_empty() {
                 let mut positions = Positions::default();
                 positions.set(&PARTITION, &offset)?;
-                // After the last wait: a poll that is dropped has moved nothing.
+                // After the last wait, so that a dropped poll has moved nothing.
                 self.offset = offset;
                 let record = |line: String| SourceRecord::of_value(Value::string(&line));
                 return Ok(Polled {
@@ -75,7 +75,7 @@ impl Source for Lines {
     }
 }
 
-/// The complete lines from here on, and the offset behind them.
+/// The complete lines from this position on, and the position after them.
 fn read(file: &std::path::Path, from: u64) -> io::Result<(Vec<String>, u64)> {
     let mut file = BufReader::new(File::open(file)?);
     file.seek(SeekFrom::Start(from))?;

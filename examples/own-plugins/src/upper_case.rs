@@ -1,4 +1,4 @@
-//! Transform `upper_case`: writes texts in capital letters.
+//! Transform `upper_case`: converts text to upper case.
 
 use connect_api::{
     Cause, Explanation, Field, Finding, Record, Step, Transform, TransformPlugin, Value,
@@ -6,10 +6,10 @@ use connect_api::{
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-/// The kind of transform, as `main` registers it.
+/// The plugin, as `main` registers it.
 pub struct UpperCase;
 
-/// Writes texts in capital letters. A missing field stays missing.
+/// Converts text to upper case. A missing field stays missing.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
@@ -19,7 +19,7 @@ pub struct Config {
 
 impl TransformPlugin for UpperCase {
     const NAME: &'static str = "upper_case";
-    const ABOUT: &'static str = "writes texts in capital letters";
+    const ABOUT: &'static str = "converts text to upper case";
     const EXAMPLE: &'static str = "[[transforms]]\ntype = \"upper_case\"\nfields = [\"country\"]\n";
     const EXPLANATIONS: &'static [Explanation] = &[Explanation {
         code: "upper-case.no-field",
@@ -32,7 +32,7 @@ impl TransformPlugin for UpperCase {
 
     fn build(config: &Config) -> Result<Capitals, Finding> {
         if config.fields.is_empty() {
-            let message = "it needs at least one field";
+            let message = "expected at least one field";
             return Err(Finding::error("upper-case.no-field", "/fields", message));
         }
         Ok(Capitals(config.fields.clone()))
@@ -44,16 +44,16 @@ pub struct Capitals(Vec<Field>);
 
 impl Transform for Capitals {
     fn apply(&mut self, mut record: Record) -> Result<Step, Cause> {
-        // A tombstone has nothing to change.
+        // A tombstone has nothing to convert.
         if let Some(value) = &mut record.value {
             for field in &self.0 {
                 let Some(found) = field.get(value) else {
                     continue;
                 };
-                // The record's own fault: it is dead-lettered or stops the connector, as `[errors]` says.
+                // The record's own fault: it is dead-lettered or stops the connector, depending on `[errors]`.
                 let text = found
                     .as_str()
-                    .ok_or_else(|| Cause::new(format!("{field} is not a text")))?
+                    .ok_or_else(|| Cause::new(format!("{field} is not text")))?
                     .to_uppercase();
                 value
                     .insert(field.path(), Value::string(&text))

@@ -1,19 +1,20 @@
-//! A sink that is not part of `connect`: `batch_files` collects records and writes them to files of many, one line of JSON
-//! each.
+//! `batch_files`, a sink that is not part of `connect`: it collects records and writes them to files, one line of
+//! JSON each.
 //!
-//! It shows what `stdout`, the smallest sink, does not: to *accept* records now and make them durable later. The contract
-//! is in `connect_api::Sink`; this is how it is kept here:
+//! Unlike `stdout`, the smallest sink, it *accepts* records now and makes them durable later. The contract is in
+//! `connect_api::Sink`; this sink fulfils it as follows:
 //!
-//! - `write` takes records into memory and answers `Accepted`. The engine stores no position for them yet, counts them as
-//!   in flight, and calls `flush` before they are more than `[batch] in_flight` allows: nothing here needs a limit.
-//! - A file is written under a hidden name, put on the disk, and renamed. Only then positions are reported. Since all that
-//!   is held goes into one file, a flush succeeds as a whole or not at all.
-//! - A write that fails leaves what was held before as it was: the batch is added only once its file is finished, or once
-//!   nothing can fail any more.
-//! - A crash loses what was held. It was never reported as durable, so it is read again.
+//! - `write` takes records into memory and returns `Accepted`. The engine stores no position for them yet, counts
+//!   them as in flight, and calls `flush` before they exceed `[batch] in_flight`, so this sink needs no limit of its
+//!   own.
+//! - A file is written under a hidden name, synced to the disk, and renamed. Only then are positions reported. All
+//!   held records go into one file, so a flush succeeds as a whole or not at all.
+//! - A failed write leaves the held records as they were: the batch is added only after its file is finished, or when
+//!   nothing more can fail.
+//! - A crash loses the held records. They were never reported as durable, so they are replayed.
 //!
-//! What it promises follows: at least once. A file that was finished just before a crash, and of which the engine did not
-//! hear, is there a second time after it.
+//! The resulting guarantee is at least once: if a crash follows a finished file before the engine learns of it, the
+//! same records are written to a second file.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -29,19 +30,19 @@ use tokio::fs::{self, File};
 use tokio::io::AsyncWriteExt;
 use uuid::Uuid;
 
-/// The kind of sink, as `main` registers it.
+/// The plugin, as `main` registers it.
 pub struct BatchFiles;
 
 /// Collects records and writes them to files, one line of JSON each.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// The folder of the files, which must be there. A finished file is named `<connector>-<a unique name>.jsonl`.
+    /// The existing folder of the files. A finished file is named `<connector>-<a unique name>.jsonl`.
     folder: FilePath,
-    /// A file is finished when it has at least so many records.
+    /// A file is finished when it has at least this many records.
     #[serde(default = "default_records")]
     records: u64,
-    /// A file is finished this long after its first record came, however few there are.
+    /// A file is finished this long after its first record, however few it has.
     #[serde(default = "default_age")]
     age: Duration,
 }
@@ -69,7 +70,7 @@ impl SinkPlugin for BatchFiles {
             held: Held::default(),
             rows_written: context.rows_written,
         };
-        // A folder that is missing is said now, not when the first file is full.
+        // A missing folder is reported now, not when the first file is full.
         let folder = collector.folder();
         let listed = fs::read_dir(folder).await.map(drop);
         listed.map_err(|error| outage(folder, &error))?;
@@ -85,13 +86,13 @@ pub struct Collector {
     rows_written: Counter,
 }
 
-/// What was accepted and is in no file yet.
+/// The accepted records that are in no file yet.
 #[derive(Clone, Default)]
 struct Held {
     lines: Vec<Line>,
-    /// Up to where each partition is accepted.
+    /// The accepted position of each partition.
     next: BTreeMap<TopicPartition, i64>,
-    /// When the first of it came.
+    /// The arrival time of the first record.
     since: Option<Instant>,
 }
 
@@ -138,25 +139,25 @@ impl Collector {
         self.config.folder.as_path()
     }
 
-    /// Writes a file and gives it its name once it is on the disk. The rename must be there too before anybody hears of it.
+    /// Writes a file and renames it after it is synced. The rename must be synced, too, before it is reported.
     async fn finish(&self, lines: &[Line]) -> Result<()> {
         if lines.is_empty() {
             return Ok(());
         }
-        // Nobody else has this name: a predecessor that thaws cannot overwrite what its successor wrote.
+        // The name is unique: a predecessor that resumes after a freeze cannot overwrite its successor's file.
         let name = format!("{}-{}.jsonl", self.connector, Uuid::new_v4().simple());
         let open = self.folder().join(format!(".{name}"));
         let finished = self.folder().join(name);
         if let Err(error) = write_lines(&open, lines).await {
-            // Whatever is left of it is hidden from readers.
+            // Readers do not see the remains, because the name is hidden.
             let _ = fs::remove_file(&open).await;
             return Err(outage(&open, &error));
         }
-        // From here to the end nothing waits: a call that is dropped at a deadline finishes the file or does not.
+        // From here on nothing waits: a call dropped at a deadline either finishes the file or does not.
         let renamed = std::fs::rename(&open, &finished)
             .and_then(|()| std::fs::File::open(self.folder())?.sync_all());
         if let Err(error) = renamed {
-            // Its lines are still held, and would be there twice.
+            // Its lines are still held, and would be written twice.
             let _ = std::fs::remove_file(&finished);
             return Err(outage(&finished, &error));
         }
@@ -209,7 +210,7 @@ async fn write_lines(path: &Path, lines: &[Line]) -> std::io::Result<()> {
     file.sync_all().await
 }
 
-/// A full disk is an outage as well: the engine waits and tries again until there is room.
+/// A full disk is an outage as well: the engine waits and retries until there is space.
 fn outage(path: &Path, error: &std::io::Error) -> Failure {
     Failure::Retry(Cause::new(format!("{}: {error}", path.display())))
 }

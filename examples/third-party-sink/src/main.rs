@@ -1,4 +1,4 @@
-//! A distribution of one's own: `connector-runtime/cli/src/main.rs` and one more line.
+//! A distribution with a plugin of its own: `connector-runtime/cli/src/main.rs` and one more line.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! The promises of a sink and of one that accepts, checked by the suites that the shipped sinks pass.
+//! The sink passes the conformance suites for sinks and for accepting sinks.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
@@ -32,7 +32,7 @@ impl UnderTest {
         configured.open(context()).await
     }
 
-    /// The two numbers of each line of each finished file.
+    /// Partition and offset of each line of each finished file.
     fn numbers(&self) -> Vec<(i32, i64)> {
         let mut numbers = Vec::new();
         for entry in std::fs::read_dir(self.root.path().join("files")).unwrap() {
@@ -91,7 +91,7 @@ impl AcceptingSinkUnderTest for UnderTest {
         4
     }
 
-    /// A folder that is somewhere else is an outage.
+    /// Moving the folder away causes an outage.
     async fn set_outage(&mut self, on: bool) -> bool {
         let here = self.root.path().join("files");
         let away = self.root.path().join("away");

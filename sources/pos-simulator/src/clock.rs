@@ -1,34 +1,34 @@
-//! The simulated clock: which part of which day a sale falls into.
+//! The simulated clock: maps the number of a sale to a day and a time.
 
 use crate::config::PosSimulatorConfig;
 
 const HOUR_MS: f64 = 3_600_000.0;
 const DAY_MS: i64 = 86_400_000;
 
-/// Maps the number of a sale to a time. A sale's place among the sales of its day is a quantile, and the curve of the
-/// hours turns the quantile into a time of day: busy hours take more of the quantiles.
+/// Maps the number of a sale to a time. A sale's index within its day is a quantile, and the curve of the hours turns
+/// the quantile into a time of day: busy hours cover more quantiles.
 #[derive(Clone, Debug)]
 pub(crate) struct Clock {
     /// The midnight (UTC) at or before `start`.
     midnight_ms: i64,
-    /// Sales that this first day would have had before `start`.
+    /// The number of sales that this first day would have had before `start`.
     skipped: u64,
     sales_per_day: u64,
     open_hours: Vec<OpenHour>,
 }
 
-/// One hour in which something is sold.
+/// An hour with sales.
 #[derive(Clone, Copy, Debug)]
 struct OpenHour {
     /// 0 to 23.
     hour: u32,
     /// The share of the day's sales before this hour.
     before: f64,
-    /// The share of the day's sales in this hour; they add up to 1.
+    /// The share of the day's sales in this hour; all shares add up to 1.
     share: f64,
 }
 
-/// A time on the simulated clock: whole days since the first midnight, and milliseconds of the day begun.
+/// A time on the simulated clock: whole days since the first midnight, and milliseconds into the day.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Moment {
     pub(crate) days: u64,
@@ -36,7 +36,7 @@ pub(crate) struct Moment {
 }
 
 impl Clock {
-    /// `Err` if no hour of the curve sells anything.
+    /// `Err` if no hour of the curve has sales.
     pub(crate) fn new(config: &PosSimulatorConfig) -> Result<Clock, String> {
         let open_hours = open_hours(config.rate_by_hour.unwrap_or([1.0; 24]))?;
         let start_ms = config.start.as_millis();
@@ -50,10 +50,10 @@ impl Clock {
         })
     }
 
-    /// When sale `number` happens; `within` (at least 0, less than 1) says where between it and the next one.
+    /// The time of sale `number`; `within` (at least 0, less than 1) is the fraction of the way to the next sale.
     pub(crate) fn moment(&self, number: u64, within: f64) -> Moment {
-        let place = number.saturating_add(self.skipped);
-        let of_day = (place % self.sales_per_day) as f64 + within;
+        let index = number.saturating_add(self.skipped);
+        let of_day = (index % self.sales_per_day) as f64 + within;
         let quantile = of_day / self.sales_per_day as f64;
         let found = self
             .open_hours
@@ -65,12 +65,12 @@ impl Clock {
             (f64::from(open.hour) + inside) * HOUR_MS
         });
         Moment {
-            days: place / self.sales_per_day,
+            days: index / self.sales_per_day,
             milliseconds,
         }
     }
 
-    /// As milliseconds since 1970.
+    /// Milliseconds since 1970.
     pub(crate) fn to_unix_ms(&self, moment: Moment) -> i64 {
         let days = i64::try_from(moment.days).unwrap_or(i64::MAX);
         self.midnight_ms
@@ -91,7 +91,7 @@ fn open_hours(weights: [f64; 24]) -> Result<Vec<OpenHour>, String> {
     }
     let sum: f64 = weights.iter().sum();
     if !sum.is_finite() || sum <= 0.0 {
-        return Err("`rate_by_hour` is 0 in all 24 hours: nothing would ever be sold".into());
+        return Err("`rate_by_hour` is 0 in all 24 hours, so there would be no sales".into());
     }
     let mut before = 0.0;
     let mut open_hours = Vec::with_capacity(weights.len());

@@ -1,34 +1,34 @@
-//! What stands in a `[source]` table of type `pos_simulator`.
+//! The keys of a `[source]` table of type `pos_simulator`.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Every key has a default: an empty table sells ten times a second.
+/// Every key has a default: an empty table produces ten sales per second.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct PosSimulatorConfig {
-    /// Same seed, same sales. Another seed begins again at the first sale.
+    /// The same seed produces the same sales. With another seed the simulator starts again at the first sale.
     pub seed: u64,
-    /// Sales a second; 0 means as fast as possible. Changes when a sale is sent, never what is in it.
+    /// Sales per second; 0 means as fast as possible. It changes when a sale is sent, never its content.
     #[schemars(range(min = 0.0, max = 10_000_000.0))]
     pub rate: f64,
-    /// Stop after this many sales, counted over restarts. Without it the simulator never ends.
+    /// Stop after this many sales in total, including those before a restart. Without it the simulator never ends.
     pub count: Option<u64>,
-    /// How many stores the chain has.
+    /// The number of stores.
     #[schemars(range(min = 1, max = 10_000))]
     pub stores: u32,
-    /// How many customers the chain knows.
+    /// The number of customers.
     #[schemars(range(min = 1, max = 10_000_000))]
     pub customers: u32,
-    /// The time of the first sale on the simulated clock, RFC 3339. The clock is simulated so that a time, too, depends
-    /// on nothing but the number of the sale; Kafka's own timestamp is the real time of sending.
+    /// The time of the first sale on the simulated clock, RFC 3339. The clock is simulated so that a time, too,
+    /// depends only on the number of the sale; Kafka's own timestamp is the real time of sending.
     pub start: StartTime,
-    /// Sales in one day of the simulated clock. A day therefore takes `sales_per_day / rate` seconds;
-    /// `rate * 86400` makes it a real day.
+    /// Sales per day of the simulated clock. A day therefore takes `sales_per_day / rate` seconds; `rate * 86400`
+    /// makes it a real day.
     #[schemars(range(min = 1, max = 1_000_000_000_000u64))]
     pub sales_per_day: u64,
-    /// How busy each hour of the simulated UTC day is, from hour 0 to hour 23, in any unit: only the proportions count, and
-    /// 0 means closed. `rate` is then the mean over a day. Without it all hours are equally busy.
+    /// The weight of each hour of the simulated UTC day, from hour 0 to hour 23, in any unit: only the proportions
+    /// count, and 0 means closed. `rate` is then the mean over a day. Without it all hours are equally busy.
     pub rate_by_hour: Option<[f64; 24]>,
 }
 
@@ -72,7 +72,7 @@ impl TryFrom<String> for StartTime {
             .map(|milliseconds| StartTime { milliseconds })
             .ok_or_else(|| {
                 format!(
-                    "`{text}` is not a time with an offset; \"2026-01-01T00:00:00Z\" is (RFC 3339)"
+                    "`{text}` is not an RFC 3339 time with an offset, such as \"2026-01-01T00:00:00Z\""
                 )
             })
     }

@@ -3,10 +3,10 @@
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 
-/// The draws of one sale: the stream with the sale's number, of the ChaCha8 cipher whose key is the seed.
+/// The random draws of one sale: the stream with the sale's number, from the ChaCha8 cipher with the seed as its key.
 ///
-/// The key is written out and bounds are applied here, because what a library derives from a number may change with
-/// its version, and the same seed must give the same sales for good.
+/// The key is built and bounds are applied here, because a library may change between versions what it derives from a
+/// number, and the same seed must give the same sales forever.
 pub(crate) struct Dice(ChaCha8Rng);
 
 impl Dice {
@@ -20,7 +20,7 @@ impl Dice {
         Dice(generator)
     }
 
-    /// A number below `bound`; multiplied, not divided: the bias is under one in a thousand million for our bounds.
+    /// A number below `bound`, by multiplication: the bias is under one in a thousand million for our bounds.
     pub(crate) fn below(&mut self, bound: u32) -> u32 {
         ((u64::from(self.0.next_u32()) * u64::from(bound)) >> 32) as u32
     }
@@ -31,8 +31,8 @@ impl Dice {
     }
 
     pub(crate) fn pick<T: Copy>(&mut self, choices: &[T], otherwise: T) -> T {
-        let place = self.below(choices.len() as u32) as usize;
-        choices.get(place).copied().unwrap_or(otherwise)
+        let index = self.below(choices.len() as u32) as usize;
+        choices.get(index).copied().unwrap_or(otherwise)
     }
 
     pub(crate) fn bytes(&mut self) -> [u8; 16] {

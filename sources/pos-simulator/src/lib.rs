@@ -1,7 +1,8 @@
-//! `pos_simulator`: a chain of stores that sells, for trying out, for tests and for load.
+//! `pos_simulator`: sales of a chain of stores, for trying out, tests and load.
 //!
-//! Sale number *n* is a function of *n*, the seed, and the keys that describe the chain and its clock. Neither `rate` nor
-//! `count` nor a restart nor the size of a poll changes a byte of it, so that two runs can be compared record by record.
+//! Sale number *n* is a function of *n*, the seed, and the keys that describe the chain and its clock. Neither `rate`
+//! nor `count` nor a restart nor the size of a poll changes a byte of it, so that two runs can be compared record by
+//! record.
 
 mod clock;
 mod config;

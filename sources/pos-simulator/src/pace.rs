@@ -1,4 +1,4 @@
-//! When a sale is sent: real time, which no sale's content depends on.
+//! The real time at which a sale is sent. No sale's content depends on it.
 
 use std::time::Duration;
 
@@ -6,14 +6,14 @@ use tokio::time::Instant;
 
 use crate::clock::Clock;
 
-/// A poll brings at most so many sales …
+/// The limit of sales per poll …
 pub(crate) const LARGEST_CHUNK: u64 = 1_000;
-/// … and, below that, what fell due in this time, so that a low rate does not mean one poll for each sale.
+/// … and, below it, the period whose sales one poll returns, so that a low rate does not cause a poll per sale.
 const CHUNK_INTERVAL: Duration = Duration::from_millis(100);
-/// Who was held up longer than this goes on at the configured rate and does not make up for all of it in one burst.
+/// After a longer delay the simulator continues at the configured rate instead of catching up in one burst.
 const LARGEST_DELAY: Duration = Duration::from_secs(1);
 
-/// Turns the simulated clock into a real one: a simulated day takes `sales_per_day / rate` seconds. With hours that are
+/// Maps the simulated clock to real time: a simulated day takes `sales_per_day / rate` seconds. If all hours are
 /// equally busy, this is one sale every `1 / rate` seconds.
 pub(crate) struct Pace {
     clock: Clock,
@@ -24,7 +24,7 @@ pub(crate) struct Pace {
 }
 
 impl Pace {
-    /// `None` for a rate of 0: nothing is waited for.
+    /// `None` for a rate of 0, which needs no waiting.
     pub(crate) fn new(clock: Clock, rate: f64) -> Option<Pace> {
         (rate > 0.0).then(|| Pace {
             seconds_per_day: clock.sales_per_day() as f64 / rate,
@@ -34,8 +34,8 @@ impl Pace {
         })
     }
 
-    /// Waits until sale `next` and what else belongs to its chunk is due, and says how many sales, at most `limit`.
-    /// Cancel-safe: a wait that is dropped takes nothing.
+    /// Waits until sale `next` and the rest of its chunk are due, and returns the number of sales, at most `limit`.
+    /// Cancel-safe: a dropped wait takes nothing.
     pub(crate) async fn due(&mut self, next: u64, limit: u64) -> u64 {
         let (begin, first) = *self.anchor.get_or_insert((Instant::now(), next));
         let due_at = |number: u64| begin + self.until(first, number);
@@ -58,7 +58,7 @@ impl Pace {
         due
     }
 
-    /// Real time from sale `first` to sale `number`.
+    /// The real time from sale `first` to sale `number`.
     fn until(&self, first: u64, number: u64) -> Duration {
         let (from, to) = (
             self.clock.moment(first, 0.0),
@@ -70,7 +70,7 @@ impl Pace {
     }
 }
 
-/// How many of 0, 1, 2, … below `limit` satisfy a condition that holds up to some number and for none above it.
+/// Counts how many of 0, 1, 2, … below `limit` satisfy a condition that is true up to some number and false above it.
 fn count_while(limit: u64, holds: impl Fn(u64) -> bool) -> u64 {
     let (mut low, mut high) = (0, limit);
     while low < high {

@@ -1,4 +1,4 @@
-//! One sale, as JSON text: a function of the configuration and of the sale's number.
+//! One sale as JSON text: a function of the configuration and of the sale's number.
 
 use std::fmt::Write as _;
 
@@ -12,7 +12,7 @@ use crate::shop::{self, CATALOGUE, Product};
 
 const LARGEST_BASKET: usize = 5;
 const REGISTERS: u32 = 8;
-/// Of ten customers, so many take 1, 2, … of a thing.
+/// The distribution of quantities among ten customers.
 const QUANTITIES: [u32; 10] = [1, 1, 1, 1, 1, 1, 2, 2, 3, 5];
 const PAYMENT_METHODS: [&str; 10] = [
     "card", "card", "card", "card", "card", "cash", "cash", "cash", "mobile", "voucher",
@@ -37,9 +37,10 @@ impl Sales {
         }
     }
 
-    /// Appends sale `number` (from 0) to `out`. The order of the draws is part of what a seed means: a new draw goes last.
+    /// Appends sale `number` (from 0) to `out`. The order of the draws is part of the meaning of a seed, so a new
+    /// draw goes last.
     ///
-    /// Money is whole cents until it is written, so that a total is the sum of its lines to the cent.
+    /// Money is in whole cents until it is written, so that a total is exactly the sum of its lines.
     pub(crate) fn write(&self, number: u64, out: &mut String) {
         let mut dice = Dice::of(self.seed, number);
         let transaction_id = Builder::from_custom_bytes(dice.bytes()).into_uuid();
@@ -67,21 +68,21 @@ impl Sales {
     }
 }
 
-/// Writes 1 to 5 different products and returns what they cost together.
+/// Writes 1 to 5 different products and returns their total.
 fn write_basket(dice: &mut Dice, out: &mut String) -> u64 {
     let lines = 1 + dice.below(LARGEST_BASKET as u32) as usize;
     let mut in_basket = [usize::MAX; LARGEST_BASKET];
     let mut total_cents = 0;
     for line in 0..lines {
-        let mut place = dice.below(CATALOGUE.len() as u32) as usize;
-        while in_basket.contains(&place) {
-            place = (place + 1) % CATALOGUE.len();
+        let mut index = dice.below(CATALOGUE.len() as u32) as usize;
+        while in_basket.contains(&index) {
+            index = (index + 1) % CATALOGUE.len();
         }
         if let Some(free) = in_basket.get_mut(line) {
-            *free = place;
+            *free = index;
         }
         let quantity = dice.pick(&QUANTITIES, 1);
-        if let Some(product) = CATALOGUE.get(place) {
+        if let Some(product) = CATALOGUE.get(index) {
             out.push_str(if line == 0 { "{" } else { ",{" });
             total_cents += write_line(product, quantity, out);
             out.push('}');
@@ -107,7 +108,7 @@ fn write_line(product: &Product, quantity: u32, out: &mut String) -> u64 {
     line_cents
 }
 
-/// Cents, shown as a number with two decimals.
+/// Cents, displayed as a number with two decimals.
 struct Money(u64);
 
 impl std::fmt::Display for Money {

@@ -1,8 +1,8 @@
-//! What the simulated chain consists of: stores, customers and a catalogue.
+//! The simulated chain: its stores, customers and catalogue.
 
 use std::fmt::Write as _;
 
-/// Something that can be bought.
+/// A product of the catalogue.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Product {
     pub(crate) sku: &'static str,
@@ -18,7 +18,7 @@ const fn product(sku: &'static str, name: &'static str, price_cents: u32) -> Pro
     }
 }
 
-/// Names with accents, an umlaut and an ideograph are among them, as in any real catalogue.
+/// Some names have accents, an umlaut or an ideograph, as in any real catalogue.
 pub(crate) const CATALOGUE: [Product; 48] = [
     product("BAK-1001", "Sourdough bread", 420),
     product("BAK-1002", "Baguette", 165),
@@ -134,17 +134,17 @@ const LAST_NAMES: [(&str, &str); 25] = [
     ("Zieliński", "zielinski"),
 ];
 
-/// One after the other, and from the beginning again.
-fn nth<T: Copy>(choices: &[T], place: u32, otherwise: T) -> T {
-    let place = place as usize % choices.len().max(1);
-    choices.get(place).copied().unwrap_or(otherwise)
+/// The choice at this index, which wraps around.
+fn nth<T: Copy>(choices: &[T], index: u32, otherwise: T) -> T {
+    let index = index as usize % choices.len().max(1);
+    choices.get(index).copied().unwrap_or(otherwise)
 }
 
-/// Store `number`, from 1, as members of a JSON object. No name needs an escape in JSON (a test holds it).
+/// Store `number`, from 1, as members of a JSON object. No name needs an escape in JSON; a test verifies this.
 pub(crate) fn write_store(number: u32, out: &mut String) {
-    let place = number - 1;
-    let city = nth(&CITIES, place, "");
-    let street = nth(&STREETS, place, "");
+    let index = number - 1;
+    let city = nth(&CITIES, index, "");
+    let street = nth(&STREETS, index, "");
     // Writing to a string does not fail.
     let _ = write!(
         out,
@@ -152,11 +152,11 @@ pub(crate) fn write_store(number: u32, out: &mut String) {
     );
 }
 
-/// Customer `number`, from 1, as members of a JSON object. The same number is the same person in every sale.
+/// Customer `number`, from 1, as members of a JSON object. Equal numbers are the same person in every sale.
 pub(crate) fn write_customer(number: u32, out: &mut String) {
-    let place = number - 1;
-    let (first, first_ascii) = nth(&FIRST_NAMES, place, ("", ""));
-    let (last, last_ascii) = nth(&LAST_NAMES, place, ("", ""));
+    let index = number - 1;
+    let (first, first_ascii) = nth(&FIRST_NAMES, index, ("", ""));
+    let (last, last_ascii) = nth(&LAST_NAMES, index, ("", ""));
     let _ = write!(
         out,
         r#""id":{number},"name":"{first} {last}","email":"{first_ascii}.{last_ascii}.{number}@example.com""#

@@ -1,4 +1,4 @@
-//! The plugin: sales in chunks, and how many were made as the position.
+//! The plugin: it produces sales in chunks, and its position is the number of sales so far.
 
 use bytes::Bytes;
 use connect_api::{
@@ -19,7 +19,7 @@ pub struct PosSimulator;
 impl SourcePlugin for PosSimulator {
     const NAME: &'static str = "pos_simulator";
     const ABOUT: &'static str =
-        "made-up sales of a chain of stores; same seed, same sales, whatever the rate";
+        "simulated sales of a chain of stores; the same seed gives the same sales at any rate";
     const EXAMPLE: &'static str = r#"[source]
 type = "pos_simulator"
 seed = 7
@@ -27,7 +27,7 @@ rate = 50   # sales a second; 0 = as fast as possible
 "#;
     const EXPLANATIONS: &'static [Explanation] = &[Explanation {
         code: "pos-simulator.curve",
-        why: "`rate_by_hour` spreads the sales of a day over its hours, so at least one hour must sell something, and none less than nothing",
+        why: "`rate_by_hour` spreads the sales of a day over its hours, so no hour may be negative and at least one must be positive",
         example: "rate_by_hour = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]",
         fix: "rate_by_hour = [0, 0, 0, 0, 0, 0, 1, 3, 5, 6, 7, 9, 10, 8, 6, 6, 7, 9, 8, 5, 2, 1, 0, 0]",
     }];
@@ -50,18 +50,18 @@ rate = 50   # sales a second; 0 = as fast as possible
     }
 }
 
-/// The part of the outside world that a position belongs to: the sales of one seed.
+/// The source partition of a position: the sales of one seed.
 #[derive(Debug, Serialize)]
 struct Partition {
     simulator: &'static str,
     seed: u64,
 }
 
-/// How far it was read.
+/// The source offset of a position.
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 struct Offset {
-    /// The number of the next sale, which is how many were made.
+    /// The number of the next sale, which equals the number of sales so far.
     next: u64,
 }
 

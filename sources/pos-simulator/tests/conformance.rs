@@ -1,4 +1,4 @@
-//! The promises of every source, by the suite that any plugin can run.
+//! The simulator passes the conformance suite for sources.
 
 use connect_api::{Positions, Result, Source, SourceContext, SourcePlugin, async_trait};
 use connect_source_pos_simulator::{PosSimulator, PosSimulatorConfig};

@@ -1,4 +1,4 @@
-//! The contract of a sale: what it takes, what it refuses, and that the simulator keeps it.
+//! The contract of a sale: what it accepts and rejects, and that the simulator complies.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::path::{Path, PathBuf};

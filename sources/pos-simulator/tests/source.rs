@@ -1,4 +1,4 @@
-//! The simulator as the engine sees it: what it sends, when, and from where it goes on.
+//! The simulator as the engine sees it: what it sends, when, and where it continues.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
 use std::collections::HashSet;
@@ -26,7 +26,7 @@ fn values(polled: Polled) -> Vec<Value> {
         .collect()
 }
 
-/// Everything until the source says that it is finished.
+/// All values until the source ends.
 async fn drain(source: &mut PosSimulatorSource) -> Vec<Value> {
     let mut all = Vec::new();
     loop {
@@ -54,14 +54,15 @@ fn text_at<'a>(value: &'a Value, path: &str) -> &'a str {
         .unwrap()
 }
 
-/// `12.34` as 1234; anything but two decimals is a failure of the test.
+/// Parses `12.34` as 1234; anything but two decimals fails the test.
 fn cents(digits: &str) -> u64 {
     let (whole, decimals) = digits.split_once('.').expect("two decimals");
     assert_eq!(decimals.len(), 2, "{digits}");
     whole.parse::<u64>().unwrap() * 100 + decimals.parse::<u64>().unwrap()
 }
 
-/// The file is what seed 7 means. If this fails, everyone's seeds have changed their meaning: that is a release note.
+/// The file pins the meaning of seed 7. If this fails, every seed has changed its meaning, which needs a release
+/// note.
 #[tokio::test]
 async fn seed_7_means_what_it_always_meant() {
     let config = json!({ "seed": 7, "rate": 0, "count": 3 });
@@ -199,7 +200,7 @@ async fn customers_are_the_same_person_every_time() {
 
 #[tokio::test(start_paused = true)]
 async fn the_rate_is_kept() {
-    // (sales a second, seconds, at least, at most): the first sale is due at once.
+    // (sales per second, seconds, minimum, maximum): the first sale is due at once.
     let cases = [
         (50.0, 10, 495, 506),
         (0.5, 60, 30, 31),
@@ -253,7 +254,7 @@ async fn an_outage_is_not_made_up_for_in_one_burst() {
     while begin.elapsed() < Duration::from_secs(1) {
         burst += source.poll().await.unwrap().records.len();
     }
-    // One poll's worth at most, then a second of what was missed, then the rate.
+    // At most one poll, then one second of the missed sales, then the rate.
     assert!(burst <= 1_000 + 50 + 56, "{burst}");
 }
 
@@ -261,7 +262,7 @@ async fn an_outage_is_not_made_up_for_in_one_burst() {
 async fn real_time_follows_the_curve_of_the_hours() {
     let mut curve = [0.0; 24];
     (curve[0], curve[1]) = (1.0, 3.0);
-    // A simulated day of 4,000 sales in 240 s: an hour is 10 s.
+    // A simulated day of 4,000 sales in 240 s: an hour takes 10 s.
     let config = json!({ "rate": 4000.0 / 240.0, "sales_per_day": 4000, "rate_by_hour": curve });
     let mut source = open(config, Positions::default()).await;
     let begin = Instant::now();

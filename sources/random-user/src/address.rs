@@ -1,44 +1,49 @@
-//! Which hosts may be asked, and which addresses they may have.
+//! The hosts that may be requested, and the addresses that they may have.
 //!
-//! A name in a URL can lead anywhere: to the metadata service of a cloud, to a database on the same network, to this
-//! machine. So every address is judged after the name was looked up, at each connection, and the connection goes to the
-//! very address that was judged.
+//! A name in a URL can resolve to anything: the metadata service of a cloud, a database on the same network, this
+//! machine. So every address is checked after the lookup, for each connection, and the connection goes to the very
+//! address that was checked.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use reqwest::Url;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
-/// The URL to fetch, and what its host may lead to.
+/// The URL to fetch, and the addresses that its host may have.
 #[derive(Clone, Debug)]
 pub(crate) struct UrlHost {
     pub(crate) url: Url,
     reach: Reach,
 }
 
-/// Which addresses count.
+/// The addresses that are allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Reach {
     Public,
-    /// The host is written as a loopback address or `localhost`: that is where it is, and nowhere else.
+    /// The host is written as a loopback address or `localhost`: only loopback addresses are allowed.
     Loopback,
 }
 
 impl UrlHost {
-    /// `Err` says what is wrong. An odd spelling of an address (decimal, octal, IPv6-mapped) was made plain by the URL parser.
+    /// `Err` describes the problem. The URL parser has already normalised odd spellings of an address (decimal,
+    /// octal, IPv6-mapped).
     pub(crate) fn parse(text: &str) -> Result<UrlHost, String> {
         let url = Url::parse(text).map_err(|error| {
-            format!("`url` is not a URL ({error}); \"https://randomuser.me/api/\" is")
+            format!(
+                "`url` is not a URL ({error}); expected one such as \"https://randomuser.me/api/\""
+            )
         })?;
         let host = url.host_str().unwrap_or_default();
         if host.is_empty() || !matches!(url.scheme(), "http" | "https") {
             return Err(format!(
-                "`url` starts with `{}:`; `https://` and a host are expected",
+                "`url` starts with `{}:`; expected `https://` and a host",
                 url.scheme()
             ));
         }
         if !url.username().is_empty() || url.password().is_some() {
-            return Err("`url` has a user name or password in it; the service takes none".into());
+            return Err(
+                "`url` contains a user name or password, which the service does not use".into(),
+            );
         }
         let literal = host
             .trim_start_matches('[')
@@ -58,7 +63,10 @@ impl UrlHost {
             ));
         }
         if url.scheme() == "http" {
-            return Err("`url` starts with `http://`; `https://` is expected, except for a loopback address".into());
+            return Err(
+                "`url` starts with `http://`; expected `https://`, except for a loopback address"
+                    .into(),
+            );
         }
         let reach = Reach::Public;
         Ok(UrlHost { url, reach })
@@ -68,18 +76,18 @@ impl UrlHost {
         self.url.host_str().unwrap_or_default()
     }
 
-    /// Looks names up and lets only the addresses pass that this host may have.
+    /// Resolves names and passes on only addresses that this host may have.
     pub(crate) fn resolver(&self) -> JudgingResolver {
         JudgingResolver { reach: self.reach }
     }
 }
 
-/// A resolver that judges what it finds.
+/// A resolver that checks the addresses it finds.
 pub(crate) struct JudgingResolver {
     reach: Reach,
 }
 
-/// A name leads to an address that must not be asked.
+/// The address of a name that must not be requested.
 #[derive(Debug)]
 pub(crate) struct Denied(pub(crate) IpAddr);
 
@@ -97,7 +105,7 @@ impl Resolve for JudgingResolver {
         Box::pin(async move {
             let found: Vec<SocketAddr> =
                 tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
-            // One bad address spoils the answer: who mixes them wants the second attempt to land there.
+            // One forbidden address spoils the answer: a mixed answer tries to get the second attempt there.
             if let Some(denied) = found.iter().find(|address| !reach.allows(address.ip())) {
                 return Err(Denied(denied.ip()).into());
             }
@@ -115,8 +123,8 @@ impl Reach {
     }
 }
 
-/// Whether an address is one of the public internet: not this machine, not a private or link-local network (where
-/// clouds keep their metadata), not multicast, not set aside by IANA's registries of special-purpose addresses.
+/// Whether an address is on the public internet: not this machine, not a private or link-local network (where clouds
+/// have their metadata), not multicast, not reserved by IANA's registries of special-purpose addresses.
 fn is_public(address: IpAddr) -> bool {
     match address.to_canonical() {
         IpAddr::V4(address) => is_public_v4(address),
@@ -145,7 +153,7 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
         || relay)
 }
 
-/// Only 2000::/3 is given out at all; of it, documentation and protocol assignments are not public.
+/// Only 2000::/3 is assigned at all; its documentation and protocol ranges are not public.
 fn is_public_v6(address: Ipv6Addr) -> bool {
     let [first, second, ..] = address.segments();
     let protocol_assignments = first == 0x2001 && second < 0x0200;
@@ -153,7 +161,7 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
     (0x2000..0x4000).contains(&first) && !protocol_assignments && !documentation
 }
 
-/// The IPv4 address that NAT64 (64:ff9b::/96) or 6to4 (2002::/16) would send a packet to.
+/// The IPv4 address to which NAT64 (64:ff9b::/96) or 6to4 (2002::/16) would send a packet.
 fn embedded_v4(address: Ipv6Addr) -> Option<Ipv4Addr> {
     let [a, b, c, d, e, f, g, h] = address.segments();
     let from =
@@ -274,7 +282,7 @@ mod tests {
             ("file:///etc/passwd", "`file:`"),
             ("ftp://randomuser.me/", "`ftp:`"),
             ("data:application/json,{}", "`data:`"),
-            ("http://randomuser.me/api/", "`https://` is expected"),
+            ("http://randomuser.me/api/", "expected `https://`"),
             (
                 "https://user:canary@randomuser.me/",
                 "user name or password",

@@ -1,4 +1,4 @@
-//! What stands in a `[source]` table of type `random_user`.
+//! The keys of a `[source]` table of type `random_user`.
 
 use connect_api::{Duration, Finding, Size};
 use schemars::JsonSchema;
@@ -7,36 +7,37 @@ use serde::{Deserialize, Serialize};
 use crate::address::UrlHost;
 use crate::nationality::Nationality;
 
-/// Every key has a default: an empty table fetches one person a minute.
+/// Every key has a default: an empty table fetches one person per minute.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RandomUserConfig {
-    /// Where the API is. `https`, and a public address; `http` and a loopback address only where the host is written as
-    /// one (for a server of your own). No other host is ever asked: redirects are refused.
+    /// The address of the API: `https` and a public address. `http` and a loopback address are allowed only if the
+    /// host is written as one (for your own server). Redirects are refused, so no other host is requested.
     pub url: String,
-    /// How often to fetch. What was missed while stopped is fetched once, and fetches never overlap.
+    /// The interval between fetches. If ticks were missed during a stop, one fetch makes up for them; fetches never
+    /// overlap.
     pub every: Duration,
-    /// People a fetch.
+    /// People per fetch.
     #[schemars(range(min = 1, max = 5_000))]
     pub results: u16,
     /// Only people of these nationalities; empty means all.
     pub nationalities: Vec<Nationality>,
-    /// How long one fetch may take, from looking up the name to the last byte.
+    /// The limit for one fetch, from the name lookup to the last byte.
     pub timeout: Duration,
-    /// How much one answer may be; a person takes a little more than 1 KiB.
+    /// The size limit of one response; a person takes a little more than 1 KiB.
     pub max_response_size: Size,
-    /// What to do while the service does not answer.
+    /// What to do while the service does not respond.
     pub offline: Offline,
 }
 
-/// What to do while the service does not answer.
+/// What to do while the service does not respond.
 #[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Offline {
-    /// Wait for it; the connector says what it waits for.
+    /// Wait; the connector's status says for what.
     #[default]
     Wait,
-    /// Make people up, marked `"generated": true`. Every fetch asks the service first.
+    /// Generate people, marked `"generated": true`. Every fetch tries the service first.
     Generate,
 }
 
@@ -57,25 +58,25 @@ impl Default for RandomUserConfig {
 const SHORTEST_EVERY: Duration = Duration::from_millis(100);
 
 impl RandomUserConfig {
-    /// What the schema cannot say.
+    /// Checks that the schema cannot express.
     pub(crate) fn findings(&self) -> Vec<Finding> {
         let mut findings = Vec::new();
         if let Err(reason) = UrlHost::parse(&self.url) {
             let finding = Finding::error("random-user.url", "/url", reason)
-                .with_help("the service is at https://randomuser.me/api/, which is the default");
+                .with_help("the default is the service itself, https://randomuser.me/api/");
             findings.push(finding);
         }
         if self.every < SHORTEST_EVERY {
             let message = format!(
-                "`every` is {}; at least {SHORTEST_EVERY} is expected",
+                "`every` is {}; expected at least {SHORTEST_EVERY}",
                 self.every
             );
             let finding = Finding::error("random-user.every", "/every", message)
-                .with_help("write `results = 100` to get more people with each fetch");
+                .with_help("set `results = 100` to get more people with each fetch");
             findings.push(finding);
         }
         if self.timeout.get().is_zero() {
-            let message = "`timeout` is 0: no answer is that fast";
+            let message = "`timeout` is 0; expected more, such as \"10s\"";
             findings.push(Finding::error("random-user.timeout", "/timeout", message));
         }
         findings

@@ -1,4 +1,4 @@
-//! One request, and everything that may be wrong with the answer.
+//! One request, and the validation of its response.
 
 use std::error::Error as _;
 
@@ -8,15 +8,15 @@ use reqwest::{Client, Response, Url, redirect};
 
 use crate::address::{Denied, UrlHost};
 use crate::config::RandomUserConfig;
-use crate::shape::{User, users_of};
+use crate::user::{User, users_of};
 
-/// The fields that are asked for; less to send, and nothing that is not used. (`login` holds the id, and a password that
-/// is left behind.)
+/// The fields that are requested, so that nothing unused is sent. (`login` contains the id, and a password that we
+/// drop.)
 const FIELDS: &str = "gender,name,location,email,login,registered,dob,phone,picture,nat";
-/// An answer is five levels deep.
+/// A response is five levels deep.
 const DEEPEST: u32 = 16;
 
-/// Asks the service for people.
+/// Requests people from the service.
 pub(crate) struct Fetcher {
     client: Client,
     url: Url,
@@ -33,13 +33,13 @@ impl Fetcher {
             .user_agent(concat!("connect/", env!("CARGO_PKG_VERSION")))
             .redirect(redirect::Policy::none())
             .dns_resolver(target.resolver())
-            // A proxy would look the name up itself, and nobody could judge the address.
+            // A proxy would resolve the name itself, so the address could not be checked.
             .no_proxy()
-            // The next request is a minute away: no connection is kept for it.
+            // The next request is a minute away, so no connection is kept.
             .pool_max_idle_per_host(0)
             .timeout(config.timeout.get())
             .build()
-            .map_err(|error| format!("no HTTP client can be made: {error}"))?;
+            .map_err(|error| format!("cannot create the HTTP client: {error}"))?;
         Ok(Fetcher {
             client,
             host: target.name().to_owned(),
@@ -50,7 +50,7 @@ impl Fetcher {
         })
     }
 
-    /// The people of one answer, or why there are none, as one sentence about the host.
+    /// The people of one response, or the reason for their absence, as a sentence about the host.
     pub(crate) async fn users(&self) -> Result<Vec<User>, String> {
         self.answer()
             .await
@@ -71,12 +71,12 @@ impl Fetcher {
             ..JsonLimits::default()
         };
         let value = Value::parse_json(body.into(), limits)
-            .map_err(|error| format!("answers with something that is not JSON: {error}"))?;
+            .map_err(|error| format!("responds with invalid JSON: {error}"))?;
         users_of(&value, self.results)
-            .map_err(|reason| format!("answers in another form than its API 1.4: {reason}"))
+            .map_err(|reason| format!("responds in another form than API 1.4: {reason}"))
     }
 
-    /// Reads no more than is allowed, whatever the head of the answer promises.
+    /// Reads up to the limit, whatever the headers promise.
     async fn body(&self, mut response: Response) -> Result<Vec<u8>, String> {
         let mut body = Vec::new();
         while let Some(chunk) = response
@@ -87,7 +87,7 @@ impl Fetcher {
             if (body.len() + chunk.len()) as u64 > self.max_response_bytes {
                 let most = connect_api::Size::from_bytes(self.max_response_bytes);
                 return Err(format!(
-                    "answers with more than {most} (`max_response_size`)"
+                    "responds with more than {most} (`max_response_size`)"
                 ));
             }
             body.extend_from_slice(&chunk);
@@ -97,10 +97,12 @@ impl Fetcher {
 
     fn no_answer(&self, error: &reqwest::Error) -> String {
         if let Some(Denied(address)) = cause_of(error) {
-            return format!("leads to {address}, which is not a public address; nothing was sent");
+            return format!(
+                "resolves to {address}, which is not a public address; nothing was sent"
+            );
         }
         if error.is_timeout() {
-            return format!("does not answer within {}", self.timeout);
+            return format!("does not respond within {}", self.timeout);
         }
         let what = if error.is_dns() {
             "dns".to_owned()
@@ -111,9 +113,9 @@ impl Fetcher {
         } else if error.is_connect() {
             "no connection".to_owned()
         } else {
-            "the answer broke off".to_owned()
+            "the response was cut off".to_owned()
         };
-        format!("does not answer ({what})")
+        format!("does not respond ({what})")
     }
 }
 
@@ -133,24 +135,24 @@ fn request_url(mut url: Url, config: &RandomUserConfig) -> Url {
     url
 }
 
-/// Status, type and encoding, before a byte of the body is read.
+/// Checks status, type and encoding before a byte of the body is read.
 fn check_head(response: &Response) -> Result<(), String> {
     let status = response.status();
     if status.is_redirection() {
         return Err(format!(
-            "answers with a redirect ({}), which is not followed",
+            "responds with a redirect ({}), which is not followed",
             status.as_u16()
         ));
     }
     if status.as_u16() == 429 {
-        return Err("answers that it was asked too often (429)".into());
+        return Err("reports too many requests (429)".into());
     }
     if status.as_u16() != 200 {
-        return Err(format!("answers with status {}", status.as_u16()));
+        return Err(format!("responds with status {}", status.as_u16()));
     }
     if header(response.headers(), CONTENT_ENCODING.as_str()).is_some_and(|name| name != "identity")
     {
-        return Err("answers compressed, which was not asked for".into());
+        return Err("responds with a compressed body, which was not requested".into());
     }
     let media_type = header(response.headers(), CONTENT_TYPE.as_str()).unwrap_or_default();
     let essence = media_type.split(';').next().unwrap_or_default().trim();
@@ -161,7 +163,7 @@ fn check_head(response: &Response) -> Result<(), String> {
             .take(60)
             .collect();
         return Err(format!(
-            "answers with content of type `{found}`; `application/json` was expected"
+            "responds with content of type `{found}`; expected `application/json`"
         ));
     }
     Ok(())
@@ -171,7 +173,7 @@ fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
-/// The first error of this type below a client's error.
+/// The first error of this type in the chain of the client's error.
 fn cause_of<E: std::error::Error + 'static>(error: &reqwest::Error) -> Option<&E> {
     let mut cause = error.source();
     while let Some(inner) = cause {

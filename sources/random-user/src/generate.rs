@@ -1,12 +1,12 @@
-//! People made up here, for when the service does not answer: a function of the connector's name and the tick, so that
-//! a tick that is repeated after a crash makes the same people.
+//! Generates people while the service does not respond: a function of the connector's name and the tick, so that a
+//! tick that is repeated after a crash gives the same people.
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 use uuid::Builder;
 
 use crate::nationality::Nationality;
-use crate::shape::User;
+use crate::user::User;
 
 const FIRST_NAMES: [(&str, &str, &str); 20] = [
     ("Amélie", "amelie", "female"),
@@ -74,15 +74,15 @@ const STREETS: [&str; 8] = [
 
 const DAY_MS: i64 = 86_400_000;
 
-/// Makes people up.
+/// Generates people.
 pub(crate) struct Generator(ChaCha8Rng);
 
 impl Generator {
     pub(crate) fn new(connector: &str, tick_ms: i64) -> Generator {
         let mut key = *b"connect random_user, made up  v1";
-        let places = key.len();
-        for (place, byte) in connector.bytes().enumerate() {
-            if let Some(mixed) = key.get_mut(place % places) {
+        let length = key.len();
+        for (index, byte) in connector.bytes().enumerate() {
+            if let Some(mixed) = key.get_mut(index % length) {
                 *mixed = mixed.rotate_left(3) ^ byte;
             }
         }
@@ -91,7 +91,8 @@ impl Generator {
         Generator(generator)
     }
 
-    /// The next person, born and registered before `now_ms`; of one of these nationalities, or of any if there is none.
+    /// The next person, born and registered before `now_ms`, of one of these nationalities, or of any if the list is
+    /// empty.
     pub(crate) fn user(&mut self, now_ms: i64, nationalities: &[Nationality]) -> User {
         let mut id = [0; 16];
         self.0.fill_bytes(&mut id);
@@ -134,8 +135,8 @@ impl Generator {
     }
 
     fn pick<T: Copy>(&mut self, choices: &[T]) -> Option<T> {
-        let place = self.below(choices.len() as u32) as usize;
-        choices.get(place).copied()
+        let index = self.below(choices.len() as u32) as usize;
+        choices.get(index).copied()
     }
 }
 

@@ -1,7 +1,7 @@
-//! `random_user`: made-up people, fetched from randomuser.me's API every so often and shaped as flat records.
+//! `random_user`: people from randomuser.me's API at regular intervals, as flat records.
 //!
-//! What comes from outside is not trusted: one host, no redirects, public addresses only, a limit on time and size, and
-//! nothing is believed before it has the expected form.
+//! External data is not trusted: one host, no redirects, public addresses only, limits on time and size, and every
+//! response is validated before use.
 
 mod address;
 mod config;
@@ -9,8 +9,8 @@ mod fetch;
 mod generate;
 mod nationality;
 mod schedule;
-mod shape;
 mod source;
+mod user;
 
 pub use config::{Offline, RandomUserConfig};
 pub use nationality::Nationality;

@@ -1,9 +1,9 @@
-//! The nationalities that randomuser.me's API 1.4 knows.
+//! The nationalities of randomuser.me's API 1.4.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// An ISO 3166-1 code in small letters, of those that the service has people of.
+/// An ISO 3166-1 code in lower case, among those that the service has people of.
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Nationality {
@@ -55,7 +55,7 @@ impl Nationality {
         Nationality::Us,
     ];
 
-    /// The code in capital letters, as the service answers it, and the country's name.
+    /// The code in upper case, as the service writes it, and the country's name.
     pub(crate) fn code_and_country(self) -> (&'static str, &'static str) {
         match self {
             Nationality::Au => ("AU", "Australia"),

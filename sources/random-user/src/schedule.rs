@@ -1,9 +1,9 @@
-//! When to fetch: a grid of ticks, and the last one that ran.
+//! The times of the fetches: a grid of ticks, and the last one that ran.
 
 use std::time::Duration;
 
-/// Ticks are the multiples of `every` since 1970, so that they do not drift and every process agrees on them. All times
-/// are milliseconds since 1970.
+/// Ticks are the multiples of `every` since 1970, so that they do not drift and all processes agree on them. All
+/// times are milliseconds since 1970.
 #[derive(Clone, Debug)]
 pub(crate) struct Schedule {
     every_ms: i64,
@@ -19,12 +19,12 @@ impl Schedule {
         }
     }
 
-    /// The tick that is due now, however many were missed before it; or how long the next one is away.
+    /// The tick that is due now, however many were missed before it; or the time until the next one.
     pub(crate) fn due(&mut self, now_ms: i64) -> Result<i64, Duration> {
         let current = now_ms - now_ms.rem_euclid(self.every_ms);
         match self.last_tick_ms {
-            // The clock was put back. The current tick counts as done: whoever waited for the old time again could
-            // wait for years.
+            // The clock was set back. The current tick counts as done, because waiting for the old time could take
+            // years.
             Some(last) if last >= current + self.every_ms => self.last_tick_ms = Some(current),
             Some(last) if last >= current => {}
             _ => return Ok(current),
@@ -33,7 +33,7 @@ impl Schedule {
         Err(Duration::from_millis(u64::try_from(wait_ms).unwrap_or(1)))
     }
 
-    /// This tick ran.
+    /// Marks this tick as done.
     pub(crate) fn ran(&mut self, tick_ms: i64) {
         self.last_tick_ms = Some(tick_ms);
     }
@@ -62,10 +62,10 @@ mod tests {
         check(Some(60_000), 120_000, Ok(120_000));
         // Missed ticks run once.
         check(Some(60_000), 1_000_000, Ok(960_000));
-        // `every` was another one before.
+        // `every` has changed.
         check(Some(70_000), 90_000, Err(30_000));
         check(Some(70_000), 120_000, Ok(120_000));
-        // The clock was put back by a year.
+        // The clock was set back by a year.
         check(Some(31_536_000_000), 90_000, Err(30_000));
     }
 
@@ -78,7 +78,7 @@ mod tests {
             match schedule.due(now) {
                 Ok(tick) => {
                     ticks.push(tick);
-                    // A fetch takes four seconds, and none begins before it ended.
+                    // A fetch takes four seconds, and none starts before the previous one ended.
                     now += 4_000;
                     schedule.ran(tick);
                 }

@@ -1,4 +1,4 @@
-//! The plugin: one fetch a tick, and the last tick as the position.
+//! The plugin: one fetch per tick, and the last tick as its position.
 
 use connect_api::{
     Cause, CheckContext, Explanation, Failure, Finding, Polled, Positions, Result, Source,
@@ -10,7 +10,7 @@ use crate::config::{Offline, RandomUserConfig};
 use crate::fetch::Fetcher;
 use crate::generate::Generator;
 use crate::schedule::Schedule;
-use crate::shape::User;
+use crate::user::User;
 
 /// `type = "random_user"`.
 pub struct RandomUser;
@@ -18,28 +18,28 @@ pub struct RandomUser;
 #[async_trait]
 impl SourcePlugin for RandomUser {
     const NAME: &'static str = "random_user";
-    const ABOUT: &'static str = "made-up people from randomuser.me, every so often";
+    const ABOUT: &'static str = "random people from randomuser.me at regular intervals";
     const EXAMPLE: &'static str = r#"[source]
 type = "random_user"
 every = "60s"
-offline = "generate"   # make people up while the service does not answer
+offline = "generate"   # generate people while the service does not respond
 "#;
     const EXPLANATIONS: &'static [Explanation] = &[
         Explanation {
             code: "random-user.url",
-            why: "what is fetched comes from outside, so a connector asks one public host over TLS and no other: an address within your network would let a file of configuration reach what it must not",
+            why: "a connector requests one public host over TLS and no other, because an address within your network would let a configuration file reach internal services",
             example: "url = \"http://169.254.169.254/latest/meta-data/\"",
             fix: "url = \"https://randomuser.me/api/\"",
         },
         Explanation {
             code: "random-user.every",
-            why: "the service is free and shared: who asks it many times a second is shut out",
+            why: "the service is free and shared, and blocks clients that send many requests per second",
             example: "every = \"1ms\"",
             fix: "every = \"60s\"",
         },
         Explanation {
             code: "random-user.timeout",
-            why: "with no time to answer, every fetch fails",
+            why: "without time for a response every fetch fails",
             example: "timeout = \"0s\"",
             fix: "timeout = \"10s\"",
         },
@@ -56,7 +56,7 @@ offline = "generate"   # make people up while the service does not answer
     }
 }
 
-/// The part of the outside world that a position belongs to.
+/// The source partition of a position.
 #[derive(Debug, Serialize)]
 struct Partition {
     fetcher: &'static str,
@@ -66,7 +66,7 @@ const PARTITION: Partition = Partition {
     fetcher: RandomUser::NAME,
 };
 
-/// How far it was read.
+/// The source offset of a position.
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 struct Offset {
@@ -80,11 +80,11 @@ pub struct RandomUserSource {
     connector: String,
     fetcher: Fetcher,
     schedule: Schedule,
-    /// Whether the last people were made up, so that a change is said once.
+    /// Whether the last people were generated, so that a change is logged once.
     generating: bool,
 }
 
-/// No single wait is longer, so that a clock that was set is noticed.
+/// The limit of a single wait, so that a changed clock is noticed.
 const LONGEST_WAIT: std::time::Duration = std::time::Duration::from_secs(60);
 
 impl RandomUserSource {
@@ -122,7 +122,7 @@ impl RandomUserSource {
             Err(reason) => reason,
         };
         if self.config.offline == Offline::Wait {
-            let help = "`offline = \"generate\"` makes people up";
+            let help = "set `offline = \"generate\"` to generate people meanwhile";
             return Err(Failure::Retry(Cause::new(reason).with_help(help)));
         }
         if !std::mem::replace(&mut self.generating, true) {
@@ -130,7 +130,7 @@ impl RandomUserSource {
                 event = "source_generates",
                 connector = self.connector,
                 reason,
-                "people are made up"
+                "people are generated"
             );
         }
         let mut generator = Generator::new(&self.connector, tick_ms);
@@ -142,7 +142,7 @@ impl RandomUserSource {
 
 #[async_trait]
 impl Source for RandomUserSource {
-    /// Cancel-safe: the tick counts as run only when its people are handed over.
+    /// Cancel-safe: the tick counts as done only when its people are returned.
     async fn poll(&mut self) -> Result<Polled> {
         let tick_ms = self.next_tick().await;
         let records = self

@@ -1,10 +1,10 @@
-//! The promises of every source, by the suite that any plugin can run.
+//! The fetcher passes the conformance suite for sources.
 
 use connect_api::{Positions, Result, Source, SourceContext, SourcePlugin, async_trait};
 use connect_source_random_user::{RandomUser, RandomUserConfig};
 use connect_testkit::conformance::{SourceUnderTest, check_source};
 
-/// Nobody listens at the address, so that people are made up.
+/// No server listens at the address, so that people are generated.
 struct MadeUp(RandomUserConfig);
 
 #[async_trait]
@@ -17,7 +17,7 @@ impl SourceUnderTest for MadeUp {
         Ok(Box::new(RandomUser::open(&self.0, context).await?))
     }
 
-    /// Ticks are moments of the real clock.
+    /// Ticks are times of the real clock.
     fn is_repeatable(&self) -> bool {
         false
     }

@@ -1,4 +1,4 @@
-//! The contract of a user: what it takes, what it refuses, and that both kinds of users keep it.
+//! The contract of a user: what it accepts and rejects, and that fetched and generated users comply.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::path::{Path, PathBuf};

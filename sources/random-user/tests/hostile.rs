@@ -1,4 +1,4 @@
-//! The source against servers that answer well, badly, or not at all.
+//! The source against servers that respond correctly, wrongly, or not at all.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
 use std::sync::Arc;
@@ -25,7 +25,7 @@ async fn serve(router: Router) -> String {
     format!("http://{address}/api/")
 }
 
-/// A server that always answers this.
+/// A server that always gives this response.
 async fn serve_answer(status: u16, headers: &[(&str, &str)], body: impl Into<Bytes>) -> String {
     let headers: Vec<(String, String)> = headers
         .iter()
@@ -59,7 +59,7 @@ async fn open(config: serde_json::Value) -> RandomUserSource {
     open_at(Positions::default(), config).await
 }
 
-/// Why the source waits, as the engine would say it.
+/// The reason of the outage, as the engine would show it.
 async fn reason(config: serde_json::Value) -> String {
     match open(config).await.poll().await {
         Err(Failure::Retry(cause)) => {
@@ -105,7 +105,7 @@ async fn people_are_fetched_and_the_tick_is_the_position() {
     let tick = offset["last_tick"].as_i64().unwrap();
     assert_eq!(tick % 31_536_000_000, 0);
 
-    // The tick ran: after a restart nothing is asked until the next one.
+    // The tick is done: after a restart nothing is requested until the next one.
     let mut restarted = open_at(polled.positions.clone(), config).await;
     let patience = std::time::Duration::from_millis(50);
     assert!(
@@ -141,16 +141,16 @@ async fn bad_answers_are_outages_with_a_reason() {
     };
     let html = ("content-type", "text/html");
     let gzip = ("content-encoding", "gzip");
-    check(500, &[JSON], PEOPLE, "answers with status 500").await;
-    check(503, &[JSON], PEOPLE, "answers with status 503").await;
-    check(404, &[html], "<h1>no</h1>", "answers with status 404").await;
-    check(204, &[JSON], "", "answers with status 204").await;
-    check(429, &[JSON], "{}", "asked too often (429)").await;
+    check(500, &[JSON], PEOPLE, "responds with status 500").await;
+    check(503, &[JSON], PEOPLE, "responds with status 503").await;
+    check(404, &[html], "<h1>no</h1>", "responds with status 404").await;
+    check(204, &[JSON], "", "responds with status 204").await;
+    check(429, &[JSON], "{}", "too many requests (429)").await;
     check(200, &[html], "<h1>log in</h1>", "of type `text/html`").await;
     check(200, &[], PEOPLE, "content of type ``").await;
-    check(200, &[JSON, gzip], "\u{1f}\u{8b}", "answers compressed").await;
-    check(200, &[JSON], "", "not JSON").await;
-    check(200, &[JSON], r#"{"results":["#, "not JSON").await;
+    check(200, &[JSON, gzip], "\u{1f}\u{8b}", "compressed body").await;
+    check(200, &[JSON], "", "invalid JSON").await;
+    check(200, &[JSON], r#"{"results":["#, "invalid JSON").await;
     check(200, &[JSON], r#"{"a":1,"a":2}"#, "twice in one object").await;
     check(200, &[JSON], "[]", "no array `results`").await;
     check(
@@ -160,7 +160,7 @@ async fn bad_answers_are_outages_with_a_reason() {
         "results[0].location.street",
     )
     .await;
-    check(200, &[JSON], r#"{"error":"Uh oh"}"#, "error of its own").await;
+    check(200, &[JSON], r#"{"error":"Uh oh"}"#, "reports an error").await;
 }
 
 #[tokio::test]
@@ -185,7 +185,7 @@ async fn redirects_are_not_followed() {
         assert!(reason.contains(&format!("redirect ({status})")), "{reason}");
         assert!(!reason.contains(&target), "{reason}");
     }
-    assert_eq!(asked.load(Ordering::SeqCst), 0, "nobody went there");
+    assert_eq!(asked.load(Ordering::SeqCst), 0, "no request went there");
 }
 
 #[tokio::test]
@@ -217,7 +217,7 @@ async fn a_server_that_never_answers_is_given_up() {
     let silent = || async { std::future::pending::<String>().await };
     let url = serve(Router::new().route("/api/", get(silent))).await;
     let reason = reason(json!({ "url": url, "timeout": "200ms" })).await;
-    assert_eq!(reason, "127.0.0.1 does not answer within 200ms");
+    assert_eq!(reason, "127.0.0.1 does not respond within 200ms");
 }
 
 #[tokio::test]
@@ -227,14 +227,14 @@ async fn a_closed_port_is_said() {
     drop(listener);
     assert_eq!(
         reason(json!({ "url": url })).await,
-        "127.0.0.1 does not answer (connection refused)"
+        "127.0.0.1 does not respond (connection refused)"
     );
 }
 
 #[tokio::test]
 async fn a_name_that_does_not_exist_is_said() {
     let reason = reason(json!({ "url": "https://nobody.invalid/api/", "timeout": "30s" })).await;
-    assert_eq!(reason, "nobody.invalid does not answer (dns)");
+    assert_eq!(reason, "nobody.invalid does not respond (dns)");
 }
 
 #[tokio::test]
@@ -264,11 +264,11 @@ async fn a_service_that_comes_back_is_used_again() {
         async move { response.body(Body::from(PEOPLE)).unwrap() }
     };
     let url = serve(Router::new().route("/api/", get(answer))).await;
-    // Waiting: the same tick is asked for again.
+    // Waiting: the same tick is requested again.
     let mut source = open(json!({ "url": url, "results": 2, "every": "8760h" })).await;
     assert!(matches!(source.poll().await, Err(Failure::Retry(_))));
     assert_eq!(source.poll().await.unwrap().records.len(), 2);
-    // Generating: the next tick asks the service again.
+    // Generating: the next tick tries the service again.
     asked.store(0, Ordering::SeqCst);
     let config = json!({ "url": url, "results": 2, "every": "100ms", "offline": "generate" });
     let mut source = open(config).await;

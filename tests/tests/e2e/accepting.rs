@@ -1,5 +1,5 @@
-//! A sink that accepts records and makes them durable later: every record is in a finished file, and in one only unless a
-//! process was killed between finishing a file and telling the group (P1, P5, P7).
+//! A sink that accepts records and makes them durable later: every record is in exactly one finished file, unless a
+//! process was killed after it finished a file and before it told the group (P1, P5, P7).
 
 mod files;
 
@@ -30,7 +30,8 @@ async fn assigned(process: &ConnectProcess) {
         .await;
 }
 
-/// What was accepted is flushed and committed before a partition changes hands, and at a stop: nothing is there twice.
+/// Accepted records are flushed and committed before a partition is revoked, and at a stop, so no record is written
+/// twice.
 #[tokio::test(flavor = "multi_thread")]
 async fn rebalances_and_stops_leave_every_record_in_one_finished_file() {
     let _turn = servers::shared().await;
@@ -42,10 +43,10 @@ async fn rebalances_and_stops_leave_every_record_in_one_finished_file() {
     for _ in 0..2 {
         let mut guest = scene.launch().start();
         assigned(&guest).await;
-        // What the first one had accepted, and nobody asked to flush otherwise.
+        // Accepted by the first process, and flushed for no other reason.
         assert!(
             scene.count() > 0,
-            "it flushed before it gave partitions back"
+            "it flushed before its partitions were revoked"
         );
         assert_eq!(guest.stop(GRACE).await, 0);
     }
@@ -66,7 +67,7 @@ async fn rebalances_and_stops_leave_every_record_in_one_finished_file() {
     assert_eq!(scene.open_files(), 0);
 }
 
-/// Starts the connector until every record is finished, and stops it.
+/// Runs the connector until every record is finished, and stops it.
 async fn drain(scene: &Scene, ledger: &Ledger) {
     scene.roll(&Roll { age: "1s", ..NEVER });
     let mut process = scene.launch().start();
@@ -94,7 +95,7 @@ async fn kills_repeat_only_what_was_finished_and_not_yet_told_to_the_group() {
         let mut process = scene.launch().start();
         finished(&scene, before + 4_000).await;
         process.kill();
-        // Unfinished files are left; the next sink that opens removes them.
+        // Unfinished files remain; the next sink that opens removes them.
         assert!(scene.open_files() > 0);
     }
     let mut process = scene.launch().start();
@@ -110,10 +111,10 @@ async fn kills_repeat_only_what_was_finished_and_not_yet_told_to_the_group() {
         repeated.values().all(|times| *times <= 1 + KILLS),
         "each kill repeats a record once at most"
     );
-    // A commit every 200 ms, and one that was under way: a second of the load, and the files that this finishes.
+    // The commit interval of 200 ms plus a commit in progress: a second of the load, and the files that it finishes.
     let most = KILLS * (2_000 + 4 * ROLL as usize);
     assert!(repeated.len() <= most, "{} of {most}", repeated.len());
-    // What a stop has committed to the group is not read again.
+    // Positions that a stop has committed to the group are not read again.
     let count = scene.count();
     let mut process = scene.launch().start();
     assigned(&process).await;
@@ -141,7 +142,7 @@ async fn old_files_are_finished_without_new_input() {
 
 const RECORD_BYTES: u64 = 10_000;
 
-/// Records of one size, in turn to each partition.
+/// Records of one size, round-robin over the partitions.
 async fn produce_large(topic: &Topic, count: usize) -> Ledger {
     let topic = topic.clone();
     let sent = tokio::task::spawn_blocking(move || {
@@ -149,7 +150,7 @@ async fn produce_large(topic: &Topic, count: usize) -> Ledger {
         for number in 0..count {
             let id = format!("record-{number}");
             let empty = format!(r#"{{"id":"{id}","text":""}}"#).len();
-            // The key is counted too.
+            // The key counts as well.
             let text = "x".repeat(RECORD_BYTES as usize - empty - id.len());
             let value = format!(r#"{{"id":"{id}","text":"{text}"}}"#);
             let partition = (number % 4) as i32;
@@ -160,7 +161,7 @@ async fn produce_large(topic: &Topic, count: usize) -> Ledger {
     sent.await.expect("the load ends")
 }
 
-/// A sink that never finishes a file by itself is asked to, before more is in flight than may be (P5).
+/// A sink that never finishes a file by itself is flushed before the limit of bytes in flight (P5).
 #[tokio::test(flavor = "multi_thread")]
 async fn accepted_records_are_in_flight_and_stay_below_the_limit() {
     const IN_FLIGHT: u64 = 12 * 1024 * 1024;
@@ -189,11 +190,14 @@ async fn accepted_records_are_in_flight_and_stay_below_the_limit() {
     scene.reconcile(&ledger).assert_clean();
     let bytes = most * RECORD_BYTES;
     assert!(bytes <= IN_FLIGHT, "{bytes} bytes of {IN_FLIGHT} in flight");
-    // Without those that are accepted it would be three batches.
-    assert!(bytes > 6 * BATCH, "{bytes} bytes are not what was accepted");
+    // Without the accepted records it would be three batches.
+    assert!(
+        bytes > 6 * BATCH,
+        "{bytes} bytes do not include the accepted records"
+    );
 }
 
-/// The partitions are given back all the same, and what is not durable by then is read again.
+/// The partitions are revoked anyway, and records that are not durable by then are read again.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_flush_that_hangs_holds_up_no_rebalance() {
     let _turn = servers::shared().await;

@@ -1,4 +1,4 @@
-//! One bad record in a thousand: 999 rows and one dead letter with its bytes and reason.
+//! One bad record in a thousand becomes a dead letter with its bytes and reason; the others become 999 rows.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use crate::offsets::offsets;
 use crate::payments;
 
-/// A kind of bad record: a word for it, its bytes, the stage that refuses it, and a word of the reason.
+/// A kind of bad record: its name, its bytes, the stage that rejects it, and a word of the reason.
 struct Kind {
     name: &'static str,
     value: &'static [u8],
@@ -132,7 +132,8 @@ async fn one_bad_record_in_a_thousand_of_each_kind_is_one_dead_letter() {
     }
 }
 
-/// The letters of all that a sink refuses go together, so a flood of bad records is as fast as a flood of good ones.
+/// The letters of all records that a sink refuses are sent together, so a flood of bad records is as fast as one of
+/// good ones.
 #[tokio::test(flavor = "multi_thread")]
 async fn thousands_of_records_that_the_sink_refuses_are_as_many_dead_letters() {
     const BAD: usize = 5_000;
@@ -231,7 +232,7 @@ async fn without_tolerance_the_first_bad_record_stops_and_nothing_after_it_is_sk
     database.remove().await;
 }
 
-/// 120 MB in a few kilobytes: more than the client unpacks.
+/// 120 MB in a few kilobytes: more than the client decompresses.
 fn send_bomb(topic: &str) {
     let producer: BaseProducer = kafka::client()
         .set("compression.type", "zstd")
@@ -283,7 +284,7 @@ async fn a_batch_that_cannot_be_unpacked_stops_the_connector_with_its_place_and_
     );
     assert!(reason.contains(&command), "{reason}");
     process.stop(Duration::from_secs(30)).await;
-    // Of the other partition nothing is missing, of this one everything before.
+    // The other partition is complete, and so is this one up to the batch.
     assert!((50..=150).contains(&database.count("payments").await));
 
     let skip = [
@@ -304,7 +305,7 @@ async fn a_batch_that_cannot_be_unpacked_stops_the_connector_with_its_place_and_
     database.remove().await;
 }
 
-/// What README says: the connector under another name, with its dead letter topic as its topic.
+/// The procedure in README: the connector under another name, with its dead letter topic as its topic.
 #[tokio::test(flavor = "multi_thread")]
 async fn dead_letters_are_read_again_by_a_copy_of_their_connector() {
     let _turn = servers::shared().await;

@@ -1,4 +1,4 @@
-//! Compacted topics: they store no record without a key, and of records with one key only the last.
+//! Compacted topics: they reject records without a key, and keep only the last record of each key.
 
 use std::time::Duration;
 

@@ -12,7 +12,7 @@ use connect_tests::{eventually, servers};
 
 use crate::payments;
 
-/// Five connectors, each into a table of its own; the third has a key that does not exist.
+/// Five connectors, each with its own table; the third one has an unknown key.
 async fn five_connectors(topic: &Topic, database: &Database) -> Folder {
     let folder = payments::folder();
     for number in 1..=5 {
@@ -117,7 +117,7 @@ async fn exit_codes_are_what_they_say() {
     }
 }
 
-/// A library whose constructor leaves a file behind: `check` runs in CI, on files before they are reviewed.
+/// A library whose constructor creates a file: `check` runs in CI, on files before they are reviewed.
 #[tokio::test]
 async fn check_runs_no_code_that_a_configuration_names() {
     let folder = Folder::new();

@@ -1,4 +1,4 @@
-//! The first minute: the shipped folder in a fresh copy, with nothing but the binary.
+//! The first minute: a fresh copy of the shipped folder, with nothing but the binary.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -11,7 +11,7 @@ use crate::shipped;
 
 const TABLES: [&str; 4] = ["customers", "transactions", "transaction_items", "users"];
 
-/// A copy of what a clone holds, as far as the command reads it.
+/// Copies the parts of a clone that the command reads.
 fn fresh_copy(folder: &Path) {
     for name in ["connectors.d", "schemas", "migrations"] {
         shipped::copy(&servers::workspace().join(name), &folder.join(name));
@@ -21,7 +21,7 @@ fn fresh_copy(folder: &Path) {
 fn start(folder: &Path) -> ConnectProcess {
     Launch::new(&["run", "--embedded", "connectors.d/"])
         .working_in(folder)
-        // They count without --embedded only.
+        // They apply only without --embedded.
         .variable("DATABASE_URL", "postgres://nobody@127.0.0.1:1/nothing")
         .variable("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:1")
         .start()
@@ -35,7 +35,7 @@ async fn count(url: &str, table: &str) -> Option<i64> {
         .ok()
 }
 
-/// Waits for rows in every table; gives the database's URL.
+/// Waits for rows in every table and returns the database's URL.
 async fn rows_in_every_table(folder: &Path) -> String {
     let file: PathBuf = folder.join(".connect/postgres/url");
     let deadline = Duration::from_secs(60);
@@ -75,7 +75,7 @@ async fn the_first_command_fills_every_table_and_can_be_repeated() {
     assert_eq!(process.stop(Duration::from_secs(30)).await, 0);
     is_gone(&url).await;
 
-    // Again, and this time it is killed: what it leaves behind must not stand in the way.
+    // Once more, and this time it is killed: its remains must not block the next run.
     let mut process = start(folder.path());
     rows_in_every_table(folder.path()).await;
     process.kill();

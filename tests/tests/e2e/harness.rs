@@ -1,4 +1,4 @@
-//! The harness itself, on the real servers: what it says about a fault must be true.
+//! The harness itself, on the real servers: its reports about a fault must be true.
 
 use std::time::Duration;
 
@@ -36,7 +36,7 @@ async fn the_ledger_is_what_the_topic_holds() {
     );
 }
 
-/// Tries to commit one row by way of the proxy.
+/// Tries to commit one row through the proxy.
 async fn commit_through(proxy: &Proxy, database: &Database) -> Result<(), sqlx::Error> {
     let mut client = PgConnection::connect(&database.url_through(proxy.address())).await?;
     let mut transaction = client.begin().await?;

@@ -1,5 +1,5 @@
-//! Bytes in flight stay below `[batch] in_flight` (P5), whatever the sink does and however large the records are; and a
-//! record that is larger passes alone.
+//! Bytes in flight stay below `[batch] in_flight` (P5), whatever the sink does and however large the records are; a
+//! record above the limit passes alone.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -11,7 +11,7 @@ use connect_tests::folder::Folder;
 use connect_tests::kafka::{self, Topic};
 use connect_tests::load::Producer;
 use connect_tests::process::Launch;
-use connect_tests::written::Written;
+use connect_tests::sink_lines::Written;
 use connect_tests::{eventually, http, servers};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -22,7 +22,7 @@ use crate::{FAULTY, payments};
 const MIB: u64 = 1024 * 1024;
 const PARTITIONS: i32 = 4;
 
-/// A topic that takes records of up to 10 MiB.
+/// A topic that allows records of up to 10 MiB.
 async fn topic(word: &str) -> Topic {
     let topic = Topic::unborn(word);
     let settings = [("max.message.bytes", "10485760")];
@@ -30,7 +30,7 @@ async fn topic(word: &str) -> Topic {
     topic
 }
 
-/// Sends records of these sizes to one partition after the other. They do not get much smaller by compression.
+/// Sends records of these sizes, round-robin over the partitions. They compress badly.
 async fn produce(topic: &Topic, sizes: Vec<usize>) -> Ledger {
     produce_with(Producer::new(), topic, sizes).await
 }
@@ -54,7 +54,7 @@ async fn produce_with(producer: Producer, topic: &Topic, sizes: Vec<usize>) -> L
     .expect("the load ends")
 }
 
-/// From the topic to a file; `more` is the sink's.
+/// From the topic to a file; `more` belongs to the sink.
 fn to_file(topic: &Topic, batch: &str, file: &Path, more: &str) -> String {
     format!(
         "topics = [\"{}\"]\n[batch]\n{batch}\n[[sinks]]\ntype = \"faulty\"\nfile = \"{}\"\n{more}",
@@ -71,7 +71,7 @@ fn reconcile(ledger: &Ledger, rows: impl IntoIterator<Item = Entry>) {
     Verdict::reconcile(ledger, &evidence).assert_clean();
 }
 
-/// Every record arrives, once; gives the sizes of each write's records.
+/// Waits until every record has arrived once; returns the sizes of each write's records.
 async fn arrive(ledger: &Ledger, file: &Path) -> Vec<Vec<u64>> {
     let written = eventually("every record", payments::SETTLED, async || {
         let written = Written::read(file);
@@ -86,7 +86,7 @@ async fn arrive(ledger: &Ledger, file: &Path) -> Vec<Vec<u64>> {
     writes.into_values().collect()
 }
 
-/// What stands before the last record of each write has not filled it.
+/// The records before the last one of each write do not fill it.
 fn assert_filled_by_the_last(writes: &[Vec<u64>], share: u64) {
     for sizes in writes {
         let (_, before) = sizes.split_last().unwrap();
@@ -95,7 +95,7 @@ fn assert_filled_by_the_last(writes: &[Vec<u64>], share: u64) {
     }
 }
 
-/// From 20 bytes to 3 MB, more than twelve times what may be in flight.
+/// From 20 bytes to 3 MB, more than twelve times the limit in total.
 fn sizes_of_all_kinds() -> Vec<usize> {
     let sizes = (0..400).flat_map(|round| {
         let larger = (round % 20 == 0).then_some(900_000);
@@ -108,7 +108,7 @@ fn sizes_of_all_kinds() -> Vec<usize> {
     sizes.collect()
 }
 
-/// Half of what may be in flight is the client's queue; the other half is three batches: read, waiting, being written.
+/// Half of `in_flight` is the client's queue; the other half is three batches: being read, waiting, being written.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sink_that_does_not_return_holds_no_more_than_in_flight() {
     const IN_FLIGHT: u64 = 8 * MIB;
@@ -133,7 +133,7 @@ async fn a_sink_that_does_not_return_holds_no_more_than_in_flight() {
         .await;
     let idle_kib = process.memory_kib("VmHWM");
     let ledger = produce(&topic, sizes_of_all_kinds()).await;
-    // How long the write hangs: longer than a reader waits before it pauses its partitions.
+    // The duration of the hang, which exceeds the wait after which a reader pauses its partitions.
     tokio::time::sleep(Duration::from_secs(8)).await;
     let connector = http::connector(port, topic.name()).await.unwrap();
     let in_flight = connector["records"]["in_flight"].as_u64().unwrap();
@@ -146,7 +146,7 @@ async fn a_sink_that_does_not_return_holds_no_more_than_in_flight() {
         (1..=three).contains(&in_flight),
         "{in_flight} records, {three} in three batches"
     );
-    // A payload costs its bytes and what is built around it; without a limit it would cost the whole topic.
+    // A payload takes its bytes and what is built from it; without a limit the whole topic would be in memory.
     let grown_kib = process.memory_kib("VmHWM") - idle_kib;
     let limit_kib = 8 * IN_FLIGHT / 1024;
     assert!(grown_kib < limit_kib, "{grown_kib} of {limit_kib} KiB");
@@ -231,7 +231,7 @@ async fn headers_count_too() {
     assert_eq!(process.stop(Duration::from_secs(30)).await, 0);
 }
 
-/// Spaces, of which 20 MB are sent in 0.7 KB: one batch each.
+/// Spaces: 20 MB in 0.7 KB, one batch each.
 fn send_batches_that_grow(topic: &Topic, count: usize) {
     let producer: BaseProducer = kafka::client()
         .set("compression.type", "zstd")
@@ -249,7 +249,8 @@ fn send_batches_that_grow(topic: &Topic, count: usize) {
     }
 }
 
-/// The client unpacks a fetch as a whole, so what a fetch brings follows `in_flight`: 8 KiB are a dozen of these batches.
+/// The client decompresses a fetch as a whole, so the fetch size follows `in_flight`: 8 KiB are a dozen of these
+/// batches.
 #[tokio::test(flavor = "multi_thread")]
 async fn batches_that_grow_thirty_thousandfold_are_unpacked_a_few_at_a_time() {
     const BATCHES: usize = 40;

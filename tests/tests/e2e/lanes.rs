@@ -1,4 +1,4 @@
-//! Several sinks of one connector: each is complete whatever happens to the process, and none repeats what it has.
+//! Several sinks of one connector: each is complete whatever happens to the process, and none repeats its records.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -12,9 +12,9 @@ use connect_tests::{eventually, faults, http, servers};
 use serde_json::Value;
 
 use crate::offsets::offsets;
-use crate::{observing, payments};
+use crate::{http_status, payments};
 
-/// PostgreSQL as [`payments::connector`] has it, then a copy in Kafka, then standard output.
+/// PostgreSQL as in [`payments::connector`], then a copy in Kafka, then standard output.
 fn connector(topic: &Topic, copy: &Topic, keys: &str, more: &str) -> String {
     let sinks = format!(
         "[[sinks]]\ntype = \"kafka\"\ntopic = \"{}\"\n[[sinks]]\ntype = \"stdout\"\n{more}",
@@ -23,7 +23,7 @@ fn connector(topic: &Topic, copy: &Topic, keys: &str, more: &str) -> String {
     payments::connector(topic, keys, &sinks)
 }
 
-/// The ids on complete lines: the last line of a killed process may be cut.
+/// The ids on complete lines; the last line of a killed process may be incomplete.
 fn ids_on_stdout(process: &ConnectProcess) -> BTreeSet<String> {
     let text = process.stdout();
     let complete = text.rsplit_once('\n').map_or("", |(complete, _)| complete);
@@ -34,7 +34,7 @@ fn ids_on_stdout(process: &ConnectProcess) -> BTreeSet<String> {
     complete.lines().map(id).collect()
 }
 
-/// The ids in a topic, in transactions that were committed.
+/// The ids in a topic, from committed transactions.
 async fn ids_in(topic: &Topic) -> Vec<String> {
     let messages = topic.read(Isolation::Committed).await;
     let id = |value: Value| value["id"].as_str().expect("an id").to_owned();
@@ -162,10 +162,10 @@ async fn the_counts_of_every_sink_add_up_at_every_look() {
         async || {
             let connector = http::connector(port, "lanes-counted").await?;
             let sinks = connector["sinks"].as_array()?;
-            sinks.iter().for_each(observing::assert_adds_up);
+            sinks.iter().for_each(http_status::assert_adds_up);
             let ended = |sink: &Value| {
-                observing::count(&sink["records"], "delivered")
-                    + observing::count(&sink["records"], "filtered")
+                http_status::count(&sink["records"], "delivered")
+                    + http_status::count(&sink["records"], "filtered")
             };
             sinks.iter().all(|sink| ended(sink) > 8_000).then_some(())
         },
@@ -178,8 +178,8 @@ async fn the_counts_of_every_sink_add_up_at_every_look() {
     let metrics = eventually("the last record", payments::SETTLED, async || {
         let connector = http::connector(port, "lanes-counted").await?;
         let sinks = connector["sinks"].as_array()?;
-        let in_flight = |sink: &Value| observing::count(&sink["records"], "in_flight");
-        let consumed = |sink: &Value| observing::count(&sink["records"], "consumed");
+        let in_flight = |sink: &Value| http_status::count(&sink["records"], "in_flight");
+        let consumed = |sink: &Value| http_status::count(&sink["records"], "consumed");
         let is_done = |sink: &Value| in_flight(sink) == 0 && consumed(sink) == sent.len() as u64;
         if !sinks.iter().all(is_done) {
             return None;
@@ -215,7 +215,7 @@ async fn the_offsets_of_one_sink_are_set_and_the_others_stay() {
     let launch = Launch::run(&folder).database(database.url());
     produce_payments(&topic, 1, 1_000).await;
     let (mut rows, mut copies, mut lines) = (1_000, 1_000, 1_000);
-    // What is set before a run, and how many records each sink gets again.
+    // The command before a run, and how many records each sink gets again.
     let cases: [(&[&str], [usize; 3]); 5] = [
         (&[], [0, 0, 0]),
         (&["--to", "earliest", "--sink", "kafka"], [0, 1_000, 0]),

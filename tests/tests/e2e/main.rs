@@ -1,4 +1,4 @@
-//! The promises, on real servers. One test binary, one module per promise or seed system.
+//! The promises, tested on real servers. One test binary, one module per promise or seed system.
 
 #![allow(
     clippy::unwrap_used,
@@ -9,16 +9,16 @@
 
 mod accepting;
 mod bad_records;
-mod beginnings;
-mod changing_tables;
 mod compacted;
 mod configuration;
+mod connector_isolation;
 mod embedded;
+mod failed_connectors;
 mod harness;
+mod hidden_values;
+mod http_status;
 mod in_flight;
 mod lanes;
-mod neighbours;
-mod observing;
 mod offsets;
 mod outages;
 mod payments;
@@ -26,15 +26,15 @@ mod protobuf;
 mod registry;
 mod sales;
 mod secrets;
-mod sharing;
+mod several_processes;
 mod shipped;
 mod slow_writes;
+mod start_positions;
 mod stdout;
 mod stopping;
+mod table_swap;
 mod tls;
-mod trying_again;
 mod users;
-mod values;
 
-/// A distribution of our own: `connect` with plugins that are slow, hang, loop and panic when a test says so.
+/// A distribution for tests: `connect` with plugins that are slow, hang, loop and panic on demand.
 const FAULTY: &str = env!("CARGO_BIN_EXE_connect-faulty");

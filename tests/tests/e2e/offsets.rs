@@ -27,7 +27,7 @@ pub(crate) async fn offsets(
     connect(&arguments, &variables, &folder.connectors()).await
 }
 
-/// Runs until the table has as many rows, and stops. Gives back what was said about progress under other names.
+/// Runs until the table has this many rows, and stops. Returns the events about progress under other names.
 async fn run_until(folder: &Folder, database: &Database, rows: i64) -> Vec<Value> {
     let launch = Launch::run(folder).argument("--keep-going");
     let mut process = launch.database(database.url()).start();
@@ -60,7 +60,7 @@ async fn offsets_are_shown_and_set_and_the_next_run_obeys() {
         shown.stdout
     );
 
-    // The action may come first, as other tools want it.
+    // The action may come first, as in other tools.
     let turned = ["offsets", "show", name];
     let kafka = servers::kafka();
     let variables = [
@@ -75,13 +75,13 @@ async fn offsets_are_shown_and_set_and_the_next_run_obeys() {
         turned.stderr
     );
 
-    // A dry run shows the same as the move, and moves nothing.
+    // A dry run shows the moves and makes none.
     let dry = ["set", "--to", "100", "--dry-run"];
     let dry = offsets(name, &dry, &folder, &database).await;
     assert_eq!(dry.code, 0, "{}", dry.stderr);
     let would = dry
         .stdout
-        .strip_suffix("nothing was moved: this is a dry run\n")
+        .strip_suffix("dry run: no position was moved\n")
         .unwrap();
     assert_eq!(would.matches("→  100").count(), 2, "{would}");
     let unmoved = offsets(name, &["show"], &folder, &database).await;
@@ -102,7 +102,7 @@ async fn offsets_are_shown_and_set_and_the_next_run_obeys() {
         (&100.into(), &500.into())
     );
 
-    // Each of these and a run: how many rows more there are then.
+    // Commands before a run, and the number of additional rows after it.
     let cases: [(&[&str], i64); 4] = [
         (&["set", "--to", "earliest"], 1_000),
         (&["set", "--to", "400"], 200),
@@ -153,7 +153,7 @@ async fn offsets_are_shown_and_set_and_the_next_run_obeys() {
     database.remove().await;
 }
 
-/// Neither of the connector nor, perhaps, of any other source of this cluster.
+/// A source of this name has no positions, and perhaps no other source of this cluster has any.
 #[tokio::test(flavor = "multi_thread")]
 async fn before_its_first_commit_a_source_has_nothing_stored() {
     let _turn = servers::shared().await;
@@ -169,7 +169,7 @@ async fn before_its_first_commit_a_source_has_nothing_stored() {
     let shown = offsets(name.name(), &["show"], &folder, &database).await;
     assert_eq!(shown.code, 0, "{}", shown.stderr);
     assert!(
-        shown.stdout.starts_with("nothing stored yet"),
+        shown.stdout.starts_with("nothing is stored yet"),
         "{}",
         shown.stdout
     );
@@ -234,7 +234,7 @@ async fn progress_of_old_names_is_one_line_and_can_be_forgotten() {
         let again = offsets(new, &["forget", old], &folder, &database).await;
         assert_eq!(again.code, 3, "{}", again.stdout);
     }
-    // The next name begins anew, and hears of the last one only.
+    // The next name starts from the beginning and sees only the last name's progress.
     std::fs::rename(file(new), file(newer)).unwrap();
     let told = run_until(&folder, &database, 400).await;
     assert_eq!(told.len(), 1, "{told:?}");
@@ -256,11 +256,12 @@ async fn a_renamed_connector_is_told_where_it_was_and_can_go_on_from_there() {
     produce_payments(&topic, 2, 1_000).await;
     assert!(run_until(&folder, &database, 1_000).await.is_empty());
 
-    // Beside the old one a new one is only new.
+    // While the old connector exists, a new one is merely new.
     folder.connector(beside, &connector);
     assert!(run_until(&folder, &database, 2_000).await.is_empty());
 
-    // Renamed it begins anew, and says so; what belongs to a broken file is not under an old name.
+    // After a rename it starts from the beginning and says so. Progress of a broken file does not belong to an old
+    // name.
     std::fs::rename(file(old), file(new)).unwrap();
     folder.connector(beside, format!("taks = 1\n{connector}"));
     let told = run_until(&folder, &database, 3_000).await;

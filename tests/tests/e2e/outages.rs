@@ -1,4 +1,4 @@
-//! Servers that go away and come back: nothing lost, nothing twice, and never a dead letter (P4).
+//! Outages of the servers: no loss, no duplicates, and never a dead letter (P4).
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use connect_tests::servers;
 
 use crate::payments;
 
-/// The database goes away in mid-load by `verb`, stays away, and comes back.
+/// The database goes down under load by `verb`, stays down, and comes back.
 async fn database_goes_away(verb: &str, away: Duration) {
     let _turn = servers::alone().await;
     let topic = Topic::create("outage", 4).await;
@@ -23,7 +23,7 @@ async fn database_goes_away(verb: &str, away: Duration) {
     let mut process = Launch::run(&folder).database(database.url()).start();
     payments::rows(&database, 5_000).await;
     servers::operate(verb, "postgres").await;
-    // The outage itself: as long as the promise says.
+    // The outage itself, as long as the promise states.
     tokio::time::sleep(away).await;
     servers::operate("start", "postgres").await;
     let back = database.count("payments").await;

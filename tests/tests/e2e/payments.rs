@@ -1,5 +1,5 @@
-//! What most scenarios share: payments from a topic into an append-only table without any key, where every repetition
-//! is a second row and every disorder shows.
+//! The common scenario: payments from a topic into an append-only table without a key, where every repetition is a
+//! second row and every disorder is visible.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use connect_tests::folder::Folder;
 use connect_tests::kafka::{Isolation, Message, Topic};
 use connect_tests::load::Payments;
 
-/// As long as a scenario may take to settle once nothing disturbs it: a killed member stays in its group for 10 s.
+/// The time in which a scenario settles without disturbance: a killed member stays in its group for 10 s.
 pub(crate) const SETTLED: Duration = Duration::from_secs(90);
 
 const TABLE: &str = r#"CREATE TABLE payments (
@@ -30,14 +30,14 @@ pub(crate) async fn database() -> Database {
     database
 }
 
-/// A folder with the contract, and no connector yet.
+/// A folder with the contract and no connector.
 pub(crate) fn folder() -> Folder {
     let folder = Folder::new();
     folder.file("schemas/payment.json", Payments::schema());
     folder
 }
 
-/// The connector from the topic to the table; `more` goes before the sink, such as `tasks = 2`.
+/// The connector from the topic to the table; `keys` precede the sink, such as `tasks = 2`.
 pub(crate) fn connector(topic: &Topic, keys: &str, tables: &str) -> String {
     let topic = topic.name();
     format!(
@@ -70,7 +70,7 @@ offset = "#offset"
     )
 }
 
-/// Bad records go to this topic.
+/// Sends bad records to this topic.
 pub(crate) fn tolerant(dead_letters: &Topic) -> String {
     format!(
         "[errors]\ntolerance = \"all\"\ndead_letter_topic = \"{}\"\n",
@@ -78,7 +78,7 @@ pub(crate) fn tolerant(dead_letters: &Topic) -> String {
     )
 }
 
-/// As [`tolerant`], even if all of the first records are bad.
+/// Like [`tolerant`], even if all of the first records are bad.
 pub(crate) fn tolerant_of_all(dead_letters: &Topic) -> String {
     tolerant(dead_letters) + "stop_after = \"never\"\n"
 }
@@ -106,15 +106,15 @@ pub(crate) async fn verdict(ledger: &Ledger, database: &Database, dead: Option<&
     )
 }
 
-/// The rows that came from one of several topics.
+/// The rows from one of several topics.
 pub(crate) async fn rows_of(database: &Database, topic: &Topic) -> Vec<Entry> {
     let rows = database.entries(WRITTEN).await;
     let is_of_topic = |row: &Entry| row.place.topic == topic.name();
     rows.into_iter().filter(is_of_topic).collect()
 }
 
-/// Dead letters as the checker wants them: the id is the key, the place is in Kafka Connect's headers, and the bytes
-/// are the content.
+/// Dead letters for the checker: the id is the key, the origin is in Kafka Connect's headers, and the bytes are the
+/// content.
 pub(crate) async fn dead_letters(topic: &Topic) -> Vec<Entry> {
     let letters = topic.read(Isolation::Committed).await;
     letters.iter().map(dead_letter).collect()
@@ -139,7 +139,7 @@ pub(crate) fn dead_letter(letter: &Message) -> Entry {
     )
 }
 
-/// Waits until the table has at least that many rows.
+/// Waits until the table has at least this many rows.
 pub(crate) async fn rows(database: &Database, at_least: i64) {
     eventually(
         &format!("{at_least} rows in payments"),

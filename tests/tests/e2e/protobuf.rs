@@ -40,7 +40,7 @@ message Batch {
 }
 "#;
 
-/// The indexes 1 and 0 behind their number, as zigzag varints.
+/// The message indexes 1 and 0 after their count, as zigzag varints.
 const NESTED_INDEXES: [u8; 3] = [4, 2, 0];
 
 /// Registers the schema whose decimal comes from another subject.
@@ -83,7 +83,7 @@ fn message(payment: &Payment) -> Vec<u8> {
     .concat()
 }
 
-/// A thousand payments; number 500 has an id that is not UTF-8, and 501 the indexes of no message.
+/// A thousand payments; number 500 has an id that is not UTF-8, and number 501 has invalid message indexes.
 async fn produce(topic: &Topic, id: u32) -> Ledger {
     let topic = topic.clone();
     tokio::task::spawn_blocking(move || {
@@ -109,7 +109,7 @@ async fn produce(topic: &Topic, id: u32) -> Ledger {
     .unwrap()
 }
 
-/// A folder with a connector from the topic's protobuf to the table.
+/// A folder with a connector from the topic's Protobuf to the table.
 fn reading(topic: &Topic, more: &str) -> Folder {
     let folder = payments::folder();
     folder.settings(format!("[registry]\nurl = \"{}\"\n", servers::registry()));
@@ -157,7 +157,7 @@ async fn protobuf_with_a_reference_and_a_nested_message_and_two_bad_records() {
 const ROWS: &str = "SELECT string_agg(concat_ws('|', id, sequence, account, amount, note), E'\n' ORDER BY sequence)
     FROM payments";
 
-/// What the sink writes is what its reader makes rows of; the schema is the subject's, or registered from a file.
+/// The reader makes rows of what the sink writes; the schema is the subject's, or registered from a file.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_kafka_sink_writes_protobuf_that_is_read_back() {
     let _turn = servers::shared().await;

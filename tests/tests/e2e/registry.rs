@@ -1,4 +1,4 @@
-//! Contracts in a schema registry: JSON Schema and Avro, and what happens to an id that nobody registered.
+//! Contracts in a schema registry: JSON Schema and Avro, and unregistered schema ids.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::payments;
 
-/// An id that no registry of a test ever gives away.
+/// An id that no test registry assigns.
 const UNKNOWN: u32 = 2_000_000_000;
 
 fn avro_schema() -> Value {
@@ -69,7 +69,7 @@ fn json_bytes(payment: &Payment) -> Vec<u8> {
     payment.json().into_bytes()
 }
 
-/// A thousand payments, number 500 with an id that the registry does not know.
+/// A thousand payments, number 500 with an unknown schema id.
 async fn produce(topic: &Topic, id: u32, encode: fn(&Payment) -> Vec<u8>) -> Ledger {
     let topic = topic.clone();
     tokio::task::spawn_blocking(move || {
@@ -149,12 +149,12 @@ async fn avro_of_the_registry_and_an_unknown_id() {
     from_the_registry("avro", "AVRO", &avro_schema(), avro).await;
 }
 
-/// Whoever produces chooses the schema's id, and may choose one that the registry has and nobody here can use.
+/// The producer chooses the schema id, and may choose a registered schema that cannot be used here.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_whose_schema_does_not_compile_is_its_own_fault() {
     let _turn = servers::shared().await;
     let schema: Value = serde_json::from_str(Payments::schema()).unwrap();
-    // A quotation that the registry's own regular expressions know.
+    // A quotation that only the registry's own regular expressions support.
     let quoted = json!({ "type": "object", "properties": { "id": { "pattern": "\\Qb\\E" } } });
     let foreign = Topic::unborn("registry-foreign");
     let unusable = register(&format!("{}-value", foreign.name()), "JSON", &quoted).await;
@@ -212,11 +212,11 @@ async fn a_registry_that_is_down_is_waited_for_and_is_no_record_s_fault() {
     let database = payments::database().await;
     let folder = registry_folder(&topic, &dead, "json");
     servers::operate("stop", "registry").await;
-    // A registry in memory forgets: what is registered after it is back gets the number 1 again.
+    // A registry in memory forgets: the first schema registered after its restart gets id 1 again.
     let ledger = produce_known(&topic, 1).await;
     let mut process = Launch::run(&folder).database(database.url()).start();
     eventually(
-        "it says what it waits for",
+        "the event names the dependency",
         Duration::from_secs(40),
         async || process.stderr().contains("registry").then_some(()),
     )
@@ -250,7 +250,7 @@ async fn produce_known(topic: &Topic, id: u32) -> Ledger {
     .unwrap()
 }
 
-/// The encoder above is right: the checker relies on it.
+/// Verifies the encoder above, which the checker relies on.
 #[test]
 fn avro_numbers_are_zigzag_varints() {
     for (number, expected) in [

@@ -1,5 +1,5 @@
-//! Seed system: the point of sale. 100,000 simulated sales in six partitions reach three tables, and beside them a table
-//! without any key, while the process is killed twenty times.
+//! Seed system: the point of sale. 100,000 simulated sales in six partitions reach three tables, and a fourth table
+//! without a key, while the process is killed twenty times.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -18,7 +18,7 @@ use crate::{payments, shipped};
 const SALES: i64 = 100_000;
 const KILLS: usize = 20;
 
-/// The second reader of the topic: every sale is one row, and a repeated one would be two.
+/// The second reader of the topic: every sale is one row, and a repeated sale would be two.
 fn log_connector(topic: &Topic) -> String {
     format!(
         r##"topics = ["{}"]
@@ -52,7 +52,7 @@ const LOG_TABLE: &str = r#"CREATE TABLE sales_log (
 const LOGGED: &str = r#"SELECT id, topic, partition, "offset",
     concat_ws('|', customer, payment_method, total) AS content FROM sales_log ORDER BY arrived"#;
 
-/// The digits of a number as the message has them, trailing zeros included.
+/// The digits of a number in the message, including trailing zeros.
 fn digits(message: &Message, field: &str) -> String {
     let text = std::str::from_utf8(message.value.as_deref().unwrap()).unwrap();
     let (_, rest) = text.rsplit_once(&format!("\"{field}\":")).unwrap();
@@ -82,7 +82,7 @@ fn entry(topic: &Topic, message: &Message) -> Entry {
     )
 }
 
-/// What the three tables must hold, counted from the topic.
+/// The expected content of the three tables, counted from the topic.
 #[derive(Debug, PartialEq, Eq)]
 struct Totals {
     sales: i64,
@@ -151,7 +151,7 @@ async fn a_hundred_thousand_sales_arrive_once_through_twenty_kills() {
     folder.connector("sales-log", log_connector(&topic));
     let launch = Launch::run(&folder).database(database.url());
 
-    // The schedule follows progress, not the clock, and can be repeated from its seed.
+    // The schedule follows progress, not the clock, and can be reproduced from its seed.
     let mut random = ChaCha8Rng::seed_from_u64(20_261_120);
     for kill in 0..KILLS {
         let progress = database.count("sales_log").await + random.random_range(100..3_000);

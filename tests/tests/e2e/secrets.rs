@@ -1,4 +1,5 @@
-//! No secret in a log, an error, a metric, an answer over HTTP or a dead letter (P9), at the most talkative log level.
+//! No secret occurs in a log, an error, a metric, an HTTP response or a dead letter (P9), at the most verbose log
+//! level.
 
 use std::time::Duration;
 
@@ -70,7 +71,7 @@ password = "${{env:CANARY_SETTING}}"
         payments::connector(&topic, "", &payments::tolerant(&dead))
             .replace("DATABASE_URL", "WRONG_URL"),
     );
-    // Every record is rejected by a condition with a secret in it.
+    // Every record is rejected by a condition that contains a secret.
     let when =
         "[[sinks]]\ntype = \"postgres\"\nwhen = \"value.api_key == '${env:CANARY_SETTING}'\"";
     folder.connector(
@@ -122,7 +123,7 @@ password = "${{env:CANARY_SETTING}}"
         .iter()
         .map(|(name, value)| (*name, value.as_str()))
         .collect();
-    // A broken file, drawn with its lines.
+    // A broken file, printed with its lines.
     folder.connector(
         "canary-broken",
         payments::connector(&topic, "taks = 2", "").replace("${env:DATABASE_URL}", &variables[2].1),
@@ -136,7 +137,7 @@ password = "${{env:CANARY_SETTING}}"
         said.push((format!("{arguments:?}"), finished.stdout + &finished.stderr));
     }
     let log = process.stderr();
-    assert!(log.contains("\"TRACE\""), "the Kafka client said nothing");
+    assert!(log.contains("\"TRACE\""), "the Kafka client logged nothing");
     for (place, text) in &said {
         for canary in [password.as_str(), &wrong, setting, KAFKA_PASSWORD] {
             if let Some(at) = text.find(canary) {

@@ -1,12 +1,11 @@
-//! The shipped connectors, with names and topics of this test's own: the broker is shared.
+//! The shipped connectors, with the test's own names and topics, because tests share the broker.
 
 use std::path::Path;
 
 use connect_tests::folder::Folder;
 use connect_tests::servers;
 
-/// A folder with the shipped contracts and migrations, and these connectors, in whose text each pair's first word is
-/// replaced by its second.
+/// A folder with the shipped contracts and migrations, and these connectors after the replacements (old, new).
 pub(crate) fn folder(connectors: &[&str], replacements: &[(&str, &str)]) -> Folder {
     let folder = Folder::new();
     for name in ["schemas", "migrations"] {
@@ -23,7 +22,7 @@ pub(crate) fn folder(connectors: &[&str], replacements: &[(&str, &str)]) -> Fold
     folder
 }
 
-/// Copies a folder with everything below it.
+/// Copies a folder recursively.
 pub(crate) fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap() {

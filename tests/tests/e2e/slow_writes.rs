@@ -11,7 +11,7 @@ use connect_tests::{eventually, servers};
 
 use crate::{FAULTY, payments};
 
-/// What the sink got in one write.
+/// The content of one write.
 struct Written {
     at_ms: u64,
     records: u64,
@@ -52,7 +52,7 @@ fn connector(topic: &Topic, file: &Path, takes: &str, batch: &str) -> String {
     )
 }
 
-/// Every offset of every partition once, in order: each write begins where the last one ended.
+/// Checks that every offset of every partition occurs once, in order: each write starts where the last one ended.
 fn assert_each_once(written: &[Written], records: u64) {
     let mut ends = std::collections::BTreeMap::new();
     for write in written {
@@ -93,8 +93,8 @@ async fn a_write_of_30_ms_still_moves_more_than_100_000_records_a_second() {
     assert!(rate > 100_000, "{rate} records a second");
 }
 
-/// Records a second in the best stretch of 20 writes. What else runs on the machine slows some of them down; pausing the
-/// partitions around each write would slow down every one (5,000 a second, measured).
+/// Records per second in the best stretch of 20 writes. Other programs on the machine slow down some writes; pausing
+/// the partitions around each write would slow down every one (5,000 per second, measured).
 fn best_rate(written: &[Written]) -> u64 {
     const STRETCH: usize = 20;
     let rates = written.windows(STRETCH + 1).map(|writes| {
@@ -105,8 +105,8 @@ fn best_rate(written: &[Written]) -> u64 {
 }
 
 /// Kafka expels a member that has not polled for `max.poll.interval.ms`, five minutes by default. Here it is 10 s, so
-/// that a write that takes two and a half times as long shows in half a minute what a write of 6 minutes would show
-/// (and 12 minutes of two such writes would take).
+/// that a write of two and a half times that length shows in half a minute what two writes of 6 minutes would show in
+/// 12.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_write_that_outlasts_the_poll_interval_keeps_the_membership() {
     let _turn = servers::shared().await;

@@ -10,7 +10,7 @@ use connect_tests::process::{ConnectProcess, Launch};
 use connect_tests::{eventually, servers};
 use serde_json::Value;
 
-/// The ids on complete lines: the last line of a killed process may be cut.
+/// The ids on complete lines; the last line of a killed process may be incomplete.
 fn ids(process: &ConnectProcess) -> BTreeSet<String> {
     let text = process.stdout();
     let complete = text.rsplit_once('\n').map_or("", |(complete, _)| complete);

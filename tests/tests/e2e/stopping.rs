@@ -1,4 +1,4 @@
-//! Stop means drained within the grace period (P7), and a second signal means at once.
+//! A stop drains within the grace period (P7), and a second signal stops at once.
 
 use std::time::Duration;
 
@@ -30,7 +30,7 @@ async fn sigterm_and_sigint_under_load_drain_and_exit_0() {
             "{signal}"
         );
     }
-    // Who has left on purpose is not waited for: the next start begins at once, not after the session's 10 s.
+    // After a clean leave the next start proceeds at once, without waiting for the session timeout of 10 s.
     let ledger = load.stop().await;
     let mut process = launch.start();
     payments::verdict(&ledger, &database, None)
@@ -61,7 +61,7 @@ async fn a_second_signal_stops_at_once_and_a_restart_repeats_nothing() {
         eventually("a write hangs", payments::SETTLED, async || {
             let connector = http::connector(port, "stopped-at-once").await?;
             let in_flight = connector["records"]["in_flight"].as_u64()?;
-            // More than one batch of the linger time: the write before it does not end.
+            // Longer than the linger time: the write before it does not end.
             (in_flight > 1_000).then_some(())
         })
         .await;

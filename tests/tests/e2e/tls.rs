@@ -1,4 +1,4 @@
-//! A server whose certificate or protocol is not good enough is refused, and the reason is shown within seconds.
+//! A server with an unacceptable certificate or protocol is refused, and the reason is shown within seconds.
 
 use std::time::Duration;
 
@@ -12,10 +12,10 @@ use connect_tests::{eventually, http, servers};
 
 use crate::payments;
 
-/// Starting takes a second, and the servers of the machine are shared with other tests.
+/// A start takes a second, and other tests share the machine.
 const SHOWN_WITHIN: Duration = Duration::from_secs(5);
 
-/// What a server presents, and words of which one is in the reason; none where nothing is wrong.
+/// What a server presents, and words of which the reason contains one; none if the server is acceptable.
 const CASES: [(Presents, &[&str]); 5] = [
     (Presents::Good, &[]),
     (
@@ -33,12 +33,12 @@ const CASES: [(Presents, &[&str]); 5] = [
     ),
 ];
 
-/// Its word for every certificate that it refuses.
+/// Its message for every certificate that it refuses.
 const OF_LIBRDKAFKA: &str = "broker certificate could not be verified";
 
 /// A connector and the only TLS server that it needs.
 struct Client {
-    /// Random, as its group is: a member that was killed stays in it for a while.
+    /// Random, like its group, because a killed member stays in its group for a while.
     connector: String,
     server: TlsServer,
 }
@@ -64,7 +64,7 @@ impl Scene {
         ));
         let authority = authorities.file().display().to_string();
         let process = Launch::run(&folder)
-            // The authorities of the machine, for clients that have no setting for their own.
+            // The machine's authorities, for clients without a setting for their own.
             .variable("SSL_CERT_FILE", authority)
             .start();
         Scene {
@@ -75,7 +75,7 @@ impl Scene {
         }
     }
 
-    /// Everything is as the case says: who is refused is not accepted by any client, and each waits and says why.
+    /// Checks the case: no client accepts an unacceptable server, and each waits and says why.
     async fn check(self, presents: Presents, words: &[&str]) {
         for Client {
             connector: name,
@@ -115,7 +115,7 @@ type = "random_user"
 every = "1s"
 "#;
 
-/// Kafka is the test broker, and what connectors reach beside it is not.
+/// Kafka is the test broker; the other servers of the connectors are the TLS servers.
 async fn beside_kafka(authorities: &Authorities, presents: Presents) -> Scene {
     let topic = Topic::create("tls", 1).await;
     let name = topic.clone();
@@ -172,7 +172,7 @@ async fn beside_kafka(authorities: &Authorities, presents: Presents) -> Scene {
     Scene::start(folder, &settings, authorities, clients)
 }
 
-/// Kafka itself is the TLS server, of a connector that reads and of one that writes.
+/// Kafka itself is the TLS server, of one connector that reads and one that writes.
 fn kafka_itself(authorities: &Authorities, presents: Presents) -> Scene {
     let folder = Folder::new();
     let server = authorities.serve(presents, Preface::Nothing);

@@ -1,5 +1,5 @@
-//! Seed system: the random users. They pass through four topics, each id exactly once in each, with kills in between,
-//! and a replay gives them the same tags.
+//! Seed system: the random users. They pass through four topics, each id exactly once in each, despite kills, and a
+//! replay gives them the same tags.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -24,7 +24,7 @@ fn hop(from: &Topic, to: &Topic, transforms: &str) -> String {
     )
 }
 
-/// The ids of a topic, each with its record; fails if one is there twice.
+/// The ids of a topic, each with its record; fails if one occurs twice.
 async fn users(topic: &Topic) -> BTreeMap<String, Value> {
     let mut users = BTreeMap::new();
     for message in topic.read(Isolation::Committed).await {
@@ -88,7 +88,7 @@ async fn users_pass_through_four_topics_once_each_with_kills_in_between() {
             ("\"users-timestamp\"", &quoted(&own[1])),
             ("\"users-tags\"", &quoted(&own[2])),
             ("\"users-to-postgres\"", &quoted(&own[3])),
-            // Nobody listens there: users are made up, the same road without the internet.
+            // No server listens there, so users are generated: the same path without the internet.
             (
                 "offline = \"generate\"",
                 "offline = \"generate\"\nurl = \"http://127.0.0.1:1/api/\"",
@@ -119,7 +119,7 @@ async fn users_pass_through_four_topics_once_each_with_kills_in_between() {
     })
     .await;
 
-    // A second connector over the same records: a replay, as far as the tags are concerned.
+    // A second connector over the same records, which replays the tags.
     assert_eq!(process.stop(Duration::from_secs(60)).await, 0);
     std::fs::remove_file(folder.connectors().join("random-user.toml")).unwrap();
     let again = Topic::unborn("tags-again");

@@ -1,4 +1,4 @@
-//! `connect check`: every problem of every file.
+//! `connect check`: reports every problem of every file.
 
 use connect_api::text::printable_lines;
 use connect_api::{Plugins, Severity};
@@ -11,7 +11,7 @@ use crate::{exit, output};
 pub(crate) fn run(arguments: &CheckArguments, plugins: &Plugins) -> u8 {
     let wanted = [Some(&arguments.folder), arguments.config.as_ref()];
     if let Some(missing) = wanted.into_iter().flatten().find(|path| !path.exists()) {
-        output::talk(&format!("error: {} does not exist", missing.display()));
+        output::report(&format!("error: {} does not exist", missing.display()));
         return exit::USAGE;
     }
     let mode = if arguments.env {
@@ -70,7 +70,7 @@ fn connectors(loaded: &Loaded) -> usize {
     loaded.connectors.len() + loaded.broken.len()
 }
 
-/// `version` grows when a member changes its meaning or goes.
+/// `version` increases when a member changes its meaning or is removed.
 fn json(loaded: &Loaded) -> String {
     let findings: Vec<_> = loaded.findings.iter().map(json_of).collect();
     let report = json!({
@@ -140,7 +140,7 @@ fn github(loaded: &Loaded) -> String {
     lines.join("\n")
 }
 
-/// Line ends are part of a message; what else a terminal would obey is not.
+/// Line breaks are part of a message; everything else that controls a terminal is escaped.
 fn escaped(text: &str, property: bool) -> String {
     let text = printable_lines(text)
         .replace('%', "%25")

@@ -14,7 +14,7 @@ pub(crate) fn run(arguments: &ExplainArguments, plugins: &Plugins) -> u8 {
         Some(code) => match all.iter().find(|known| known.code == code) {
             Some(known) => vec![known],
             None => {
-                output::talk(&unknown(code, &all));
+                output::report(&unknown(code, &all));
                 return exit::USAGE;
             }
         },
@@ -59,7 +59,7 @@ fn list(all: &[&Explanation]) -> String {
     lines.join("\n")
 }
 
-/// Up to the first full stop that ends a sentence: it follows a word, and what follows it does not go on in lower case.
+/// Everything up to the first full stop that ends a sentence: it follows a word, and no lower-case letter follows it.
 fn first_sentence(text: &str) -> &str {
     let ends = |(at, _): &(usize, &str)| {
         let follows_word = text.get(..*at).is_some_and(|before| !before.ends_with(' '));

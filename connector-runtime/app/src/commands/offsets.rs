@@ -1,4 +1,4 @@
-//! `connect offsets NAME show | set | forget`: the positions of a connector, and moving them.
+//! `connect offsets NAME show | set | forget`: shows and moves the stored positions of a connector.
 
 use std::path::Path;
 
@@ -7,21 +7,21 @@ use connect_config::{Connector, ConnectorKind, Loaded, Mode, load, nearest};
 use connect_engine::offsets::{self, MoveTo, MovedPosition, Offsets, Only, PartitionOffsets};
 use serde_json::json;
 
-use crate::arguments::{OffsetsAction, OffsetsArguments, OffsetsPlace, OffsetsTo, OutputFormat};
+use crate::arguments::{OffsetsAction, OffsetsArguments, OffsetsOptions, OffsetsTo, OutputFormat};
 use crate::{exit, output};
 
 mod table;
 
 pub(crate) fn run(arguments: &OffsetsArguments, plugins: &Plugins) -> u8 {
-    let place = match &arguments.action {
-        OffsetsAction::Show(place) => place,
-        OffsetsAction::Set(set) => &set.place,
-        OffsetsAction::Forget(forget) => &forget.place,
+    let options = match &arguments.action {
+        OffsetsAction::Show(options) => options,
+        OffsetsAction::Set(set) => &set.options,
+        OffsetsAction::Forget(forget) => &forget.options,
     };
-    let (connector, loaded) = match find(&arguments.name, place, plugins) {
+    let (connector, loaded) = match find(&arguments.name, options, plugins) {
         Ok(found) => found,
         Err(problem) => {
-            output::talk(&problem);
+            output::report(&problem);
             return exit::USAGE;
         }
     };
@@ -29,15 +29,18 @@ pub(crate) fn run(arguments: &OffsetsArguments, plugins: &Plugins) -> u8 {
         .enable_all()
         .build();
     let answered = match runtime {
-        Ok(runtime) => {
-            runtime.block_on(answer(&connector, &loaded, &arguments.action, place.format))
-        }
+        Ok(runtime) => runtime.block_on(answer(
+            &connector,
+            &loaded,
+            &arguments.action,
+            options.format,
+        )),
         Err(error) => Err(Cause::new(format!("no runtime: {error}"))),
     };
     match answered {
         Ok(text) => output::data(&text),
         Err(cause) => {
-            output::talk(&format!("error: {cause}"));
+            output::report(&format!("error: {cause}"));
             exit::UNREACHABLE
         }
     }
@@ -46,13 +49,21 @@ pub(crate) fn run(arguments: &OffsetsArguments, plugins: &Plugins) -> u8 {
 /// The connector of this name, if its file has no errors.
 fn find(
     name: &str,
-    place: &OffsetsPlace,
+    options: &OffsetsOptions,
     plugins: &Plugins,
 ) -> Result<(Connector, Loaded), String> {
-    if !place.folder.exists() {
-        return Err(format!("error: {} does not exist", place.folder.display()));
+    if !options.folder.exists() {
+        return Err(format!(
+            "error: {} does not exist",
+            options.folder.display()
+        ));
     }
-    let mut loaded = load(&place.folder, place.config.as_deref(), plugins, Mode::Run);
+    let mut loaded = load(
+        &options.folder,
+        options.config.as_deref(),
+        plugins,
+        Mode::Run,
+    );
     if let Some(found) = loaded
         .connectors
         .iter()
@@ -70,13 +81,13 @@ fn find(
     });
     Err(unknown(
         name,
-        &place.folder,
+        &options.folder,
         &all.collect::<Vec<_>>(),
         &sinks.collect::<Vec<_>>(),
     ))
 }
 
-/// What to type instead: most probably the nearest name; offsets that can be set are those of sink connectors.
+/// Suggests the nearest name, and lists the sink connectors, whose offsets can be set.
 fn unknown(name: &str, folder: &Path, all: &[&str], sinks: &[&str]) -> String {
     let meant = match nearest(name, all.iter().copied()) {
         Some(known) => format!("; did you mean `{known}`?"),
@@ -87,7 +98,7 @@ fn unknown(name: &str, folder: &Path, all: &[&str], sinks: &[&str]) -> String {
         sinks => format!("\n  sink connectors: {}", sinks.join(", ")),
     };
     format!(
-        "error: no connector in {} is called `{name}`{meant}{known}",
+        "error: no connector in {} is named `{name}`{meant}{known}",
         folder.display()
     )
 }
@@ -111,7 +122,7 @@ async fn answer(
                 sink: set.sink.clone(),
             };
             let Some(to) = target(&set.to) else {
-                return Err(Cause::new("neither --to nor --from says where to"));
+                return Err(Cause::new("neither --to nor --from is set"));
             };
             let process = &loaded.process;
             let moves = offsets::set(connector, process, &clients, &to, &only, set.dry_run).await?;
@@ -120,10 +131,10 @@ async fn answer(
         OffsetsAction::Forget(forget) => {
             let other = &*forget.other;
             if other == &*connector.name || has_file(loaded, other) {
-                return Err(
-                    Cause::new(format!("`{other}` is a connector of this folder"))
-                        .with_help("its progress is what it goes on from"),
-                );
+                return Err(Cause::new(format!(
+                    "`{other}` is a connector in this folder and needs its progress"
+                ))
+                .with_help("delete its file first, or name a connector that no longer exists"));
             }
             let process = &loaded.process;
             let gone = offsets::forget(connector, process, &clients, other).await?;
@@ -132,7 +143,7 @@ async fn answer(
     }
 }
 
-/// Whether a file is called so, a broken one too: its progress is its own.
+/// Whether a file has this name, including files with errors, whose progress is still theirs.
 fn has_file(loaded: &Loaded, name: &str) -> bool {
     let whole = loaded.connectors.iter().map(|connector| &*connector.name);
     let broken = loaded.broken.iter().map(|broken| &*broken.name);
@@ -142,10 +153,10 @@ fn has_file(loaded: &Loaded, name: &str) -> bool {
 fn forgotten(other: &str, positions: &[Position], format: OutputFormat) -> String {
     match format {
         OutputFormat::Text => {
-            let places = positions.iter();
-            let places = places.map(|one| format!("  {} at {}", one.partition, one.next));
-            let places: Vec<_> = places.collect();
-            format!("`{other}` is forgotten:\n{}", places.join("\n"))
+            let lines = positions.iter();
+            let lines = lines.map(|one| format!("  {} at {}", one.partition, one.next));
+            let lines: Vec<_> = lines.collect();
+            format!("progress of `{other}` deleted:\n{}", lines.join("\n"))
         }
         OutputFormat::Json => {
             let one = |one: &Position| {
@@ -164,7 +175,7 @@ fn forgotten(other: &str, positions: &[Position], format: OutputFormat) -> Strin
 fn shown(offsets: &Offsets, format: OutputFormat) -> String {
     match (offsets, format) {
         (Offsets::Sink(partitions), OutputFormat::Text) if partitions.is_empty() => {
-            "nothing stored yet: its topics are not there".to_owned()
+            "nothing is stored yet: the topics do not exist".to_owned()
         }
         (Offsets::Sink(partitions), OutputFormat::Text) => table::of_offsets(partitions),
         (Offsets::Sink(partitions), OutputFormat::Json) => {
@@ -172,7 +183,7 @@ fn shown(offsets: &Offsets, format: OutputFormat) -> String {
             format!("{:#}", json!({ "version": 1, "partitions": all }))
         }
         (Offsets::Source(positions), OutputFormat::Text) if positions.is_empty() => {
-            "nothing stored yet: the source starts from its beginning".to_owned()
+            "nothing is stored yet: the source will start at its beginning".to_owned()
         }
         (Offsets::Source(positions), OutputFormat::Text) => {
             let lines = positions
@@ -192,13 +203,13 @@ fn shown(offsets: &Offsets, format: OutputFormat) -> String {
     }
 }
 
-/// What was moved, or would be.
+/// The moves, made or planned.
 fn moved(moves: &[MovedPosition], is_dry_run: bool, format: OutputFormat) -> String {
     match format {
         OutputFormat::Text => {
             let table = table::of_moves(moves);
             if is_dry_run {
-                format!("{table}\nnothing was moved: this is a dry run")
+                format!("{table}\ndry run: no position was moved")
             } else {
                 table
             }
@@ -222,12 +233,12 @@ fn moved(moves: &[MovedPosition], is_dry_run: bool, format: OutputFormat) -> Str
     }
 }
 
-/// Sources keep JSON as text.
+/// Parses a source position, which is stored as JSON text.
 fn parsed(text: &str) -> serde_json::Value {
     serde_json::from_str(text).unwrap_or_else(|_| text.into())
 }
 
-/// The columns of the table, `null` where it has a dash.
+/// The columns of the table, with `null` for each dash.
 fn json_of(one: &PartitionOffsets) -> serde_json::Value {
     json!({
         "topic": &*one.partition.topic,
@@ -241,12 +252,12 @@ fn json_of(one: &PartitionOffsets) -> serde_json::Value {
     })
 }
 
-/// How far the position that counts is from the end.
+/// The distance between the effective position and the end.
 fn lag(one: &PartitionOffsets) -> Option<i64> {
     one.stored.or(one.group).map(|position| one.high - position)
 }
 
-/// The command line is checked for one of the two.
+/// clap guarantees that one of the two is set.
 fn target(to: &OffsetsTo) -> Option<MoveTo> {
     if let Some(name) = &to.from {
         return Some(MoveTo::Connector(name.clone()));
@@ -282,7 +293,7 @@ mod tests {
     #[test]
     fn an_unknown_name_is_answered_with_the_known_ones() {
         let check = |name: &str, all: &[&str], sinks: &[&str], expected: &str| {
-            let expected = format!("error: no connector in c.d is called `{name}`{expected}");
+            let expected = format!("error: no connector in c.d is named `{name}`{expected}");
             assert_eq!(unknown(name, Path::new("c.d"), all, sinks), expected);
         };
         check("x", &[], &[], "");

@@ -1,4 +1,4 @@
-//! `connect plugins`: what this program can connect, and the keys of each plugin and of the files.
+//! `connect plugins`: lists the plugins of this program, and the keys of each plugin and file.
 
 use connect_api::{PluginEntry, Plugins};
 use connect_config::{FilePage, PluginKind, engine_keys, file_pages, nearest, tidy, toml_value};
@@ -18,10 +18,10 @@ pub(crate) fn run(arguments: &PluginsArguments, plugins: &Plugins) -> u8 {
         let name = arguments.name.as_deref().unwrap_or_default();
         let hint = match nearest(name, all.iter().map(|plugin| plugin.name)) {
             Some(near) => format!("did you mean `{program} plugins {near}`?"),
-            None => format!("`{program} plugins` lists them"),
+            None => format!("`{program} plugins` lists all of them"),
         };
-        output::talk(&format!(
-            "error: there is no plugin or file `{name}`; {hint}"
+        output::report(&format!(
+            "error: no plugin or file is named `{name}`; {hint}"
         ));
         return exit::USAGE;
     }
@@ -35,7 +35,7 @@ pub(crate) fn run(arguments: &PluginsArguments, plugins: &Plugins) -> u8 {
     })
 }
 
-/// One plugin, whatever it is, or a kind of file.
+/// A plugin or a kind of file.
 struct Plugin {
     kind: Kind,
     name: &'static str,
@@ -102,7 +102,7 @@ fn list(plugins: &[&Plugin]) -> String {
     let example = plugins.first().map_or("NAME", |plugin| plugin.name);
     let program = output::program_name();
     lines.push(format!(
-        "\n{program} plugins {example}   shows the keys of one, their defaults and an example"
+        "\n{program} plugins {example}   shows its keys, their defaults and an example"
     ));
     lines.join("\n")
 }
@@ -130,8 +130,8 @@ fn page(plugin: &Plugin) -> String {
     lines.join("\n")
 }
 
-/// The keys that every plugin of a kind has, unless it describes them itself. Those of their tables are on the page of the
-/// connector.
+/// The keys that every plugin of a kind has, unless the plugin documents them itself. The page of the connector has
+/// the keys of their tables.
 fn keys_of_engine(kind: PluginKind, plugin: &Json) -> Vec<String> {
     let mut engine = engine_keys(kind);
     let described = plugin.get("properties").and_then(Json::as_object);
@@ -152,7 +152,7 @@ fn keys_of_engine(kind: PluginKind, plugin: &Json) -> Vec<String> {
         lines.insert(
             0,
             format!(
-                "\nand as every {}; more of them: {program} plugins connector",
+                "\nand the keys of every {}; for more: {program} plugins connector",
                 kind.word()
             ),
         );
@@ -160,16 +160,17 @@ fn keys_of_engine(kind: PluginKind, plugin: &Json) -> Vec<String> {
     lines
 }
 
-/// The lines of a page about keys.
+/// Builds the lines that document keys.
 #[derive(Default)]
 struct Keys {
     lines: Vec<String>,
-    /// The tables whose keys are listed, and where: the next one with the same keys refers to it.
+    /// The tables that are listed already, and where: another table with the same keys refers to it.
     listed: Vec<(Json, String)>,
 }
 
 impl Keys {
-    /// Each key on a line with its type and default, its meaning below; keys of inner tables follow with their path.
+    /// Each key on a line with its type and default, and its meaning below. Keys of inner tables follow with their
+    /// path.
     fn list(&mut self, schema: &Json, path: &str) {
         let required: Vec<&str> = strings(schema.get("required"));
         let properties = schema.get("properties").and_then(Json::as_object);
@@ -195,7 +196,7 @@ impl Keys {
         }
     }
 
-    /// The keys of the tables that a key holds.
+    /// The keys of the tables inside a key.
     fn inner(&mut self, property: &Json, key: &str) {
         let alternatives = branches(property).into_iter().flatten();
         let tables = [
@@ -211,8 +212,8 @@ impl Keys {
             let Some(keys) = table.get("properties") else {
                 continue;
             };
-            if let Some((_, place)) = self.listed.iter().find(|(listed, _)| listed == keys) {
-                self.lines.push(format!("      Its keys: as `{place}`."));
+            if let Some((_, path)) = self.listed.iter().find(|(listed, _)| listed == keys) {
+                self.lines.push(format!("      Its keys: see `{path}`."));
                 continue;
             }
             self.listed.push((keys.clone(), key.to_owned()));
@@ -221,7 +222,7 @@ impl Keys {
     }
 }
 
-/// A key as it is written in TOML: one with dots stands in quotes.
+/// A key as TOML writes it: quoted if it contains dots.
 fn written_key(name: &str) -> String {
     let is_bare = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     if name.chars().all(is_bare) {

@@ -1,8 +1,8 @@
-//! `connect run`: load, start, watch until the end.
+//! `connect run`: loads the files, starts the connectors and watches them until the end.
 
 mod embedded;
+mod messages;
 mod signals;
-mod words;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -21,17 +21,18 @@ use crate::{exit, logs, output};
 use embedded::Servers;
 use signals::{Signal, Signals};
 
-/// How long a stop may drain: less than the 30 s that Kubernetes and Docker are patient by default or by habit.
+/// How long a stop may drain: less than the 30 s after which Kubernetes and, by convention, Docker kill a process.
 const GRACE: Duration = Duration::from_secs(20);
 const REDRAW_EVERY: Duration = Duration::from_millis(500);
 
 pub(crate) fn run(arguments: &RunArguments, plugins: Plugins) -> u8 {
     let wanted = [Some(&arguments.folder), arguments.config.as_ref()];
     if let Some(missing) = wanted.into_iter().flatten().find(|path| !path.exists()) {
-        output::talk(&format!("error: {} does not exist", missing.display()));
+        output::report(&format!("error: {} does not exist", missing.display()));
         return exit::USAGE;
     }
-    // With --embedded a first time without the servers: a broken file need not wait for them.
+    // With --embedded we load twice. The first time works without the servers, so that a broken file is reported at
+    // once.
     let loaded = if arguments.embedded {
         load(arguments, &plugins, Some(embedded::ANY_DATABASE))
     } else {
@@ -44,7 +45,7 @@ pub(crate) fn run(arguments: &RunArguments, plugins: Plugins) -> u8 {
         screen.clone(),
     );
     if let Err(refusal) = accept(arguments, &loaded, &screen) {
-        output::talk(&refusal);
+        output::report(&refusal);
         return exit::USAGE;
     }
     let run = Run {
@@ -52,7 +53,7 @@ pub(crate) fn run(arguments: &RunArguments, plugins: Plugins) -> u8 {
         plugins: Arc::new(plugins),
         screen,
     };
-    // For signals, the screen and the embedded servers; the engine has threads of its own.
+    // For signals, the screen and the embedded servers. The engine has its own threads.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
@@ -61,15 +62,15 @@ pub(crate) fn run(arguments: &RunArguments, plugins: Plugins) -> u8 {
         Err(error) => Err(Cause::new(format!("cannot start: {error}"))),
     };
     ended.unwrap_or_else(|cause| {
-        output::talk(&format!("error: {cause}"));
+        output::report(&format!("error: {cause}"));
         exit::USAGE
     })
 }
 
-/// With the embedded servers, `DATABASE_URL` is theirs and the environment's counts for nothing.
+/// With the embedded servers, `DATABASE_URL` is theirs, and the variable of the environment is ignored.
 #[expect(
     clippy::disallowed_methods,
-    reason = "placeholders are what the ban sends settings through"
+    reason = "the ban directs settings to placeholders, and this resolves them"
 )]
 fn load(arguments: &RunArguments, plugins: &Plugins, database_url: Option<&str>) -> Loaded {
     let environment = |name: &str| match (name, database_url) {
@@ -90,7 +91,7 @@ fn load(arguments: &RunArguments, plugins: &Plugins, database_url: Option<&str>)
     )
 }
 
-/// The table wants the terminal for itself: not beside records that are printed there, nor beside logs for a program.
+/// The table needs the terminal for itself: it cannot share it with printed records or with logs for programs.
 fn may_be_live(arguments: &RunArguments, loaded: &Loaded) -> bool {
     use std::io::IsTerminal;
     let prints = loaded
@@ -107,7 +108,7 @@ fn may_be_live(arguments: &RunArguments, loaded: &Loaded) -> bool {
     !arguments.quiet && arguments.log_format == LogFormat::Text && !printed_there
 }
 
-/// The table shows what goes well. Outages and rejected records are warnings: `--quiet` says them, too.
+/// The table shows normal operation. Outages and rejected records are warnings, which `--quiet` logs, too.
 fn log_level(is_quiet: bool, is_live: bool) -> LevelFilter {
     if is_quiet || is_live {
         LevelFilter::WARN
@@ -116,26 +117,26 @@ fn log_level(is_quiet: bool, is_live: bool) -> LevelFilter {
     }
 }
 
-/// Draws what was found; with errors only `--keep-going` goes on. `Err` says why the run is refused.
+/// Prints the findings. Errors end the run unless `--keep-going` is set. `Err` holds the reason for the refusal.
 fn accept(arguments: &RunArguments, loaded: &Loaded, screen: &Screen) -> Result<(), String> {
     let findings = &loaded.findings;
     let goes_on = !findings.has_errors() || (arguments.keep_going && !loaded.connectors.is_empty());
     if findings.has_errors() || findings.count(Severity::Warning) > 0 {
         match (goes_on, arguments.log_format) {
             (true, LogFormat::Json) => log(findings),
-            _ => output::talk(&findings.draw(screen.has_colour())),
+            _ => output::report(&findings.draw(screen.has_colour())),
         }
     }
     let folder = arguments.folder.display();
     if loaded.connectors.is_empty() && loaded.broken.is_empty() && !findings.has_errors() {
         return Err(format!(
-            "error: no connector in {folder}: a connector is a file that ends in .toml"
+            "error: no connector in {folder}: expected files that end in .toml"
         ));
     }
     if goes_on {
         Ok(())
     } else {
-        Err(words::refusal(
+        Err(messages::refusal(
             findings.count(Severity::Error),
             !loaded.connectors.is_empty(),
             &output::program_name(),
@@ -144,7 +145,7 @@ fn accept(arguments: &RunArguments, loaded: &Loaded, screen: &Screen) -> Result<
     }
 }
 
-/// Beside the events of a run a program reads one object a line.
+/// Logs the findings as events, so that a program reads one JSON object per line throughout.
 fn log(findings: &Findings) {
     for finding in findings.iter() {
         let (code, message) = (finding.code, &finding.message);
@@ -209,7 +210,7 @@ impl Run<'_> {
             wanted.address = address;
         }
         let bound = http::bind(&wanted)?;
-        words::tell_start(&self.screen, loaded, servers, bound.as_ref());
+        messages::print_start(&self.screen, loaded, servers, bound.as_ref());
         let clients = match servers {
             Some(servers) => servers.kafka.settings()?,
             None => client_settings(&loaded.process)?,
@@ -229,9 +230,9 @@ impl Run<'_> {
         };
         let engine = Engine::start(loaded.connectors.clone(), &loaded.process, options)?;
         let engine = Arc::new(engine);
-        let looked_at = engine.clone();
+        let observed = engine.clone();
         let _http = bound
-            .map(|bound| HttpServer::start(bound, Arc::new(move || looked_at.status())))
+            .map(|bound| HttpServer::start(bound, Arc::new(move || observed.status())))
             .transpose()?;
         let ended = self.watch(&engine, signals).await;
         if let Ended::Finished {
@@ -241,12 +242,12 @@ impl Run<'_> {
         {
             self.draw(&engine, &mut Rates::default(), Phase::Ended);
             self.screen.keep();
-            words::tell_end(&self.screen, summary, stopped_by.is_some());
+            messages::print_end(&self.screen, summary, stopped_by.is_some());
         }
         Ok(ended)
     }
 
-    /// Reads `connect.toml` again. The embedded servers need none of it.
+    /// Rereads `connect.toml`, which embedded servers do not need.
     fn reread(&self, loaded: &Loaded) -> Option<Reread> {
         let arguments = self.arguments.clone();
         let is_wanted = loaded.process.file.is_some() && !arguments.embedded;
@@ -255,7 +256,7 @@ impl Run<'_> {
         })
     }
 
-    /// Reads the folder again for one of its connectors.
+    /// Reloads one connector from the folder.
     fn reload(&self, servers: Option<&Servers>) -> Reload {
         let (arguments, plugins) = (self.arguments.clone(), self.plugins.clone());
         let url = servers.map(|servers| servers.postgres.url().expose().to_owned());
@@ -266,7 +267,7 @@ impl Run<'_> {
         })
     }
 
-    /// Redraws the table, and passes signals on: the first drains, the second is the end.
+    /// Redraws the table and handles signals: the first one drains, the second one stops at once.
     async fn watch(&self, engine: &Engine, signals: &mut Signals) -> Ended {
         let mut stopped_by = None;
         let mut rates = Rates::default();
@@ -278,17 +279,17 @@ impl Run<'_> {
                 summary = &mut finished => return Ended::Finished { summary, stopped_by },
                 signal = signals.next() => {
                     if signal == Signal::TryAgain {
-                        tracing::info!(event = "trying_again", signal = signal.name(), "connectors that have failed are tried again");
+                        tracing::info!(event = "trying_again", signal = signal.name(), "restarting the failed connectors");
                         engine.try_failed_again();
                         continue;
                     }
                     if stopped_by.is_some() {
-                        words::tell_abandoned(&self.screen, &engine.status());
+                        messages::print_abandoned(&self.screen, &engine.status());
                         engine.stop_now();
                         return Ended::AtOnce(signal);
                     }
                     stopped_by = Some(signal);
-                    tracing::info!(event = "stopping", signal = signal.name(), "draining, a second signal stops at once");
+                    tracing::info!(event = "stopping", signal = signal.name(), "draining; a second signal stops at once");
                     engine.stop();
                 }
                 _ = redraw.tick() => {
@@ -316,7 +317,7 @@ impl Run<'_> {
 }
 
 enum Ended {
-    /// A second signal came.
+    /// A second signal arrived.
     AtOnce(Signal),
     Finished {
         summary: Summary,

@@ -11,7 +11,7 @@ pub(crate) fn run(arguments: &SchemaArguments, plugins: &Plugins) -> u8 {
         SchemaOf::Connector => connector_schema(plugins),
         SchemaOf::Process => process_schema(),
     };
-    // The order of members would follow from which features of serde_json the build has.
+    // Sorted, because the order of members would otherwise depend on the features of serde_json in the build.
     schema.sort_all_objects();
     output::data(&format!("{schema:#}"))
 }

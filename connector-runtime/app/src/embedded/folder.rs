@@ -1,4 +1,4 @@
-//! Where the cluster lies, who may read what, and that only one process at a time uses it.
+//! The folders of the embedded server: their access rights, and the lock that allows one process at a time.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Read, Seek, Write};
@@ -17,20 +17,20 @@ const LOG: &str = "log";
 const URL: &str = "url";
 const SERVICE: &str = "service";
 const PASSWORD: &str = "password";
-/// Holds the path of a server folder outside, so that the next run finds it again.
+/// Contains the path of a server folder outside, so that the next run finds it.
 const SERVER_PATH: &str = "server-path";
 const DATA: &str = "data";
-/// Of the name of a server folder outside; the rest is random.
+/// The prefix of a server folder outside; the rest of its name is random.
 const PREFIX: &str = "connect-embedded-";
 
-/// The folders of one embedded server, ours until dropped.
+/// The folders of one embedded server, locked until dropped.
 pub(super) struct Folder {
     /// `.connect/postgres`: the address, the log, the lock.
     home: OwnFolder,
-    /// Holds `data`. Below `home`, unless another account runs the server: the way to `home` may be closed to it (a
-    /// clone below a home of mode 0700), so it is in a place that everybody can enter.
+    /// Contains `data`. It is inside `home` unless another account runs the server. That account may be unable to
+    /// reach `home` (a clone below a home of mode 0700), so its folder is where every account can enter.
     server: OwnFolder,
-    /// Released by the system however this process ends.
+    /// The system releases it however this process ends.
     _lock: File,
 }
 
@@ -55,15 +55,15 @@ impl Folder {
         self.server.path().join(DATA)
     }
 
-    /// Creates it empty, the account's own.
+    /// Creates the empty data directory, owned by the account.
     pub(super) fn create_data(&self, account: &Account) -> Result<(), Cause> {
         let data = self.server.folder(DATA)?;
         account
             .give(data.descriptor())
-            .map_err(at("cannot hand over", data.path()))
+            .map_err(at("cannot change the owner of", data.path()))
     }
 
-    /// Where the server may stand and write nothing.
+    /// The server's working directory, where it writes nothing.
     pub(super) fn server(&self) -> &Path {
         self.server.path()
     }
@@ -88,7 +88,7 @@ impl Folder {
         self.home.path().join(SERVICE)
     }
 
-    /// Deletes the cluster and the way to it.
+    /// Deletes the cluster and the files that lead to it.
     pub(super) fn empty(&self) -> Result<(), Cause> {
         self.remove_run_files();
         let _ = self.home.remove_file(PASSWORD);
@@ -100,7 +100,7 @@ impl Folder {
         }
     }
 
-    /// At the end: what cannot be deleted now is emptied by the next start.
+    /// Cleans up at the end. The next start empties what cannot be deleted now.
     pub(super) fn leave_nothing(&self) {
         let emptied = self.empty();
         if emptied.is_err() || fs::remove_dir_all(self.server.path()).is_err() {
@@ -110,7 +110,7 @@ impl Folder {
         let _ = self.home.remove_file(SERVER_PATH);
     }
 
-    /// The superuser's password, if there is a cluster to go on with. It is written last, when the cluster is whole.
+    /// The superuser's password, if a complete cluster exists. The password is written last.
     pub(super) fn kept_password(&self) -> Result<Option<String>, Cause> {
         if let Ok(password) = self.home.read(PASSWORD)
             && self.data().join("PG_VERSION").exists()
@@ -125,7 +125,7 @@ impl Folder {
         self.home.write(PASSWORD, password).map(drop)
     }
 
-    /// The password in a file that `initdb`, run by that account, can read.
+    /// Writes the password to a file that `initdb`, run by that account, can read.
     pub(super) fn lend_password(
         &self,
         account: &Account,
@@ -133,7 +133,9 @@ impl Folder {
     ) -> Result<PathBuf, Cause> {
         let file = self.server.write(PASSWORD, password)?;
         let path = self.server.path().join(PASSWORD);
-        account.give(&file).map_err(at("cannot hand over", &path))?;
+        account
+            .give(&file)
+            .map_err(at("cannot change the owner of", &path))?;
         Ok(path)
     }
 
@@ -141,7 +143,7 @@ impl Folder {
         let _ = self.server.remove_file(PASSWORD);
     }
 
-    /// A kept cluster can only be used by the major version that made it.
+    /// Only the major version that created a kept cluster can use it.
     pub(super) fn require_version(&self, programs: &Programs) -> Result<(), Cause> {
         let file = self.data().join("PG_VERSION");
         let kept = fs::read_to_string(&file).map_err(at("cannot read", &file))?;
@@ -150,16 +152,17 @@ impl Folder {
             return Ok(());
         }
         Err(Cause::new(format!(
-            "the kept database is PostgreSQL {kept}'s, and this is {programs}"
+            "the kept database was created by PostgreSQL {kept}; found PostgreSQL {programs}"
         ))
-        .with_help("run without --keep to start with an empty one"))
+        .with_help("run without --keep to start with an empty database"))
     }
 
     pub(super) fn write_url(&self, url: &str) -> Result<(), Cause> {
         self.home.write(URL, url).map(drop)
     }
 
-    /// For `psql`: its arguments can be seen by everybody on the machine, and so a URL with a password among them.
+    /// Writes a service file for `psql`, because every user of the machine can read a URL with a password in its
+    /// arguments.
     pub(super) fn write_service(&self, port: u16, password: &str) -> Result<(), Cause> {
         let user = super::server::SUPERUSER;
         let service = format!(
@@ -169,7 +172,7 @@ impl Folder {
         self.home.write(SERVICE, &service).map(drop)
     }
 
-    /// Nobody listens there any more, and the log is the run's.
+    /// Removes the addresses, which are no longer valid, and the log of this run.
     pub(super) fn remove_run_files(&self) {
         let _ = self.home.remove_file(URL);
         let _ = self.home.remove_file(SERVICE);
@@ -177,7 +180,7 @@ impl Folder {
     }
 }
 
-/// A second process in the same folder would have its database taken away by the first one's end.
+/// Locks the folder: a second process would lose its database when the first one ends.
 fn lock(home: &OwnFolder) -> Result<File, Cause> {
     let path = home.path().join(LOCK);
     let mut file = home.open_or_create_file(LOCK)?;
@@ -190,7 +193,7 @@ fn lock(home: &OwnFolder) -> Result<File, Cause> {
                 "another run with --embedded uses this folder (process {})",
                 owner.trim()
             ))
-            .with_help("stop it, or start this one in another folder"));
+            .with_help("stop it, or run in another folder"));
         }
         Err(TryLockError::Error(error)) => return Err(at("cannot lock", &path)(error)),
     }
@@ -203,13 +206,13 @@ fn lock(home: &OwnFolder) -> Result<File, Cause> {
     Ok(file)
 }
 
-/// The folder outside that an earlier run made for `home`, else a new one. Its name is random and the call that creates
-/// it fails if the name is taken, so a folder or link prepared by another account is never used.
+/// The folder outside that an earlier run created for `home`, or a new one. Its random name and a call that fails if
+/// the name exists ensure that we never use a folder or link that another account prepared.
 fn public_folder(home: &OwnFolder, account: &Account) -> Result<OwnFolder, Cause> {
-    let place = public_place();
+    let parent = public_parent();
     match home.read(SERVER_PATH) {
         Ok(path) => {
-            if let Some(folder) = known_public_folder(home, place, Path::new(&path))? {
+            if let Some(folder) = known_public_folder(home, parent, Path::new(&path))? {
                 return Ok(folder);
             }
         }
@@ -219,27 +222,27 @@ fn public_folder(home: &OwnFolder, account: &Account) -> Result<OwnFolder, Cause
     let created = tempfile::Builder::new()
         .prefix(PREFIX)
         .permissions(fs::Permissions::from_mode(0o700))
-        .tempdir_in(place)
-        .map_err(at("cannot create a folder in", place))?;
+        .tempdir_in(parent)
+        .map_err(at("cannot create a folder in", parent))?;
     let path = created.path().to_owned();
     let folder = OwnFolder::open(&path)?
         .ok_or_else(|| Cause::new(format!("{} was deleted", path.display())))?;
     account
         .admit(folder.descriptor())
-        .map_err(at("cannot open up", &path))?;
+        .map_err(at("cannot change the access to", &path))?;
     home.write(SERVER_PATH, &path.to_string_lossy())?;
     let _ = created.keep();
     Ok(folder)
 }
 
-/// `path` is what `home` says, and `home` may have come with somebody's archive: only a folder that a run made is taken,
-/// because the next step empties it.
+/// Opens the folder at `path`, which `home` names. `home` may come from a stranger's archive and the next step
+/// empties the folder, so only a folder that a run created is accepted.
 fn known_public_folder(
     home: &OwnFolder,
-    place: &Path,
+    parent: &Path,
     path: &Path,
 ) -> Result<Option<OwnFolder>, Cause> {
-    let named_by_us = path.parent() == Some(place)
+    let named_by_us = path.parent() == Some(parent)
         && path
             .file_name()
             .is_some_and(|name| name.as_encoded_bytes().starts_with(PREFIX.as_bytes()));
@@ -248,15 +251,15 @@ fn known_public_folder(
     }
     let file = home.path().join(SERVER_PATH);
     Err(Cause::new(format!(
-        "{} names {}, which no run has created",
+        "{} names {}, which no run created",
         file.display(),
         path.display()
     ))
     .with_help(format!("delete {}", file.display())))
 }
 
-/// /var/tmp survives a restart of the machine, which `--keep` may want; $TMPDIR may be private.
-fn public_place() -> &'static Path {
+/// /var/tmp survives a reboot, which `--keep` needs; $TMPDIR may be private.
+fn public_parent() -> &'static Path {
     match Path::new("/var/tmp") {
         preferred if preferred.is_dir() => preferred,
         _ => Path::new("/tmp"),

@@ -1,7 +1,7 @@
 //! A folder that only we can change, held by its descriptor.
 //!
-//! Names in it are resolved from the descriptor and never through a symbolic link. By path, the owner of a parent folder
-//! could put another folder in its place after it was checked, and we would write there with our rights.
+//! Names in it are resolved from the descriptor and never through a symbolic link. By path, the owner of a parent
+//! folder could replace a folder after our check, and we would write into the replacement with our rights.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
@@ -31,7 +31,7 @@ pub(super) struct OwnFolder {
 }
 
 impl OwnFolder {
-    /// The folder at `path`, created with mode 0700 if nothing is there.
+    /// The folder at `path`, created with mode 0700 if it does not exist.
     pub(super) fn open_or_create(path: &Path) -> Result<OwnFolder, Cause> {
         create(CWD, path, path)?;
         let descriptor = open(CWD, path).map_err(|error| not_a_folder(error, path))?;
@@ -40,7 +40,7 @@ impl OwnFolder {
         Ok(OwnFolder { descriptor, path })
     }
 
-    /// The folder at an absolute `path`, if anything is there.
+    /// The folder at an absolute `path`, if it exists.
     pub(super) fn open(path: &Path) -> Result<Option<OwnFolder>, Cause> {
         let descriptor = match open(CWD, path) {
             Err(Errno::NOENT) => return Ok(None),
@@ -51,7 +51,7 @@ impl OwnFolder {
         Ok(Some(OwnFolder { descriptor, path }))
     }
 
-    /// The folder `name` in this one, created with mode 0700 if nothing is there.
+    /// The folder `name` in this one, created with mode 0700 if it does not exist.
     pub(super) fn folder(&self, name: &str) -> Result<OwnFolder, Cause> {
         let path = self.path.join(name);
         create(&self.descriptor, Path::new(name), &path)?;
@@ -69,7 +69,7 @@ impl OwnFolder {
         &self.descriptor
     }
 
-    /// A new file that only its owner can read, from its first moment on. It replaces what has the name.
+    /// Creates a file that only its owner can read, from its first moment on. It replaces an existing one.
     pub(super) fn create_file(&self, name: &str) -> Result<File, Cause> {
         let path = self.path.join(name);
         self.remove_file(name)
@@ -85,7 +85,7 @@ impl OwnFolder {
         Ok(file)
     }
 
-    /// The file `name`, created empty if nothing is there.
+    /// The file `name`, created empty if it does not exist.
     pub(super) fn open_or_create_file(&self, name: &str) -> Result<File, Cause> {
         self.open_file(name, OFlags::RDWR | OFlags::CREATE)
             .map_err(at("cannot open", &self.path.join(name)))
@@ -98,7 +98,7 @@ impl OwnFolder {
         Ok(content)
     }
 
-    /// It need not exist.
+    /// Succeeds if the file does not exist.
     pub(super) fn remove_file(&self, name: &str) -> io::Result<()> {
         match rustix::fs::unlinkat(&self.descriptor, name, AtFlags::empty()) {
             Ok(()) | Err(Errno::NOENT) => Ok(()),
@@ -112,7 +112,7 @@ impl OwnFolder {
     }
 }
 
-/// Whether `folder` is ours and no other account can write to it.
+/// Whether we own `folder` and no other account can write to it.
 pub(super) fn is_own(folder: &fs::Metadata) -> bool {
     folder.uid() == rustix::process::geteuid().as_raw() && folder.mode() & 0o022 == 0
 }
@@ -132,7 +132,7 @@ fn open(parent: impl AsFd, name: &Path) -> Result<File, Errno> {
 fn not_a_folder(error: Errno, path: &Path) -> Cause {
     match error {
         Errno::NOTDIR | Errno::LOOP => Cause::new(format!(
-            "{} is a symbolic link or a file, and a folder is expected",
+            "{} is a symbolic link or a file; expected a folder",
             path.display()
         ))
         .with_help("delete it, or run in another folder"),
@@ -141,14 +141,14 @@ fn not_a_folder(error: Errno, path: &Path) -> Cause {
 }
 
 fn require_own(folder: &File, path: &Path) -> Result<(), Cause> {
-    let found = folder.metadata().map_err(at("cannot look at", path))?;
+    let found = folder.metadata().map_err(at("cannot inspect", path))?;
     if is_own(&found) {
         return Ok(());
     }
     let (owner, mode) = (found.uid(), found.mode() & 0o7777);
     Err(Cause::new(format!(
-        "others can change {}: it belongs to user {owner} and has mode {mode:04o}",
+        "other users can change {}: it belongs to user {owner} and has mode {mode:04o}",
         path.display()
     ))
-    .with_help("delete it, or run in a folder of your own"))
+    .with_help("delete it, or run in your own folder"))
 }

@@ -1,4 +1,4 @@
-//! Where PostgreSQL's server programs are on this machine.
+//! Finds PostgreSQL's server programs on this machine.
 
 use std::cmp::Reverse;
 use std::fmt;
@@ -10,7 +10,7 @@ use tokio::process::Command;
 use super::account::{Account, search_path};
 use super::fetch;
 
-/// Older ones lack what the sinks rely on.
+/// Older versions lack what the sinks rely on.
 const OLDEST_MAJOR: u32 = 12;
 
 /// A folder with `initdb` and `postgres` that our account can run.
@@ -42,7 +42,7 @@ impl Programs {
             .await
             .ok_or_else(|| {
                 Cause::new(format!(
-                    "the fetched PostgreSQL in {} does not run here",
+                    "the fetched PostgreSQL in {} does not run on this machine",
                     folder.display()
                 ))
                 .with_help(
@@ -51,9 +51,9 @@ impl Programs {
             })
     }
 
-    /// Asks the programs themselves, as the account that will run them: it may not be able to reach them.
+    /// Runs the programs to ask for their version, as the account that will run them and may be unable to reach them.
     async fn in_folder(folder: &Path, account: &Account, fetched: bool) -> Option<Programs> {
-        // On PATH is often only a link to the place where all programs are.
+        // PATH often contains only a link into the folder of all programs.
         let program = folder.join("postgres").canonicalize().ok()?;
         let output = account
             .command(&program, Path::new("/"))
@@ -100,8 +100,8 @@ impl fmt::Display for Programs {
     }
 }
 
-/// Folders to look into, the likeliest first: what the person chose (PATH, pg_config), then what packages install, the
-/// newest first.
+/// Folders to search, most likely first: the user's choice (PATH, pg_config), then what packages install, newest
+/// first.
 async fn candidates() -> Vec<PathBuf> {
     let mut folders = search_path();
     let pg_config = folders.iter().map(|folder| folder.join("pg_config"));
@@ -121,12 +121,12 @@ async fn candidates() -> Vec<PathBuf> {
     ] {
         folders.extend(versioned(homebrew, "postgresql@"));
     }
-    // Without this, a `pg_config` that prints nothing would mean the programs of the current folder.
+    // Without this, empty output of `pg_config` would mean the programs of the current folder.
     folders.retain(|folder| folder.is_absolute());
     folders
 }
 
-/// `bin` of the folders in `parent` that are named `prefix` and a major version, the newest first.
+/// The `bin` folders below `parent` whose names are `prefix` and a major version, newest first.
 fn versioned(parent: &str, prefix: &str) -> Vec<PathBuf> {
     let mut found: Vec<(u32, PathBuf)> = std::fs::read_dir(parent)
         .into_iter()
@@ -142,7 +142,7 @@ fn versioned(parent: &str, prefix: &str) -> Vec<PathBuf> {
     found.into_iter().map(|(_, folder)| folder).collect()
 }
 
-/// From `postgres (PostgreSQL) 17.6 (Debian 17.6-1)`, also `18beta2`.
+/// Parses `postgres (PostgreSQL) 17.6 (Debian 17.6-1)`, also `18beta2`.
 fn parse_version(text: &str) -> Option<Version> {
     let (_, rest) = text.split_once("(PostgreSQL) ")?;
     let number = |text: &str| -> Option<u32> {

@@ -1,9 +1,9 @@
 //! The server as a process that cannot outlive us.
 //!
-//! Between us and PostgreSQL stands a shell that waits at a pipe whose other end only we hold. However we end (return,
-//! panic, abort, kill -9) the system closes that end; the shell reads the end of file and shuts PostgreSQL down. The
-//! shell is PostgreSQL's parent, so the process id that it signals cannot meanwhile belong to somebody else. Both have a
-//! process group of their own: Ctrl-C on the terminal is for us, and the sinks still need the database to drain.
+//! A shell runs between us and PostgreSQL. It waits at a pipe whose other end only we hold. However we end (return,
+//! panic, abort, kill -9), the system closes that end; the shell reads end of file and shuts PostgreSQL down. The
+//! shell is PostgreSQL's parent, so the process id it signals cannot have been reused. Both run in their own process
+//! group: Ctrl-C on the terminal is for us, and the sinks still need the database to drain.
 
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
@@ -24,15 +24,15 @@ use super::programs::Programs;
 
 pub(super) const SUPERUSER: &str = "connect";
 
-/// A loaded laptop may take long; a start that works takes less than a second.
+/// A loaded laptop may take long; usually a start takes less than a second.
 const START_DEADLINE: Duration = Duration::from_secs(60);
 const STOP_DEADLINE: Duration = Duration::from_secs(20);
 const LOOK_EVERY: Duration = Duration::from_millis(20);
-/// Somebody else may take the port between our finding it free and the server's listening on it.
+/// Another process may take the port after we found it free and before the server listens on it.
 const PORT_ATTEMPTS: u32 = 5;
 
-/// Runs "$@" until the end of its standard input. Signals are repeated, because a server that has only just begun may
-/// not listen to them yet. `wait` returns when the server ends, also by itself; then nobody waits at the pipe any more.
+/// Runs "$@" until its standard input ends. It repeats the signal, because a server that has just started may not
+/// handle signals yet. `wait` returns when the server ends, also by itself; the shell then stops waiting at the pipe.
 const GUARD: &str = r#"
 trap '' HUP INT TERM
 exec 3<&0
@@ -49,7 +49,7 @@ exit "$status"
 /// A running server.
 pub(super) struct PostgresServer {
     port: u16,
-    /// Held open as long as the server is wanted.
+    /// Open as long as the server is needed.
     lifeline: ChildStdin,
     guard: Child,
 }
@@ -92,7 +92,7 @@ impl PostgresServer {
             .arg(folder.data());
         for setting in [
             format!("port={port}"),
-            // Loopback only, and no socket file, whose path may be longer than sockets allow.
+            // Loopback only, and no socket file, because its path may exceed the limit for sockets.
             "listen_addresses=127.0.0.1".to_owned(),
             "unix_socket_directories=".to_owned(),
         ] {
@@ -107,7 +107,7 @@ impl PostgresServer {
             Cause::new(format!("cannot start PostgreSQL through /bin/sh: {error}"))
         })?;
         let lifeline = guard.stdin.take();
-        let lifeline = lifeline.ok_or_else(|| Cause::new("no pipe to PostgreSQL's guard"))?;
+        let lifeline = lifeline.ok_or_else(|| Cause::new("the guard of PostgreSQL has no pipe"))?;
         Ok(PostgresServer {
             port,
             lifeline,
@@ -115,7 +115,7 @@ impl PostgresServer {
         })
     }
 
-    /// PostgreSQL writes `ready` into the eighth line of its pid file.
+    /// Waits until PostgreSQL writes `ready` into the eighth line of its pid file.
     async fn wait_until_ready(&mut self, folder: &Folder) -> Result<(), Cause> {
         let pid_file = folder.data().join("postmaster.pid");
         let deadline = Instant::now() + START_DEADLINE;
@@ -131,9 +131,9 @@ impl PostgresServer {
             let ended = matches!(self.guard.try_wait(), Ok(Some(_)));
             if ended || Instant::now() > deadline {
                 let what = if ended {
-                    "ended at its start"
+                    "ended during its start"
                 } else {
-                    "does not get ready"
+                    "is not ready in time"
                 };
                 return Err(Cause::new(format!(
                     "PostgreSQL {what}: {}",
@@ -149,7 +149,7 @@ impl PostgresServer {
         self.port
     }
 
-    /// Lets go and waits until it is gone. One that does not end is stopped by the next start.
+    /// Closes the pipe and waits for the end. The next start stops a server that does not end.
     pub(super) async fn stop(self) {
         let PostgresServer {
             lifeline,
@@ -166,13 +166,13 @@ impl PostgresServer {
     }
 }
 
-/// Makes an empty cluster and returns its superuser's password.
+/// Creates an empty cluster and returns its superuser's password.
 pub(super) async fn create_cluster(
     programs: &Programs,
     account: &Account,
     folder: &Folder,
 ) -> Result<String, Cause> {
-    // 122 bits of the system's randomness.
+    // 122 random bits from the system.
     let password = Uuid::new_v4().simple().to_string();
     folder.create_data(account)?;
     let password_file = folder.lend_password(account, &password)?;
@@ -204,8 +204,8 @@ pub(super) async fn create_cluster(
     )))
 }
 
-/// Ends the server that a killed run left behind. Our lock says that nobody uses it any more; its guard is usually about
-/// to end it anyway.
+/// Ends the server that a killed run left behind. Our lock proves that no run uses it. Usually its guard is about to
+/// end it anyway.
 pub(super) async fn stop_leftover(data: &Path) -> Result<(), Cause> {
     let pid_file = data.join("postmaster.pid");
     let deadline = Instant::now() + STOP_DEADLINE;
@@ -216,7 +216,7 @@ pub(super) async fn stop_leftover(data: &Path) -> Result<(), Cause> {
             ))
             .with_help(format!("kill -QUIT {pid}")));
         }
-        // QUIT: it need not be polite to clients that no longer exist.
+        // QUIT, because no client is left to wait for.
         let _ = rustix::process::kill_process(pid, Signal::QUIT);
         sleep(LOOK_EVERY * 5).await;
     }
@@ -224,7 +224,7 @@ pub(super) async fn stop_leftover(data: &Path) -> Result<(), Cause> {
     Ok(())
 }
 
-/// The process that the pid file names, if it is a server on this very folder: the number may be another's by now.
+/// The process in the pid file, if it is a server on this very folder: the number may have been reused.
 async fn leftover(pid_file: &Path, data: &Path) -> Option<Pid> {
     let content = fs::read_to_string(pid_file).ok()?;
     let number: u32 = content.lines().next()?.trim().parse().ok()?;

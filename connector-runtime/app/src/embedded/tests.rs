@@ -179,7 +179,7 @@ async fn a_server_left_behind_is_stopped() {
             .await
             .unwrap();
     let port = server.port();
-    // As if the guard had been killed together with us: nobody tells the server to end.
+    // As if the guard had been killed together with us: the server gets no signal.
     std::mem::forget(server);
     drop(folder);
     assert!(listens(port));
@@ -191,7 +191,8 @@ async fn a_server_left_behind_is_stopped() {
     next.stop().await;
 }
 
-/// A process that another test starts has a copy of the lock's descriptor until it runs its own program.
+/// Retries, because a process that another test starts has a copy of the lock's descriptor until it runs its own
+/// program.
 async fn start_once_unlocked(clone: &Clone) -> EmbeddedPostgres {
     let started = async {
         loop {

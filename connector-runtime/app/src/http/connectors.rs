@@ -1,4 +1,4 @@
-//! What `GET /connectors` says about a connector: no configuration, so nothing secret.
+//! The JSON of `GET /connectors`. It contains no configuration and therefore no secret.
 
 use connect_api::time::format_ms;
 use connect_engine::{ConnectorStatus, Counters, LaneStatus, PartitionStatus, State};
@@ -15,22 +15,22 @@ pub(super) struct ConnectorView {
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<Reason>,
     guarantee: String,
-    /// Of its file: the same in all processes that run it.
+    /// The digest of its file: equal in all processes that run it.
     fingerprint: String,
-    /// Another process runs another file under this name.
+    /// Another process runs a different file under this name.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     differs: bool,
     tasks: u32,
-    /// Records behind the end of the topics, where that is known.
+    /// Records between the position and the end of the topics, if known.
     lag: Option<u64>,
-    /// The age of the oldest of them.
+    /// The age of the oldest of these records.
     lag_seconds: Option<f64>,
     last_commit: Option<String>,
     records: Records,
-    /// None of a source.
+    /// Empty for a source.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     sinks: Vec<Sink>,
-    /// Those that this process reads; none of a source.
+    /// The partitions that this process reads; empty for a source.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     partitions: Vec<Partition>,
 }
@@ -105,11 +105,11 @@ struct Records {
     retries: u64,
 }
 
-/// Leaves that there is a reason, and since when.
+/// Hides the reason's text and keeps its existence and start time.
 pub(super) fn hide_reasons(status: &mut ConnectorStatus) {
     let of_lanes = status.lanes.iter_mut().map(|lane| &mut lane.reason);
     for reason in of_lanes.chain([&mut status.reason]).flatten() {
-        "the log of the process says why".clone_into(&mut reason.text);
+        "see the log of the process".clone_into(&mut reason.text);
     }
 }
 

@@ -1,4 +1,4 @@
-//! Who is answered, and what every answer says.
+//! Decides which requests are answered, and adds headers to every response.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ pub(super) struct Guard {
     pub(super) token: Option<Arc<str>>,
 }
 
-/// Answers, or says why not. No answer is taken for another type than it names.
+/// Passes the request on or refuses it. No browser may guess another content type than the response names.
 pub(super) async fn check(guard: Arc<Guard>, request: Request, next: Next) -> Response {
     let mut answer = match guard.refusal(&request) {
         Some(refusal) => refusal,
@@ -27,22 +27,22 @@ pub(super) async fn check(guard: Arc<Guard>, request: Request, next: Next) -> Re
 }
 
 impl Guard {
-    /// A page of somebody else's site can make a browser ask us by a name that it lets point here (DNS rebinding), and
-    /// would be allowed to read the answer. Such a request names that site as its host; people and probes on this machine
-    /// use an address or `localhost`. Where we listen for other machines, names are fine.
+    /// A foreign web site can make a browser send us requests under a name that it points here (DNS rebinding), and
+    /// could read the responses. Such a request names that site as its host, while people and probes on this machine
+    /// use an address or `localhost`. Where we listen for other machines, any name is allowed.
     fn refusal(&self, request: &Request) -> Option<Response> {
         let host = request.headers().get(HOST);
         let host = host.and_then(|host| host.to_str().ok());
         if !self.is_for_others && !host.is_none_or(is_local) {
-            let text = "ask by address, or as localhost\n";
+            let text = "use an IP address or localhost as the host\n";
             return Some((StatusCode::FORBIDDEN, text).into_response());
         }
-        // Probes of an orchestrator bring no token; they learn one word.
+        // An orchestrator's probes have no token; they learn one word.
         let is_probe = ["/livez", "/readyz"].contains(&request.uri().path());
         if is_probe || self.has_token(request) {
             return None;
         }
-        let text = "bring the token: `Authorization: Bearer …`\n";
+        let text = "a token is required: `Authorization: Bearer …`\n";
         let challenge = [(WWW_AUTHENTICATE, "Bearer")];
         Some((StatusCode::UNAUTHORIZED, challenge, text).into_response())
     }
@@ -63,7 +63,7 @@ impl Guard {
     }
 }
 
-/// Whether the host, with or without a port, is an address or `localhost`.
+/// Whether the host, with or without a port, is an IP address or `localhost`.
 pub(super) fn is_local(host: &str) -> bool {
     let name = match host.rsplit_once(':') {
         Some((name, port)) if port.parse::<u16>().is_ok() && !name.ends_with(':') => name,

@@ -1,4 +1,4 @@
-//! The port, and what is needed to answer on it: taken before anything is started that would have to be stopped again.
+//! Binds the port and reads token and certificates, before anything starts that would have to be stopped again.
 
 use std::io::ErrorKind;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -9,14 +9,14 @@ use connect_api::Cause;
 use connect_config::{HttpAddress, HttpConfig, TlsFiles};
 
 const DEFAULT_PORT: u16 = 8083;
-/// How many ports behind the default one are tried.
+/// The number of ports after the default one that are tried.
 const NEIGHBOURS: u16 = 100;
 
-/// A port that is ours already.
+/// A bound port, and what is needed to serve on it.
 pub(crate) struct BoundPort {
     pub(super) listener: TcpListener,
     pub(super) tls: Option<native_tls::TlsAcceptor>,
-    /// What requests bring.
+    /// The token that requests must carry.
     pub(super) token: Option<Arc<str>>,
     address: SocketAddr,
     wanted: HttpConfig,
@@ -33,25 +33,25 @@ impl BoundPort {
         format!("{scheme}://{}", self.address)
     }
 
-    /// The default port, if it was taken.
+    /// The default port, if it was in use.
     pub(crate) fn moved_from(&self) -> Option<u16> {
         (self.wanted.address == HttpAddress::Default && self.address.port() != DEFAULT_PORT)
             .then_some(DEFAULT_PORT)
     }
 
-    /// Whether other machines reach it.
+    /// Whether other machines can reach it.
     pub(super) fn is_for_others(&self) -> bool {
         !self.address.ip().is_loopback()
     }
 
-    /// Whether other machines are answered without a token or unencrypted.
+    /// Whether other machines can use it without a token or without encryption.
     pub(crate) fn is_open(&self) -> bool {
         self.wanted.is_open()
     }
 }
 
-/// `None` where it is switched off. A default port that is taken gives way to the next free one; a configured one does
-/// not.
+/// `None` if it is switched off. If the default port is in use, the next free one is taken; a configured port must be
+/// free.
 pub(crate) fn bind(wanted: &HttpConfig) -> Result<Option<BoundPort>, Cause> {
     wanted.check()?;
     let Some(listener) = listen(wanted.address)? else {
@@ -77,7 +77,7 @@ fn read_token(file: &Path) -> Result<Arc<str>, Cause> {
     let token = text.trim();
     if token.len() < SHORTEST || token.contains(char::is_whitespace) {
         return Err(Cause::new(format!(
-            "{} is not a token for HTTP: expected one word of at least {SHORTEST} characters",
+            "{} does not contain a token for HTTP: expected one word of at least {SHORTEST} characters",
             file.display()
         ))
         .with_help(format!("openssl rand -hex 32 > {}", file.display())));
@@ -91,7 +91,7 @@ fn acceptor(files: &TlsFiles) -> Result<native_tls::TlsAcceptor, Cause> {
     let refused = |error: native_tls::Error| {
         let (certificate, key) = (files.certificate.display(), files.key.display());
         Cause::new(format!(
-            "{certificate} and {key} cannot be used for https: {error}"
+            "{certificate} and {key} cannot be used for HTTPS: {error}"
         ))
         .with_help("both are PEM files, the key in PKCS 8 (`openssl pkcs8 -topk8 -nocrypt`)")
     };

@@ -1,4 +1,4 @@
-//! `GET /metrics`: all series of a scrape come from one look at the connectors, so that the counts of each add up.
+//! `GET /metrics`: all series of a scrape come from one snapshot of the connectors, so that their counts add up.
 
 use std::fmt::Error;
 
@@ -23,7 +23,7 @@ const STATES: [State; 6] = [
     State::Stopped,
 ];
 
-/// The scrape's answer.
+/// The response to a scrape.
 pub(super) fn render(connectors: &[ConnectorStatus], format: TextFormat) -> Result<String, Error> {
     let mut registry = Registry::default();
     registry.register_collector(Box::new(Scrape(connectors.to_vec())));
@@ -49,13 +49,13 @@ impl Collector for Scrape {
         self.histogram(
             encoder,
             "connect_batch_commit",
-            "From the first record of a batch read to its progress stored",
+            "From reading the first record of a batch until its progress is stored",
             |status| &status.batch_seconds,
         )?;
         self.histogram(
             encoder,
             "connect_end_to_end_latency",
-            "From the time of a batch's last record to the batch being durable",
+            "From the time of a batch's last record until the batch is durable",
             |status| &status.end_to_end_seconds,
         )?;
         process::encode(encoder)?;
@@ -88,7 +88,7 @@ const COUNTERS: [Count; 8] = [
     ),
     (
         "connect_records_given_back",
-        "Records read and left to the partition's next owner",
+        "Records read and left to the next owner of the partition",
         |counters| counters.given_back,
     ),
     (
@@ -99,11 +99,9 @@ const COUNTERS: [Count; 8] = [
     ("connect_batches", "Durable batches", |counters| {
         counters.batches
     }),
-    (
-        "connect_retries",
-        "Writes that were tried again",
-        |counters| counters.retries,
-    ),
+    ("connect_retries", "Writes that were retried", |counters| {
+        counters.retries
+    }),
 ];
 
 impl Scrape {
@@ -141,7 +139,7 @@ impl Scrape {
         Ok(())
     }
 
-    /// The same counts for each `[[sinks]]` entry. They add up by themselves: a record counts once in every sink.
+    /// The same counts per `[[sinks]]` entry. They add up by themselves, because a record counts once in every sink.
     fn sinks(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), Error> {
         for (name, help, count) in COUNTERS {
             let name = name.replacen("connect_", "connect_sink_", 1);
@@ -155,7 +153,7 @@ impl Scrape {
         }
         let mut family = encoder.encode_descriptor(
             "connect_sink_records_in_flight",
-            "Records read and not yet at their end, by sink",
+            "Records read and not yet completed, by sink",
             None,
             MetricType::Gauge,
         )?;
@@ -175,7 +173,7 @@ impl Scrape {
     fn gauges(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), Error> {
         let mut family = encoder.encode_descriptor(
             "connect_records_in_flight",
-            "Records read and not yet at their end",
+            "Records read and not yet completed",
             None,
             MetricType::Gauge,
         )?;
@@ -203,7 +201,7 @@ impl Scrape {
         self.gauge(
             encoder,
             "connect_configuration_differs",
-            "1 while another process runs another file under this connector's name",
+            "1 while another process runs a different file under this connector's name",
             None,
             |status| Some(u32::from(status.differs)),
         )?;
@@ -251,7 +249,7 @@ impl Scrape {
         Ok(())
     }
 
-    /// One series a connector that has the number.
+    /// One series per connector that has the number.
     fn gauge<V: EncodeGaugeValue>(
         &self,
         encoder: &mut DescriptorEncoder<'_>,
@@ -294,7 +292,7 @@ impl Scrape {
         Ok(())
     }
 
-    /// One series a state, of which one is 1.
+    /// One series per state; exactly one of them is 1.
     fn states(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), Error> {
         let help = "1 for the state that the connector is in";
         let mut family =

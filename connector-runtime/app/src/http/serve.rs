@@ -1,6 +1,6 @@
-//! Connections: HTTP/1.1 only, as many as there may be, and none for longer than it is used.
+//! Serves connections: HTTP/1.1 only, limited in number and lifetime.
 //!
-//! Connections that send nothing, or slowly, must not take the descriptors that connectors need.
+//! Slow or silent connections must not use up the descriptors that connectors need.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,11 +16,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::BoundPort;
 
-/// As many connections are open at a time; others wait in the system's queue.
+/// The limit of open connections; others wait in the system's queue.
 pub(super) const MOST_CONNECTIONS: usize = 64;
-/// The TLS handshake, and the headers of each request from the answer before, take at most this long.
+/// The limit for the TLS handshake, and for the headers of each request since the previous response.
 const HEADERS_WITHIN: Duration = Duration::from_millis(if cfg!(test) { 300 } else { 10_000 });
-/// No connection lives longer: a scraper connects again.
+/// The lifetime of a connection: a scraper reconnects.
 const CONNECTION_LIVES: Duration = Duration::from_secs(300);
 
 pub(super) fn run(bound: BoundPort, routes: Router, end: CancellationToken) -> std::io::Result<()> {
@@ -28,7 +28,7 @@ pub(super) fn run(bound: BoundPort, routes: Router, end: CancellationToken) -> s
         .enable_all()
         .build()?;
     runtime.block_on(async {
-        // Not gracefully: a client that keeps its connection open must not keep us.
+        // Not gracefully, because a client that keeps its connection open would delay our end.
         tokio::select! {
             ended = accept(bound, routes) => ended,
             () = end.cancelled() => Ok(()),
@@ -45,7 +45,7 @@ async fn accept(bound: BoundPort, routes: Router) -> std::io::Result<()> {
         let permit = permit.expect("the semaphore is never closed");
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
-            // The connection is gone already, or there are no descriptors at the moment.
+            // The connection is closed already, or no descriptors are available.
             Err(error) => {
                 tracing::debug!(event = "http_accept_failed", %error);
                 tokio::time::sleep(Duration::from_millis(100)).await;
@@ -73,7 +73,7 @@ async fn serve(stream: TcpStream, tls: Option<tokio_native_tls::TlsAcceptor>, ro
     match tokio::time::timeout(HEADERS_WITHIN, tls.accept(stream)).await {
         Ok(Ok(stream)) => answer(stream, routes).await,
         Ok(Err(error)) => tracing::debug!(event = "http_handshake_failed", %error),
-        Err(_) => tracing::debug!(event = "http_handshake_failed", "it took too long"),
+        Err(_) => tracing::debug!(event = "http_handshake_failed", "the handshake timed out"),
     }
 }
 

@@ -272,7 +272,7 @@ fn a_scrape() {
 #[test]
 fn a_taken_default_port_gives_way_and_a_configured_one_does_not() {
     let default = HttpConfig::default();
-    // Whatever else listens there, a second server of ours finds another port.
+    // Whatever else listens there, a second server finds another port.
     let first = bind(&default).unwrap().unwrap();
     let second = bind(&default).unwrap().unwrap();
     assert!(second.address().port() > first.address().port());
@@ -295,7 +295,7 @@ fn connections_that_say_nothing_end_and_make_room() {
     let connect = || TcpStream::connect(server.address).unwrap();
     let mut idle: Vec<TcpStream> = (0..MOST_CONNECTIONS).map(|_| connect()).collect();
     for (index, stream) in idle.iter_mut().enumerate() {
-        // Half of them have begun a request.
+        // Half of them have started a request.
         if index % 2 == 0 {
             stream.write_all(b"GET /livez HTTP/1.1\r\nHost: ").unwrap();
         }
@@ -303,7 +303,7 @@ fn connections_that_say_nothing_end_and_make_room() {
     assert_eq!(ask(&server, "GET", "/livez", "localhost").0, "200 OK");
     for stream in &mut idle {
         let mut rest = Vec::new();
-        // Whether it was closed with or without an answer is all the same.
+        // It may be closed with or without a response.
         let _ = stream.read_to_end(&mut rest);
         assert!(!rest.starts_with(b"HTTP/1.1 200"), "{rest:?}");
     }
@@ -361,7 +361,10 @@ fn with_a_token_only_probes_are_answered_without_it() {
     for text in ["", "short", "two words of a token", "\n"] {
         std::fs::write(&file, text).unwrap();
         let cause = bind(&wanted).err().unwrap();
-        assert!(cause.message.contains("is not a token"), "{cause}");
+        assert!(
+            cause.message.contains("does not contain a token"),
+            "{cause}"
+        );
     }
 }
 

@@ -1,21 +1,21 @@
-//! Records a second, from looks at counters that only grow.
+//! Records per second, from snapshots of counters that only grow.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use connect_engine::{ConnectorStatus, Counters};
 
-/// Rates are means over this long.
+/// The period of the means.
 const WINDOW: Duration = Duration::from_secs(5);
 
-/// What one connector moved a second.
+/// Records per second of one connector.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Rate {
     pub(super) consumed: f64,
     pub(super) written: f64,
 }
 
-/// Remembers looks of the last seconds.
+/// Remembers snapshots of the last seconds.
 #[derive(Default)]
 pub(crate) struct Rates {
     looks: VecDeque<(Instant, Vec<Totals>)>,
@@ -28,14 +28,14 @@ struct Totals {
 }
 
 impl Rates {
-    /// Takes a look, and gives the rate of each connector.
+    /// Takes a snapshot and returns the rate of each connector.
     pub(crate) fn update(&mut self, now: Instant, statuses: &[ConnectorStatus]) -> Vec<Rate> {
         let totals: Vec<Totals> = statuses
             .iter()
             .map(|status| totals(&status.counters))
             .collect();
         self.looks.push_back((now, totals.clone()));
-        // The oldest look stays until the second one is old enough to take its place.
+        // The oldest snapshot stays until the second one is old enough to replace it.
         while self
             .looks
             .get(1)
@@ -65,7 +65,7 @@ impl Rates {
     }
 }
 
-/// A sink counts its rows: one record may become many. A source's records are counted as they are delivered.
+/// A sink counts rows, because one record may become many. A source counts delivered records.
 fn totals(counters: &Counters) -> Totals {
     let written = if counters.rows > 0 {
         counters.rows

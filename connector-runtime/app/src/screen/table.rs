@@ -1,18 +1,18 @@
-//! The table as lines of text: a pure function of what is known.
+//! The table as lines of text: a pure function of the statuses.
 
 use connect_engine::{ConnectorStatus, LaneStatus, State};
 use crossterm::style::{Color, Stylize};
 
 use super::rates::Rate;
-use super::words::{clean, grouped, span, wrap};
+use super::text::{clean, grouped, span, wrap};
 
 const NONE: &str = "–";
 const GAP: &str = "  ";
 
-/// How the table is to be drawn.
+/// How the table is drawn.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct View {
-    /// Columns and lines there are.
+    /// Available columns and lines.
     pub(crate) size: (usize, usize),
     pub(crate) colour: bool,
     /// Milliseconds since 1970.
@@ -20,17 +20,17 @@ pub(crate) struct View {
     pub(crate) phase: Phase,
 }
 
-/// Where the run is; the last line follows from it.
+/// The phase of the run, which determines the last line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
     Running,
-    /// A stop was asked for.
+    /// A stop was requested.
     Draining,
     Ended,
 }
 
-/// One connector a line, cut to the width, those that need somebody first; below them why some wait or failed; never more
-/// lines than there are.
+/// One connector per line, cut to the width, those that need attention first; below them the reasons of the waiting
+/// and failed ones; never more lines than available.
 pub(crate) fn render(statuses: &[ConnectorStatus], rates: &[Rate], view: View) -> Vec<String> {
     let (width, height) = view.size;
     let mut known: Vec<(&ConnectorStatus, Rate)> = statuses
@@ -57,7 +57,7 @@ pub(crate) fn render(statuses: &[ConnectorStatus], rates: &[Rate], view: View) -
     for (status, _) in &known {
         lines.extend(reason_lines(status, width, view.now_ms));
     }
-    // Below everything, and the last to go where there is no room.
+    // The foot is always shown: if space is short, the lines above it are cut.
     let hint = match view.phase {
         Phase::Running => Some("  ctrl-c drains and stops, twice stops at once"),
         Phase::Draining => Some("  draining; ctrl-c stops at once"),
@@ -79,7 +79,7 @@ pub(crate) fn render(statuses: &[ConnectorStatus], rates: &[Rate], view: View) -
     lines
 }
 
-/// What a person must look at comes first.
+/// The states that need attention come first.
 fn urgency(state: State) -> u8 {
     match state {
         State::Failed => 0,
@@ -89,7 +89,7 @@ fn urgency(state: State) -> u8 {
     }
 }
 
-/// `40 connectors: 1 FAILED, 2 WAITING, 37 RUNNING · 50 in/s · 173 rows/s · lag 4`, of more than one.
+/// `40 connectors: 1 FAILED, 2 WAITING, 37 RUNNING · 50 in/s · 173 rows/s · lag 4`, for more than one connector.
 fn summary(known: &[(&ConnectorStatus, Rate)]) -> Option<String> {
     if known.len() < 2 {
         return None;
@@ -126,7 +126,7 @@ struct Row {
 }
 
 const STATE_CELL: usize = 1;
-/// Text to the left, numbers to the right.
+/// Text is left-aligned, numbers are right-aligned.
 const FIRST_NUMBER: usize = 3;
 
 impl Row {
@@ -171,7 +171,8 @@ impl Row {
         }
     }
 
-    /// One sink of several, below its connector. Rates are the connector's: a record goes to every sink at the same time.
+    /// One of several sinks, below its connector. The rates are the connector's, because a record goes to every sink
+    /// at once.
     fn of_lane(status: &ConnectorStatus, lane: &LaneStatus) -> Row {
         let is_waiting = status.state == State::Waiting && lane.reason.is_some();
         let state = if is_waiting {
@@ -194,7 +195,7 @@ impl Row {
         }
     }
 
-    /// Only what is wrong has a colour.
+    /// Only problems are coloured.
     fn colour(&self) -> Option<Color> {
         match self.state? {
             State::Failed => Some(Color::Red),
@@ -241,7 +242,7 @@ fn widths(rows: &[Row]) -> Vec<usize> {
     widths
 }
 
-/// The columns that a narrow terminal has no room for are left out, the guarantee first and the lag and the rejects never.
+/// Drops columns that a narrow terminal has no room for: the guarantee first, the lag and the rejects never.
 fn fitting(widths: Vec<usize>, width: usize) -> Vec<Option<usize>> {
     /// Guarantee, rows/s, in/s.
     const LESS_IMPORTANT: [usize; 3] = [2, 4, 3];
@@ -258,7 +259,7 @@ fn fitting(widths: Vec<usize>, width: usize) -> Vec<Option<usize>> {
     kept
 }
 
-/// What a connector waits for or why it ended, with since when and what ends it.
+/// Why a connector waits or ended, since when, and when it is retried.
 fn reason_lines(status: &ConnectorStatus, width: usize, now_ms: i64) -> Vec<String> {
     let Some(reason) = &status.reason else {
         return Vec::new();
@@ -274,7 +275,7 @@ fn reason_lines(status: &ConnectorStatus, width: usize, now_ms: i64) -> Vec<Stri
     let since = format!("since {}", seconds(reason.since_ms, now_ms));
     let again = reason.retry_at_ms.filter(|again| *again > now_ms);
     match again.map(|again| seconds(now_ms, again + 999)) {
-        // Since when is in the log.
+        // The log has the start time.
         Some(again) if status.state == State::Failed => {
             first.push_str(&format!(" (again in {again})"));
         }
@@ -289,7 +290,7 @@ fn reason_lines(status: &ConnectorStatus, width: usize, now_ms: i64) -> Vec<Stri
     lines
 }
 
-/// At most `width` characters; the last says if more were cut off.
+/// At most `width` characters; the last one shows whether more were cut off.
 fn cut(text: &str, width: usize) -> String {
     if text.chars().count() <= width {
         return text.to_owned();

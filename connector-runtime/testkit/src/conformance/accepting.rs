@@ -1,7 +1,7 @@
-//! The promises of a [`Sink`] that accepts records and makes them durable later.
+//! The conformance suite for a [`Sink`] that accepts records and makes them durable later.
 //!
-//! The suite stands in for the engine: it hands over records, remembers which positions the sink reported, and after a
-//! crash, a failed flush or a forgotten partition it reads again from there. A record may be finished twice only if it was
+//! The suite plays the engine: it writes records, remembers which positions the sink reported, and after a crash, a
+//! failed flush or a forgotten partition it replays from there. A record may be finished twice only if it was
 //! finished before a crash and not reported.
 
 mod failing;
@@ -14,36 +14,37 @@ use connect_api::{Batch, Position, Progress, Record, Result, Sink, TopicPartitio
 
 use crate::records::{partition, record_in};
 
-/// A sink that accepts, and how to see what it has finished.
+/// A sink that accepts, and a view of what it has finished.
 #[async_trait]
 pub trait AcceptingSinkUnderTest: Send {
-    /// Opens the sink. It always means the same place outside, which is empty at first; a second one that is opened while
-    /// another is open is another task.
+    /// Opens the sink, always on the same external state, which is empty at first. A second sink that is open at the
+    /// same time belongs to another task.
     async fn open(&mut self) -> Result<Box<dyn Sink>>;
 
-    /// Partition and offset of each record that readers of the output see, in any order; one that is there twice is listed
-    /// twice.
+    /// Partition and offset of each record that readers of the output see, in any order. A record that occurs twice
+    /// is listed twice.
     async fn finished(&mut self) -> Vec<(i32, i64)>;
 
-    /// How many records the sink holds at most that are not durable, of two partitions, after each write. More than two.
+    /// The most records of two partitions that the sink holds without making them durable, after any write. More than
+    /// two.
     fn most_held(&self) -> usize;
 
-    /// A record that the sink takes. Its place must be found again by `finished`.
+    /// A record that the sink takes and that `finished` can identify.
     fn record(&self, partition: i32, offset: i64) -> Record {
         record_in(partition, offset, &format!(r#"{{"id":{offset}}}"#))
     }
 
-    /// From now on nothing can be made durable, or it can again. `false`: that cannot be arranged.
+    /// Starts or ends an outage, during which nothing can be made durable. `false`: not supported.
     async fn set_outage(&mut self, _on: bool) -> bool {
         false
     }
 }
 
-/// Runs every check in turn on one place outside.
+/// Runs every check in turn on the same external state.
 ///
 /// # Panics
 ///
-/// At the first broken promise, naming it.
+/// On the first broken promise, with its text.
 pub async fn check_accepting_sink(sink: &mut impl AcceptingSinkUnderTest) {
     let mut suite = Suite {
         under_test: sink,
@@ -71,18 +72,18 @@ pub async fn check_accepting_sink(sink: &mut impl AcceptingSinkUnderTest) {
 
 struct Suite<'a, S> {
     under_test: &'a mut S,
-    /// The first offset of each partition that no check has used.
+    /// The first unused offset of each partition.
     begins: [i64; 2],
 }
 
-/// An open sink, as the engine follows it.
+/// An open sink, with what the engine would know about it.
 struct Followed {
     sink: Box<dyn Sink>,
-    /// Where each partition began under this sink, or was read again.
+    /// The offset where each partition started under this sink, or was replayed from.
     began: BTreeMap<i32, i64>,
-    /// The end of what was accepted.
+    /// The end of the accepted records.
     accepted: BTreeMap<i32, i64>,
-    /// What was reported as durable.
+    /// The positions reported as durable.
     durable: BTreeMap<i32, i64>,
     flush_by: Option<Instant>,
 }
@@ -92,13 +93,13 @@ impl Followed {
         *self
             .accepted
             .get(&partition)
-            .expect("each partition began somewhere")
+            .expect("each partition has a start")
     }
 
-    /// Where the engine reads again what is not durable.
+    /// The offset from which the engine replays what is not durable.
     fn resume(&self, partition: i32) -> i64 {
         let known = self.durable.get(&partition).or(self.began.get(&partition));
-        *known.expect("each partition began somewhere")
+        *known.expect("each partition has a start")
     }
 
     fn begin(&mut self, partition: i32, offset: i64) {
@@ -107,7 +108,7 @@ impl Followed {
         self.durable.remove(&partition);
     }
 
-    /// Positions are of partitions that were written, do not go back, and do not lie beyond what was accepted.
+    /// Checks that the positions belong to written partitions, never go back and never exceed what was accepted.
     fn report(&mut self, positions: &[Position]) {
         for position in positions {
             let number = position.partition.partition;
@@ -120,7 +121,7 @@ impl Followed {
             let accepted = self.accepted.get(&number).copied();
             assert!(
                 accepted.is_some_and(|accepted| position.next <= accepted),
-                "nothing is durable that was not accepted: partition {number} at {}, accepted up to {accepted:?}",
+                "only accepted records become durable: partition {number} at {}, accepted up to {accepted:?}",
                 position.next
             );
             self.durable.insert(number, position.next);
@@ -133,7 +134,7 @@ impl Followed {
         held.sum()
     }
 
-    /// Hands over this many records of each partition.
+    /// Writes these records.
     async fn write(&mut self, records: Vec<Record>) -> Result<()> {
         let mut progress: BTreeMap<i32, Progress> = BTreeMap::new();
         for record in &records {
@@ -181,13 +182,13 @@ impl Followed {
             assert_eq!(
                 self.resume(*partition),
                 *accepted,
-                "a flush reports every partition up to where it was accepted: partition {partition}"
+                "a flush reports every partition up to its last accepted record: partition {partition}"
             );
         }
         self.flush_by = None;
     }
 
-    /// These partitions are read again, or gone.
+    /// These partitions are replayed, or revoked.
     async fn forget(&mut self, numbers: &[i32]) {
         let partitions: Vec<TopicPartition> = numbers.iter().map(|one| partition(*one)).collect();
         self.sink.forget(&partitions).await;
@@ -217,7 +218,7 @@ impl<S: AcceptingSinkUnderTest> Suite<'_, S> {
         followed
     }
 
-    /// The check is over: the next one uses later offsets.
+    /// Ends the check: the next one uses later offsets.
     fn over(&mut self, followed: &Followed) {
         self.begins = [0, 1].map(|number| followed.next(number));
     }
@@ -248,7 +249,8 @@ impl<S: AcceptingSinkUnderTest> Suite<'_, S> {
         finished
     }
 
-    /// Everything from the beginning of the check to the reported positions is finished, once; `allowed`: twice.
+    /// Every record from the start of the check to the reported positions is finished once; those in `allowed` may be
+    /// twice.
     async fn expect_durable(
         &mut self,
         promise: &str,
@@ -275,14 +277,14 @@ impl<S: AcceptingSinkUnderTest> Suite<'_, S> {
     }
 
     async fn a_flush_makes_durable_what_was_accepted(&mut self) {
-        const PROMISE: &str = "after a flush everything accepted is finished, once";
+        const PROMISE: &str = "after a flush every accepted record is finished once";
         let mut followed = self.open().await;
         self.write(&mut followed, PROMISE, 1).await;
         assert!(
             followed.held() > 0,
-            "this suite is for sinks that accept: two records are durable at once"
+            "this suite is for sinks that accept: two records were durable immediately"
         );
-        self.expect_once("what is reported as durable is finished", &followed)
+        self.expect_once("records reported as durable are finished", &followed)
             .await;
         followed.flush(PROMISE).await;
         self.expect_once(PROMISE, &followed).await;
@@ -293,7 +295,7 @@ impl<S: AcceptingSinkUnderTest> Suite<'_, S> {
             finished,
             "a second flush has nothing to do"
         );
-        // One that has accepted nothing.
+        // A sink that has accepted nothing.
         let mut unused = self.open().await;
         let flushed = unused.sink.flush().await;
         assert!(flushed.is_ok(), "a flush of nothing succeeds: {flushed:?}");
@@ -301,7 +303,8 @@ impl<S: AcceptingSinkUnderTest> Suite<'_, S> {
     }
 
     async fn progress_without_records_is_reported(&mut self) {
-        const PROMISE: &str = "progress without records is reported, at the latest by a flush";
+        const PROMISE: &str =
+            "progress without records is reported by the next flush at the latest";
         let mut followed = self.open().await;
         for held in [false, true] {
             if held {
@@ -322,7 +325,7 @@ impl<S: AcceptingSinkUnderTest> Suite<'_, S> {
     }
 
     async fn flush_by_does_not_move_away(&mut self) {
-        const PROMISE: &str = "`flush_by` does not move away while the same records are held";
+        const PROMISE: &str = "`flush_by` is not postponed while the same records are held";
         let mut followed = self.open().await;
         let mut before = None;
         for _ in 0..4 {
@@ -340,7 +343,7 @@ impl<S: AcceptingSinkUnderTest> Suite<'_, S> {
     }
 
     async fn durable_positions_are_true_and_what_is_held_is_bounded(&mut self) {
-        const PROMISE: &str = "what is reported as durable is finished";
+        const PROMISE: &str = "records reported as durable are finished";
         let most = self.under_test.most_held();
         let mut followed = self.open().await;
         for round in 0..(4 * most) {
@@ -350,7 +353,7 @@ impl<S: AcceptingSinkUnderTest> Suite<'_, S> {
             self.expect_once(PROMISE, &followed).await;
             assert!(
                 followed.held() <= most,
-                "what is held is bounded: {} records, {most} at most",
+                "the number of held records is bounded: found {}, at most {most}",
                 followed.held()
             );
         }
@@ -360,7 +363,7 @@ impl<S: AcceptingSinkUnderTest> Suite<'_, S> {
     }
 
     async fn what_is_forgotten_is_dropped_and_nothing_else(&mut self) {
-        const PROMISE: &str = "what is forgotten is dropped, and nothing else";
+        const PROMISE: &str = "forgotten records are dropped, and no others";
         let mut followed = self.open().await;
         self.write(&mut followed, PROMISE, 1).await;
         followed.forget(&[0]).await;
@@ -372,25 +375,25 @@ impl<S: AcceptingSinkUnderTest> Suite<'_, S> {
             !finished.contains_key(&forgotten),
             "{PROMISE}: {forgotten:?} is finished"
         );
-        // It is read again, while the other partition goes on.
+        // The partition is replayed, while the other one continues.
         self.write(&mut followed, PROMISE, 2).await;
         followed.flush(PROMISE).await;
         self.expect_once(PROMISE, &followed).await;
-        // Forgetting what is not held is harmless.
+        // Forgetting a partition without held records is harmless.
         followed.forget(&[0, 1]).await;
         self.expect_once(PROMISE, &followed).await;
         self.over(&followed);
     }
 
     async fn after_forgetting_a_partition_may_begin_elsewhere(&mut self) {
-        const PROMISE: &str = "a partition that comes back begins where the engine says";
+        const PROMISE: &str = "a partition that is assigned again starts where the engine says";
         let mut followed = self.open().await;
         self.write(&mut followed, PROMISE, 1).await;
         followed.flush(PROMISE).await;
         self.expect_once(PROMISE, &followed).await;
         self.write(&mut followed, PROMISE, 1).await;
         followed.forget(&[0]).await;
-        // Another owner had it meanwhile.
+        // Another owner had it in between.
         let further = followed.next(0) + 10;
         followed.begin(0, further);
         self.begins[0] = further;

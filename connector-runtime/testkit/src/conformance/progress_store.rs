@@ -1,4 +1,4 @@
-//! The promises of [`ProgressStore`](connect_api::ProgressStore), and of the writes that move it.
+//! The conformance suite for [`ProgressStore`](connect_api::ProgressStore) and the writes that move it.
 
 use std::sync::Arc;
 
@@ -9,32 +9,32 @@ use connect_api::{
 
 use crate::records::{TOPIC, partition, record_in};
 
-/// A sink that stores its progress, and how to see what it wrote.
+/// A sink that stores its progress, and a view of what it wrote.
 #[async_trait]
 pub trait ProgressStoreUnderTest: Send {
-    /// Opens the sink of this connector and `[[sinks]]` entry. It always means the same place outside, which is empty at
-    /// first; sinks that are open at the same time are the processes of a group.
+    /// Opens the sink of this connector and `[[sinks]]` entry, always on the same external state, which is empty at
+    /// first. Sinks that are open at the same time are the processes of a group.
     async fn open(&mut self, connector: &str, sink: &str) -> Result<Box<dyn Sink>>;
 
-    /// Partition and offset of each record that is durably written, whoever wrote it, in any order.
+    /// Partition and offset of each durably written record, whichever sink wrote it, in any order.
     async fn delivered(&mut self) -> Vec<(i32, i64)>;
 
-    /// A record that the sink takes. Its place must be found again by `delivered`.
+    /// A record that the sink takes and that `delivered` can identify.
     fn record(&self, partition: i32, offset: i64) -> Record {
         record_in(partition, offset, &format!(r#"{{"id":{offset}}}"#))
     }
 
-    /// The sink's next commit is not answered; it takes effect or does not. `false`: that cannot be arranged.
+    /// Loses the answer to the sink's next commit, which takes effect or does not. `false`: not supported.
     async fn lose_next_answer(&mut self, _takes_effect: bool) -> bool {
         false
     }
 }
 
-/// Runs every check in turn on one place outside.
+/// Runs every check in turn on the same external state.
 ///
 /// # Panics
 ///
-/// At the first broken promise, naming it.
+/// On the first broken promise, with its text.
 pub async fn check_progress_store(store: &mut impl ProgressStoreUnderTest) {
     let mut suite = Suite {
         under_test: store,
@@ -61,11 +61,11 @@ const NOTHING_AT_FIRST: &str = "nothing is stored at first";
 
 struct Suite<'a, S> {
     under_test: &'a mut S,
-    /// Each check has a connector and a thousand offsets of its own.
+    /// Each check has its own connector and a thousand offsets.
     checks: i64,
 }
 
-/// Where a batch takes a partition, with a record at each offset.
+/// The step of a batch in one partition, with a record at each offset.
 struct Move {
     partition: i32,
     from: i64,
@@ -124,7 +124,7 @@ impl<S: ProgressStoreUnderTest> Suite<'_, S> {
         assert_eq!(written, Ok(Written::Durable), "{promise}");
     }
 
-    /// Refused as not this owner's, with records and without; and nothing of it is written.
+    /// Fails as superseded, with and without records, and writes nothing.
     async fn expect_superseded(&mut self, promise: &str, sink: &mut Box<dyn Sink>, one: Move) {
         let before = self.delivered().await;
         let moves = [one];
@@ -150,7 +150,7 @@ impl<S: ProgressStoreUnderTest> Suite<'_, S> {
                 let times = delivered.iter().filter(|found| **found == place).count();
                 assert_eq!(
                     times, 1,
-                    "{promise}: the record of partition {} at offset {offset} is there {times} times",
+                    "{promise}: the record of partition {} at offset {offset} is stored {times} times",
                     one.partition
                 );
             }
@@ -165,7 +165,7 @@ impl<S: ProgressStoreUnderTest> Suite<'_, S> {
 
     async fn what_is_written_moves_the_progress(&mut self) {
         const PROMISE: &str =
-            "what is written moves the progress, and `resume` answers as it is asked";
+            "a write moves the progress, and `resume` answers in the order of the question";
         let first = self.begin();
         let mut sink = self.open().await;
         expect_stored(NOTHING_AT_FIRST, &mut sink, [None, None]).await;
@@ -188,7 +188,7 @@ impl<S: ProgressStoreUnderTest> Suite<'_, S> {
     }
 
     async fn looking_takes_nothing_over(&mut self) {
-        const PROMISE: &str = "`stored` takes nothing over";
+        const PROMISE: &str = "`stored` takes over no partition";
         let first = self.begin();
         let mut owner = self.open().await;
         expect_resumed(NOTHING_AT_FIRST, &mut owner, [None, None]).await;
@@ -202,26 +202,26 @@ impl<S: ProgressStoreUnderTest> Suite<'_, S> {
     }
 
     async fn a_batch_begins_where_the_progress_is(&mut self) {
-        const PROMISE: &str = "a batch that does not begin where the progress is, is superseded";
+        const PROMISE: &str = "a batch that does not start at the stored progress is superseded";
         let first = self.begin();
         let mut sink = self.open().await;
         expect_resumed(NOTHING_AT_FIRST, &mut sink, [None, None]).await;
         self.expect_written(PROMISE, &mut sink, &[moves(0, first, first + 4)])
             .await;
-        // Passed, inside what is written, and with a gap.
+        // Below, inside what is written, and with a gap.
         for from in [first, first + 3, first + 5] {
             self.expect_superseded(PROMISE, &mut sink, moves(0, from, from + 4))
                 .await;
             expect_stored(PROMISE, &mut sink, [Some(first + 4), None]).await;
         }
-        let promise = "an owner goes on after it was superseded and has resumed";
+        let promise = "a superseded owner continues after it has resumed";
         expect_resumed(promise, &mut sink, [Some(first + 4), None]).await;
         self.expect_written(promise, &mut sink, &[moves(0, first + 4, first + 6)])
             .await;
     }
 
     async fn a_successor_fences_its_predecessor(&mut self) {
-        const PROMISE: &str = "whoever resumes last is the owner, and nobody else writes";
+        const PROMISE: &str = "the last sink to resume is the owner, and no other can write";
         let first = self.begin();
         let mut old = self.open().await;
         let mut new = self.open().await;
@@ -231,7 +231,7 @@ impl<S: ProgressStoreUnderTest> Suite<'_, S> {
             .await;
         self.expect_written(PROMISE, &mut new, &[moves(0, first, first + 2)])
             .await;
-        // Also where it expects what is stored.
+        // Also where its expectation matches what is stored.
         self.expect_superseded(PROMISE, &mut old, moves(0, first + 2, first + 3))
             .await;
         expect_resumed(PROMISE, &mut old, [Some(first + 2), None]).await;
@@ -242,7 +242,7 @@ impl<S: ProgressStoreUnderTest> Suite<'_, S> {
     }
 
     async fn one_lost_partition_costs_the_whole_batch(&mut self) {
-        const PROMISE: &str = "a batch with one partition of another owner is not written in part";
+        const PROMISE: &str = "a batch with one partition of another owner is not partly written";
         let first = self.begin();
         let mut old = self.open().await;
         expect_resumed(NOTHING_AT_FIRST, &mut old, [None, None]).await;
@@ -259,21 +259,25 @@ impl<S: ProgressStoreUnderTest> Suite<'_, S> {
         assert_eq!(self.delivered().await, before, "{PROMISE}");
         expect_stored(PROMISE, &mut new, [None, None]).await;
         let [own, lost] = both;
-        self.expect_written("what is still owned is written", &mut old, &[own])
-            .await;
+        self.expect_written(
+            "a partition that is still owned can be written",
+            &mut old,
+            &[own],
+        )
+        .await;
         self.expect_written(PROMISE, &mut new, &[lost]).await;
     }
 
     async fn positions_can_be_set(&mut self) {
         const PROMISE: &str = "`store` sets positions, forwards and backwards";
-        const SUPERSEDES: &str = "`store` supersedes an owner that still runs";
+        const SUPERSEDES: &str = "`store` supersedes a running owner";
         let first = self.begin();
         let mut running = self.open().await;
         expect_resumed(NOTHING_AT_FIRST, &mut running, [None, None]).await;
         self.expect_written(PROMISE, &mut running, &[moves(0, first, first + 5)])
             .await;
         let mut desk = self.open().await;
-        // Further, back, where it is already, and the same again.
+        // Forward, back, to the same position, and the same again.
         for next in [first + 50, first + 5, first + 5, first + 5] {
             let set = [at(1, first + 9), at(0, next)];
             assert_eq!(store_of(&mut desk).store(&set).await, Ok(()), "{PROMISE}");
@@ -284,7 +288,7 @@ impl<S: ProgressStoreUnderTest> Suite<'_, S> {
             expect_resumed(PROMISE, &mut running, both).await;
         }
         self.expect_written(
-            "it goes on where it was set",
+            "writing continues at the set position",
             &mut running,
             &[moves(0, first + 5, first + 6)],
         )
@@ -292,7 +296,7 @@ impl<S: ProgressStoreUnderTest> Suite<'_, S> {
     }
 
     async fn other_names_are_shown_and_are_not_ours(&mut self) {
-        const PROMISE: &str = "progress under other names is shown, and is nobody else's";
+        const PROMISE: &str = "progress under other names is shown, and not mixed with ours";
         let first = self.begin();
         let connector = self.connector();
         let renamed = format!("{connector}-renamed");
@@ -324,14 +328,14 @@ impl<S: ProgressStoreUnderTest> Suite<'_, S> {
             let begun = write(&mut new, Vec::new(), &[moves(0, first, first + 1)]).await;
             assert_eq!(begun, Ok(Written::Durable), "{PROMISE}");
             let others = store_of(&mut new).of_other_names(&topics).await;
-            let promise = "who has progress of its own is shown no other";
+            let promise = "a connector with its own progress is shown no other";
             assert_eq!(others, Ok(Vec::new()), "{promise}");
             expect_stored(PROMISE, &mut old, [Some(first), Some(first + 1)]).await;
         }
     }
 
     async fn progress_can_be_erased(&mut self) {
-        const PROMISE: &str = "what is erased is gone, and only the topics that are named";
+        const PROMISE: &str = "erasing deletes the progress of the named topics only";
         let first = self.begin();
         let connector = self.connector();
         let mut sink = self.open().await;
@@ -353,12 +357,12 @@ impl<S: ProgressStoreUnderTest> Suite<'_, S> {
         let late = write(&mut sink, Vec::new(), &[moves(0, first, first + 1)]).await;
         assert!(
             matches!(late, Err(Failure::Superseded(_))),
-            "`erase` supersedes an owner that still runs, got {late:?}"
+            "`erase` supersedes a running owner, got {late:?}"
         );
     }
 
     async fn a_lost_answer_is_cleared_up(&mut self, takes_effect: bool, resumes: bool) {
-        const PROMISE: &str = "a batch whose commit was not answered is written once";
+        const PROMISE: &str = "a batch whose commit got no answer is written once";
         let first = self.begin();
         let mut sink = self.open().await;
         expect_resumed(NOTHING_AT_FIRST, &mut sink, [None, None]).await;
@@ -371,7 +375,7 @@ impl<S: ProgressStoreUnderTest> Suite<'_, S> {
         let answer = self.write(&mut sink, &batch).await;
         assert!(
             matches!(answer, Err(Failure::Retry(_) | Failure::Superseded(_))),
-            "{PROMISE}: it cannot be known that it arrived, got {answer:?}"
+            "{PROMISE}: without an answer it is unknown whether it arrived, got {answer:?}"
         );
         let after = [Some(first + 5), Some(first + 2)];
         let mut is_written = false;
@@ -383,7 +387,7 @@ impl<S: ProgressStoreUnderTest> Suite<'_, S> {
                 "{PROMISE}: resumed at {resumed:?}"
             );
         }
-        // As the engine goes on: the same batch again, or from where the sink says.
+        // Continues as the engine would: with the same batch, or from where the sink says.
         while !is_written {
             match self.write(&mut sink, &batch).await {
                 Ok(_) => is_written = true,
@@ -396,7 +400,7 @@ impl<S: ProgressStoreUnderTest> Suite<'_, S> {
         self.expect_once(PROMISE, &before).await;
         expect_stored(PROMISE, &mut sink, after).await;
         self.expect_written(
-            "the owner goes on after a lost answer",
+            "the owner continues after a lost answer",
             &mut sink,
             &[moves(0, first + 5, first + 6)],
         )
@@ -422,12 +426,14 @@ fn store_of(sink: &mut Box<dyn Sink>) -> &mut dyn ProgressStore {
     }
 }
 
-/// Of partitions 0 and 1, which are asked for in the other order: an answer is in the order of the question.
+/// Resumes partitions 0 and 1, asked for in reverse, because the answer follows the order of the question.
 async fn resume(sink: &mut Box<dyn Sink>) -> [Option<i64>; 2] {
     let asked = [partition(1), partition(0)];
     match store_of(sink).resume(&asked).await.as_deref() {
         Ok([one, zero]) => [*zero, *one],
-        other => panic!("`resume` answers what it is asked, here two partitions: got {other:?}"),
+        other => {
+            panic!("`resume` answers for each partition in the question, here two: got {other:?}")
+        }
     }
 }
 
@@ -439,6 +445,8 @@ async fn expect_stored(promise: &str, sink: &mut Box<dyn Sink>, expected: [Optio
     let asked = [partition(1), partition(0)];
     match store_of(sink).stored(&asked).await.as_deref() {
         Ok([one, zero]) => assert_eq!([*zero, *one], expected, "{promise}"),
-        other => panic!("`stored` answers what it is asked, here two partitions: got {other:?}"),
+        other => {
+            panic!("`stored` answers for each partition in the question, here two: got {other:?}")
+        }
     }
 }

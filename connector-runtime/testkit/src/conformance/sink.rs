@@ -1,4 +1,4 @@
-//! The promises of [`Sink`].
+//! The conformance suite for [`Sink`].
 
 use async_trait::async_trait;
 use connect_api::{Batch, Failure, Record, Result, Sink, Written};
@@ -6,17 +6,17 @@ use connect_api::{Batch, Failure, Record, Result, Sink, Written};
 use super::cancelled;
 use crate::records::{batch, partition, progress_only, record};
 
-/// A sink, and how to see what it wrote.
+/// A sink, and a view of what it wrote.
 #[async_trait]
 pub trait SinkUnderTest: Send {
-    /// Opens the sink. It is called several times and always means the same place outside, which is empty at first.
+    /// Opens the sink. It is called several times, always on the same external state, which is empty at first.
     async fn open(&mut self) -> Result<Box<dyn Sink>>;
 
-    /// The offsets of the records that are durably written, seen from outside the sink, in any order; an offset that is
-    /// written twice stands there twice.
+    /// The offsets of the durably written records, seen from outside the sink, in any order. An offset that is
+    /// written twice is listed twice.
     async fn delivered(&mut self) -> Vec<i64>;
 
-    /// A record that the sink takes. Its offset must be found again by `delivered`.
+    /// A record that the sink takes and that `delivered` can identify.
     fn record(&self, offset: i64) -> Record {
         record(offset, &format!(r#"{{"id":{offset}}}"#))
     }
@@ -26,18 +26,18 @@ pub trait SinkUnderTest: Send {
         None
     }
 
-    /// Whether a batch that is written again changes nothing. Sinks with a progress store are not asked.
+    /// Whether writing a batch again changes nothing. Not asked of sinks with a progress store.
     fn is_idempotent(&self) -> bool {
         false
     }
 }
 
-/// Runs every check in turn on one place outside. A sink that accepts is flushed after each write; what it promises beyond
-/// that is [`super::check_accepting_sink`].
+/// Runs every check in turn on the same external state. An accepting sink is flushed after each write;
+/// [`super::check_accepting_sink`] checks its further promises.
 ///
 /// # Panics
 ///
-/// At the first broken promise, naming it.
+/// On the first broken promise, with its text.
 pub async fn check_sink(sink: &mut impl SinkUnderTest) {
     let mut suite = Suite {
         under_test: sink,
@@ -76,7 +76,7 @@ impl<S: SinkUnderTest> Suite<'_, S> {
             .collect()
     }
 
-    /// Each of these offsets must be there, and once only.
+    /// Each of these offsets must be delivered exactly once.
     async fn expect_once(&mut self, promise: &str, records: &[Record]) {
         let delivered = self.under_test.delivered().await;
         for record in records {
@@ -84,7 +84,7 @@ impl<S: SinkUnderTest> Suite<'_, S> {
             let times = delivered.iter().filter(|found| **found == offset).count();
             assert_eq!(
                 times, 1,
-                "{promise}: the record at offset {offset} is there {times} times"
+                "{promise}: the record at offset {offset} is delivered {times} times"
             );
         }
     }
@@ -96,13 +96,13 @@ impl<S: SinkUnderTest> Suite<'_, S> {
         assert_eq!(before, after, "{promise}");
     }
 
-    /// What the sink stored itself must be where the engine is; a sink that leaves it to the group says so.
+    /// Compares the sink's own progress with the engine's. A sink without a progress store leaves it to the group.
     async fn expect_progress(&mut self, promise: &str, sink: &mut Box<dyn Sink>) {
         match resume(sink).await {
             Resumed::UseGroup => {}
             Resumed::At(next) => assert_eq!(next, self.next, "{promise}: the stored position"),
             Resumed::NoProgress => {
-                panic!("{promise}: the sink has a progress store, and stored none")
+                panic!("{promise}: the sink has a progress store and stored no position")
             }
         }
     }
@@ -119,13 +119,13 @@ impl<S: SinkUnderTest> Suite<'_, S> {
             assert_eq!(
                 none,
                 Ok(Vec::new()),
-                "`resume` answers what it is asked, here nothing"
+                "`resume` answers for each partition in the question, here none"
             );
         }
     }
 
     async fn what_is_answered_with_ok_is_durable(&mut self) {
-        const PROMISE: &str = "what `write` answers with Ok is durable";
+        const PROMISE: &str = "a batch is durable once `write` returns Ok";
         let mut sink = self.open().await;
         for size in [1, 3, 100] {
             let records = self.records(size);
@@ -151,7 +151,7 @@ impl<S: SinkUnderTest> Suite<'_, S> {
     }
 
     async fn a_refusal_names_its_record_and_writes_nothing(&mut self) {
-        const PROMISE: &str = "a refusal names its record, and nothing of the batch is written";
+        const PROMISE: &str = "a refusal names its record, and no record of the batch is written";
         let Some(bad) = self.under_test.refused(self.next + 1) else {
             return;
         };
@@ -172,18 +172,23 @@ impl<S: SinkUnderTest> Suite<'_, S> {
                         alone,
                         Err(Failure::Refused(_) | Failure::RefusedSomewhere(_))
                     ),
-                    "{PROMISE}: alone it gives {alone:?}"
+                    "{PROMISE}: alone, the record gives {alone:?}"
                 );
             }
             other => panic!("{PROMISE}: got {other:?}"),
         }
         self.expect_unchanged(PROMISE, before).await;
-        // As the engine goes on: the rest, with the progress of all.
+        // Continues as the engine would: the rest, with the progress of all.
         let mut rest = batch(&records);
         rest.records.remove(1);
-        write_durably("the rest is written after a refusal", &mut sink, &rest).await;
+        write_durably(
+            "the other records are written after a refusal",
+            &mut sink,
+            &rest,
+        )
+        .await;
         self.expect_once(
-            "the rest is written after a refusal",
+            "the other records are written after a refusal",
             &[good[0].clone(), good[2].clone()],
         )
         .await;
@@ -192,7 +197,7 @@ impl<S: SinkUnderTest> Suite<'_, S> {
     }
 
     async fn a_replay_loses_nothing(&mut self) {
-        const PROMISE: &str = "a batch that is written again after a crash does no harm";
+        const PROMISE: &str = "repeating a batch after a crash is harmless";
         let mut sink = self.open().await;
         let records = self.records(3);
         write_durably(PROMISE, &mut sink, &batch(&records)).await;
@@ -205,18 +210,15 @@ impl<S: SinkUnderTest> Suite<'_, S> {
                 self.expect_unchanged(PROMISE, before).await;
             }
         } else {
-            // Somebody who has not asked where to resume, a frozen owner for example, must not get through.
+            // An owner that did not resume, such as a frozen one, must not succeed.
             let answer = sink.write(&batch(&records)).await;
-            assert!(
-                answer.is_err(),
-                "{PROMISE}: progress that was passed is taken again"
-            );
+            assert!(answer.is_err(), "{PROMISE}: progress was accepted twice");
             self.expect_unchanged(PROMISE, before).await;
         }
     }
 
     async fn a_cancelled_write_loses_nothing(&mut self, waits: u32) {
-        const PROMISE: &str = "a write that was dropped half-way does no harm when it is repeated";
+        const PROMISE: &str = "repeating a write that was dropped half-way is harmless";
         let mut sink = self.open().await;
         let records = self.records(3);
         let batch_of_records = batch(&records);
@@ -249,7 +251,7 @@ impl<S: SinkUnderTest> Suite<'_, S> {
         expect_ok(PROMISE, sink.close().await);
         drop(sink);
         self.expect_unchanged(PROMISE, before).await;
-        // One that was never used closes as well.
+        // An unused sink closes as well.
         let mut unused = self.open().await;
         expect_ok(PROMISE, unused.close().await);
     }
@@ -261,7 +263,7 @@ fn expect_ok(promise: &str, answer: Result<()>) {
     }
 }
 
-/// Writes a batch, and makes it durable where the sink only accepts it.
+/// Writes a batch, and flushes it if the sink only accepts it.
 async fn write_durably(promise: &str, sink: &mut Box<dyn Sink>, batch: &Batch<'_>) {
     if let Err(failure) = try_write_durably(sink, batch).await {
         panic!("{promise}: got {failure:?}");
@@ -275,7 +277,7 @@ async fn try_write_durably(sink: &mut Box<dyn Sink>, batch: &Batch<'_>) -> Resul
     }
 }
 
-/// What a sink answers for partition 0.
+/// The sink's answer for partition 0.
 #[derive(Clone, Copy, PartialEq)]
 enum Resumed {
     /// The sink has no progress store.
@@ -291,6 +293,8 @@ async fn resume(sink: &mut Box<dyn Sink>) -> Resumed {
     match store.resume(&[partition(0)]).await.as_deref() {
         Ok([Some(next)]) => Resumed::At(*next),
         Ok([None]) => Resumed::NoProgress,
-        other => panic!("`resume` answers what it is asked, here one partition: got {other:?}"),
+        other => {
+            panic!("`resume` answers for each partition in the question, here one: got {other:?}")
+        }
     }
 }

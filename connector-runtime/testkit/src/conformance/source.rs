@@ -1,4 +1,4 @@
-//! The promises of [`Source`].
+//! The conformance suite for [`Source`].
 
 use async_trait::async_trait;
 use connect_api::{Positions, Result, Source, SourceRecord, Value};
@@ -11,12 +11,12 @@ pub trait SourceUnderTest: Send {
     /// Opens the source, to continue after these positions.
     async fn open(&mut self, positions: Positions) -> Result<Box<dyn Source>>;
 
-    /// How many records are read; the source must have twice as many, or end.
+    /// How many records are read. The source must have twice as many, or end.
     fn count(&self) -> usize {
         20
     }
 
-    /// Whether the same positions always give the same records. What fetches from elsewhere does not.
+    /// Whether the same positions always give the same records, unlike those of a source that fetches.
     fn is_repeatable(&self) -> bool {
         true
     }
@@ -26,7 +26,7 @@ pub trait SourceUnderTest: Send {
 ///
 /// # Panics
 ///
-/// At the first broken promise, naming it.
+/// On the first broken promise, with its text.
 pub async fn check_source(source: &mut impl SourceUnderTest) {
     let mut suite = Suite { under_test: source };
     suite.it_continues_after_what_was_committed().await;
@@ -55,7 +55,7 @@ impl<S: SourceUnderTest> Suite<'_, S> {
         }
     }
 
-    /// Polls until there are this many records more, or no more come.
+    /// Polls until there are this many more records, or no more come.
     async fn read(&mut self, source: &mut Box<dyn Source>, read: &mut Read, count: usize) {
         let wanted = read.records.len() + count;
         while read.records.len() < wanted && !read.finished {
@@ -73,7 +73,7 @@ impl<S: SourceUnderTest> Suite<'_, S> {
 
         let mut resumed = Read::default();
         while resumed.records.len() < straight.records.len() && !resumed.finished {
-            // Opened anew after each poll, as after a crash.
+            // Reopened after each poll, as after a crash.
             let mut source = self.open(resumed.positions.clone()).await;
             take(&mut resumed, source.poll().await);
         }
@@ -92,7 +92,7 @@ impl<S: SourceUnderTest> Suite<'_, S> {
     }
 
     async fn a_dropped_poll_loses_nothing(&mut self) {
-        const PROMISE: &str = "a poll that was dropped loses nothing";
+        const PROMISE: &str = "a dropped poll loses nothing";
         let count = self.under_test.count();
         let mut straight = Read::default();
         let mut source = self.open(Positions::default()).await;
@@ -122,7 +122,7 @@ impl<S: SourceUnderTest> Suite<'_, S> {
     }
 
     async fn foreign_positions_are_an_error(&mut self) {
-        const PROMISE: &str = "a stored position of another shape is an error, never ignored";
+        const PROMISE: &str = "a stored position in an unknown form is an error, never ignored";
         let mut read = Read::default();
         let mut source = self.open(Positions::default()).await;
         self.read(&mut source, &mut read, 1).await;
@@ -140,7 +140,7 @@ impl<S: SourceUnderTest> Suite<'_, S> {
     }
 
     async fn commit_and_close_are_harmless(&mut self) {
-        const PROMISE: &str = "commit may come twice, and closing is harmless";
+        const PROMISE: &str = "a repeated commit and closing are harmless";
         let mut source = self.open(Positions::default()).await;
         let mut read = Read::default();
         self.read(&mut source, &mut read, 1).await;
@@ -158,7 +158,7 @@ fn take(read: &mut Read, polled: Result<connect_api::Polled>) {
     };
     assert!(
         polled.records.is_empty() || !polled.positions.is_empty(),
-        "records come with the positions after them"
+        "records come with the positions that follow them"
     );
     read.records.extend(polled.records.iter().map(print));
     read.positions.merge(polled.positions);

@@ -1,4 +1,4 @@
-//! Topics into files of many records: what a scenario starts with, and what it finds in the end.
+//! Topics into files of many records: the start of a scenario, and the files at its end.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -19,20 +19,20 @@ pub(super) struct Scene {
     troubles: String,
 }
 
-/// When a file is finished.
+/// The rules for finishing a file.
 pub(super) struct Roll {
     pub(super) records: u64,
     pub(super) age: &'static str,
 }
 
-/// Finished by a flush only.
+/// Files are finished only by a flush.
 pub(super) const NEVER: Roll = Roll {
     records: 1_000_000_000,
     age: "1h",
 };
 
 impl Scene {
-    /// `batch` is the table of that name, `troubles` the list of the sink's.
+    /// `batch` is the content of that table, `troubles` the sink's list.
     pub(super) fn new(topic: Topic, roll: &Roll, batch: &str, troubles: &str) -> Scene {
         let scene = Scene {
             topic,
@@ -46,7 +46,7 @@ impl Scene {
         scene
     }
 
-    /// For processes that start from now on.
+    /// Changes the rules for processes that start from now on.
     pub(super) fn roll(&self, roll: &Roll) {
         let Roll { records, age } = roll;
         let connector = format!(
@@ -78,12 +78,12 @@ troubles = [{}]
             .collect()
     }
 
-    /// Files that nobody reads yet.
+    /// Unfinished files, which readers do not see.
     pub(super) fn open_files(&self) -> usize {
         self.files("open").len()
     }
 
-    /// The records of each finished file, in their order.
+    /// The records of each finished file, in order.
     pub(super) fn finished(&self) -> Vec<Vec<Entry>> {
         let files = self.files("jsonl").into_iter();
         files
@@ -113,7 +113,7 @@ troubles = [{}]
         self.finished().iter().map(Vec::len).sum()
     }
 
-    /// How often each record is there, by id.
+    /// How often each record occurs, by id.
     pub(super) fn times(&self) -> BTreeMap<String, usize> {
         let mut times = BTreeMap::new();
         for entry in self.finished().into_iter().flatten() {
@@ -122,7 +122,8 @@ troubles = [{}]
         times
     }
 
-    /// Ids in against ids out. Within a file the order of the topic is kept; files have no order among each other.
+    /// Compares ids in with ids out. Within a file the order of the topic is kept; files have no order among each
+    /// other.
     pub(super) fn reconcile(&self, ledger: &Ledger) -> Verdict {
         let mut rows = Vec::new();
         for file in self.finished() {
@@ -139,12 +140,12 @@ troubles = [{}]
     }
 }
 
-/// As the ledger has it: of a payment its columns, of anything else the whole value.
+/// The content as in the ledger: the columns of a payment, otherwise the whole value.
 fn content(text: &str, value: &Value) -> Digest {
     let Some(account) = value["account"].as_str() else {
         return Digest::of(text);
     };
-    // As it is written: a double would lose its zeros.
+    // As written: a double would drop trailing zeros.
     let (_, amount) = text.split_once(r#""amount":"#).expect("an amount");
     let (amount, _) = amount.split_once(',').expect("a note behind it");
     let note = value["note"].as_str().expect("a note");

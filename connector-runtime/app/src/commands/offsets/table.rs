@@ -1,11 +1,11 @@
-//! Offsets and moves as tables: texts to the left, numbers to the right.
+//! Tables of offsets and moves, with text left-aligned and numbers right-aligned.
 
 use connect_engine::offsets::{MovedPosition, PartitionOffsets};
 
 use super::lag;
 
-/// One row a partition, and a row for each sink of a partition where there are several. `stored` is what the sink keeps
-/// beside its rows, and it wins over `group`.
+/// One row per partition, and one per sink where a partition has several. `stored` is the position that the sink
+/// stores with its rows; it takes precedence over `group`.
 pub(super) fn of_offsets(partitions: &[PartitionOffsets]) -> String {
     let head = [
         "topic",
@@ -32,7 +32,7 @@ pub(super) fn of_offsets(partitions: &[PartitionOffsets]) -> String {
     draw(&head, partitions.iter().map(row).collect())
 }
 
-/// One row a position: `old → new`.
+/// One row per position: `old → new`.
 pub(super) fn of_moves(moves: &[MovedPosition]) -> String {
     let head = ["topic", "sink", "partition", "old", "", "new"];
     let row = |one: &MovedPosition| {
@@ -54,7 +54,7 @@ fn known(offset: Option<i64>) -> String {
 
 const SINK: usize = 1;
 
-/// The column of sinks is left out where there is one sink.
+/// A single sink gets no column.
 fn draw(head: &[&str], mut rows: Vec<Vec<String>>) -> String {
     let first = rows.first().and_then(|row| row.get(SINK)).cloned();
     let has_several_sinks = rows.iter().any(|row| row.get(SINK) != first.as_ref());

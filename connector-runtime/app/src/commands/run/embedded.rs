@@ -1,4 +1,4 @@
-//! The servers of `--embedded`: a Kafka in this process and a private PostgreSQL.
+//! The servers of `--embedded`: Kafka in this process and a private PostgreSQL.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -11,9 +11,9 @@ use crate::screen::Screen;
 
 pub(super) const DATABASE_VARIABLE: &str = "DATABASE_URL";
 pub(super) const SERVERS_VARIABLE: &str = "KAFKA_BOOTSTRAP_SERVERS";
-/// Stands for the database while files are checked before there is one.
+/// The database while files are checked before it exists.
 pub(super) const ANY_DATABASE: &str = "postgres://127.0.0.1/embedded";
-/// In the current folder.
+/// Relative to the current folder.
 const FOLDER: &str = ".connect";
 
 pub(super) struct Servers {
@@ -33,7 +33,7 @@ impl Servers {
     }
 }
 
-/// They count without --embedded; somebody who set them should know.
+/// Both variables only apply without --embedded, which users who set them should know.
 pub(super) fn note_ignored_variables(screen: &Screen) {
     let set: Vec<&str> = [DATABASE_VARIABLE, SERVERS_VARIABLE]
         .into_iter()
@@ -45,13 +45,13 @@ pub(super) fn note_ignored_variables(screen: &Screen) {
     let variables = set.join(" and ");
     if screen.is_live() {
         screen.line(&format!(
-            "  note       {variables} ignored: --embedded brings servers of its own"
+            "  note       {variables} ignored: --embedded starts its own servers"
         ))
     } else {
         tracing::info!(
             event = "variables_ignored",
             variables,
-            "--embedded brings servers of its own"
+            "--embedded starts its own servers"
         )
     }
 }

@@ -1,4 +1,4 @@
-//! SIGINT, SIGTERM and SIGHUP.
+//! The signals of `run`: SIGINT, SIGTERM and SIGHUP.
 
 use std::io::IsTerminal;
 
@@ -9,9 +9,9 @@ use tokio::signal::unix::{self, SignalKind};
 pub(super) enum Signal {
     Interrupt,
     Terminate,
-    /// The terminal is gone, and this process was started on it.
+    /// SIGHUP from a terminal that closed, if this process was started on it.
     HangUp,
-    /// SIGHUP without a terminal: a person asks that what has failed is tried again.
+    /// SIGHUP without a terminal: a person asks to restart failed connectors.
     TryAgain,
 }
 
@@ -24,7 +24,7 @@ impl Signal {
         }
     }
 
-    /// As a shell would say it of a program that the signal had ended.
+    /// The code a shell reports for a program that the signal ended.
     pub(super) fn exit_code(self) -> u8 {
         match self {
             Signal::Interrupt => 130,
@@ -37,13 +37,13 @@ impl Signal {
 pub(super) struct Signals {
     interrupt: unix::Signal,
     terminate: unix::Signal,
-    /// `None`: ignored, as `nohup` wants it.
+    /// `None`: ignored, as `nohup` expects.
     hang_up: Option<unix::Signal>,
     is_on_terminal: bool,
 }
 
 impl Signals {
-    /// From here on they no longer end the process by themselves.
+    /// From here on the signals no longer end the process.
     pub(super) fn listen() -> Result<Signals, Cause> {
         let listen = |kind| {
             unix::signal(kind)
@@ -86,7 +86,7 @@ async fn hung_up(signal: &mut Option<unix::Signal>) {
     }
 }
 
-/// Linux says it in `/proc/self/status`, as a mask in which the first bit is SIGHUP.
+/// Linux shows ignored signals in `/proc/self/status`, as a mask whose first bit is SIGHUP.
 fn ignores_hang_up() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));

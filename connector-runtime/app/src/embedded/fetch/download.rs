@@ -1,4 +1,4 @@
-//! Downloading a file whose digest is known.
+//! Downloads a file with a known digest.
 
 use std::time::Duration;
 
@@ -6,13 +6,13 @@ use connect_api::Cause;
 use reqwest::redirect;
 use sha2::{Digest, Sha256};
 
-/// Twice the largest archive.
+/// Twice the size of the largest archive.
 const LARGEST: usize = 64 << 20;
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
-/// Between two pieces of the answer.
+/// The longest wait between two parts of the response.
 const SILENT_WITHIN: Duration = Duration::from_secs(30);
 
-/// The content of `url`, which has this digest. No credentials are sent, and no other host is asked.
+/// The content of `url`, which must have this digest. Sends no credentials and follows no redirect.
 pub(super) async fn download(url: &str, sha256: &str) -> Result<Vec<u8>, Cause> {
     let failed = |error: reqwest::Error| {
         let reason = connect_api::tls_error(&error).unwrap_or_else(|| error.to_string());
@@ -28,7 +28,7 @@ pub(super) async fn download(url: &str, sha256: &str) -> Result<Vec<u8>, Cause> 
     let mut response = client.get(url).send().await.map_err(failed)?;
     let status = response.status();
     if status != reqwest::StatusCode::OK {
-        return Err(Cause::new(format!("{url}: it answered {status}")));
+        return Err(Cause::new(format!("{url}: the server responded {status}")));
     }
     let mut content = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(failed)? {
@@ -41,7 +41,7 @@ pub(super) async fn download(url: &str, sha256: &str) -> Result<Vec<u8>, Cause> 
     let found = digest(&content);
     if found != sha256 {
         return Err(Cause::new(format!(
-            "{url}: found sha-256 {found}, expected {sha256}; nothing of it is used"
+            "{url}: found sha-256 {found}, expected {sha256}; the file is discarded"
         )));
     }
     Ok(content)
@@ -63,7 +63,7 @@ mod tests {
     const CONTENT: &str = "an archive";
     const SHA256: &str = "2ebf1cf9e9ec9c2c4a4cb4cdc3d72a07f1b2c0d0ee3f1bb2fe3e1c0c1b8cdb7c";
 
-    /// A server that gives one answer, and the head of the request.
+    /// A server that sends one response, and the head of the request it received.
     fn serve(answer: String) -> (String, std::thread::JoinHandle<String>) {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let url = format!(

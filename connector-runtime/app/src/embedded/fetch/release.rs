@@ -1,9 +1,9 @@
-//! Which PostgreSQL is fetched: one version, and the digest of its archive for each target.
+//! The PostgreSQL release that is fetched: one version, and the digest of its archive for each target.
 //!
-//! The archives are those of `io.zonky.test.postgres:embedded-postgres-binaries` (Apache-2.0; PostgreSQL's own licence for
-//! what is in them), as Maven Central publishes them: a published file never changes, and needs no token. The digests were
-//! computed from downloaded files, whose SHA-1 were the published ones. For another version all five lines change together;
-//! an ignored test in `fetch.rs` fetches every archive and unpacks it.
+//! The archives are those of `io.zonky.test.postgres:embedded-postgres-binaries` (Apache-2.0; their content has
+//! PostgreSQL's own licence) on Maven Central, where a published file never changes and needs no token. The digests
+//! were computed from downloaded files whose SHA-1 matched the published ones. For another version all five lines
+//! change together; an ignored test in `fetch.rs` downloads and unpacks every archive.
 
 /// PostgreSQL's version, with the publisher's third number.
 pub(super) const VERSION: &str = "17.7.0";
@@ -13,7 +13,7 @@ pub(super) const VERSION: &str = "17.7.0";
 pub(super) struct Release {
     system: &'static str,
     architecture: &'static str,
-    /// The publisher's word for both.
+    /// The publisher's name for system and architecture.
     artifact: &'static str,
     pub(super) sha256: &'static str,
 }
@@ -46,7 +46,7 @@ pub(super) const RELEASES: [Release; 4] = [
 ];
 
 impl Release {
-    /// For this program's target; the archives for Linux want glibc.
+    /// The release for this program's target. The archives for Linux need glibc.
     pub(super) fn of_this_machine() -> Option<Release> {
         if cfg!(all(target_os = "linux", not(target_env = "gnu"))) {
             return None;

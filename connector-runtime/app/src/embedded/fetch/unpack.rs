@@ -1,7 +1,7 @@
-//! Unpacking PostgreSQL's archive: a jar, which is a zip, with one tar in it that is compressed by xz.
+//! Unpacks PostgreSQL's archive: a jar, that is a zip, which contains a tar compressed by xz.
 //!
-//! The digest says that the archive is the pinned one. The checks here hold for any archive: nothing is written outside the
-//! folder, over another entry or through a link, and not without limit.
+//! The digest proves that the archive is the pinned one. These checks hold for any archive: nothing is written
+//! outside the folder, over another entry or through a link, and the total is limited.
 
 use std::collections::HashSet;
 use std::fs::{self, OpenOptions};
@@ -33,9 +33,9 @@ pub(super) fn unpack(jar: &[u8], folder: &Path) -> Result<(), Cause> {
         unpacker.entry(&mut entry)?;
     }
     if unpacker.written.is_empty() {
-        return Err(broken(io::Error::other("no file in it")));
+        return Err(broken(io::Error::other("it contains no file")));
     }
-    // Behind the last entry are the checksums of what was read.
+    // The checksums follow the last entry.
     io::copy(&mut tar.into_inner(), &mut io::sink()).map_err(broken)?;
     Ok(())
 }
@@ -44,7 +44,7 @@ fn compressed_tar(jar: &[u8]) -> io::Result<Vec<u8>> {
     let mut zip = ZipArchive::new(Cursor::new(jar))?;
     let named = |name: &&str| name.ends_with(".txz");
     let name = zip.file_names().find(named).map(str::to_owned);
-    let name = name.ok_or_else(|| io::Error::other("no .txz in it"))?;
+    let name = name.ok_or_else(|| io::Error::other("it contains no .txz"))?;
     let mut compressed = Vec::new();
     zip.by_name(&name)?
         .take(LARGEST)
@@ -54,7 +54,7 @@ fn compressed_tar(jar: &[u8]) -> io::Result<Vec<u8>> {
 
 struct Unpacker<'a> {
     folder: &'a Path,
-    /// Files and links.
+    /// Files and links written so far.
     written: HashSet<PathBuf>,
 }
 
@@ -70,20 +70,20 @@ impl Unpacker<'_> {
             ))
         };
         let failed = |error: io::Error| refused(&format!("cannot be written: {error}"));
-        let inside = inside(&path).ok_or_else(|| refused("leads out of it"))?;
+        let inside = inside(&path).ok_or_else(|| refused("is outside the folder"))?;
         let target = self.folder.join(&inside);
         let kind = entry.header().entry_type();
         if kind == EntryType::Directory {
             return create_folder(&target).map_err(failed);
         }
         if self.written.len() >= MOST_ENTRIES {
-            return Err(refused("is one entry too many"));
+            return Err(refused("exceeds the limit on entries"));
         }
-        // A link that was written before is never a folder here: links lead to files of the same folder.
+        // An earlier link is never a folder here, because links lead to files of the same folder.
         let parents = inside.ancestors().skip(1);
         let mut parents = parents.filter(|parent| !parent.as_os_str().is_empty());
         if self.written.contains(&inside) || parents.any(|parent| self.written.contains(parent)) {
-            return Err(refused("is written twice"));
+            return Err(refused("occurs twice"));
         }
         if let Some(parent) = target.parent() {
             create_folder(parent).map_err(failed)?;
@@ -95,20 +95,20 @@ impl Unpacker<'_> {
             }
             EntryType::Symlink => {
                 let link = entry.link_name().map_err(failed)?;
-                let link = link.ok_or_else(|| refused("is a link to nothing"))?;
+                let link = link.ok_or_else(|| refused("is a link without a target"))?;
                 if !is_file_name(&link) {
-                    return Err(refused("is a link that leads out of its folder"));
+                    return Err(refused("is a link out of its folder"));
                 }
                 symlink(&link, &target).map_err(failed)?;
             }
-            _ => return Err(refused("is no file, folder or symbolic link")),
+            _ => return Err(refused("is not a file, folder or symbolic link")),
         }
         self.written.insert(inside);
         Ok(())
     }
 }
 
-/// The path without `.`; `None` if it is absolute, empty or has `..`.
+/// The path without `.`; `None` if it is absolute, empty or contains `..`.
 fn inside(path: &Path) -> Option<PathBuf> {
     let mut inside = PathBuf::new();
     for component in path.components() {
@@ -121,7 +121,7 @@ fn inside(path: &Path) -> Option<PathBuf> {
     Some(inside)
 }
 
-/// Whether a link with this text leads to a neighbour.
+/// Whether the link's target is a file name in the same folder.
 fn is_file_name(link: &Path) -> bool {
     let mut components = link.components();
     matches!(
@@ -130,7 +130,7 @@ fn is_file_name(link: &Path) -> bool {
     )
 }
 
-/// Another account may have to read it.
+/// Readable by another account.
 fn create_folder(path: &Path) -> io::Result<()> {
     fs::DirBuilder::new()
         .recursive(true)
@@ -138,7 +138,7 @@ fn create_folder(path: &Path) -> io::Result<()> {
         .create(path)
 }
 
-/// Of the archive's mode only whether it is a program; never over what is there.
+/// Keeps only the executable bit of the archive's mode, and never overwrites a file.
 fn write_file(content: &mut impl Read, path: &Path, mode: u32) -> io::Result<()> {
     let mode = if mode & 0o111 == 0 { 0o644 } else { 0o755 };
     let mut file = OpenOptions::new()

@@ -1,4 +1,4 @@
-//! Folders, links and variables of others: what a shared machine prepares for `--embedded`.
+//! Folders, links and variables that other users of a shared machine prepare for `--embedded`.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, chown, symlink};
@@ -6,25 +6,25 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, chown, symlink};
 use super::super::own_folder::OwnFolder;
 use super::*;
 
-/// Of somebody who is neither root nor the account of the server.
+/// A user who is neither root nor the account of the server.
 const STRANGER: u32 = 54_321;
 
-/// A file that nobody may change, and a place for what leads to it.
+/// A file that must not change, and a folder for links to it.
 struct Victim {
-    place: TempDir,
+    root: TempDir,
 }
 
 impl Victim {
     fn new() -> Victim {
-        let place = TempDir::new().unwrap();
-        fs::create_dir(place.path().join("folder")).unwrap();
-        let victim = Victim { place };
+        let root = TempDir::new().unwrap();
+        fs::create_dir(root.path().join("folder")).unwrap();
+        let victim = Victim { root };
         fs::write(victim.file(), "precious").unwrap();
         victim
     }
 
     fn folder(&self) -> PathBuf {
-        self.place.path().join("folder")
+        self.root.path().join("folder")
     }
 
     fn file(&self) -> PathBuf {
@@ -37,12 +37,12 @@ impl Victim {
         assert_eq!(file, "precious", "{case}");
         let folder = fs::metadata(self.folder()).unwrap();
         assert_eq!(fs::read_dir(self.folder()).unwrap().count(), 1, "{case}");
-        let us = fs::metadata(self.place.path()).unwrap().uid();
+        let us = fs::metadata(self.root.path()).unwrap().uid();
         assert_eq!(folder.uid(), us, "{case}");
     }
 }
 
-/// What somebody has put where a folder of ours is expected.
+/// What another user has put where we expect our folder.
 const PREPARED: [(&str, &str); 4] = [
     ("a folder of others", "it belongs to user 54321"),
     ("a folder that others may write to", "has mode 0777"),
@@ -50,7 +50,7 @@ const PREPARED: [(&str, &str); 4] = [
     ("a file", "is a symbolic link or a file"),
 ];
 
-/// Prepares `path`; `false` where that takes root's rights.
+/// Prepares `path`; `false` if that needs root's rights.
 fn prepare(what: &str, path: &Path, victim: &Victim) -> bool {
     let folder = |mode| {
         fs::DirBuilder::new().create(path).unwrap();
@@ -72,7 +72,7 @@ fn prepare(what: &str, path: &Path, victim: &Victim) -> bool {
     true
 }
 
-/// Where a run expects a folder of its own. The server's is outside if another account runs the server.
+/// The folders that a run expects to own. The server's folder is outside if another account runs the server.
 fn expected_folders(clone: &Clone) -> Vec<(PathBuf, bool)> {
     let home = clone.home();
     let server = home.join("server");
@@ -118,7 +118,8 @@ fn a_prepared_folder_is_refused_and_nothing_is_written_through_it() {
     }
 }
 
-/// `.connect` may come with an archive or a repository of somebody else: the first step would empty what it names.
+/// `.connect` may come from a stranger's archive or repository, and the first step would empty the folder that it
+/// names.
 #[test]
 fn a_server_folder_that_no_run_has_created_is_refused() {
     let account = Account::choose().unwrap();
@@ -140,7 +141,7 @@ fn a_server_folder_that_no_run_has_created_is_refused() {
         fs::write(&file, path).unwrap();
         let cause = Folder::take(&clone.directory(), &account).err();
         let cause = cause.unwrap_or_else(|| panic!("{path:?} was taken"));
-        assert!(cause.message.contains("no run has created"), "{cause}");
+        assert!(cause.message.contains("no run created"), "{cause}");
         victim.is_unchanged(path);
     }
     fs::write(&file, created).unwrap();
@@ -202,7 +203,7 @@ fn the_name_of_a_folder_outside_cannot_be_foreseen() {
     assert_ne!(take().server(), path);
 }
 
-/// Cargo gives its tests variables of its own: they are the canaries.
+/// Cargo's own variables in its tests serve as canaries.
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn the_server_sees_no_variables_of_ours() {

@@ -1,4 +1,4 @@
-//! The two text formats of a scrape. The library writes OpenMetrics; the older format of Prometheus, which `promtool check
+//! The two text formats of a scrape. The library writes OpenMetrics; Prometheus's older format, which `promtool check
 //! metrics` and many agents read, differs in the lines that describe a family.
 //!
 //! <https://prometheus.io/docs/instrumenting/exposition_formats/>
@@ -10,7 +10,7 @@ pub(in crate::http) enum TextFormat {
 }
 
 impl TextFormat {
-    /// OpenMetrics, unless only plain text is asked for.
+    /// OpenMetrics, unless the client accepts plain text only.
     pub(in crate::http) fn accepted_by(accept: &str) -> TextFormat {
         let accepts_plain = accept.contains("text/plain");
         if accepts_plain && !accept.contains("application/openmetrics-text") {
@@ -28,7 +28,8 @@ impl TextFormat {
     }
 }
 
-/// There a family has the name of its samples (`…_total`, `…_info`), there are no units, and an info is a gauge.
+/// In the older format a family has the name of its samples (`…_total`, `…_info`), units do not exist, and an info is
+/// a gauge.
 pub(super) fn prometheus(open_metrics: &str) -> String {
     let kinds: Vec<(&str, &str)> = open_metrics
         .lines()

@@ -1,4 +1,4 @@
-//! What the process uses, under the names that Prometheus' own clients have for it.
+//! Resource use of the process, under the names of Prometheus's own clients.
 
 use std::fmt::Error;
 
@@ -32,7 +32,7 @@ pub(super) fn encode(encoder: &mut DescriptorEncoder<'_>) -> Result<(), Error> {
     ConstGauge::new(bytes as i64).encode(family)
 }
 
-/// The second number of `/proc/self/statm` is in pages. `None`: not Linux.
+/// Reads the second number of `/proc/self/statm`, which counts pages. `None` on systems other than Linux.
 fn resident_bytes() -> Option<u64> {
     let statm = std::fs::read_to_string("/proc/self/statm").ok()?;
     let pages: u64 = statm.split(' ').nth(1)?.parse().ok()?;

@@ -100,7 +100,7 @@ fn picture(statuses: &[ConnectorStatus], view: View) -> String {
         view.colour || lines.iter().all(|line| line.chars().count() <= width),
         "{lines:?}"
     );
-    // The bar keeps the indent, which a snapshot would lose.
+    // The bar keeps the indent, which a snapshot would drop.
     lines
         .iter()
         .map(|line| format!("|{line}"))

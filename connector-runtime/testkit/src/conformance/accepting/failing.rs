@@ -1,4 +1,4 @@
-//! What a sink that accepts promises when something fails, is cut off, or ends.
+//! The promises of an accepting sink when a call fails, is dropped, or the sink ends.
 
 use std::collections::BTreeMap;
 
@@ -6,9 +6,9 @@ use super::{AcceptingSinkUnderTest, Followed, Suite};
 use crate::conformance::cancelled;
 
 impl<S: AcceptingSinkUnderTest> Suite<'_, S> {
-    /// One partition is held already, the other is new: a sink must not keep the half that it could write.
+    /// One partition is already held, the other is new: a sink must not keep the half that it could write.
     pub(super) async fn a_failed_write_changes_nothing(&mut self) {
-        const PROMISE: &str = "after a failed write nothing of its batch counts, and what was accepted before is still held";
+        const PROMISE: &str = "after a failed write nothing of its batch counts, and records accepted before are still held";
         let mut followed = self.open().await;
         let first = self.records(&followed, 0, 1);
         let written = followed.write(first).await;
@@ -25,14 +25,14 @@ impl<S: AcceptingSinkUnderTest> Suite<'_, S> {
             followed.flush(PROMISE).await;
             self.expect_once(PROMISE, &followed).await;
             let again = followed.write(records).await;
-            assert_eq!(again, Ok(()), "{PROMISE}: it is written again");
+            assert_eq!(again, Ok(()), "{PROMISE}: the retry");
         }
         self.finish(PROMISE, followed).await;
     }
 
     pub(super) async fn after_a_failed_flush_nothing_is_there_twice(&mut self) {
         const PROMISE: &str =
-            "after a failed flush the records come again, and each is finished once";
+            "after a failed flush the records are replayed, and each is finished once";
         let mut followed = self.open().await;
         self.write(&mut followed, PROMISE, 1).await;
         if self.under_test.set_outage(true).await {
@@ -49,7 +49,7 @@ impl<S: AcceptingSinkUnderTest> Suite<'_, S> {
     }
 
     pub(super) async fn a_crash_loses_only_what_is_read_again(&mut self) {
-        const PROMISE: &str = "after a crash, what is finished and what is read again are all";
+        const PROMISE: &str = "after a crash, the finished and the replayed records are complete";
         for rounds in 1..8 {
             let mut followed = self.open().await;
             for _ in 0..rounds {
@@ -61,7 +61,7 @@ impl<S: AcceptingSinkUnderTest> Suite<'_, S> {
 
     /// The n-th wait of a write, and then of a flush, is its last.
     pub(super) async fn a_cancelled_call_does_no_harm(&mut self, waits: u32) {
-        const PROMISE: &str = "a call that was dropped half-way loses nothing";
+        const PROMISE: &str = "a call dropped half-way loses nothing";
         let mut followed = self.open().await;
         let records = self.records(&followed, 0, 2);
         let _ = cancelled(followed.write(records), waits).await;
@@ -75,8 +75,8 @@ impl<S: AcceptingSinkUnderTest> Suite<'_, S> {
         self.crash(PROMISE, followed).await;
     }
 
-    /// Drops the sink as it is, and goes on with another one where the engine would. Whatever was finished and not
-    /// reported may be there twice, and dropping finishes nothing.
+    /// Drops the sink and continues with another one where the engine would. Records that were finished and not
+    /// reported may occur twice. Dropping must finish nothing.
     async fn crash(&mut self, promise: &str, followed: Followed) {
         let before = self.finished().await;
         let resume = [0, 1].map(|number| followed.resume(number));
@@ -91,13 +91,13 @@ impl<S: AcceptingSinkUnderTest> Suite<'_, S> {
         assert_eq!(
             self.finished().await,
             before,
-            "{promise}: what was not finished before a crash is not finished by the next sink"
+            "{promise}: records not finished before a crash are not finished by the next sink"
         );
         for (number, (resume, end)) in (0..).zip(resume.into_iter().zip(ends)) {
             again.begin(number, resume);
             let records = self.records(&again, number, end - resume);
             let written = again.write(records).await;
-            assert_eq!(written, Ok(()), "{promise}: it is written again");
+            assert_eq!(written, Ok(()), "{promise}: the retry");
         }
         again.flush(promise).await;
         let unreported: BTreeMap<(i32, i64), usize> = before
@@ -109,7 +109,7 @@ impl<S: AcceptingSinkUnderTest> Suite<'_, S> {
     }
 
     pub(super) async fn another_task_is_left_alone(&mut self) {
-        const PROMISE: &str = "a sink that is opened leaves alone what another task has accepted";
+        const PROMISE: &str = "opening a sink does not affect what another task has accepted";
         let mut followed = self.open().await;
         self.write(&mut followed, PROMISE, 1).await;
         let other = self.open().await;
@@ -118,7 +118,7 @@ impl<S: AcceptingSinkUnderTest> Suite<'_, S> {
     }
 
     pub(super) async fn closing_finishes_nothing_silently(&mut self) {
-        const PROMISE: &str = "closing finishes nothing of which nobody hears";
+        const PROMISE: &str = "closing finishes nothing without reporting it";
         let mut followed = self.open().await;
         self.write(&mut followed, PROMISE, 1).await;
         let finished = self.finished().await;
@@ -135,7 +135,7 @@ impl<S: AcceptingSinkUnderTest> Suite<'_, S> {
         self.over(&followed);
     }
 
-    /// Everything that is held is finished, once.
+    /// Every held record is finished once.
     async fn finish(&mut self, promise: &str, mut followed: Followed) {
         followed.flush(promise).await;
         self.expect_once(promise, &followed).await;

@@ -7,10 +7,10 @@ use zip::write::SimpleFileOptions;
 
 use super::*;
 
-/// An entry of a made archive: path, type, and content or the target of a link.
+/// An entry of a test archive: path, type, and content or link target.
 type Entry = (&'static str, EntryType, &'static str);
 
-/// The builder of tars refuses names that lead out, so they are written into the header as they are.
+/// The tar builder refuses names outside the archive, so we write them into the header directly.
 fn tar_of(entries: &[Entry]) -> Vec<u8> {
     let mut builder = Builder::new(Vec::new());
     for (path, kind, content) in entries {
@@ -56,7 +56,7 @@ fn zip_of(name: &str, content: &[u8]) -> Vec<u8> {
     zip.finish().expect("zip").into_inner()
 }
 
-/// What is around the folder too, as `path content` or `path -> target`.
+/// Also what is around the folder, as `path content` or `path -> target`.
 fn everything_below(folder: &Path, root: &Path, out: &mut Vec<String>) {
     for entry in fs::read_dir(folder).expect("a folder").flatten() {
         let path = entry.path();
@@ -114,24 +114,18 @@ fn an_archive_is_unpacked_without_special_modes() {
 fn an_archive_writes_nothing_outside_its_folder_and_nothing_twice() {
     use EntryType::{Block, Fifo, Link, Regular, Symlink};
     let cases: [(&str, &[Entry]); 11] = [
-        ("leads out", &[("../evil", Regular, "x")]),
-        ("leads out", &[("lib/../../evil", Regular, "x")]),
-        ("leads out", &[("/tmp/connect-evil", Regular, "x")]),
-        ("leads out", &[("../evil/", EntryType::Directory, "")]),
+        ("is outside", &[("../evil", Regular, "x")]),
+        ("is outside", &[("lib/../../evil", Regular, "x")]),
+        ("is outside", &[("/tmp/connect-evil", Regular, "x")]),
+        ("is outside", &[("../evil/", EntryType::Directory, "")]),
+        ("is a link out", &[("lib/a", Symlink, "../../evil")]),
+        ("is a link out", &[("lib/a", Symlink, "/etc/passwd")]),
+        ("is a link out", &[("lib/a", Symlink, "..")]),
+        ("not a file, folder", &[("lib/a", Link, "/etc/passwd")]),
+        ("not a file, folder", &[("lib/a", Fifo, "")]),
+        ("occurs twice", &[("a", Symlink, "b"), ("a", Regular, "x")]),
         (
-            "is a link that leads out",
-            &[("lib/a", Symlink, "../../evil")],
-        ),
-        (
-            "is a link that leads out",
-            &[("lib/a", Symlink, "/etc/passwd")],
-        ),
-        ("is a link that leads out", &[("lib/a", Symlink, "..")]),
-        ("no file, folder", &[("lib/a", Link, "/etc/passwd")]),
-        ("no file, folder", &[("lib/a", Fifo, "")]),
-        ("written twice", &[("a", Symlink, "b"), ("a", Regular, "x")]),
-        (
-            "written twice",
+            "occurs twice",
             &[("a", Symlink, "b"), ("a/c", Regular, "x")],
         ),
     ];

@@ -1,4 +1,5 @@
-//! From the service's answer (API 1.4) to flat records, in the words of the pipeline that this one follows.
+//! Converts the service's response (API 1.4) to flat records, with the field names of the pipeline that this source
+//! replaces.
 
 use connect_api::{JsonLimits, Kind, Value, ValueRef};
 use serde::Serialize;
@@ -31,33 +32,33 @@ impl User {
     }
 }
 
-/// The users of an answer, at most `most`. `Err` says what is not as expected, without repeating what was answered.
+/// The users of a response, at most `most`. `Err` names the unexpected part without quoting the response.
 pub(crate) fn users_of(answer: &Value, most: usize) -> Result<Vec<User>, String> {
     let root = answer.root();
     if root.get("error").is_some() {
-        return Err("it says that it has an error of its own".into());
+        return Err("it reports an error".into());
     }
     let results = root
         .get("results")
         .and_then(ValueRef::elements)
-        .ok_or("there is no array `results`")?;
+        .ok_or("it has no array `results`")?;
     if results.len() == 0 || results.len() > most {
         return Err(format!(
-            "{} people where 1 to {most} were expected",
+            "found {} people, expected 1 to {most}",
             results.len()
         ));
     }
     results
         .enumerate()
-        .map(|(place, person)| {
+        .map(|(index, person)| {
             user_of(person).map_err(|path| {
-                format!("results[{place}].{path} is missing, empty or of another type")
+                format!("results[{index}].{path} is missing, empty or of another type")
             })
         })
         .collect()
 }
 
-/// `Err` is the path that is not as expected.
+/// `Err` is the path of the unexpected part.
 fn user_of(person: ValueRef<'_>) -> Result<User, &'static str> {
     let street = [
         number_or_text(person, "location.street.number")?,
@@ -89,7 +90,7 @@ fn user_of(person: ValueRef<'_>) -> Result<User, &'static str> {
 
 fn follow<'a>(person: ValueRef<'a>, path: &str) -> Option<ValueRef<'a>> {
     path.split('.')
-        .try_fold(person, |place, name| place.get(name))
+        .try_fold(person, |node, name| node.get(name))
 }
 
 fn text(person: ValueRef<'_>, path: &'static str) -> Result<String, &'static str> {
@@ -101,7 +102,7 @@ fn text(person: ValueRef<'_>, path: &'static str) -> Result<String, &'static str
         .ok_or(path)
 }
 
-/// Post codes and street numbers come as numbers for some countries and as text for others.
+/// Post codes and street numbers are numbers for some countries and text for others.
 fn number_or_text(person: ValueRef<'_>, path: &'static str) -> Result<String, &'static str> {
     match follow(person, path).map(ValueRef::kind) {
         Some(Kind::Number(number)) => Ok(number.as_str().to_owned()),
@@ -157,7 +158,7 @@ mod tests {
             )
         );
         for secret in ["9sJ1", "salt", "md5", "sha", "password"] {
-            assert!(!json.contains(secret), "{secret} is left behind");
+            assert!(!json.contains(secret), "{secret} is dropped");
         }
     }
 
@@ -170,8 +171,8 @@ mod tests {
             assert!(reason.contains(expected), "{pointer}: {reason}");
         };
         check("/results", json!({}), "no array `results`");
-        check("/results", json!([]), "0 people");
-        check("/results", json!([1, 2, 3]), "3 people");
+        check("/results", json!([]), "found 0 people");
+        check("/results", json!([1, 2, 3]), "found 3 people");
         check("/results", json!([7]), "results[0].");
         check("/results/1/name", json!("Ada"), "results[1].name.first");
         check("/results/1/name/first", json!(""), "results[1].name.first");
@@ -184,7 +185,7 @@ mod tests {
         assert!(
             users_of(&Value::from(&error), 2)
                 .unwrap_err()
-                .contains("error of its own")
+                .contains("reports an error")
         );
     }
 }

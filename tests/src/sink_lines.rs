@@ -1,13 +1,13 @@
-//! The lines of the faulty sink: what it wrote, and in which write.
+//! The lines of the faulty sink: its records and the write of each.
 
 use std::path::Path;
 
 use crate::checker::{Digest, Entry, Place};
 
-/// One record that was written.
+/// One written record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Written {
-    /// From 1, anew for each sink that was opened.
+    /// The write's number, from 1 for each opened sink.
     pub write: u64,
     /// Of the value and the headers.
     pub bytes: u64,
@@ -44,7 +44,7 @@ impl Written {
         }
     }
 
-    /// What is written so far; nothing if the file is not there yet. A last line that is not complete is left out.
+    /// The records so far; none if the file does not exist. An incomplete last line is ignored.
     pub fn read(file: &Path) -> Vec<Written> {
         let text = std::fs::read_to_string(file).unwrap_or_default();
         let complete = text.rsplit_once('\n').map_or("", |(complete, _)| complete);

@@ -1,4 +1,4 @@
-//! Where reading begins: topics that are not there yet, new partitions, and what retention took away.
+//! Where reading starts: topics that do not exist yet, new partitions, and records that retention deleted.
 
 use std::time::Duration;
 
@@ -53,7 +53,7 @@ async fn a_partition_added_under_load_is_read_from_its_first_record() {
     let topic = Topic::create("growing", 2).await;
     let database = payments::database().await;
     let folder = payments::folder();
-    // `latest` is about a first start only: a later partition begins at its first record all the same.
+    // `latest` is about a first start only: a later partition still starts at its first record.
     folder.connector(
         "growing",
         payments::connector(&topic, "start = \"latest\"", ""),

@@ -1,7 +1,7 @@
-//! One connector's failure, panic, hang or loop does not touch another (P6): the bad ones and ordinary neighbours run in
-//! one process, more neighbours than the machine has processors.
+//! A failure, panic, hang or loop of one connector does not affect another (P6). Faulty connectors run in one process
+//! with correct ones, more of them than the machine has processors.
 
-mod bad;
+mod faulty;
 mod scene;
 
 use std::time::Duration;
@@ -9,10 +9,10 @@ use std::time::Duration;
 use connect_tests::process::ConnectProcess;
 use connect_tests::{http, servers};
 
-use bad::{Bad, Trouble};
+use faulty::{Bad, Trouble};
 use scene::Scene;
 
-/// How long a stop may drain, and the little that comes on top of it.
+/// The grace period, and the small overhead of a stop.
 const GRACE: Duration = Duration::from_secs(20);
 const A_LITTLE: Duration = Duration::from_secs(5);
 
@@ -20,7 +20,7 @@ const A_LITTLE: Duration = Duration::from_secs(5);
 async fn who_hangs_or_loops_keeps_nobody_else_waiting() {
     let _turn = servers::shared().await;
     let scene = Scene::new().await;
-    // What is not there yet, or waits for something to read, is over as soon as it is told to be.
+    // Calls that have not started, or wait for input, end as soon as the stop is requested.
     let patient = [
         Bad::sink(&scene, "open", "hang").await,
         Bad::source(&scene, "open", "hang"),
@@ -70,7 +70,7 @@ async fn who_panics_is_started_again_and_again_and_loses_nothing() {
     let bad = [
         Bad::sink(&scene, "open", "panic").await,
         Bad::sink(&scene, "write", "panic").await,
-        // An assertion of the engine: what the sink says cannot be true.
+        // An assertion of the engine: the sink's answer is impossible.
         Bad::sink(&scene, "write", "blame").await,
         Bad::sink(&scene, "apply", "panic").await,
         Bad::source(&scene, "open", "panic"),
@@ -86,7 +86,7 @@ async fn who_panics_is_started_again_and_again_and_loses_nothing() {
         assert_eq!(delays, [1_000, 2_000, 4_000], "{}", one.name());
     }
     scene.goes_on().await;
-    // Who waits to be started again is not waited for.
+    // A connector that waits for its restart does not delay the stop.
     assert_eq!(process.stop(GRACE).await, 0);
     assert_eq!(names(&process, "grace_passed"), [""; 0]);
 
@@ -106,7 +106,7 @@ async fn who_panics_is_started_again_and_again_and_loses_nothing() {
     scene.end().await;
 }
 
-/// A panic must be seen although something else of the same connector hangs: the rest of its task.
+/// A panic must be noticed even while another part of the same connector hangs.
 #[tokio::test(flavor = "multi_thread")]
 async fn who_panics_and_hangs_at_once_is_started_again_and_who_fails_stays_failed() {
     let _turn = servers::shared().await;
@@ -114,7 +114,7 @@ async fn who_panics_and_hangs_at_once_is_started_again_and_who_fails_stays_faile
     let failing = Bad::failing(&scene).await;
     let halves = [
         Trouble::new("write", "hang"),
-        // Behind the first batch.
+        // After the first batch.
         Trouble::new("apply", "panic").at_record("payment-300"),
     ];
     let halves = Bad::sink_with(&scene, 1, &halves).await;
@@ -122,7 +122,7 @@ async fn who_panics_and_hangs_at_once_is_started_again_and_who_fails_stays_faile
     let reason = &failing.is("FAILED", &scene).await["reason"];
     let text = reason["text"].as_str().unwrap();
     assert!(text.contains("No such file or directory"), "{text}");
-    // What hangs is let go of when its time is over.
+    // The hanging call is abandoned when its time is over.
     for one in [&halves] {
         one.is_restarting(&scene).await;
         let let_go = process.events("grace_passed");
@@ -140,7 +140,7 @@ async fn who_panics_and_hangs_at_once_is_started_again_and_who_fails_stays_faile
     scene.end().await;
 }
 
-/// The connectors of one kind of event, in order.
+/// The connectors of one kind of event, sorted.
 fn names(process: &ConnectProcess, event: &str) -> Vec<String> {
     let events = process.events(event).into_iter();
     let mut names: Vec<String> = events

@@ -1,4 +1,4 @@
-//! Several processes on one folder: each record once, whoever is killed, frozen, joins or leaves.
+//! Several processes on one folder: each record once, whichever process is killed, frozen, joins or leaves.
 
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ use connect_tests::{eventually, servers};
 
 use crate::payments;
 
-/// A process with a role of its own in the database.
+/// A process with its own role in the database.
 struct Peer {
     launch: Launch,
     role: String,
@@ -26,7 +26,7 @@ impl Peer {
         }
     }
 
-    /// Whether it holds a transaction open.
+    /// Whether it has an open transaction.
     async fn is_writing(&self, database: &Database) -> bool {
         let open = format!(
             "SELECT count(*) FROM pg_stat_activity WHERE usename = '{}'
@@ -46,7 +46,8 @@ impl Peer {
         .await;
     }
 
-    /// Freezes its process while it has a transaction open: two looks apart, so that none was only about to end.
+    /// Freezes its process while it has an open transaction. Two looks some time apart show that it is not just
+    /// ending.
     async fn freeze_in_mid_write(&self, process: &ConnectProcess, database: &Database) {
         eventually("frozen in mid-write", payments::SETTLED, async || {
             process.signal("STOP");
@@ -120,7 +121,7 @@ async fn a_process_frozen_for_60_s_in_mid_write_does_no_harm_when_it_thaws() {
     one.writes(&database).await;
     another.writes(&database).await;
     one.freeze_in_mid_write(&frozen, &database).await;
-    // The freeze itself: longer than the session lives, so that the other takes over.
+    // The freeze itself, longer than the session timeout, so that the other process takes over.
     let began = Instant::now();
     tokio::time::sleep(Duration::from_secs(60)).await;
     let taken_over = "SELECT count(DISTINCT partition) FROM
@@ -153,7 +154,7 @@ async fn a_process_frozen_in_the_middle_of_a_copy_is_soon_followed() {
     let database = payments::database().await;
     let ledger = produce_payments(&topic, 1, 50_000).await;
     let folder = payments::folder();
-    // Two kilobytes a row: 100 MB are more than the system keeps between the two ends of a connection.
+    // Two kilobytes per row: 100 MB exceed what the system buffers between the two ends of a connection.
     database
         .execute("ALTER TABLE payments ADD COLUMN filler text")
         .await;
@@ -219,7 +220,7 @@ async fn a_rebalance_every_2_s_for_a_minute_costs_nothing() {
     let before = database.count("payments").await;
     while began.elapsed() < Duration::from_secs(60) {
         let mut guest = launch.start();
-        // The storm's own rhythm: a guest comes, stays for two seconds, goes.
+        // The rhythm of the storm: a guest joins, stays for two seconds, and leaves.
         tokio::time::sleep(Duration::from_secs(2)).await;
         assert_eq!(guest.stop(Duration::from_secs(30)).await, 0);
         tokio::time::sleep(Duration::from_secs(2)).await;
@@ -227,13 +228,13 @@ async fn a_rebalance_every_2_s_for_a_minute_costs_nothing() {
     }
     let during = database.count("payments").await - before;
     assert!(rounds >= 8, "{rounds} rounds are no storm");
-    // Half of what the load brought in that minute.
+    // Half of the load of that minute.
     assert!(during > 90_000, "only {during} rows came through the storm");
     let ledger = load.stop().await;
     payments::verdict(&ledger, &database, None)
         .await
         .assert_clean();
-    // Partitions come back further than their group heard of; nobody moved its offsets.
+    // Partitions return with progress beyond the group's offsets, which nobody moved.
     assert_eq!(steady.events("group_offset_differs").len(), 0);
     assert_eq!(steady.stop(Duration::from_secs(30)).await, 0);
     database.remove().await;

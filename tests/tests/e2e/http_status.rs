@@ -1,4 +1,4 @@
-//! What is said over HTTP while it works: counts that add up at every look (P8), and who owns what.
+//! HTTP under load: counts that add up at every look (P8), and ownership of a source.
 
 use std::time::Duration;
 
@@ -178,7 +178,7 @@ key = "{certificates}/server.key"
     database.remove().await;
 }
 
-/// Takes the database away, produces, and gives it back: what machines see is what the person on call needs.
+/// Stops the database, produces and starts it again: machines see what the person on call needs.
 #[tokio::test(flavor = "multi_thread")]
 async fn in_an_outage_the_connector_waits_and_its_lag_grows() {
     let _turn = servers::shared().await;
@@ -253,7 +253,7 @@ async fn in_an_outage_the_connector_waits_and_its_lag_grows() {
     database.remove().await;
 }
 
-/// Two files under one name: half of the records would go where the old file says.
+/// Two files under one name: half of the records would follow the old file.
 #[tokio::test(flavor = "multi_thread")]
 async fn two_processes_with_different_files_under_one_name_are_told() {
     let _turn = servers::shared().await;

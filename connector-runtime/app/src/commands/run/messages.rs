@@ -1,4 +1,4 @@
-//! What `run` says at its start and at its end: lines on a terminal, log events elsewhere.
+//! The messages of `run` at its start and end: lines on a terminal, log events elsewhere.
 
 use std::path::{Path, PathBuf};
 
@@ -13,22 +13,22 @@ use crate::embedded::SERVICE_NAME;
 use crate::http::BoundPort;
 use crate::screen::{Screen, grouped, seconds};
 
-/// `whole`: there are connectors that could run without the broken ones.
+/// `whole`: some connectors have no errors and could run.
 pub(super) fn refusal(errors: usize, whole: bool, program: &str, folder: &Path) -> String {
     let folder = folder.display();
     let errors = counted(errors as u64, "error");
     let keep_going = if whole {
-        format!("\n  {program} run --keep-going {folder}    runs the connectors that are whole")
+        format!("\n  {program} run --keep-going {folder}    runs the connectors without errors")
     } else {
         String::new()
     };
     format!(
-        "\n{errors}: nothing was started\n  {program} check {folder}               shows them again{keep_going}"
+        "\n{errors}: no connector was started\n  {program} check {folder}               shows the errors again{keep_going}"
     )
 }
 
-/// Where everything is.
-pub(super) fn tell_start(
+/// Prints or logs the addresses and what was loaded.
+pub(super) fn print_start(
     screen: &Screen,
     loaded: &Loaded,
     servers: Option<&Servers>,
@@ -62,11 +62,11 @@ fn start_lines(
     lines.push(("checked", checked(loaded)));
     if let Some(http) = http {
         let moved = match http.moved_from() {
-            Some(port) => format!("; port {port} is taken"),
+            Some(port) => format!("; port {port} is in use"),
             None => String::new(),
         };
         let open = if http.is_open() {
-            "; other machines are answered without a token or encryption"
+            "; accepts requests from other machines without a token or encryption"
         } else {
             ""
         };
@@ -89,9 +89,9 @@ fn kafka_address(process: &ProcessConfig) -> String {
 }
 
 const DEFAULT_SERVERS: &str =
-    "by default: neither KAFKA_BOOTSTRAP_SERVERS nor connect.toml says where Kafka is";
+    "default: neither KAFKA_BOOTSTRAP_SERVERS nor connect.toml sets the address";
 
-/// Without the password: the arguments of a process can be read by everybody on the machine.
+/// Without the password, because every user of the machine can read the arguments of a process.
 fn psql_command(service_file: &Path) -> String {
     let file = service_file.display();
     format!("PGSERVICEFILE={file} psql service={SERVICE_NAME}")
@@ -101,8 +101,8 @@ fn embedded_kafka(servers: &Servers) -> String {
     let address = servers.kafka.bootstrap().unwrap_or_default();
     let kept = Embedded::BYTES_PER_PARTITION >> 20;
     format!(
-        "{address}  in process, for trying out: keeps {kept} MiB a partition, forgets at exit; \
-         Kafka to Kafka is at least once here"
+        "{address}  in process, for trying out: keeps {kept} MiB per partition until exit; \
+         Kafka to Kafka is only at least once"
     )
 }
 
@@ -127,7 +127,7 @@ fn log_start(loaded: &Loaded, servers: Option<&Servers>, http: Option<&BoundPort
             kafka,
             postgres = servers.postgres.version(),
             url_file = %url_file.display(),
-            "for trying out: Kafka forgets at exit, and Kafka to Kafka is at least once here"
+            "for trying out: Kafka keeps its records until exit, and Kafka to Kafka is only at least once"
         );
     }
     tracing::info!(
@@ -150,14 +150,14 @@ fn log_start(loaded: &Loaded, servers: Option<&Servers>, http: Option<&BoundPort
             tracing::warn!(
                 event = "http_insecure",
                 address = %http.address(),
-                "other machines are answered without a token or encryption"
+                "HTTP accepts requests from other machines without a token or encryption"
             );
         }
     }
 }
 
-/// What was moved, and how it ended.
-pub(super) fn tell_end(screen: &Screen, summary: &Summary, stopped: bool) {
+/// Prints or logs the totals and how the run ended.
+pub(super) fn print_end(screen: &Screen, summary: &Summary, stopped: bool) {
     let totals = Totals::of(summary);
     if screen.is_live() {
         screen.line(&format!("  {}", totals.line(summary, stopped)))
@@ -205,7 +205,7 @@ impl Totals {
                 seconds(summary.drained_in),
                 replayed("records in flight", &summary.connectors)
             ),
-            (false, _) => "ended      every connector is stopped or failed".to_owned(),
+            (false, _) => "ended      every connector has stopped or failed".to_owned(),
         };
         let mut line = format!(
             "{how} · {} in · {} rows out",
@@ -221,8 +221,8 @@ impl Totals {
     }
 }
 
-/// The answer to a second signal.
-pub(super) fn tell_abandoned(screen: &Screen, statuses: &[ConnectorStatus]) {
+/// The response to a second signal.
+pub(super) fn print_abandoned(screen: &Screen, statuses: &[ConnectorStatus]) {
     let in_flight = statuses.iter().map(|status| status.counters.in_flight);
     let what = format!("{} in flight", counted(in_flight.sum(), "record"));
     let replayed = replayed(&what, statuses);
@@ -233,18 +233,18 @@ pub(super) fn tell_abandoned(screen: &Screen, statuses: &[ConnectorStatus]) {
     }
 }
 
-/// What a stop that does not drain means for the records that were in flight.
+/// The consequence of a stop without draining for the records in flight.
 fn replayed(what: &str, statuses: &[ConnectorStatus]) -> String {
     let is_exact = |status: &ConnectorStatus| status.guarantee == Guarantee::ExactlyOnce;
     let duplicates = if statuses.iter().all(is_exact) {
         "no loss, no duplicates"
     } else {
-        "no loss; sinks that promise at least once may have duplicates"
+        "no loss; at-least-once sinks may have duplicates"
     };
-    format!("{what}: read again at the next start ({duplicates})")
+    format!("{what} are replayed at the next start ({duplicates})")
 }
 
-/// As a person in the current folder would type it.
+/// The path that a person in the current folder would type.
 fn below_current_folder(path: PathBuf) -> PathBuf {
     let current = std::env::current_dir().and_then(|current| current.canonicalize());
     let below = current
@@ -274,7 +274,7 @@ mod tests {
         assert_eq!(kafka_address(&process(false)), "localhost:9092");
         assert_eq!(
             kafka_address(&process(true)),
-            "localhost:9092  by default: neither KAFKA_BOOTSTRAP_SERVERS nor connect.toml says where Kafka is"
+            "localhost:9092  default: neither KAFKA_BOOTSTRAP_SERVERS nor connect.toml sets the address"
         );
     }
 

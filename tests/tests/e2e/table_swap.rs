@@ -1,4 +1,4 @@
-//! The table is swapped by rename under load, as a migration without an outage does it: each row is in the table that had
+//! A table is swapped by rename under load, as in a migration without an outage: each row is in the table that had
 //! the name when it was written, with the value that was sent.
 
 use connect_tests::kafka::Topic;
@@ -8,7 +8,7 @@ use connect_tests::servers;
 
 use crate::payments;
 
-/// As wide as each other, so that binary values of one would be taken for the other.
+/// Types of equal width, so that binary values of one would be misread as the other.
 const TYPES: [&str; 4] = ["float8", "bigint", "float8", "bigint"];
 
 #[tokio::test(flavor = "multi_thread")]
@@ -22,7 +22,7 @@ async fn a_table_swapped_by_rename_gets_what_was_sent() {
     let mut process = Launch::run(&folder).database(database.url()).start();
     for (number, column_type) in TYPES.iter().enumerate() {
         payments::rows(&database, 500).await;
-        // `arrived` goes on counting in the sequence that all share.
+        // `arrived` continues to count in the sequence that all tables share.
         database
             .execute(&format!(
                 "BEGIN; CREATE TABLE next (LIKE payments INCLUDING ALL);
@@ -35,7 +35,7 @@ async fn a_table_swapped_by_rename_gets_what_was_sent() {
     payments::rows(&database, 500).await;
     let ledger = load.stop().await;
     for number in 0..TYPES.len() {
-        // The checker looks at one table.
+        // The checker reads one table.
         database
             .execute(&format!(
                 "INSERT INTO payments SELECT * FROM payments_{number}"

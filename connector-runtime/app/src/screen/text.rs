@@ -1,4 +1,4 @@
-//! Numbers, times and foreign text as people read them.
+//! Formats numbers, times and foreign text for people.
 
 use connect_api::text::printable_lines;
 
@@ -15,7 +15,7 @@ pub(crate) fn grouped(number: u64) -> String {
     text
 }
 
-/// A span of whole seconds: `12 s`, `3 min`, `2 h 5 min`, `4 d`.
+/// A duration in whole seconds: `12 s`, `3 min`, `2 h 5 min`, `4 d`.
 pub(crate) fn span(seconds: u64) -> String {
     match seconds {
         0..=99 => format!("{seconds} s"),
@@ -28,17 +28,17 @@ pub(crate) fn span(seconds: u64) -> String {
     }
 }
 
-/// A short time to a tenth of a second: `0.4 s`.
+/// A short duration with a tenth of a second: `0.4 s`.
 pub(crate) fn seconds(duration: std::time::Duration) -> String {
     format!("{:.1} s", duration.as_secs_f64())
 }
 
-/// Text from elsewhere, without what a terminal would obey. Line ends stay.
+/// Foreign text with everything escaped that controls a terminal. Line breaks stay.
 pub(super) fn clean(text: &str) -> String {
     printable_lines(&text.replace('\t', " "))
 }
 
-/// Characters that take room: not those of a colour, from ESC to `m`.
+/// The number of visible characters: colours, from ESC to `m`, do not count.
 pub(super) fn visible_width(line: &str) -> usize {
     let mut width = 0;
     let mut is_colour = false;
@@ -53,7 +53,7 @@ pub(super) fn visible_width(line: &str) -> usize {
     width
 }
 
-/// Lines of at most `width` characters, broken at spaces where there are any. Lines after the first are indented.
+/// Lines of at most `width` characters, broken at spaces where possible. Lines after the first are indented.
 pub(super) fn wrap(text: &str, width: usize, indent: usize) -> Vec<String> {
     let width = width.max(indent + 1);
     let mut lines = Vec::new();

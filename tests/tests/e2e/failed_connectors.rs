@@ -1,4 +1,4 @@
-//! A connector that failed is tried again, with its file read again, while others run; they do not notice.
+//! A failed connector is restarted, with its file read again, while others run unaffected.
 
 use std::time::Duration;
 
@@ -106,7 +106,7 @@ async fn a_hang_up_tries_failed_connectors_again_with_their_files_as_they_are() 
     ends_with(process, database).await;
 }
 
-/// The whole topic would be dead letters before a person looks.
+/// Otherwise the whole topic would become dead letters before a person looks.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_format_stops_the_connector_before_its_topic_becomes_dead_letters() {
     const RECORDS: usize = 150;

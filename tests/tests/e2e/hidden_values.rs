@@ -1,5 +1,5 @@
-//! What a record holds is read in its topic: logs, answers over HTTP and headers of dead letters say where a value is, its
-//! type and its length, unless `[errors] show_values` asks for more.
+//! Logs, HTTP responses and headers of dead letters describe a value by its path, type and length, and contain no
+//! content of a record unless `[errors] show_values` is set.
 
 use std::time::Duration;
 
@@ -12,10 +12,10 @@ use connect_tests::{eventually, http, servers};
 
 use crate::payments;
 
-/// A part of each bad value, of text and of numbers alike.
+/// A part of each bad value, in text and numbers alike.
 const CANARY: &str = "4111222233";
 
-/// One record for each place that words a rejection, each with the canary in the value that is at fault.
+/// One record for each origin of a rejection message, each with the canary in the faulty value.
 const BAD: [(&str, &str); 10] = [
     ("not JSON", "4111222233-is-no-json"),
     ("text", "card 4111222233"),
@@ -53,7 +53,7 @@ const BAD: [(&str, &str); 10] = [
     ),
 ];
 
-/// A table that refuses rows in words of its author, and by a constraint whose DETAIL repeats the row.
+/// A table that rejects rows with its author's message, and by a constraint whose DETAIL repeats the row.
 async fn database() -> Database {
     let database = payments::database().await;
     database
@@ -104,7 +104,7 @@ fn folder(topic: &Topic, name: &str, errors: &str, port: u16) -> Folder {
     folder
 }
 
-/// Everything that the process said, but for what is printed of the records on purpose.
+/// Everything that the process said, except the records that it prints on purpose.
 async fn said(process: &ConnectProcess, port: u16) -> String {
     let answers = [
         http::get(port, "/connectors").await,
@@ -168,7 +168,7 @@ async fn values_of_records_are_shown_only_where_the_file_asks_for_it() {
     }
 }
 
-/// The reason of a connector that stopped stays on the screen and in `/connectors`.
+/// The reason of a stopped connector stays on the screen and in `/connectors`.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connector_that_stops_at_a_bad_record_shows_no_value_of_it() {
     let _turn = servers::shared().await;
@@ -180,7 +180,7 @@ async fn a_connector_that_stops_at_a_bad_record_shows_no_value_of_it() {
         let port = http::free_port();
         let name = format!("values-stop-{number}");
         let folder = folder(&topic, &name, "", port);
-        // The process goes on as long as one connector does.
+        // The process runs as long as one connector does.
         let empty = Topic::create("values-idle", 1).await;
         let idle = format!("values-idle-{number}");
         folder.connector(&idle, payments::connector(&empty, "", ""));

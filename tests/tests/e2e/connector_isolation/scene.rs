@@ -14,10 +14,10 @@ use connect_tests::{eventually, http};
 
 use crate::{FAULTY, payments};
 
-/// How soon neighbours must move on, whatever happens beside them.
+/// The deadline for neighbours to make progress, whatever happens to others.
 const SOON: Duration = Duration::from_secs(20);
 
-/// Neighbours, and the folder into which bad ones are put beside them.
+/// Neighbours, and the folder for faulty connectors in the same process.
 pub(super) struct Scene {
     folder: Folder,
     database: Database,
@@ -54,7 +54,7 @@ impl Scene {
         }
     }
 
-    /// A connector beside the neighbours.
+    /// Adds a connector to the process of the neighbours.
     pub(super) fn add(&self, name: &str, toml: &str) {
         self.folder.connector(name, toml);
     }
@@ -75,7 +75,7 @@ impl Scene {
             .start()
     }
 
-    /// What each neighbour has delivered in this process: the sinks, then the source.
+    /// The delivered records of each neighbour in this process: the sinks, then the source.
     async fn delivered(&self) -> Option<Vec<u64>> {
         let mut delivered = Vec::new();
         for topic in self.sinks.iter().chain([&self.source]) {
@@ -86,7 +86,7 @@ impl Scene {
         Some(delivered)
     }
 
-    /// Every neighbour delivers on, and whoever asks is answered.
+    /// Checks that every neighbour makes progress and that HTTP responds.
     pub(super) async fn goes_on(&self) {
         let before = eventually("/connectors answers", SOON, async || self.delivered().await).await;
         eventually("every neighbour delivers on", SOON, async || {
@@ -110,7 +110,7 @@ impl Scene {
         }
     }
 
-    /// Ends the load: all of it is there, once and in order.
+    /// Ends the load and checks that every record arrived once and in order.
     pub(super) async fn has_delivered_everything(&self) {
         let loads = std::mem::take(&mut *self.loads.lock().unwrap());
         for (topic, load) in self.sinks.iter().zip(loads) {
@@ -135,7 +135,7 @@ impl Scene {
         }
     }
 
-    /// Takes the database away.
+    /// Removes the database.
     pub(super) async fn end(self) {
         self.database.remove().await;
     }

@@ -1,4 +1,4 @@
-//! Connectors that go wrong for as long as a file exists, and what they owe once it is gone.
+//! Connectors that are faulty while a file exists, and that must deliver everything afterwards.
 
 use std::path::{Path, PathBuf};
 
@@ -6,7 +6,7 @@ use connect_tests::checker::{Digest, Entry, Evidence, Ledger, Place, Verdict};
 use connect_tests::kafka::{Isolation, Message, Topic};
 use connect_tests::load::produce_payments;
 use connect_tests::process::ConnectProcess;
-use connect_tests::written::Written;
+use connect_tests::sink_lines::Written;
 use connect_tests::{eventually, http};
 use serde_json::Value;
 
@@ -15,15 +15,15 @@ use crate::payments;
 
 const RECORDS: usize = 1_000;
 
-/// One of them. Connector and topic have one name.
+/// A faulty connector. Connector and topic have the same name.
 pub(super) struct Bad {
     topic: Topic,
     trigger: PathBuf,
-    /// What a sink has written; a source has its topic.
+    /// The file that a sink has written; a source has its topic.
     written: Option<PathBuf>,
 }
 
-/// One thing that goes wrong: at this call of the plugin, in this way.
+/// One fault: the call of the plugin and its kind.
 pub(super) struct Trouble<'a> {
     at: &'a str,
     how: &'a str,
@@ -39,7 +39,7 @@ impl<'a> Trouble<'a> {
         }
     }
 
-    /// Only where this record is.
+    /// Only for this record.
     pub(super) fn at_record(self, record: &'a str) -> Trouble<'a> {
         let record = Some(record);
         Trouble { record, ..self }
@@ -56,7 +56,7 @@ impl<'a> Trouble<'a> {
 }
 
 impl Bad {
-    /// A sink connector that goes wrong at this call.
+    /// A sink connector with a fault at this call.
     pub(super) async fn sink(scene: &Scene, at: &str, how: &str) -> Bad {
         let trouble = match at {
             "open" => Trouble::new(at, how),
@@ -65,7 +65,7 @@ impl Bad {
         Bad::sink_with(scene, 1, &[trouble]).await
     }
 
-    /// A sink connector with several troubles. Its records are there before it starts.
+    /// A sink connector with several faults. Its records are produced before it starts.
     pub(super) async fn sink_with(scene: &Scene, tasks: u32, troubles: &[Trouble<'_>]) -> Bad {
         let words: Vec<String> = troubles
             .iter()
@@ -90,7 +90,7 @@ impl Bad {
         }
     }
 
-    /// A source connector that goes wrong at this call.
+    /// A source connector with a fault at this call.
     pub(super) fn source(scene: &Scene, at: &str, how: &str) -> Bad {
         let topic = Topic::unborn(&format!("source-{at}-{how}"));
         let trigger = make_trigger(scene, &topic);
@@ -112,7 +112,7 @@ impl Bad {
         }
     }
 
-    /// A sink connector that cannot work until a person mends its file.
+    /// A sink connector that cannot work until a person corrects its file.
     pub(super) async fn failing(scene: &Scene) -> Bad {
         let topic = Topic::create("sink-fails", 1).await;
         let toml = format!(
@@ -131,12 +131,12 @@ impl Bad {
         self.topic.name()
     }
 
-    /// The cause is gone.
+    /// Removes the cause of the fault.
     pub(super) fn mend(&self) {
         std::fs::remove_file(&self.trigger).unwrap();
     }
 
-    /// Waits until it goes wrong.
+    /// Waits for the fault.
     pub(super) async fn has_struck(&self) {
         let struck = self.trigger.with_extension("trigger.struck");
         let what = format!("{} goes wrong", self.name());
@@ -146,7 +146,7 @@ impl Bad {
         .await;
     }
 
-    /// How long it waited before each of its first restarts, in milliseconds.
+    /// The waits before its first restarts, in milliseconds.
     pub(super) async fn delays(&self, process: &ConnectProcess, restarts: usize) -> Vec<u64> {
         let what = format!("{} is restarted {restarts} times", self.name());
         eventually(&what, payments::SETTLED, async || {
@@ -159,7 +159,7 @@ impl Bad {
         .await
     }
 
-    /// It is in this state; gives how `GET /connectors` shows it.
+    /// Waits for this state and returns the connector of `GET /connectors`.
     pub(super) async fn is(&self, state: &str, scene: &Scene) -> Value {
         let what = format!("{} is {state}", self.name());
         eventually(&what, payments::SETTLED, async || {
@@ -169,7 +169,7 @@ impl Bad {
         .await
     }
 
-    /// It is RESTARTING, and says why and until when.
+    /// Waits until it is RESTARTING, with the reason and the time of the restart.
     pub(super) async fn is_restarting(&self, scene: &Scene) {
         let what = format!("{} says when it is started again", self.name());
         eventually(&what, payments::SETTLED, async || {
@@ -179,7 +179,7 @@ impl Bad {
             let panic = if self.name().contains("blame") {
                 "a sink refuses only records of the batch"
             } else {
-                "a panic made up by a test"
+                "a panic caused by the test"
             };
             assert!(text.contains(panic), "{connector}");
             reason["again_at"].is_string().then_some(())
@@ -187,7 +187,7 @@ impl Bad {
         .await;
     }
 
-    /// Nothing was lost: a sink that writes to a file has everything at least once, a source each record once.
+    /// Checks that nothing was lost: a sink that writes to a file is at least once, a source exactly once.
     pub(super) async fn has_delivered_everything(&self) {
         match &self.written {
             Some(file) => self.sink_has_delivered_everything(file).await,
