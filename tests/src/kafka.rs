@@ -54,23 +54,23 @@ pub struct Topic {
 
 impl Topic {
     /// Only a name: the topic does not exist yet.
-    pub fn unborn(word: &str) -> Topic {
+    pub fn not_created(word: &str) -> Topic {
         let name = format!("{word}-{}", &Uuid::new_v4().simple().to_string()[..12]);
         Topic { name }
     }
 
     pub async fn create(word: &str, partitions: i32) -> Topic {
-        let topic = Topic::unborn(word);
-        topic.bring_to_life(partitions).await;
+        let topic = Topic::not_created(word);
+        topic.create_now(partitions).await;
         topic
     }
 
-    pub async fn bring_to_life(&self, partitions: i32) {
-        self.bring_to_life_with(partitions, &[]).await;
+    pub async fn create_now(&self, partitions: i32) {
+        self.create_with(partitions, &[]).await;
     }
 
     /// Creates the topic with settings such as `max.message.bytes`.
-    pub async fn bring_to_life_with(&self, partitions: i32, settings: &[(&str, &str)]) {
+    pub async fn create_with(&self, partitions: i32, settings: &[(&str, &str)]) {
         let topic = NewTopic::new(&self.name, partitions, TopicReplication::Fixed(1));
         let topic = settings
             .iter()

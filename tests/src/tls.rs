@@ -254,7 +254,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_server_is_refused_by_who_looks_and_accepted_by_who_does_not() {
+    fn each_server_is_refused_by_clients_that_verify_and_accepted_by_others() {
         let authorities = Authorities::new();
         for presents in [
             Presents::Good,

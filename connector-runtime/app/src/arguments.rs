@@ -336,7 +336,7 @@ mod tests {
     }
 
     #[test]
-    fn the_action_may_come_before_the_name() {
+    fn the_action_can_precede_the_name() {
         let cases = [
             ("connect offsets show orders", "connect offsets orders show"),
             ("connect offsets orders show", "connect offsets orders show"),

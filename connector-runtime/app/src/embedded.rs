@@ -98,7 +98,7 @@ impl EmbeddedPostgres {
         if self.keep {
             self.folder.remove_run_files()
         } else {
-            self.folder.leave_nothing()
+            self.folder.clean_up()
         }
     }
 }

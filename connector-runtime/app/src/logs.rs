@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_look_as_those_of_the_subscriber() {
+    fn lines_look_like_those_of_the_subscriber() {
         let log = || tracing::info!(event = "started", rows = 7, name = %"a b", "it runs");
         let text = logged(LogFormat::Text, false, log);
         let (_, line) = text.split_once("INFO").unwrap();

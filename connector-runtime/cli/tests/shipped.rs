@@ -276,7 +276,7 @@ fn the_pages_of_the_files_list_every_key() {
 }
 
 #[test]
-fn a_plugin_may_say_what_a_key_of_the_engine_means_to_it() {
+fn a_plugin_can_document_its_meaning_of_a_key_of_the_engine() {
     let filter = stdout(&connect(&["plugins", "filter"]));
     assert!(
         filter.contains("Records that meet this condition are dropped"),

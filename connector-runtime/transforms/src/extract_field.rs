@@ -66,7 +66,7 @@ mod tests {
     use connect_testkit::transforms::check;
 
     #[test]
-    fn a_field_becomes_the_whole() {
+    fn a_field_becomes_the_whole_value() {
         for (config, start, expected) in [
             (
                 "field = 'a'",

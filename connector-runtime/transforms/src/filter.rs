@@ -58,7 +58,7 @@ mod tests {
     use connect_testkit::transforms::{build, record_of};
 
     #[test]
-    fn what_it_is_shown_is_dropped() {
+    fn every_record_it_gets_is_dropped() {
         for text in ["{}", "-", "{} => 1"] {
             let step = build::<Filter>("").unwrap().apply(record_of(text)).unwrap();
             assert!(matches!(step, Step::Drop), "{text}");

@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn it_says_whether_it_needs_the_key() {
+    fn it_reports_whether_it_needs_the_key() {
         for (config, expected) in [
             ("field = 'a'\nvalue = 1", false),
             ("field = 'a'\nvalue = 1\non = 'key'", true),

@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_that_is_no_path_to_fields_is_refused() {
+    fn text_that_is_not_a_path_to_fields_is_refused() {
         for (text, message) in [
             ("lines[*].card", "a path starts with `$`"),
             ("$.lines[*", "not a path of RFC 9535"),

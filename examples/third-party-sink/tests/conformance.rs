@@ -112,7 +112,7 @@ async fn it_keeps_the_promises_of_a_sink_that_accepts() {
 }
 
 #[tokio::test]
-async fn a_file_is_finished_with_enough_records_and_is_seen_as_a_whole() {
+async fn a_file_is_finished_with_enough_records_and_appears_complete() {
     let under_test = UnderTest::new();
     let mut sink = under_test.open_sink().await.unwrap();
     let records: Vec<_> = (0..4)

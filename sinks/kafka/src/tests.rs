@@ -251,7 +251,7 @@ async fn words_of_the_content_are_mapped_to_topics() {
 }
 
 #[tokio::test]
-async fn what_the_publisher_says_is_passed_on_and_nothing_is_counted() {
+async fn a_failure_of_the_publisher_is_passed_on_and_nothing_is_counted() {
     let publishers = Publishers::default();
     let context = context_with(publishers.clone(), TAKE_ALL);
     let written = context.rows_written.clone();

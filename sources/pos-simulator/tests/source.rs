@@ -64,7 +64,7 @@ fn cents(digits: &str) -> u64 {
 /// The file pins the meaning of seed 7. If this fails, every seed has changed its meaning, which needs a release
 /// note.
 #[tokio::test]
-async fn seed_7_means_what_it_always_meant() {
+async fn seed_7_keeps_its_sales() {
     let config = json!({ "seed": 7, "rate": 0, "count": 3 });
     let mut source = open(config, Positions::default()).await;
     let found = text(&drain(&mut source).await);
@@ -85,7 +85,7 @@ async fn rate_and_count_change_no_byte() {
 }
 
 #[tokio::test]
-async fn a_restart_goes_on_where_it_was() {
+async fn a_restart_continues_at_its_position() {
     let config = json!({ "seed": 7, "rate": 0, "count": 3500 });
     let whole = drain(&mut open(config.clone(), Positions::default()).await).await;
 
@@ -245,7 +245,7 @@ async fn a_dropped_poll_loses_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_outage_is_not_made_up_for_in_one_burst() {
+async fn sales_missed_in_an_outage_are_not_sent_in_one_burst() {
     let mut source = open(json!({ "rate": 50 }), Positions::default()).await;
     source.poll().await.unwrap();
     tokio::time::advance(Duration::from_secs(3_600)).await;

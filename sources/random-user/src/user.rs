@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_another_form_is_said_by_its_path() {
+    fn an_unexpected_form_is_reported_with_its_path() {
         let check = |pointer: &str, replacement: serde_json::Value, expected: &str| {
             let mut answer = answer();
             *answer.pointer_mut(pointer).unwrap() = replacement;

@@ -206,14 +206,14 @@ async fn an_endless_answer_is_cut_off() {
 }
 
 #[tokio::test]
-async fn a_huge_answer_that_says_so_is_not_read() {
+async fn a_response_with_a_huge_content_length_is_not_read() {
     let url = serve_answer(200, &[JSON], vec![b' '; 200_000]).await;
     let reason = reason(json!({ "url": url, "max_response_size": "100kB" })).await;
     assert!(reason.contains("more than 100000B"), "{reason}");
 }
 
 #[tokio::test]
-async fn a_server_that_never_answers_is_given_up() {
+async fn a_server_that_never_responds_times_out() {
     let silent = || async { std::future::pending::<String>().await };
     let url = serve(Router::new().route("/api/", get(silent))).await;
     let reason = reason(json!({ "url": url, "timeout": "200ms" })).await;
@@ -221,7 +221,7 @@ async fn a_server_that_never_answers_is_given_up() {
 }
 
 #[tokio::test]
-async fn a_closed_port_is_said() {
+async fn a_closed_port_is_reported() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/api/", listener.local_addr().unwrap());
     drop(listener);
@@ -232,7 +232,7 @@ async fn a_closed_port_is_said() {
 }
 
 #[tokio::test]
-async fn a_name_that_does_not_exist_is_said() {
+async fn a_name_that_does_not_resolve_is_reported() {
     let reason = reason(json!({ "url": "https://nobody.invalid/api/", "timeout": "30s" })).await;
     assert_eq!(reason, "nobody.invalid does not respond (dns)");
 }
@@ -254,7 +254,7 @@ async fn offline_people_are_made_up_and_marked() {
 }
 
 #[tokio::test]
-async fn a_service_that_comes_back_is_used_again() {
+async fn a_recovered_service_is_used_again() {
     let asked = Arc::new(AtomicUsize::new(0));
     let count = asked.clone();
     let answer = move || {

@@ -79,7 +79,7 @@ async fn drain(scene: &Scene, ledger: &Ledger) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn kills_repeat_only_what_was_finished_and_not_yet_told_to_the_group() {
+async fn kills_repeat_only_records_that_were_finished_and_not_yet_committed() {
     const KILLS: usize = 2;
     const ROLL: u64 = 300;
     let _turn = servers::shared().await;

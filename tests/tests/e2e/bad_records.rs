@@ -251,13 +251,14 @@ fn send_bomb(topic: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_batch_that_cannot_be_unpacked_stops_the_connector_with_its_place_and_can_be_skipped() {
+async fn a_batch_that_cannot_be_decompressed_stops_the_connector_with_its_offset_and_can_be_skipped()
+ {
     let _turn = servers::shared().await;
     let topic = Topic::create("bomb", 2).await;
     let dead = Topic::create("bomb-dlq", 1).await;
     let database = payments::database().await;
     let folder = payments::folder();
-    let name = Topic::unborn("bomb");
+    let name = Topic::not_created("bomb");
     let connector = payments::connector(&topic, "", &payments::tolerant(&dead));
     folder.connector(name.name(), connector);
     produce_payments(&topic, 2, 100).await;
@@ -313,7 +314,7 @@ async fn dead_letters_are_read_again_by_a_copy_of_their_connector() {
     let letters = Topic::create("again-letters", 1).await;
     let copies = Topic::create("again-copies", 1).await;
     let repaired = Topic::create("again-repaired", 1).await;
-    let name = Topic::unborn("again-connector");
+    let name = Topic::not_created("again-connector");
     let connector = |topic: &Topic, to: &Topic, sink: &str, rest: &str| {
         let (topic, to) = (topic.name(), to.name());
         format!(

@@ -15,9 +15,9 @@ const RECORDS: usize = 300;
 const KEYLESS: [usize; 3] = [50, 51, 250];
 
 async fn compacted(word: &str) -> Topic {
-    let topic = Topic::unborn(word);
+    let topic = Topic::not_created(word);
     let settings = [("cleanup.policy", "compact")];
-    topic.bring_to_life_with(1, &settings).await;
+    topic.create_with(1, &settings).await;
     topic
 }
 

@@ -86,7 +86,7 @@ async fn with_keep_going_the_other_four_of_five_run() {
 }
 
 #[tokio::test]
-async fn exit_codes_are_what_they_say() {
+async fn exit_codes() {
     let good = Folder::new();
     good.connector("good", "topics = [\"t\"]\n[[sinks]]\ntype = \"stdout\"\n");
     let bad = Folder::new();

@@ -17,7 +17,7 @@ const GRACE: Duration = Duration::from_secs(20);
 const A_LITTLE: Duration = Duration::from_secs(5);
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_hangs_or_loops_keeps_nobody_else_waiting() {
+async fn a_plugin_that_hangs_or_loops_does_not_block_others() {
     let _turn = servers::shared().await;
     let scene = Scene::new().await;
     // Calls that have not started, or wait for input, end as soon as the stop is requested.
@@ -64,7 +64,7 @@ async fn who_hangs_or_loops_keeps_nobody_else_waiting() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_panics_is_started_again_and_again_and_loses_nothing() {
+async fn a_connector_that_panics_is_restarted_repeatedly_and_loses_nothing() {
     let _turn = servers::shared().await;
     let scene = Scene::new().await;
     let bad = [
@@ -108,7 +108,7 @@ async fn who_panics_is_started_again_and_again_and_loses_nothing() {
 
 /// A panic must be noticed even while another part of the same connector hangs.
 #[tokio::test(flavor = "multi_thread")]
-async fn who_panics_and_hangs_at_once_is_started_again_and_who_fails_stays_failed() {
+async fn a_connector_that_panics_and_hangs_is_restarted_and_one_that_fails_stays_failed() {
     let _turn = servers::shared().await;
     let scene = Scene::new().await;
     let failing = Bad::failing(&scene).await;

@@ -48,7 +48,7 @@ async fn ends_with(mut process: ConnectProcess, database: Database) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_table_that_is_made_later_is_found_without_a_restart() {
+async fn a_table_that_is_created_later_is_found_without_a_restart() {
     let _turn = servers::shared().await;
     let topic = Topic::create("trying-again", 2).await;
     let database = payments::database().await;

@@ -77,8 +77,8 @@ async fn the_counts_of_a_loaded_connector_add_up_at_every_look() {
 #[tokio::test(flavor = "multi_thread")]
 async fn of_two_processes_one_owns_the_source_and_the_other_takes_over() {
     let _turn = servers::shared().await;
-    let topic = Topic::unborn("owned");
-    let name = Topic::unborn("pos-simulator");
+    let topic = Topic::not_created("owned");
+    let name = Topic::not_created("pos-simulator");
     let folder = shipped::folder(
         &["pos-simulator"],
         &[
@@ -255,7 +255,7 @@ async fn in_an_outage_the_connector_waits_and_its_lag_grows() {
 
 /// Two files under one name: half of the records would follow the old file.
 #[tokio::test(flavor = "multi_thread")]
-async fn two_processes_with_different_files_under_one_name_are_told() {
+async fn two_processes_with_different_files_under_one_name_are_reported() {
     let _turn = servers::shared().await;
     let topic = Topic::create("differs", 2).await;
     let database = payments::database().await;
@@ -271,7 +271,7 @@ async fn two_processes_with_different_files_under_one_name_are_told() {
     };
     let mut running = [start(ports[0], ""), start(ports[1], "tasks = 2")];
     for port in ports {
-        eventually("the difference is told", payments::SETTLED, async || {
+        eventually("the difference is reported", payments::SETTLED, async || {
             let connector = http::connector(port, "differs").await?;
             (connector["differs"] == true).then_some(())
         })

@@ -24,9 +24,9 @@ const PARTITIONS: i32 = 4;
 
 /// A topic that allows records of up to 10 MiB.
 async fn topic(word: &str) -> Topic {
-    let topic = Topic::unborn(word);
+    let topic = Topic::not_created(word);
     let settings = [("max.message.bytes", "10485760")];
-    topic.bring_to_life_with(PARTITIONS, &settings).await;
+    topic.create_with(PARTITIONS, &settings).await;
     topic
 }
 

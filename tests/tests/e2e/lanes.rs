@@ -209,7 +209,7 @@ async fn the_offsets_of_one_sink_are_set_and_the_others_stay() {
     );
     let database = payments::database().await;
     let folder = payments::folder();
-    let name = Topic::unborn("lanes-offsets");
+    let name = Topic::not_created("lanes-offsets");
     let name = name.name();
     folder.connector(name, connector(&topic, &copy, "", ""));
     let launch = Launch::run(&folder).database(database.url());
@@ -313,7 +313,7 @@ async fn a_record_that_one_sink_rejects_reaches_the_others_and_is_one_dead_lette
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_sink_that_is_added_begins_where_its_start_says_and_the_others_resume() {
+async fn an_added_sink_starts_at_its_start_and_the_others_resume() {
     let _turn = servers::shared().await;
     let (topic, copy) = (
         Topic::create("lanes-added", 1).await,
@@ -368,7 +368,7 @@ async fn a_renamed_sink_is_warned_of_the_progress_under_its_old_name() {
     let topic = Topic::create("lanes-renamed", 1).await;
     let database = payments::database().await;
     let folder = payments::folder();
-    let name = Topic::unborn("lanes-renamed");
+    let name = Topic::not_created("lanes-renamed");
     let written = payments::connector(&topic, "", "");
     let named = |sink: &str| {
         let table = format!("type = \"postgres\"\nname = \"{sink}\"");

@@ -45,7 +45,7 @@ async fn offsets_are_shown_and_set_and_the_next_run_obeys() {
     let _turn = servers::shared().await;
     let topic = Topic::create("offsets", 2).await;
     let database = payments::database().await;
-    let name = Topic::unborn("offsets-shown");
+    let name = Topic::not_created("offsets-shown");
     let name = name.name();
     let folder = payments::folder();
     folder.connector(name, payments::connector(&topic, "", ""));
@@ -158,8 +158,8 @@ async fn offsets_are_shown_and_set_and_the_next_run_obeys() {
 async fn before_its_first_commit_a_source_has_nothing_stored() {
     let _turn = servers::shared().await;
     let database = payments::database().await;
-    let name = Topic::unborn("offsets-source");
-    let topic = Topic::unborn("offsets-source-topic");
+    let name = Topic::not_created("offsets-source");
+    let topic = Topic::not_created("offsets-source-topic");
     let folder = payments::folder();
     let source = format!(
         "topic = \"{}\"\n[source]\ntype = \"pos_simulator\"\n",
@@ -181,7 +181,7 @@ async fn offsets_of_a_running_connector_are_not_moved() {
     let _turn = servers::shared().await;
     let topic = Topic::create("offsets-running", 1).await;
     let database = payments::database().await;
-    let name = Topic::unborn("offsets-running");
+    let name = Topic::not_created("offsets-running");
     let folder = payments::folder();
     folder.connector(name.name(), payments::connector(&topic, "", ""));
     produce_payments(&topic, 1, 100).await;
@@ -205,7 +205,7 @@ async fn progress_of_old_names_is_one_line_and_can_be_forgotten() {
     let _turn = servers::shared().await;
     let topic = Topic::create("forget", 1).await;
     let database = payments::database().await;
-    let names = ["a-old", "b-old", "c-new", "d-newer"].map(Topic::unborn);
+    let names = ["a-old", "b-old", "c-new", "d-newer"].map(Topic::not_created);
     let [first, second, new, newer] = names.each_ref().map(Topic::name);
     let folder = payments::folder();
     let connector = payments::connector(&topic, "", "");
@@ -217,9 +217,9 @@ async fn progress_of_old_names_is_one_line_and_can_be_forgotten() {
 
     std::fs::remove_file(file(second)).unwrap();
     std::fs::rename(file(first), file(new)).unwrap();
-    let told = run_until(&folder, &database, 300).await;
-    assert_eq!(told.len(), 1, "{told:?}");
-    assert_eq!(told[0]["other"], format!("{first}, {second}"));
+    let events = run_until(&folder, &database, 300).await;
+    assert_eq!(events.len(), 1, "{events:?}");
+    assert_eq!(events[0]["other"], format!("{first}, {second}"));
 
     let kept = offsets(new, &["forget", new], &folder, &database).await;
     assert_eq!(kept.code, 3, "{}", kept.stdout);
@@ -236,19 +236,19 @@ async fn progress_of_old_names_is_one_line_and_can_be_forgotten() {
     }
     // The next name starts from the beginning and sees only the last name's progress.
     std::fs::rename(file(new), file(newer)).unwrap();
-    let told = run_until(&folder, &database, 400).await;
-    assert_eq!(told.len(), 1, "{told:?}");
-    assert_eq!(told[0]["other"], new);
+    let events = run_until(&folder, &database, 400).await;
+    assert_eq!(events.len(), 1, "{events:?}");
+    assert_eq!(events[0]["other"], new);
     database.remove().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_renamed_connector_is_told_where_it_was_and_can_go_on_from_there() {
+async fn a_renamed_connector_is_warned_and_can_continue_at_the_old_positions() {
     let _turn = servers::shared().await;
     let topic = Topic::create("renamed", 2).await;
     let database = payments::database().await;
-    let names = ["old", "beside", "new"].map(Topic::unborn);
-    let [old, beside, new] = names.each_ref().map(Topic::name);
+    let names = ["old", "broken", "new"].map(Topic::not_created);
+    let [old, broken, new] = names.each_ref().map(Topic::name);
     let folder = payments::folder();
     let connector = payments::connector(&topic, "", "");
     let file = |name: &str| folder.connectors().join(format!("{name}.toml"));
@@ -257,24 +257,24 @@ async fn a_renamed_connector_is_told_where_it_was_and_can_go_on_from_there() {
     assert!(run_until(&folder, &database, 1_000).await.is_empty());
 
     // While the old connector exists, a new one is merely new.
-    folder.connector(beside, &connector);
+    folder.connector(broken, &connector);
     assert!(run_until(&folder, &database, 2_000).await.is_empty());
 
     // After a rename it starts from the beginning and says so. Progress of a broken file does not belong to an old
     // name.
     std::fs::rename(file(old), file(new)).unwrap();
-    folder.connector(beside, format!("taks = 1\n{connector}"));
-    let told = run_until(&folder, &database, 3_000).await;
-    assert_eq!(told.len(), 1, "{told:?}");
-    assert_eq!(told[0]["connector"], new);
-    assert_eq!(told[0]["other"], old);
+    folder.connector(broken, format!("taks = 1\n{connector}"));
+    let events = run_until(&folder, &database, 3_000).await;
+    assert_eq!(events.len(), 1, "{events:?}");
+    assert_eq!(events[0]["connector"], new);
+    assert_eq!(events[0]["other"], old);
     let topic_name = topic.name();
     let places = [0, 1].map(|number| format!("{topic_name} partition {number} at 500"));
-    assert_eq!(told[0]["progress"], places.join(", "));
-    let message = told[0]["message"].as_str().unwrap();
+    assert_eq!(events[0]["progress"], places.join(", "));
+    let message = events[0]["message"].as_str().unwrap();
     for command in [format!("set --from {old}"), format!("forget {old}")] {
         let command = format!("connect offsets {new} {command}");
-        assert!(message.contains(&command), "{told:?}");
+        assert!(message.contains(&command), "{events:?}");
     }
     assert!(run_until(&folder, &database, 3_000).await.is_empty());
 

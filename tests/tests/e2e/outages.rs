@@ -11,7 +11,7 @@ use connect_tests::servers;
 use crate::payments;
 
 /// The database goes down under load by `verb`, stays down, and comes back.
-async fn database_goes_away(verb: &str, away: Duration) {
+async fn database_outage(verb: &str, away: Duration) {
     let _turn = servers::alone().await;
     let topic = Topic::create("outage", 4).await;
     let dead = Topic::create("outage-dlq", 1).await;
@@ -42,12 +42,12 @@ async fn database_goes_away(verb: &str, away: Duration) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_stopped_for_20_s_in_mid_load_costs_nothing() {
-    database_goes_away("stop", Duration::from_secs(20)).await;
+    database_outage("stop", Duration::from_secs(20)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_crash_in_mid_load_costs_nothing() {
-    database_goes_away("kill", Duration::ZERO).await;
+    database_outage("kill", Duration::ZERO).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -73,7 +73,7 @@ async fn a_broker_crash_in_mid_load_costs_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn servers_may_be_down_at_start_and_come_up_in_any_order() {
+async fn servers_can_be_down_at_start_and_come_up_in_any_order() {
     let _turn = servers::alone().await;
     for order in [["kafka", "postgres"], ["postgres", "kafka"]] {
         let topic = Topic::create("down-at-start", 2).await;

@@ -156,7 +156,7 @@ async fn a_message_whose_schema_does_not_compile_is_its_own_fault() {
     let schema: Value = serde_json::from_str(Payments::schema()).unwrap();
     // A quotation that only the registry's own regular expressions support.
     let quoted = json!({ "type": "object", "properties": { "id": { "pattern": "\\Qb\\E" } } });
-    let foreign = Topic::unborn("registry-foreign");
+    let foreign = Topic::not_created("registry-foreign");
     let unusable = register(&format!("{}-value", foreign.name()), "JSON", &quoted).await;
     for tolerance in ["all", "none"] {
         let topic = Topic::create(&format!("registry-uncompiled-{tolerance}"), 1).await;
@@ -205,7 +205,7 @@ async fn a_message_whose_schema_does_not_compile_is_its_own_fault() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_registry_that_is_down_is_waited_for_and_is_no_record_s_fault() {
+async fn a_connector_waits_for_a_registry_that_is_down_and_rejects_no_record() {
     let _turn = servers::alone().await;
     let topic = Topic::create("registry-down", 2).await;
     let dead = Topic::create("registry-down-dlq", 1).await;

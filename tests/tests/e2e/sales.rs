@@ -131,10 +131,10 @@ async fn totals_of_tables(database: &Database) -> Totals {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hundred_thousand_sales_arrive_once_through_twenty_kills() {
     let _turn = servers::shared().await;
-    let topic = Topic::unborn("PointOfSale");
+    let topic = Topic::not_created("PointOfSale");
     let dead = Topic::create("PointOfSale-dlq", 1).await;
-    let simulator = format!("\"{}\"", Topic::unborn("pos-simulator").name());
-    let sink = format!("\"{}\"", Topic::unborn("pos-to-postgres").name());
+    let simulator = format!("\"{}\"", Topic::not_created("pos-simulator").name());
+    let sink = format!("\"{}\"", Topic::not_created("pos-to-postgres").name());
     let database = Database::create().await;
     database.execute(LOG_TABLE).await;
     let folder = shipped::folder(

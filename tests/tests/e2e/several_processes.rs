@@ -148,7 +148,7 @@ async fn a_process_frozen_for_60_s_in_mid_write_does_no_harm_when_it_thaws() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_process_frozen_in_the_middle_of_a_copy_is_soon_followed() {
+async fn a_process_frozen_in_the_middle_of_a_copy_is_soon_superseded() {
     let _turn = servers::shared().await;
     let topic = Topic::create("frozen-copy", 1).await;
     let database = payments::database().await;

@@ -12,7 +12,7 @@ use crate::payments;
 #[tokio::test(flavor = "multi_thread")]
 async fn a_topic_that_does_not_exist_yet_is_waited_for() {
     let _turn = servers::shared().await;
-    let topic = Topic::unborn("late");
+    let topic = Topic::not_created("late");
     let database = payments::database().await;
     let folder = payments::folder();
     folder.connector("late", payments::connector(&topic, "", ""));
@@ -20,7 +20,7 @@ async fn a_topic_that_does_not_exist_yet_is_waited_for() {
     process
         .event("connector_started", Duration::from_secs(20), |_| true)
         .await;
-    topic.bring_to_life(2).await;
+    topic.create_now(2).await;
     let ledger = produce_payments(&topic, 2, 1_000).await;
     payments::verdict(&ledger, &database, None)
         .await
@@ -30,9 +30,9 @@ async fn a_topic_that_does_not_exist_yet_is_waited_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_topic_that_can_never_be_made_stops_the_connector_and_says_why() {
+async fn a_topic_that_cannot_be_created_stops_the_connector_with_the_reason() {
     let _turn = servers::shared().await;
-    let topic = Topic::unborn("never");
+    let topic = Topic::not_created("never");
     let database = payments::database().await;
     let folder = payments::folder();
     let create = "[create_topics]\nconfig = { \"cleanup.policy\" = \"never\" }\n";
@@ -81,7 +81,7 @@ async fn a_partition_added_under_load_is_read_from_its_first_record() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn records_that_retention_took_away_stop_the_connector_with_the_missing_range() {
+async fn records_deleted_by_retention_stop_the_connector_with_the_missing_range() {
     let _turn = servers::shared().await;
     let topic = Topic::create("forgotten", 1).await;
     let database = payments::database().await;

@@ -116,7 +116,7 @@ every = "1s"
 "#;
 
 /// Kafka is the test broker; the other servers of the connectors are the TLS servers.
-async fn beside_kafka(authorities: &Authorities, presents: Presents) -> Scene {
+async fn servers_other_than_kafka(authorities: &Authorities, presents: Presents) -> Scene {
     let topic = Topic::create("tls", 1).await;
     let name = topic.clone();
     tokio::task::spawn_blocking(move || {
@@ -130,7 +130,7 @@ async fn beside_kafka(authorities: &Authorities, presents: Presents) -> Scene {
     let folder = payments::folder();
     let authority = authorities.file().display().to_string();
     let client = |word, preface| Client {
-        connector: Topic::unborn(word).name().to_owned(),
+        connector: Topic::not_created(word).name().to_owned(),
         server: authorities.serve(presents, preface),
     };
     let clients = vec![
@@ -201,7 +201,7 @@ async fn postgres_the_registry_and_a_source_are_refused_with_the_reason() {
     let _turn = servers::shared().await;
     let authorities = Authorities::new();
     for (presents, words) in CASES {
-        let scene = beside_kafka(&authorities, presents).await;
+        let scene = servers_other_than_kafka(&authorities, presents).await;
         scene.check(presents, words).await;
     }
 }

@@ -61,7 +61,7 @@ async fn users_pass_through_four_topics_once_each_with_kills_in_between() {
         "enriched_tags",
         "users_ready",
     ];
-    let topics = names.map(Topic::unborn);
+    let topics = names.map(Topic::not_created);
     let [fetched, stamped, tagged, ready] = &topics;
     let dead = Topic::create("users-dlq", 1).await;
     let database = Database::create().await;
@@ -72,7 +72,7 @@ async fn users_pass_through_four_topics_once_each_with_kills_in_between() {
         "users-tags",
         "users-to-postgres",
     ];
-    let own = connectors.map(Topic::unborn);
+    let own = connectors.map(Topic::not_created);
     let folder = shipped::folder(
         &connectors,
         &[
@@ -122,12 +122,12 @@ async fn users_pass_through_four_topics_once_each_with_kills_in_between() {
     // A second connector over the same records, which replays the tags.
     assert_eq!(process.stop(Duration::from_secs(60)).await, 0);
     std::fs::remove_file(folder.connectors().join("random-user.toml")).unwrap();
-    let again = Topic::unborn("tags-again");
+    let again = Topic::not_created("tags-again");
     let text = std::fs::read_to_string(folder.connectors().join("users-tags.toml")).unwrap();
     folder.connector(
         "tags-again",
         text.replace(&quoted(tagged), &quoted(&again))
-            .replace(&quoted(&own[2]), &quoted(&Topic::unborn("tags-again"))),
+            .replace(&quoted(&own[2]), &quoted(&Topic::not_created("tags-again"))),
     );
     let mut process = launch.start();
     let all = users(fetched).await;

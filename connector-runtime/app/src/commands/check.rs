@@ -25,7 +25,7 @@ pub(crate) fn run(arguments: &CheckArguments, plugins: &Plugins) -> u8 {
         plugins,
         mode,
     );
-    let told = output::data(&match arguments.format {
+    let exit_code = output::data(&match arguments.format {
         CheckFormat::Text => text(&loaded, output::stdout_takes_colour()),
         CheckFormat::Json => json(&loaded),
         CheckFormat::Github => github(&loaded),
@@ -33,7 +33,7 @@ pub(crate) fn run(arguments: &CheckArguments, plugins: &Plugins) -> u8 {
     if loaded.findings.has_errors() {
         exit::FINDINGS
     } else {
-        told
+        exit_code
     }
 }
 

@@ -94,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_list_has_whole_sentences() {
+    fn the_list_has_complete_sentences() {
         let cases = [
             ("One. Two.", "One"),
             ("One.", "One"),

@@ -330,7 +330,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_log_without_a_table_says_what_goes_well() {
+    fn only_a_log_without_a_table_has_info_events() {
         let cases = [
             ("a log", (false, false), LevelFilter::INFO),
             ("a table", (false, true), LevelFilter::WARN),

@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn programs_of_the_current_folder_are_not_looked_for() {
+    fn programs_in_the_current_folder_are_not_searched() {
         for (path, expected) in [
             ("", vec![]),
             (".", vec![]),

@@ -67,14 +67,14 @@ fn repository_of(variable: Option<String>) -> Result<String, Cause> {
 async fn fetch_release(release: &Release, repository: &str, folder: &Path) -> Result<(), Cause> {
     let parent = folder.parent().expect("the folder is in the cache");
     std::fs::create_dir_all(parent).map_err(at("cannot create", parent))?;
-    open_up(parent)?;
+    allow_reading(parent)?;
     let archive = download::download(&release.url(repository), release.sha256).await?;
     let staging = tempfile::Builder::new()
         .prefix("unpacking-")
         .tempdir_in(parent);
     let staging = staging.map_err(at("cannot create a folder in", parent))?;
     unpack::unpack(&archive, staging.path())?;
-    open_up(staging.path())?;
+    allow_reading(staging.path())?;
     std::fs::rename(staging.path(), folder).map_err(at("cannot create", folder))?;
     // The rename left nothing to remove.
     let _ = staging.keep();
@@ -82,10 +82,10 @@ async fn fetch_release(release: &Release, repository: &str, folder: &Path) -> Re
 }
 
 /// Folders start private (`tempdir_in`, umask), but another account may have to run these programs.
-fn open_up(folder: &Path) -> Result<(), Cause> {
+fn allow_reading(folder: &Path) -> Result<(), Cause> {
     use std::os::unix::fs::PermissionsExt;
     std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o755))
-        .map_err(at("cannot open up", folder))
+        .map_err(at("cannot change the access to", folder))
 }
 
 /// The user's cache; or, if another account runs the programs, a folder that it can read and only root can change.

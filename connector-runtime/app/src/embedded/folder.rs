@@ -101,7 +101,7 @@ impl Folder {
     }
 
     /// Cleans up at the end. The next start empties what cannot be deleted now.
-    pub(super) fn leave_nothing(&self) {
+    pub(super) fn clean_up(&self) {
         let emptied = self.empty();
         if emptied.is_err() || fs::remove_dir_all(self.server.path()).is_err() {
             tracing::warn!(event = "postgres_left_files", folder = %self.server.path().display());
@@ -139,7 +139,7 @@ impl Folder {
         Ok(path)
     }
 
-    pub(super) fn take_password_back(&self) {
+    pub(super) fn remove_lent_password(&self) {
         let _ = self.server.remove_file(PASSWORD);
     }
 

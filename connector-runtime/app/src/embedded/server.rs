@@ -191,7 +191,7 @@ pub(super) async fn create_cluster(
         .arg(folder.data())
         .output()
         .await;
-    folder.take_password_back();
+    folder.remove_lent_password();
     let output = output.map_err(at("cannot run", &programs.initdb()))?;
     if output.status.success() {
         folder.keep_password(&password)?;

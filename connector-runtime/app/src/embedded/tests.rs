@@ -146,7 +146,7 @@ async fn asks_for_the_password_and_listens_on_loopback_only() {
 }
 
 #[tokio::test]
-async fn a_second_run_in_the_same_folder_is_told_so() {
+async fn a_second_run_in_the_same_folder_is_refused() {
     let clone = Clone::new();
     let first = EmbeddedPostgres::start(&clone.directory(), false)
         .await

@@ -270,7 +270,7 @@ fn a_scrape() {
 }
 
 #[test]
-fn a_taken_default_port_gives_way_and_a_configured_one_does_not() {
+fn a_used_default_port_is_replaced_and_a_configured_one_is_not() {
     let default = HttpConfig::default();
     // Whatever else listens there, a second server finds another port.
     let first = bind(&default).unwrap().unwrap();
@@ -290,7 +290,7 @@ fn a_taken_default_port_gives_way_and_a_configured_one_does_not() {
 }
 
 #[test]
-fn connections_that_say_nothing_end_and_make_room() {
+fn silent_connections_end_and_make_room() {
     let server = serve_statuses(Vec::new());
     let connect = || TcpStream::connect(server.address).unwrap();
     let mut idle: Vec<TcpStream> = (0..MOST_CONNECTIONS).map(|_| connect()).collect();
@@ -310,7 +310,7 @@ fn connections_that_say_nothing_end_and_make_room() {
 }
 
 #[test]
-fn http_2_is_not_spoken() {
+fn http_2_is_refused() {
     let server = serve_statuses(vec![status("sales", State::Running)]);
     let mut stream = TcpStream::connect(server.address).unwrap();
     stream

@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn colours_take_no_room() {
+    fn colours_have_no_width() {
         assert_eq!(
             visible_width("  sales  \u{1b}[38;5;9mFAILED\u{1b}[39m  –"),
             18
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn terminals_are_not_told_what_to_do() {
+    fn terminal_controls_are_escaped() {
         assert_eq!(
             clean("a\u{1b}[2Jb\r\u{7f}\u{9b}c\td\ne"),
             "a\\u{1b}[2Jb\\r\\u{7f}\\u{9b}c d\ne"

@@ -52,7 +52,7 @@ pub async fn check_accepting_sink(sink: &mut impl AcceptingSinkUnderTest) {
     };
     suite.a_flush_makes_durable_what_was_accepted().await;
     suite.progress_without_records_is_reported().await;
-    suite.flush_by_does_not_move_away().await;
+    suite.flush_by_is_not_postponed().await;
     suite
         .durable_positions_are_true_and_what_is_held_is_bounded()
         .await;
@@ -324,7 +324,7 @@ impl<S: AcceptingSinkUnderTest> Suite<'_, S> {
         self.over(&followed);
     }
 
-    async fn flush_by_does_not_move_away(&mut self) {
+    async fn flush_by_is_not_postponed(&mut self) {
         const PROMISE: &str = "`flush_by` is not postponed while the same records are held";
         let mut followed = self.open().await;
         let mut before = None;

@@ -41,10 +41,10 @@ pub async fn check_progress_store(store: &mut impl ProgressStoreUnderTest) {
         checks: 0,
     };
     suite.what_is_written_moves_the_progress().await;
-    suite.looking_takes_nothing_over().await;
+    suite.stored_takes_over_no_partition().await;
     suite.a_batch_begins_where_the_progress_is().await;
     suite.a_successor_fences_its_predecessor().await;
-    suite.one_lost_partition_costs_the_whole_batch().await;
+    suite.one_lost_partition_supersedes_the_whole_batch().await;
     suite.positions_can_be_set().await;
     suite.other_names_are_shown_and_are_not_ours().await;
     suite.progress_can_be_erased().await;
@@ -187,7 +187,7 @@ impl<S: ProgressStoreUnderTest> Suite<'_, S> {
         expect_resumed("stored progress survives a crash", &mut sink, both).await;
     }
 
-    async fn looking_takes_nothing_over(&mut self) {
+    async fn stored_takes_over_no_partition(&mut self) {
         const PROMISE: &str = "`stored` takes over no partition";
         let first = self.begin();
         let mut owner = self.open().await;
@@ -241,7 +241,7 @@ impl<S: ProgressStoreUnderTest> Suite<'_, S> {
             .await;
     }
 
-    async fn one_lost_partition_costs_the_whole_batch(&mut self) {
+    async fn one_lost_partition_supersedes_the_whole_batch(&mut self) {
         const PROMISE: &str = "a batch with one partition of another owner is not partly written";
         let first = self.begin();
         let mut old = self.open().await;

@@ -92,7 +92,7 @@ impl Bad {
 
     /// A source connector with a fault at this call.
     pub(super) fn source(scene: &Scene, at: &str, how: &str) -> Bad {
-        let topic = Topic::unborn(&format!("source-{at}-{how}"));
+        let topic = Topic::not_created(&format!("source-{at}-{how}"));
         let trigger = make_trigger(scene, &topic);
         let trouble = match at {
             "open" | "commit" => Trouble::new(at, how),

@@ -93,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_table_lines_up_and_shows_what_is_not_there() {
+    fn the_table_is_aligned_and_shows_missing_values() {
         let one = |partition, stored, group, high| PartitionOffsets {
             partition: TopicPartition {
                 topic: "PointOfSale".into(),

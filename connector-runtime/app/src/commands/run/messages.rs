@@ -262,7 +262,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_that_nothing_says_is_called_a_default() {
+    fn an_address_that_is_not_configured_is_marked_as_default() {
         let process = |servers_are_default| ProcessConfig {
             file: None,
             bootstrap_servers: "localhost:9092".to_owned(),

@@ -198,7 +198,7 @@ fn the_name_of_a_folder_outside_cannot_be_foreseen() {
     drop(first);
     let again = take();
     assert_eq!(again.server(), path, "a kept database is found again");
-    again.leave_nothing();
+    again.clean_up();
     drop(again);
     assert_ne!(take().server(), path);
 }

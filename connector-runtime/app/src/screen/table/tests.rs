@@ -154,7 +154,7 @@ fn narrow_and_low_terminals() {
 }
 
 #[test]
-fn what_needs_somebody_comes_first_of_many() {
+fn connectors_that_need_attention_come_first() {
     let mut statuses: Vec<ConnectorStatus> = (0..38)
         .map(|number| status(&format!("c{number:02}")))
         .collect();
@@ -169,7 +169,7 @@ fn what_needs_somebody_comes_first_of_many() {
 }
 
 #[test]
-fn a_failure_is_told_whole_and_harmlessly() {
+fn a_failure_is_shown_completely_and_escaped() {
     assert_snapshot!(picture(&[failed()], view(80, 30)), @r#"
     |
     |  connector        state   guarantee     in/s  rows/s  lag  rejected
