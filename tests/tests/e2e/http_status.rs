@@ -271,10 +271,14 @@ async fn two_processes_with_different_files_under_one_name_are_reported() {
     };
     let mut running = [start(ports[0], ""), start(ports[1], "tasks = 2")];
     for port in ports {
-        eventually("the difference is reported", payments::SETTLED, async || {
-            let connector = http::connector(port, "differs").await?;
-            (connector["differs"] == true).then_some(())
-        })
+        eventually(
+            "the difference is reported",
+            payments::SETTLED,
+            async || {
+                let connector = http::connector(port, "differs").await?;
+                (connector["differs"] == true).then_some(())
+            },
+        )
         .await;
         let metrics = http::get(port, "/metrics").await;
         assert!(
