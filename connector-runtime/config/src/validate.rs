@@ -169,7 +169,18 @@ impl Collector<'_> {
             _ => None,
         };
         match chosen {
-            Some(errors) => errors.iter().for_each(|error| self.take(error)),
+            Some(errors) => match errors.as_slice() {
+                [only]
+                    if matches!(only.kind(), Kind::Enum { .. })
+                        && only.instance_path().as_str() == here =>
+                {
+                    // Words are not all that can be written here.
+                    let expected = format!("expected {}", words::expected(node));
+                    let draft = self.leaf(only, node, pointer).label(expected);
+                    self.report.add(draft);
+                }
+                errors => errors.iter().for_each(|error| self.take(error)),
+            },
             None => {
                 let draft = match tag_of(&alternatives) {
                     Some((tag, options)) if error.instance().is_object() => {

@@ -43,8 +43,20 @@ fn expected_type(word: &str, node: &Json) -> String {
             Some(["object"]) => "a list of tables".to_owned(),
             _ => "a list".to_owned(),
         },
-        "object" => "a table".to_owned(),
+        "object" => table(node),
         other => other.to_owned(),
+    }
+}
+
+/// A table by the keys that it needs.
+fn table(node: &Json) -> String {
+    let required = node.get("required").and_then(Json::as_array);
+    let keys = required.into_iter().flatten().filter_map(Json::as_str);
+    let keys: Vec<String> = keys.map(|key| format!("`{key}`")).collect();
+    match keys.split_last() {
+        None => "a table".to_owned(),
+        Some((only, [])) => format!("a table with {only}"),
+        Some((last, others)) => format!("a table with {} and {last}", others.join(", ")),
     }
 }
 
