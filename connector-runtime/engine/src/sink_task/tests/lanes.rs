@@ -328,3 +328,38 @@ async fn a_lane_that_fails_ends_the_wait_of_another() {
     let ran = run_with(sinks, &TWO, prepared(&[0, 0]), errors, None).await;
     assert!(matches!(ran.end, TaskEnd::Failed(_)), "{:?}", ran.end);
 }
+
+/// A record that no lane takes is neither good nor bad: all the others are rejected, and that is a wrong setting.
+#[tokio::test(start_paused = true)]
+async fn a_record_that_no_lane_takes_does_not_disarm_stop_after() {
+    // (what the second lane takes, whether the connector stops)
+    for (when, stops) in [("false", true), ("true", false)] {
+        let databases = [(); 2].map(|()| Arc::<Mutex<Database>>::default());
+        let sinks = databases.iter().map(sink).collect();
+        let mut batch = prepared(&[0, 0]);
+        for source in &mut batch.sources[1..] {
+            let rejection = Rejection::plain(
+                RejectStage::ValueConverter,
+                "json",
+                "DecodeError",
+                "not JSON",
+            );
+            source.outcome = Outcome::Rejected(Box::new(rejection));
+        }
+        batch.selections = ["false", when]
+            .map(|when| {
+                let when = connect_api::Predicate::parse(when).unwrap();
+                Some(Selection::of(&when, &batch.sources, &batch.records))
+            })
+            .into();
+        let errors = ErrorsConfig {
+            tolerance: Tolerance::All,
+            dead_letter: Some(Discard::Discard),
+            stop_after: StopAfter::AllOfFirst(9),
+            ..ErrorsConfig::default()
+        };
+        let ran = run_with(sinks, &TWO, batch, errors, None).await;
+        let has_failed = matches!(&ran.end, TaskEnd::Failed(text) if text.contains("stop_after"));
+        assert_eq!(has_failed, stops, "{when}: {:?}", ran.end);
+    }
+}
