@@ -17,6 +17,12 @@ pub(crate) use rates::Rates;
 pub(crate) use table::{Phase, View, render};
 pub(crate) use text::{grouped, seconds};
 
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TerminalSize {
+    pub(crate) columns: usize,
+    pub(crate) lines: usize,
+}
+
 /// Standard error, and the lines of it that may be redrawn.
 pub(crate) struct Screen {
     live: bool,
@@ -44,11 +50,14 @@ impl Screen {
         self.colour
     }
 
-    /// Columns and lines to draw on.
-    pub(crate) fn size(&self) -> (usize, usize) {
+    /// The part of the terminal to draw on.
+    pub(crate) fn size(&self) -> TerminalSize {
         let (columns, lines) = terminal::size().unwrap_or((80, 24));
         // The cursor is below the table, and a full last line would scroll.
-        (usize::from(columns), usize::from(lines).saturating_sub(1))
+        TerminalSize {
+            columns: usize::from(columns),
+            lines: usize::from(lines).saturating_sub(1),
+        }
     }
 
     /// Replaces the table.

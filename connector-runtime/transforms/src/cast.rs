@@ -1,4 +1,4 @@
-//! `cast`: gives fields another type, to the last digit.
+//! `cast`: converts fields to another type without losing a digit.
 
 use std::collections::BTreeMap;
 
@@ -13,17 +13,17 @@ use serde::Deserialize;
 
 use crate::part::{self, Part};
 
-/// See the module.
+/// The plugin `cast`.
 pub struct Cast;
 
-/// Gives fields another type. What does not fit exactly is the record's fault, never rounded or cut. `null` stays
-/// `null`, and a missing field stays missing. Bytes become a string by base64. A record that has another type where a path
-/// leads through an object or an array is rejected.
+/// Converts fields to another type. A value that does not fit exactly is the record's fault, never rounded or
+/// truncated. `null` stays `null`, and a missing field stays missing. Bytes become a Base64 string. A record with
+/// another type on the way of a path is rejected.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// Types (`string`, `int`, `float`, `bool`) by field: `{ price = "float", "$.store.id" = "string" }`. A path with `[*]`
-    /// is into every element of an array: `"$.lines[*].price"`. `$` is the whole value or key.
+    /// Types (`string`, `int`, `float`, `bool`) by field: `{ price = "float", "$.store.id" = "string" }`. A path with
+    /// `[*]` applies to every element of an array: `"$.lines[*].price"`. `$` is the whole value or key.
     #[schemars(extend("minProperties" = 1))]
     fields: BTreeMap<String, Type>,
     /// Whether the fields are those of the value or of the key.
@@ -49,7 +49,7 @@ pub struct CastFields {
 
 impl TransformPlugin for Cast {
     const NAME: &'static str = "cast";
-    const ABOUT: &'static str = "gives fields another type";
+    const ABOUT: &'static str = "converts fields to another type";
     const EXAMPLE: &'static str = r#"[[transforms]]
 type   = "cast"
 fields = { price = "float", store_id = "string" }
@@ -99,7 +99,7 @@ fn cannot(path: &str, to: Type, reason: &str) -> Cause {
 }
 
 impl Type {
-    /// `None` where nothing changes.
+    /// `None` if nothing changes.
     fn cast(self, found: ValueRef<'_>) -> Result<Option<Value>, &'static str> {
         match (self, found.kind()) {
             (_, Kind::Null)
@@ -108,7 +108,7 @@ impl Type {
             | (Type::Bool, Kind::Bool(_)) => Ok(None),
             (_, Kind::Array(_)) => Err("it is an array"),
             (_, Kind::Object(_)) => Err("it is an object"),
-            // The one text that JSON has for bytes; a text column takes it after this explicit step only.
+            // The JSON form of bytes; a text column accepts it only after this explicit step.
             (Type::String, Kind::Bytes(content)) => {
                 Ok(Some(Value::string(&STANDARD.encode(content))))
             }
@@ -151,7 +151,7 @@ impl Type {
     }
 }
 
-/// Text as the digits of a JSON number: blanks around it, a plus and leading zeros are dropped.
+/// The digits of a JSON number in text, without surrounding blanks, a plus sign and leading zeros.
 fn number(text: &str) -> Option<String> {
     let text = text.trim();
     let (sign, digits) = match text.strip_prefix('-') {
@@ -163,7 +163,7 @@ fn number(text: &str) -> Option<String> {
     }
     let zeros = digits.len() - digits.trim_start_matches('0').len();
     let rest = digits.get(zeros..).unwrap_or_default();
-    // One zero stays where no other digit stands before the point.
+    // One zero stays if no other digit precedes the point.
     let zero = if !rest.starts_with(|next: char| next.is_ascii_digit()) && zeros > 0 {
         "0"
     } else {
@@ -173,7 +173,7 @@ fn number(text: &str) -> Option<String> {
     Value::number(&digits).map(|_| digits)
 }
 
-/// The digits of a JSON number as an integer with all its digits, if it is whole: `1e3` is `1000`, `2.50` is none.
+/// The digits of a whole JSON number as an integer: `1e3` is `1000`, `2.50` is none.
 fn whole(digits: &str) -> Option<Value> {
     const LARGEST_EXPONENT: i64 = 1_000;
     let (mantissa, exponent) = match digits.split_once(['e', 'E']) {
@@ -189,7 +189,7 @@ fn whole(digits: &str) -> Option<Value> {
         None => ("", integer),
     };
     let significant = format!("{integer}{fraction}");
-    // Where the point falls in `significant`, and what is behind it.
+    // The index of the point in `significant`, and the digits after it.
     let point = integer.len() as i64 + exponent;
     let kept = usize::try_from(point).unwrap_or(0).min(significant.len());
     let (kept, behind) = significant.split_at_checked(kept)?;

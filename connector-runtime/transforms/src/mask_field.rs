@@ -1,4 +1,4 @@
-//! `mask_field`: hides what stands in fields.
+//! `mask_field`: hides the content of fields.
 
 use connect_api::{
     Cause, Fields, Finding, Kind, Record, Step, Transform, TransformPlugin, Value, ValueRef,
@@ -8,18 +8,18 @@ use serde::Deserialize;
 
 use crate::part::Part;
 
-/// See the module.
+/// The plugin `mask_field`.
 pub struct MaskField;
 
-/// Hides what stands in fields. A missing field stays missing, `null` stays `null`. A record that has another type where a
-/// path leads through an object or an array is rejected: it may hold elsewhere what the mask is meant to hide.
+/// Hides the content of fields. A missing field stays missing, `null` stays `null`. A record with another type on the
+/// way of a path is rejected, because it may hold the content to hide elsewhere.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// The fields to mask: names, paths, and with `[*]` paths into every element of an array: `$.lines[*].card`.
+    /// The fields to mask: names, paths, or paths with `[*]` for every element of an array: `$.lines[*].card`.
     #[schemars(extend("minItems" = 1))]
     fields: Vec<Fields>,
-    /// What stands there instead. Default: the empty value of the field's own type (`""`, `0`, `false`, `[]`, `{}`).
+    /// The content instead. Default: the empty value of the field's own type (`""`, `0`, `false`, `[]`, `{}`).
     #[serde(default)]
     replacement: Option<serde_json::Value>,
     /// Whether the fields are those of the value or of the key.
@@ -36,7 +36,7 @@ pub struct Mask {
 
 impl TransformPlugin for MaskField {
     const NAME: &'static str = "mask_field";
-    const ABOUT: &'static str = "hides what stands in fields";
+    const ABOUT: &'static str = "hides the content of fields";
     const EXAMPLE: &'static str = r#"[[transforms]]
 type        = "mask_field"
 fields      = ["card_number", "$.customer.email", "$.lines[*].voucher"]
@@ -162,7 +162,7 @@ mod tests {
                 r#"{"lines":[{"card":"a"},{"card":"b"}]}"#,
                 r#"{"lines":[{"card":"a"},{"card":""}]}"#,
             ),
-            // What the mask means has another form here: it must not pass in silence.
+            // The field has another form here, which must not pass silently.
             (
                 card,
                 r#"{"lines":{"card":"4111"}}"#,

@@ -87,7 +87,7 @@ pub(crate) fn parse_key(table: &str, key: &str) -> Result<Field, Finding> {
     Field::parse(key).map_err(|reason| unreadable_key(table, key, reason))
 }
 
-/// The same of a key that may mean a field in every element of an array.
+/// The same for a key that can mean a field in every element of an array.
 pub(crate) fn parse_fields_key(table: &str, key: &str) -> Result<Fields, Finding> {
     Fields::parse(key).map_err(|reason| unreadable_key(table, key, reason))
 }

@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use crate::part::{self, Part};
 
-/// See the module.
+/// The plugin `replace_field`.
 pub struct ReplaceField;
 
 /// Keeps, drops and renames fields, in this order.
@@ -21,13 +21,13 @@ pub struct Config {
     /// Only these fields are kept; empty keeps all.
     #[serde(default)]
     include: Vec<Field>,
-    /// These fields are dropped. A path with `[*]` is into every element of an array: `$.lines[*].note`. A record that has
-    /// another type where a path leads through an object or an array is rejected.
+    /// These fields are dropped. A path with `[*]` applies to every element of an array: `$.lines[*].note`. A record
+    /// with another type on the way of a path is rejected.
     #[serde(default)]
     exclude: Vec<Fields>,
-    /// New names by field, given all at once: `{ ts = "timestamp", "$.store.nr" = "id" }`, and `{ a = "b", b = "a" }`
-    /// exchanges two. A field keeps its position; one that is missing is passed over. A record in which another field
-    /// has the new name and keeps it is rejected.
+    /// New names by field, applied all at once: `{ ts = "timestamp", "$.store.nr" = "id" }`, and `{ a = "b", b = "a"
+    /// }` swaps two. A field keeps its position; a missing field is skipped. A record in which another field has the
+    /// new name and keeps it is rejected.
     #[serde(default)]
     rename: BTreeMap<String, String>,
     /// Whether the fields are those of the value or of the key.
@@ -85,12 +85,12 @@ rename  = { ts = "timestamp" }
 
 const RENAME: Explanation = Explanation {
     code: "transform.rename",
-    why: "Names are given all at once, so two fields of one object cannot both get the same; an element of an array has an index and no name.",
+    why: "Renames apply all at once, so two fields of one object cannot get the same name; an element of an array has an index and no name.",
     example: "rename = { first = \"name\", last = \"name\" }",
     fix: "rename = { first = \"first_name\", last = \"last_name\" }",
 };
 
-/// The renames as they are written, free of what can never work.
+/// The renames as written, without those that can never work.
 fn renames(config: &BTreeMap<String, String>) -> Result<Vec<Rename>, Finding> {
     let mut renames: Vec<Rename> = Vec::new();
     for (key, name) in config {
@@ -119,7 +119,7 @@ fn renames(config: &BTreeMap<String, String>) -> Result<Vec<Rename>, Finding> {
             if other.name == *name {
                 return Err(
                     refused(format!("{} and {field} both become `{name}`", other.path))
-                        .with_help("if no record has both, write a transform for each"),
+                        .with_help("if no record has both, use one transform for each"),
                 );
             }
         }
@@ -135,7 +135,7 @@ fn whole_part(pointer: String) -> Finding {
     Finding::error(
         "transform.field",
         pointer,
-        "`$` is everything and no field of it",
+        "`$` is the whole value, not a field of it",
     )
 }
 
@@ -164,7 +164,7 @@ impl Transform for Replace {
 }
 
 impl Replace {
-    /// Takes away every member at the top that is not included as a whole, and puts the deeper included fields back.
+    /// Removes every top-level member that is not included as a whole, and inserts the deeper included fields again.
     fn keep_included(&self, part: &mut Value) -> Result<(), Cause> {
         if self.include.is_empty() {
             return Ok(());
@@ -270,7 +270,7 @@ mod tests {
                 r#"{"a":1,"b":2}"#,
                 "!$.a cannot be renamed to `b`: there is such a field already",
             ),
-            // All at once: a name that is handed on is free.
+            // All at once: a name that another field gives up is free.
             ("rename = { a = 'b', b = 'c' }", r#"{"a":1}"#, r#"{"b":1}"#),
             (
                 "rename = { a = 'b', b = 'c' }",
@@ -300,7 +300,7 @@ mod tests {
                 r#"{"b":1,"c":2,"a":3}"#,
             ),
             ("rename = { a = 'a' }", r#"{"a":1}"#, r#"{"a":1}"#),
-            // Paths lead through the names as they came.
+            // Paths use the names before the transform.
             (
                 "rename = { s = 't', '$.s.id' = 'nr' }",
                 r#"{"s":{"id":1}}"#,
@@ -321,7 +321,7 @@ mod tests {
                 r#"{"l":[{"a":1,"b":2}]}"#,
                 r#"{"l":[{"b":1,"a":2}]}"#,
             ),
-            // Which field it is may depend on the record.
+            // The field may depend on the record.
             (
                 "rename = { '$.l[0].a' = 'b', '$.l[-1].a' = 'c' }",
                 r#"{"l":[{"a":1},{"a":2}]}"#,
@@ -373,15 +373,15 @@ mod tests {
     #[test]
     fn what_cannot_work_is_refused() {
         check_refused::<ReplaceField>("", "", "takes `include`");
-        check_refused::<ReplaceField>("include = ['a', '$']", "/include/1", "everything");
-        check_refused::<ReplaceField>("exclude = ['$']", "/exclude/0", "everything");
+        check_refused::<ReplaceField>("include = ['a', '$']", "/include/1", "whole value");
+        check_refused::<ReplaceField>("exclude = ['$']", "/exclude/0", "whole value");
         check_refused::<ReplaceField>(
             "rename = { 'a/b.c' = 'x' }",
             "/rename/a~1b.c",
             "starts with `$`",
         );
         for (config, pointer, message) in [
-            ("rename = { '$' = 'x' }", "/rename/$", "everything"),
+            ("rename = { '$' = 'x' }", "/rename/$", "whole value"),
             (
                 "rename = { '$.l[0]' = 'x' }",
                 "/rename/$.l[0]",

@@ -3,6 +3,7 @@
 use connect_engine::{ConnectorStatus, LaneStatus, State};
 use crossterm::style::{Color, Stylize};
 
+use super::TerminalSize;
 use super::rates::Rate;
 use super::text::{clean, grouped, span, wrap};
 
@@ -12,8 +13,7 @@ const GAP: &str = "  ";
 /// How the table is drawn.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct View {
-    /// Available columns and lines.
-    pub(crate) size: (usize, usize),
+    pub(crate) size: TerminalSize,
     pub(crate) colour: bool,
     /// Milliseconds since 1970.
     pub(crate) now_ms: i64,
@@ -32,7 +32,10 @@ pub(crate) enum Phase {
 /// One connector per line, cut to the width, those that need attention first; below them the reasons of the waiting
 /// and failed ones; never more lines than available.
 pub(crate) fn render(statuses: &[ConnectorStatus], rates: &[Rate], view: View) -> Vec<String> {
-    let (width, height) = view.size;
+    let TerminalSize {
+        columns: width,
+        lines: height,
+    } = view.size;
     let mut known: Vec<(&ConnectorStatus, Rate)> = statuses
         .iter()
         .zip(

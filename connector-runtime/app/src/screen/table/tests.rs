@@ -74,7 +74,10 @@ fn failed() -> ConnectorStatus {
 
 fn view(width: usize, height: usize) -> View {
     View {
-        size: (width, height),
+        size: TerminalSize {
+            columns: width,
+            lines: height,
+        },
         colour: false,
         now_ms: 12_000,
         phase: Phase::Running,
@@ -94,7 +97,10 @@ fn picture(statuses: &[ConnectorStatus], view: View) -> String {
         Rate::default(),
     ];
     let lines = render(statuses, &rates, view);
-    let (width, height) = view.size;
+    let TerminalSize {
+        columns: width,
+        lines: height,
+    } = view.size;
     assert!(lines.len() <= height, "{lines:?}");
     assert!(
         view.colour || lines.iter().all(|line| line.chars().count() <= width),
