@@ -10,6 +10,7 @@
 mod accepted;
 mod assignment;
 mod batch;
+mod feed;
 mod halves;
 mod isolation;
 mod lane;
@@ -41,7 +42,7 @@ use self::halves::{Accepts, SharedGroup};
 use self::lane::{Accepting, Lane};
 use self::lane_positions::LanePositions;
 use self::prepare::Preparer;
-use self::reader::{Reader, ReaderLane, ReaderParts};
+use self::reader::{Reader, ReaderLane, ReaderParts, Waits};
 use self::writer::Writer;
 use crate::backoff::Supersessions;
 use crate::cluster::Cluster;
@@ -190,7 +191,7 @@ impl SinkTask {
     fn start_halves(&self, opened: Opened) -> Result<(ReaderHalf, WriterHalf), TaskEnd> {
         let preparer = Preparer::new(&self.connector, &self.contracts)
             .map_err(|cause| TaskEnd::Failed(cause.to_string()))?;
-        let consumer = SinkConsumer::open(&self.cluster.settings(), &self.consumer_options())
+        let feed = SinkConsumer::open(&self.cluster.settings(), &self.consumer_options())
             .map_err(|cause| TaskEnd::Failed(cause.to_string()))?;
         let (work, work_to_do) = mpsc::channel(1);
         let (reports, reported) = mpsc::channel(64);
@@ -246,7 +247,7 @@ impl SinkTask {
         let reader = Reader::new(ReaderParts {
             connector: self.name.clone(),
             task: self.task,
-            consumer,
+            feed,
             preparer,
             batch: self.connector.batch,
             lanes: self.reader_lanes(),
@@ -260,7 +261,7 @@ impl SinkTask {
             work,
             reports: reported,
             stop: self.stop.clone(),
-            runtime: self.engine.clone(),
+            runtime: Waits::Of(self.engine.clone()),
         });
         let reader = self.spawn_reader(reader)?;
         let writer = tokio::spawn(async move {
@@ -311,7 +312,7 @@ impl SinkTask {
         )
     }
 
-    fn spawn_reader(&self, reader: Reader) -> Result<ReaderHalf, TaskEnd> {
+    fn spawn_reader(&self, reader: Reader<SinkConsumer>) -> Result<ReaderHalf, TaskEnd> {
         let (tell, ended) = oneshot::channel();
         let name = format!("read-{}-{}", self.name, self.task);
         let spawned = std::thread::Builder::new().name(name).spawn(move || {

@@ -12,7 +12,7 @@ mod unreadable;
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use connect_api::{Cause, StartAt, TopicPartition};
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -21,7 +21,7 @@ use crate::assignment::Generation;
 use crate::consumer_context::{Pending, Shared, SinkConsumerContext, list_of};
 use crate::error::cause;
 use crate::event::{ConsumerOptions, Event, GroupMetadata, Subscription};
-use crate::offsets::{self, Committed};
+use crate::offsets::{self, ANSWER_WITHIN, Committed};
 use crate::payload::Payloads;
 use crate::settings::ClientSettings;
 use crate::topic_pattern::TopicPattern;
@@ -125,25 +125,21 @@ impl SinkConsumer {
             .map_err(|error| cause("resuming", &error))
     }
 
-    /// As `committed`, with the text that was stored beside each position.
-    pub fn committed_with_metadata(
+    /// Where these starts are, as offsets in their order. Asks the cluster once for all of a kind; an error in the list is of
+    /// one partition alone.
+    pub fn resolve(
         &self,
-        partitions: &[TopicPartition],
-    ) -> Result<HashMap<TopicPartition, Option<Committed>>, Cause> {
-        offsets::committed_with_metadata(&self.client, partitions)
-    }
-
-    /// The offset of this start. Asks the cluster unless it is one.
-    pub fn resolve(&self, partition: &TopicPartition, start: StartAt) -> Result<i64, Cause> {
-        offsets::resolve(&self.client, partition, start)
+        starts: &[(TopicPartition, StartAt)],
+    ) -> Result<Vec<Result<i64, Cause>>, Cause> {
+        offsets::resolve(&self.client, starts)
     }
 
     /// What the group has committed, `None` where nothing is. Asks the cluster.
     pub fn committed(
         &self,
         partitions: &[TopicPartition],
-    ) -> Result<HashMap<TopicPartition, Option<i64>>, Cause> {
-        offsets::committed(&self.client, partitions)
+    ) -> Result<HashMap<TopicPartition, Option<Committed>>, Cause> {
+        offsets::committed_with_metadata(&self.client, partitions)
     }
 
     /// The first offset that Kafka has and the one after the last committed record. Asks the cluster.
@@ -151,14 +147,14 @@ impl SinkConsumer {
     pub(crate) fn watermarks(
         &self,
         partition: &TopicPartition,
-        timeout: Duration,
+        timeout: std::time::Duration,
     ) -> Result<(i64, i64), Cause> {
         offsets::watermarks(&self.client, partition, timeout)
     }
 
     /// How many partitions a topic has; 0 if it does not exist. Asks the cluster.
-    pub fn partition_count(&self, topic: &str, timeout: Duration) -> Result<i32, Cause> {
-        let partitions = offsets::partitions(&self.client, topic, timeout)?;
+    pub fn partition_count(&self, topic: &str) -> Result<i32, Cause> {
+        let partitions = offsets::partitions(&self.client, topic, ANSWER_WITHIN)?;
         let count = partitions.map_or(0, |partitions| partitions.len());
         Ok(i32::try_from(count).unwrap_or(i32::MAX))
     }

@@ -13,7 +13,7 @@ use rdkafka::{ClientContext, Offset, TopicPartitionList};
 
 use crate::assignment::{Assignment, Generation, GroupPosition};
 use crate::error::{code_cause, is_rebalance};
-use crate::event::Event;
+use crate::event::{Event, Rebalance};
 use crate::log::LogFilter;
 use crate::trouble::Trouble;
 
@@ -92,7 +92,7 @@ impl SinkConsumerContext {
         if lost || self.shared.lock().is_closing {
             let taken = self.give_back(consumer, &partitions);
             if lost && !taken.is_empty() {
-                let event = Event::Lost(taken);
+                let event = Event::Rebalance(Rebalance::Lost(taken));
                 self.shared.lock().pending.push_back(Pending::Other(event));
             }
             return;
@@ -102,7 +102,7 @@ impl SinkConsumerContext {
         state.revoked = partitions;
         state
             .pending
-            .push_back(Pending::Other(Event::Revoked(known)));
+            .push_back(Pending::Other(Event::Rebalance(Rebalance::Revoked(known))));
     }
 
     /// Commits what is stored, unless the partitions are lost, and unassigns them. The commit is on its way before the

@@ -53,6 +53,26 @@ impl ConsumerOptions {
     }
 }
 
+/// The group moves partitions between its members.
+///
+/// Whatever it moves, librdkafka calls back while the owner polls, so between two polls nothing changes. Each assignment of a
+/// partition has a [`Generation`] of its own, and every record carries it. So what was read under an assignment that is over
+/// is recognised wherever it is by then, in a batch, in a write or in a report, and is neither written nor stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Rebalance {
+    /// The group assigns these partitions to this member. They are paused at once: the owner finds out where each starts (a
+    /// sink or the group has its position, or the connector's `start` decides), says so with
+    /// [`crate::SinkConsumer::begin_at`], and only then are records of it delivered.
+    Assigned(Vec<TopicPartition>),
+    /// The group takes these partitions from this member, which holds them a moment longer. Nothing of them is delivered any
+    /// more, but their positions can still be stored: the owner makes durable what it can, then calls
+    /// [`crate::SinkConsumer::give_back`], which commits and lets go. The next poll does so where the owner did not.
+    Revoked(Vec<TopicPartition>),
+    /// The group has expelled this member, or it was away for too long. Another member may have these partitions already, so
+    /// nothing is stored or committed: the next owner reads again what was in flight.
+    Lost(Vec<TopicPartition>),
+}
+
 /// What a poll brought.
 #[derive(Debug)]
 pub enum Event {
@@ -61,13 +81,7 @@ pub enum Event {
         origin: Arc<Origin>,
         generation: Generation,
     },
-    /// The group gave these partitions; nothing of them comes before `begin_at`.
-    Assigned(Vec<TopicPartition>),
-    /// The group takes these partitions. Nothing of them comes any more, but their positions can still be stored, until
-    /// [`crate::SinkConsumer::give_back`] or the next poll.
-    Revoked(Vec<TopicPartition>),
-    /// These partitions are gone, and it is too late to commit: somebody else may have them already.
-    Lost(Vec<TopicPartition>),
+    Rebalance(Rebalance),
     /// Everything before `next` was delivered; transaction markers lie between the last record and it.
     EndOfPartition {
         partition: TopicPartition,
@@ -75,9 +89,13 @@ pub enum Event {
         generation: Generation,
     },
     /// This topic does not exist (yet). It is looked for every few seconds, and found without being asked.
-    TopicMissing { topic: String },
+    TopicMissing {
+        topic: String,
+    },
     /// The pattern matches so many topics, more than [`crate::MOST_TOPICS`]. Reported at each look.
-    TooManyTopics { found: usize },
+    TooManyTopics {
+        found: usize,
+    },
     /// Kafka has only `low..high` and the partition wants another offset. It stands still until `begin_at`.
     OutOfRange {
         partition: TopicPartition,

@@ -27,7 +27,7 @@ pub use assignment::{Generation, GroupPosition, OwnedPosition};
 pub use consumer::SinkConsumer;
 pub use delivery::Outcome;
 pub use error::keep_every_record;
-pub use event::{ConsumerOptions, Event, GroupMetadata, Subscription};
+pub use event::{ConsumerOptions, Event, GroupMetadata, Rebalance, Subscription};
 pub use mock::Embedded;
 pub use offsets::{ANSWER_WITHIN, Bound, Committed, GroupOffsets, GroupState};
 pub use ownership::{Ownership, PartitionOwner};

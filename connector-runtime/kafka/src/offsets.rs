@@ -1,11 +1,12 @@
 //! Offsets as Kafka knows them: the group's committed ones, a partition's ends, the first one at a time.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use connect_api::{Cause, Position, StartAt, TopicPartition};
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::topic_partition_list::TopicPartitionListElem;
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{Offset, TopicPartitionList};
 
@@ -46,13 +47,11 @@ pub(crate) fn committed_with_metadata<C: ConsumerContext>(
     let answer = client
         .committed_offsets(list_of(partitions), ANSWER_WITHIN)
         .map_err(|error| cause(doing, &error))?;
+    let answer = ByPartition::of(&answer);
     partitions
         .iter()
         .map(|partition| {
-            let element = answer
-                .find_partition(&partition.topic, partition.partition)
-                .ok_or_else(|| Cause::new(format!("{doing}: no answer for {partition}")))?;
-            element.error().map_err(|error| cause(doing, &error))?;
+            let element = answer.answer(partition, doing)?;
             let committed = match element.offset() {
                 Offset::Offset(next) => Some(Committed {
                     next,
@@ -63,6 +62,41 @@ pub(crate) fn committed_with_metadata<C: ConsumerContext>(
             Ok((partition.clone(), committed))
         })
         .collect()
+}
+
+/// librdkafka's answer for many partitions: looked up one by one, its list would be searched from the start each time.
+pub(crate) struct ByPartition<'a>(HashMap<TopicPartition, TopicPartitionListElem<'a>>);
+
+impl<'a> ByPartition<'a> {
+    pub(crate) fn of(list: &'a TopicPartitionList) -> ByPartition<'a> {
+        let elements = list.elements().into_iter();
+        let named = elements.map(|element| {
+            let partition = TopicPartition {
+                topic: element.topic().into(),
+                partition: element.partition(),
+            };
+            (partition, element)
+        });
+        ByPartition(named.collect())
+    }
+
+    pub(crate) fn get(&self, partition: &TopicPartition) -> Option<&TopicPartitionListElem<'a>> {
+        self.0.get(partition)
+    }
+
+    /// The answer for a partition; `Err`: why there is none.
+    fn answer(
+        &self,
+        partition: &TopicPartition,
+        doing: &str,
+    ) -> Result<&TopicPartitionListElem<'a>, Cause> {
+        let element = self.get(partition);
+        let element =
+            element.ok_or_else(|| Cause::new(format!("{doing}: no answer for {partition}")))?;
+        let answered = element.error();
+        answered.map_err(|error| cause(&format!("{doing} of {partition}"), &error))?;
+        Ok(element)
+    }
 }
 
 /// The first offset that Kafka has and the one after the last that readers of committed records get.
@@ -85,73 +119,51 @@ pub enum Bound {
     End,
 }
 
+impl Bound {
+    /// As times, these mean the bounds: https://kafka.apache.org/protocol#The_Messages_ListOffsets
+    fn as_offset(self) -> Offset {
+        match self {
+            Bound::First => Offset::Beginning,
+            Bound::End => Offset::End,
+        }
+    }
+}
+
 /// The bound of each partition, in one request a broker; a partition that is not answered for is left out.
 pub(crate) fn bounds<C: ConsumerContext>(
     client: &BaseConsumer<C>,
     partitions: &[TopicPartition],
     bound: Bound,
 ) -> Result<HashMap<TopicPartition, i64>, Cause> {
-    let doing = "asking for the bounds of partitions";
-    // As times, these mean the bounds: https://kafka.apache.org/protocol#The_Messages_ListOffsets
-    let asked = match bound {
-        Bound::First => Offset::Beginning,
-        Bound::End => Offset::End,
-    };
-    let mut question = TopicPartitionList::new();
-    for partition in partitions {
-        question
-            .add_partition_offset(&partition.topic, partition.partition, asked)
-            .map_err(|error| cause(doing, &error))?;
-    }
-    let answer = client
-        .offsets_for_times(question, ANSWER_WITHIN)
-        .map_err(|error| cause(doing, &error))?;
-    let found = partitions.iter().filter_map(|partition| {
-        let element = answer.find_partition(&partition.topic, partition.partition)?;
-        match (element.error(), element.offset()) {
-            (Ok(()), Offset::Offset(offset)) => Some((partition.clone(), offset)),
-            _ => None,
-        }
-    });
-    Ok(found.collect())
+    let asked = bound.as_offset();
+    let answers = list_offsets(client, partitions, asked)?.into_iter();
+    let known = partitions.iter().zip(answers);
+    Ok(known
+        .filter_map(|(partition, answer)| Some((partition.clone(), answer.ok()??)))
+        .collect())
 }
 
-/// For each partition the first offset whose record is not older than this (milliseconds since 1970); where all are
-/// older, the end.
-pub(crate) fn at_time<C: ConsumerContext>(
+/// Asks each broker once for all of its partitions. The answers are in the order of the partitions; `Ok(None)`: there is no
+/// such offset.
+fn list_offsets<C: ConsumerContext>(
     client: &BaseConsumer<C>,
     partitions: &[TopicPartition],
-    time_ms: i64,
-) -> Result<HashMap<TopicPartition, i64>, Cause> {
-    let doing = "asking for the offsets at a time";
-    let mut question = TopicPartitionList::new();
-    for partition in partitions {
-        question
-            .add_partition_offset(
-                &partition.topic,
-                partition.partition,
-                // librdkafka takes no time before 1970, and every record is younger anyway.
-                Offset::Offset(time_ms.max(0)),
-            )
-            .map_err(|error| cause(doing, &error))?;
-    }
+    asked: Offset,
+) -> Result<Vec<Result<Option<i64>, Cause>>, Cause> {
+    let doing = "asking for the offsets";
+    let mut question = list_of(partitions);
+    question
+        .set_all_offsets(asked)
+        .map_err(|error| cause(doing, &error))?;
     let answer = client
         .offsets_for_times(question, ANSWER_WITHIN)
         .map_err(|error| cause(doing, &error))?;
-    partitions
-        .iter()
-        .map(|partition| {
-            let element = answer
-                .find_partition(&partition.topic, partition.partition)
-                .ok_or_else(|| Cause::new(format!("{doing}: no answer for {partition}")))?;
-            element.error().map_err(|error| cause(doing, &error))?;
-            let offset = match element.offset() {
-                Offset::Offset(offset) => offset,
-                _ => watermarks(client, partition, ANSWER_WITHIN)?.1,
-            };
-            Ok((partition.clone(), offset))
-        })
-        .collect()
+    let answer = ByPartition::of(&answer);
+    let offset_of = |partition| match answer.answer(partition, doing)?.offset() {
+        Offset::Offset(offset) => Ok(Some(offset)),
+        _ => Ok(None),
+    };
+    Ok(partitions.iter().map(offset_of).collect())
 }
 
 /// The topic's partitions; `None` if there is no such topic.
@@ -183,33 +195,75 @@ pub(crate) fn partitions<C: ConsumerContext>(
     Ok((!partitions.is_empty()).then_some(partitions))
 }
 
-/// The offset of this start.
+/// Where these starts are, as offsets in their order: one question for all of a kind, however many partitions they are. An
+/// error in the list is of one partition alone.
 pub(crate) fn resolve<C: ConsumerContext>(
     client: &BaseConsumer<C>,
-    partition: &TopicPartition,
-    start: StartAt,
-) -> Result<i64, Cause> {
-    match start {
-        StartAt::Offset(offset) => Ok(offset),
-        StartAt::Earliest => Ok(watermarks(client, partition, ANSWER_WITHIN)?.0),
-        StartAt::Latest => Ok(watermarks(client, partition, ANSWER_WITHIN)?.1),
-        StartAt::Time(time) => {
-            let only = std::slice::from_ref(partition);
-            let found = at_time(client, only, time.as_millisecond())?;
-            found.get(partition).copied().ok_or_else(|| {
-                Cause::new(format!(
-                    "asking for the offset at a time: no answer for {partition}"
-                ))
-            })
-        }
-        StartAt::Committed => {
-            let committed = committed(client, std::slice::from_ref(partition))?;
-            let next = committed.get(partition).copied().flatten();
-            next.ok_or_else(|| {
-                Cause::new(format!("the consumer group has no offset for {partition}"))
-            })
+    starts: &[(TopicPartition, StartAt)],
+) -> Result<Vec<Result<i64, Cause>>, Cause> {
+    let mut resolved: BTreeMap<usize, Result<i64, Cause>> = BTreeMap::new();
+    let mut kinds: Vec<(StartAt, Vec<usize>)> = Vec::new();
+    for (index, (_, start)) in starts.iter().enumerate() {
+        if let StartAt::Offset(offset) = start {
+            resolved.insert(index, Ok(*offset));
+        } else if let Some((_, indexes)) = kinds.iter_mut().find(|(kind, _)| kind == start) {
+            indexes.push(index);
+        } else {
+            kinds.push((*start, vec![index]));
         }
     }
+    for (kind, indexes) in kinds {
+        let asked = indexes.iter().filter_map(|index| starts.get(*index));
+        let asked: Vec<TopicPartition> = asked.map(|(partition, _)| partition.clone()).collect();
+        resolved.extend(indexes.into_iter().zip(resolve_kind(client, &asked, kind)?));
+    }
+    Ok(resolved.into_values().collect())
+}
+
+/// The same start for many partitions.
+fn resolve_kind<C: ConsumerContext>(
+    client: &BaseConsumer<C>,
+    partitions: &[TopicPartition],
+    start: StartAt,
+) -> Result<Vec<Result<i64, Cause>>, Cause> {
+    let asked = match start {
+        StartAt::Offset(offset) => return Ok(vec![Ok(offset); partitions.len()]),
+        StartAt::Earliest => Bound::First.as_offset(),
+        StartAt::Latest => Bound::End.as_offset(),
+        // librdkafka takes no time before 1970, and every record is younger anyway.
+        StartAt::Time(time) => Offset::Offset(time.as_millisecond().max(0)),
+        StartAt::Committed => return resolve_committed(client, partitions),
+    };
+    let answers = list_offsets(client, partitions, asked)?;
+    // Where all records are older than a time, it means the end.
+    let all_older = partitions.iter().zip(&answers);
+    let all_older = all_older.filter(|(_, answer)| matches!(answer, Ok(None)));
+    let all_older: Vec<TopicPartition> = all_older.map(|(one, _)| one.clone()).collect();
+    let ends = if all_older.is_empty() {
+        HashMap::new()
+    } else {
+        bounds(client, &all_older, Bound::End)?
+    };
+    let answers = partitions.iter().zip(answers);
+    Ok(answers
+        .map(|(partition, answer)| {
+            let offset = answer?.or_else(|| ends.get(partition).copied());
+            offset
+                .ok_or_else(|| Cause::new(format!("asking for the end of {partition}: no answer")))
+        })
+        .collect())
+}
+
+fn resolve_committed<C: ConsumerContext>(
+    client: &BaseConsumer<C>,
+    partitions: &[TopicPartition],
+) -> Result<Vec<Result<i64, Cause>>, Cause> {
+    let committed = committed(client, partitions)?;
+    let next = partitions.iter().map(|partition| {
+        let next = committed.get(partition).copied().flatten();
+        next.ok_or_else(|| Cause::new(format!("the consumer group has no offset for {partition}")))
+    });
+    Ok(next.collect())
 }
 
 /// A group's offsets from outside: reads and writes them without joining, for `connect offsets`.
@@ -267,17 +321,21 @@ impl GroupOffsets {
             .await
     }
 
-    /// The offset of this start in each partition.
+    /// Where this start is in each partition, as a number.
     pub async fn resolve(
         &self,
         partitions: &[TopicPartition],
         start: StartAt,
     ) -> Result<HashMap<TopicPartition, i64>, Cause> {
-        let partitions = partitions.to_vec();
+        let starts = partitions
+            .iter()
+            .map(|partition| (partition.clone(), start));
+        let starts: Vec<(TopicPartition, StartAt)> = starts.collect();
         self.ask(move |client| {
-            partitions
-                .into_iter()
-                .map(|partition| Ok((partition.clone(), resolve(client, &partition, start)?)))
+            let resolved = resolve(client, &starts)?;
+            let resolved = starts.into_iter().zip(resolved);
+            resolved
+                .map(|((partition, _), offset)| Ok((partition, offset?)))
                 .collect()
         })
         .await

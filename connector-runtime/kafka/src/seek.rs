@@ -11,7 +11,7 @@ use crate::consumer::SinkConsumer;
 use crate::consumer_context::list_of;
 use crate::error::cause;
 use crate::event::Event;
-use crate::offsets;
+use crate::offsets::{self, ByPartition};
 
 /// How long a seek may take altogether, and how long it rests before it asks again.
 const SEEK_WITHIN: Duration = Duration::from_secs(10);
@@ -27,25 +27,40 @@ impl SinkConsumer {
         starts: &[(TopicPartition, StartAt)],
     ) -> Vec<(TopicPartition, Result<i64, Cause>)> {
         let mut results = Vec::with_capacity(starts.len());
-        let mut wanted = Vec::new();
+        let mut may_begin = Vec::with_capacity(starts.len());
         for (partition, start) in starts {
-            if !self.shared.lock().assignment.may_begin(partition) {
-                let gone = Cause::new(format!("{partition} is no longer assigned, or given anew"));
+            if self.shared.lock().assignment.may_begin(partition) {
+                may_begin.push((partition.clone(), *start));
+            } else {
+                let gone = Cause::new(format!("{partition} was revoked or reassigned"));
                 results.push((partition.clone(), Err(gone)));
-                continue;
-            }
-            match offsets::resolve(&self.client, partition, *start) {
-                Ok(offset) => wanted.push((partition.clone(), offset)),
-                Err(cause) => results.push((partition.clone(), Err(cause))),
             }
         }
+        let resolved = offsets::resolve(&self.client, &may_begin)
+            .unwrap_or_else(|cause| vec![Err(cause); may_begin.len()]);
+        let mut wanted = Vec::with_capacity(may_begin.len());
+        for ((partition, _), offset) in may_begin.into_iter().zip(resolved) {
+            match offset {
+                Ok(offset) => wanted.push((partition, offset)),
+                Err(cause) => results.push((partition, Err(cause))),
+            }
+        }
+        let mut begun = Vec::with_capacity(wanted.len());
         for (partition, offset, sought) in self.seek(wanted) {
-            let result = sought.and_then(|()| {
-                self.shared.lock().assignment.begin(&partition, offset);
-                self.resume_running(std::slice::from_ref(&partition))
-            });
-            results.push((partition, result.map(|()| offset)));
+            match sought {
+                Ok(()) => {
+                    self.shared.lock().assignment.begin(&partition, offset);
+                    begun.push((partition, offset));
+                }
+                Err(cause) => results.push((partition, Err(cause))),
+            }
         }
+        let names: Vec<TopicPartition> = begun.iter().map(|(name, _)| name.clone()).collect();
+        let resumed = self.resume_running(&names);
+        results.extend(begun.into_iter().map(|(partition, offset)| {
+            let result = resumed.clone().map(|()| offset);
+            (partition, result)
+        }));
         results
     }
 
@@ -110,13 +125,14 @@ impl SinkConsumer {
             )
         });
         let sought = added.and_then(|()| self.client.seek_partitions(list, SEEK_WITHIN));
+        let answer = sought.as_ref().map(ByPartition::of);
         wanted
             .iter()
             .map(|(partition, offset)| {
-                let result = match &sought {
-                    Err(error) => Err(error.clone()),
-                    Ok(list) => list
-                        .find_partition(&partition.topic, partition.partition)
+                let result = match &answer {
+                    Err(error) => Err((*error).clone()),
+                    Ok(answer) => answer
+                        .get(partition)
                         .map_or(Ok(()), |element| element.error()),
                 };
                 (partition.clone(), *offset, result)

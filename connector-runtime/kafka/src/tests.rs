@@ -86,7 +86,7 @@ fn assigned(consumer: &mut SinkConsumer, count: usize) -> Vec<TopicPartition> {
     let mut given = Vec::new();
     poll_until(consumer, |event| {
         match event {
-            Event::Assigned(partitions) => given.extend(partitions),
+            Event::Rebalance(Rebalance::Assigned(partitions)) => given.extend(partitions),
             Event::Record { origin, .. } => panic!("{origin:?} before it was begun"),
             _ => {}
         }
@@ -94,6 +94,17 @@ fn assigned(consumer: &mut SinkConsumer, count: usize) -> Vec<TopicPartition> {
     });
     given.sort();
     given
+}
+
+/// The group's offsets.
+fn committed(
+    consumer: &SinkConsumer,
+    partitions: &[TopicPartition],
+) -> BTreeMap<TopicPartition, Option<i64>> {
+    let committed = consumer.committed(partitions).unwrap().into_iter();
+    committed
+        .map(|(partition, committed)| (partition, committed.map(|committed| committed.next)))
+        .collect()
 }
 
 /// Begins every partition that is assigned.

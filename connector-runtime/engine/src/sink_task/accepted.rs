@@ -4,7 +4,7 @@
 //! and given back when it loses them or their partition goes. Only here is known how far a partition may be reported.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::time::Instant;
+use tokio::time::Instant;
 
 use connect_api::{Cause, Position, TopicPartition};
 use connect_kafka::{Generation, OwnedPosition};

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::Instant;
+use tokio::time::Instant;
 
 use connect_api::{Origin, Predicate, Progress, Record, TopicPartition};
 use connect_kafka::{Generation, GroupMetadata};

@@ -19,18 +19,21 @@ use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use connect_api::{Cause, Origin, Predicate, StartAt, TopicPartition};
-use connect_kafka::{Generation, GroupMetadata, SinkConsumer};
+use connect_kafka::{Generation, GroupMetadata};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
+
+use tokio::time::Instant;
 
 use crate::backlog::ReaderBacklog;
 use crate::backoff::Backoff;
 use crate::control::{CLOSE_WITHIN, Stop, TaskEnd, panic_cause};
 use crate::sink_task::assignment::{Assigned, Generations};
 use crate::sink_task::batch::LaneBegin;
+use crate::sink_task::feed::Feed;
 use crate::sink_task::halves::{Accepts, Report, Resumed, SharedGroup, Work};
 use crate::sink_task::lane_positions::{Lanes, Reached};
 use crate::sink_task::prepare::Preparer;
@@ -44,10 +47,10 @@ const POLL: Duration = Duration::from_millis(50);
 const LONG_WAIT: Duration = Duration::from_secs(5);
 
 /// What a reader is made of.
-pub(crate) struct ReaderParts {
+pub(crate) struct ReaderParts<F> {
     pub(crate) connector: Arc<str>,
     pub(crate) task: u32,
-    pub(crate) consumer: SinkConsumer,
+    pub(crate) feed: F,
     pub(crate) preparer: Preparer,
     pub(crate) batch: BatchConfig,
     /// What the reader knows of each lane.
@@ -64,7 +67,35 @@ pub(crate) struct ReaderParts {
     pub(crate) work: mpsc::Sender<Work>,
     pub(crate) reports: mpsc::Receiver<Report>,
     pub(crate) stop: Stop,
-    pub(crate) runtime: Handle,
+    pub(crate) runtime: Waits,
+}
+
+/// The runtime of the reader's timers. The reader has a thread of its own, so it blocks while it waits.
+#[derive(Clone)]
+pub(crate) enum Waits {
+    Of(Handle),
+    /// One that runs only while the reader waits: then the order of everything is the same each time.
+    #[cfg(test)]
+    On(Arc<tokio::runtime::Runtime>),
+}
+
+impl Waits {
+    pub(crate) fn block_on<T>(&self, future: impl Future<Output = T>) -> T {
+        match self {
+            Waits::Of(engine) => engine.block_on(future),
+            #[cfg(test)]
+            Waits::On(runtime) => runtime.block_on(future),
+        }
+    }
+
+    /// From here on the clock is the runtime's, so that tests can stop it.
+    fn enter(&self) -> tokio::runtime::EnterGuard<'_> {
+        match self {
+            Waits::Of(engine) => engine.enter(),
+            #[cfg(test)]
+            Waits::On(runtime) => runtime.enter(),
+        }
+    }
 }
 
 /// A `[[sinks]]` entry, as far as reading goes.
@@ -77,8 +108,8 @@ pub(crate) struct ReaderLane {
     pub(crate) meters: LaneMeters,
 }
 
-pub(crate) struct Reader {
-    parts: ReaderParts,
+pub(crate) struct Reader<F> {
+    parts: ReaderParts<F>,
     /// The next offset of each partition that was begun with; what the sink is expected to hold after the last batch. By
     /// generation, which names one assignment of one partition: every record is looked up here.
     positions: BTreeMap<Generation, Reading>,
@@ -129,8 +160,8 @@ struct Collected {
     group: Option<GroupMetadata>,
 }
 
-impl Reader {
-    pub(crate) fn new(parts: ReaderParts) -> Reader {
+impl<F: Feed> Reader<F> {
+    pub(crate) fn new(parts: ReaderParts<F>) -> Reader<F> {
         Reader {
             parts,
             positions: BTreeMap::new(),
@@ -153,6 +184,8 @@ impl Reader {
     /// Runs until the task is stopped, fails, or the writer is gone. A panic, such as a transform's, ends this task and
     /// nothing else (P6), and like every other end it is told to the group.
     pub(crate) fn run(mut self) -> TaskEnd {
+        let runtime = self.parts.runtime.clone();
+        let _clock = runtime.enter();
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| self.read())) {
             self.fail(TaskEnd::Crashed(panic_cause("reading", panic.as_ref())));
             // A write that hangs must not hide it.
@@ -169,7 +202,7 @@ impl Reader {
         {
             self.take_reports();
             self.ask_where_to_resume();
-            self.begin();
+            self.start_resumed();
             self.collect();
             if self.batch_is_due() {
                 self.send_batch();
@@ -201,8 +234,8 @@ impl Reader {
         // Closing commits what is stored.
         let in_process = self.parts.backlog.is_some();
         if in_process && self.parts.stop.exit.is_cancelled() {
-            self.parts.consumer.leave_to_exit();
-        } else if !self.parts.consumer.close(CLOSE_WITHIN) {
+            self.parts.feed.leave_to_exit();
+        } else if !self.parts.feed.close(CLOSE_WITHIN) {
             tracing::warn!(
                 event = "close_failed",
                 connector = %self.parts.connector,
@@ -256,7 +289,7 @@ impl Reader {
                 self.to_begin.extend(partitions);
             }
             Report::Superseded => {
-                let partitions = self.parts.consumer.start_over();
+                let partitions = self.parts.feed.start_over();
                 self.forget(&partitions);
                 self.assigned(partitions);
                 self.superseded = true;
@@ -267,7 +300,7 @@ impl Reader {
     fn remember_durable(&mut self, positions: &[Reached]) {
         for reached in positions {
             let partition = &reached.smallest.position.partition;
-            if self.parts.consumer.generation(partition) == Some(reached.smallest.generation) {
+            if self.parts.feed.generation(partition) == Some(reached.smallest.generation) {
                 let next = reached.smallest.position.next;
                 self.parts.meters.reached(partition, next);
                 self.durable
@@ -281,7 +314,7 @@ impl Reader {
         let names: Vec<Arc<str>> = names.collect();
         let positions = positions.iter().map(|reached| reached.to_group(&names));
         let positions: Vec<_> = positions.collect();
-        self.parts.consumer.store(&positions);
+        self.parts.feed.store(&positions);
         self.uncommitted = true;
     }
 
@@ -295,7 +328,7 @@ impl Reader {
 
     fn commit(&mut self) {
         self.last_commit = Instant::now();
-        match self.parts.consumer.commit() {
+        match self.parts.feed.commit() {
             Ok(()) => self.uncommitted = false,
             Err(cause) => {
                 tracing::warn!(event = "commit_failed", connector = %self.parts.connector, %cause);
@@ -307,7 +340,7 @@ impl Reader {
     /// about once a second, and never while the consumer polls: what is current then is ours in this group.
     fn share_group(&self) {
         if !self.parts.moves_group {
-            *self.parts.group.lock() = self.parts.consumer.group_metadata();
+            *self.parts.group.lock() = self.parts.feed.group_metadata();
         }
     }
 
@@ -359,7 +392,7 @@ impl Reader {
                 self.pause(true);
                 paused = true;
             }
-            if paused && let Some(event) = self.parts.consumer.poll(POLL) {
+            if paused && let Some(event) = self.parts.feed.poll(POLL) {
                 self.handle(event);
             }
             self.commit_now_and_then();
@@ -372,11 +405,11 @@ impl Reader {
 
     fn pause(&mut self, on: bool) {
         self.waits_long = on;
-        let consumer = &mut self.parts.consumer;
+        let feed = &mut self.parts.feed;
         let done = if on {
-            consumer.pause_all()
+            feed.pause_all()
         } else {
-            consumer.resume_all()
+            feed.resume_all()
         };
         if let Err(cause) = done {
             tracing::warn!(event = "pause_failed", connector = %self.parts.connector, %cause);

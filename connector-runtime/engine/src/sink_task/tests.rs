@@ -7,7 +7,7 @@ mod accepting;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
+use tokio::time::Instant;
 
 use async_trait::async_trait;
 use connect_api::{
@@ -32,6 +32,7 @@ use connect_config::{Discard, ErrorsConfig, StopAfter, Tolerance};
 
 mod lanes;
 mod letters;
+mod reader;
 mod stop_after;
 mod writers;
 

@@ -12,7 +12,7 @@ use rdkafka::message::{BorrowedMessage, Headers, Message};
 use super::SinkConsumer;
 use crate::consumer_context::{Pending, Shared};
 use crate::error::{cause, code_cause};
-use crate::event::Event;
+use crate::event::{Event, Rebalance};
 use crate::payload::Payloads;
 use crate::topic_pattern::Look;
 
@@ -82,7 +82,7 @@ impl SinkConsumer {
         loop {
             match state.pending.pop_front()? {
                 Pending::Other(event) => {
-                    self.gives_back |= matches!(event, Event::Revoked(_));
+                    self.gives_back |= matches!(event, Event::Rebalance(Rebalance::Revoked(_)));
                     return Some(event);
                 }
                 Pending::Assigned(given) => {
@@ -94,7 +94,7 @@ impl SinkConsumer {
                         .map(|(partition, _)| partition)
                         .collect();
                     if !still.is_empty() {
-                        return Some(Event::Assigned(still));
+                        return Some(Event::Rebalance(Rebalance::Assigned(still)));
                     }
                 }
             }

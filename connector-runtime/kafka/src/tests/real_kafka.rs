@@ -222,7 +222,9 @@ async fn a_topic_that_is_deleted_and_made_anew_begins_only_where_it_is_told() {
         let mut missing = false;
         poll_until(&mut consumer, |event| {
             match event {
-                Event::Revoked(_) | Event::Lost(_) => revoked = true,
+                Event::Rebalance(Rebalance::Revoked(_)) | Event::Rebalance(Rebalance::Lost(_)) => {
+                    revoked = true
+                }
                 Event::TopicMissing { .. } => missing = true,
                 Event::OutOfRange { .. } => panic!("{event:?}"),
                 _ => {}
@@ -429,11 +431,13 @@ async fn a_partition_moves_with_its_stored_position() {
         while moved.len() < 2 {
             assert!(Instant::now() < give_up, "moved: {moved:?}");
             first.poll(Duration::from_millis(10));
-            if let Some(Event::Assigned(partitions)) = second.poll(Duration::from_millis(10)) {
+            if let Some(Event::Rebalance(Rebalance::Assigned(partitions))) =
+                second.poll(Duration::from_millis(10))
+            {
                 moved.extend(partitions);
             }
         }
-        for (partition, offset) in second.committed(&moved).unwrap() {
+        for (partition, offset) in committed(&second, &moved) {
             assert_eq!(offset, stored.get(&partition).copied(), "{partition}");
         }
         assert_eq!(first.assignment().len() + second.assignment().len(), 4);

@@ -67,7 +67,7 @@ async fn aborted_records_never_come_and_markers_are_passed() {
         consumer.store(&[owned(only.clone(), next, generation)]);
         consumer.commit_and_wait().unwrap();
         assert_eq!(
-            consumer.committed(std::slice::from_ref(&only)).unwrap()[&only],
+            committed(&consumer, std::slice::from_ref(&only))[&only],
             Some(high)
         );
     })

@@ -27,8 +27,8 @@ fn scene(settings: &ClientSettings, topic: &str, group: &str) -> Scene {
         assert!(Instant::now() < give_up, "nothing is revoked");
         second.poll(Duration::from_millis(20));
         match first.poll(Duration::from_millis(20)) {
-            Some(Event::Revoked(revoked)) => break revoked,
-            Some(Event::Lost(lost)) => panic!("lost {lost:?}"),
+            Some(Event::Rebalance(Rebalance::Revoked(revoked))) => break revoked,
+            Some(Event::Rebalance(Rebalance::Lost(lost))) => panic!("lost {lost:?}"),
             _ => {}
         }
     };
@@ -47,7 +47,9 @@ fn scene(settings: &ClientSettings, topic: &str, group: &str) -> Scene {
 fn given(second: &mut SinkConsumer, within: Duration) -> Vec<TopicPartition> {
     let give_up = Instant::now() + within;
     while Instant::now() < give_up {
-        if let Some(Event::Assigned(partitions)) = second.poll(Duration::from_millis(20)) {
+        if let Some(Event::Rebalance(Rebalance::Assigned(partitions))) =
+            second.poll(Duration::from_millis(20))
+        {
             return partitions;
         }
     }
@@ -75,7 +77,7 @@ fn held_until_it_is_given_back(settings: &ClientSettings, topic: &str, polls: bo
         taken_over = given(&mut scene.second, Duration::from_millis(20));
     }
     assert_eq!(taken_over, moved);
-    let committed = scene.second.committed(moved).unwrap();
+    let committed = committed(&scene.second, moved);
     assert_eq!(committed[&scene.revoked], Some(scene.next));
     assert!(scene.first.close(SOON) && scene.second.close(SOON));
 }
@@ -119,7 +121,7 @@ async fn a_consumer_that_ends_while_it_holds_partitions_commits_what_is_stored()
                 given_in_time = given(&mut scene.second, SOON);
             }
             let moved = std::slice::from_ref(&scene.revoked);
-            let committed = scene.second.committed(moved).unwrap();
+            let committed = committed(&scene.second, moved);
             assert_eq!(committed[&scene.revoked], Some(scene.next), "{closes}");
         })
         .await;
@@ -160,10 +162,14 @@ async fn what_is_lost_while_it_is_held_is_not_committed() {
         scene.first.commit().unwrap();
         scene.first.give_back();
         poll_until(&mut scene.first, |event| {
-            matches!(event, Event::Lost(_) | Event::Assigned(_)).then_some(())
+            matches!(
+                event,
+                Event::Rebalance(Rebalance::Lost(_)) | Event::Rebalance(Rebalance::Assigned(_))
+            )
+            .then_some(())
         });
         let moved = std::slice::from_ref(&scene.revoked);
-        let committed = scene.second.committed(moved).unwrap();
+        let committed = committed(&scene.second, moved);
         assert_eq!(committed[&scene.revoked], Some(scene.next));
     })
     .await;

@@ -1,17 +1,19 @@
 //! Collecting a batch: by count, bytes, age or a stop, across polls.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use connect_api::{Cause, Dependency, Origin, TopicPartition};
 use connect_kafka::{Event, Generation, MOST_TOPICS};
 
 use super::{POLL, Reader};
+use tokio::time::Instant;
+
 use crate::control::TaskEnd;
 use crate::sink_task::batch::bytes_of;
+use crate::sink_task::feed::Feed;
 use crate::status::Waiter;
 
-impl Reader {
+impl<F: Feed> Reader<F> {
     pub(super) fn collect(&mut self) {
         // Clock and stop are looked at now and then: for each record that costs as much as taking it.
         const LOOK_EVERY: usize = 64;
@@ -33,7 +35,7 @@ impl Reader {
                         .saturating_sub(first.elapsed());
                 }
             }
-            let event = self.parts.consumer.poll(left.min(POLL));
+            let event = self.parts.feed.poll(left.min(POLL));
             let idle = event.is_none();
             if let Some(event) = event {
                 self.handle(event);
@@ -58,9 +60,7 @@ impl Reader {
                     self.remember_group();
                 }
             }
-            Event::Assigned(partitions) => self.assigned(partitions),
-            Event::Revoked(partitions) => self.revoked(&partitions),
-            Event::Lost(partitions) => self.lost(&partitions),
+            Event::Rebalance(rebalance) => self.rebalanced(rebalance),
             Event::TopicMissing { topic } => {
                 let text =
                     format!("topic {topic} does not exist yet; it is read as soon as it does");
@@ -137,7 +137,7 @@ impl Reader {
     /// the group has moved on.
     fn remember_group(&mut self) {
         if self.collected.group.is_none() {
-            self.collected.group = self.parts.consumer.group_metadata();
+            self.collected.group = self.parts.feed.group_metadata();
         }
     }
 

@@ -1,4 +1,4 @@
-//! What a rebalance does to the reader: partitions are assigned, revoked or lost.
+//! What a rebalance does to the reader; [`connect_kafka::Rebalance`] tells all of it.
 //!
 //! Partitions that are assigned are asked about (`reader/start.rs`). Those that are revoked are held by the consumer until it
 //! gives them back, so that the next owner starts behind what is durable: meanwhile the sinks flush what they accepted. Only
@@ -6,14 +6,15 @@
 //! next owner reads it again. We do not wait for a writer that has kept this thread waiting for seconds already (an outage of
 //! a sink, as a rule), nor for partitions that are lost: another member may have them.
 
-use std::time::Instant;
-
 use connect_api::TopicPartition;
-use connect_kafka::REVOCATION_WITHIN;
+use connect_kafka::{REVOCATION_WITHIN, Rebalance};
 use tokio::sync::oneshot;
 
 use super::{LONG_WAIT, Reader};
+use tokio::time::Instant;
+
 use crate::sink_task::assignment::Assigned;
+use crate::sink_task::feed::Feed;
 use crate::sink_task::halves::Work;
 
 // A longer wait polls, and a poll gives the partitions back.
@@ -25,11 +26,19 @@ pub(super) fn listed<'a>(partitions: impl Iterator<Item = &'a TopicPartition>) -
     names.collect::<Vec<_>>().join(", ")
 }
 
-impl Reader {
+impl<F: Feed> Reader<F> {
+    pub(super) fn rebalanced(&mut self, rebalance: Rebalance) {
+        match rebalance {
+            Rebalance::Assigned(partitions) => self.assigned(partitions),
+            Rebalance::Revoked(partitions) => self.revoked(&partitions),
+            Rebalance::Lost(partitions) => self.lost(&partitions),
+        }
+    }
+
     pub(super) fn assigned(&mut self, partitions: Vec<TopicPartition>) {
         self.parts.meters.assigned(self.parts.task, &partitions);
         for partition in partitions {
-            let Some(generation) = self.parts.consumer.generation(&partition) else {
+            let Some(generation) = self.parts.feed.generation(&partition) else {
                 continue;
             };
             self.parts.generations.set(partition.clone(), generation);
@@ -55,7 +64,7 @@ impl Reader {
             .retain(|(origin, _)| !gone(&origin.topic_partition()));
     }
 
-    pub(super) fn revoked(&mut self, partitions: &[TopicPartition]) {
+    fn revoked(&mut self, partitions: &[TopicPartition]) {
         if self.parts.accepts.get() && !self.waits_long {
             self.flush_before_revocation();
         }
@@ -66,11 +75,11 @@ impl Reader {
             partitions = %listed(partitions.iter()),
         );
         self.drop_state_of(partitions);
-        self.parts.consumer.give_back();
+        self.parts.feed.give_back();
     }
 
     /// Too late to commit: another member may have them already.
-    pub(super) fn lost(&mut self, partitions: &[TopicPartition]) {
+    fn lost(&mut self, partitions: &[TopicPartition]) {
         tracing::warn!(
             event = "partitions_lost",
             connector = %self.parts.connector,
@@ -99,8 +108,7 @@ impl Reader {
             let _ = sender.send(Work::Flush { tried }).await;
             let _ = over.await;
         };
-        // A timer is made on the runtime only.
-        let flushed = self.wait_for(async { tokio::time::timeout(REVOCATION_WITHIN, asked).await });
+        let flushed = self.wait_for(tokio::time::timeout(REVOCATION_WITHIN, asked));
         // The writer reports before it answers. Without an answer, what became durable until now counts.
         self.take_reports();
         tracing::info!(

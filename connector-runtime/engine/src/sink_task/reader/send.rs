@@ -1,21 +1,23 @@
 //! Preparing what was collected, and sending it to the writer.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use connect_api::{Origin, Progress, Record};
 use connect_contracts::{SchemaNeeded, Side};
 
 use super::Reader;
+use tokio::time::Instant;
+
 use crate::control::TaskEnd;
 use crate::policy::Stage;
 use crate::sink_task::batch::Selection;
 use crate::sink_task::batch::{Input, Outcome, OwnedProgress, Prepared, begins_of};
+use crate::sink_task::feed::Feed;
 use crate::sink_task::halves::Work;
 use crate::sink_task::prepare::Made;
 use crate::status::ReadRange;
 
-impl Reader {
+impl<F: Feed> Reader<F> {
     pub(super) fn send_batch(&mut self) {
         let collected = std::mem::take(&mut self.collected);
         let first_read = collected.first_read.unwrap_or_else(Instant::now);

@@ -2,22 +2,25 @@
 //! consumer resolves and seeks.
 
 use std::collections::HashMap;
-use std::time::{Duration, Instant};
+use std::sync::Arc;
 
 use connect_api::{Cause, Position, StartAt, TopicPartition};
 use connect_kafka::OwnedPosition;
 
 use super::rebalance::listed;
 use super::{Reader, Reading};
+use tokio::time::Instant;
+
 use crate::backoff::Backoff;
 use crate::control::TaskEnd;
 use crate::sink_task::assignment::Assigned;
 use crate::sink_task::batch::LaneBegin;
+use crate::sink_task::feed::Feed;
 use crate::sink_task::halves::{Resumed, Stored, Work};
 use crate::sink_task::lane_positions::{GroupOffset, Reached};
 use crate::sink_task::start_position::{Decision, decide, known};
 
-impl Reader {
+impl<F: Feed> Reader<F> {
     pub(super) fn ask_where_to_resume(&mut self) {
         if self.to_ask.is_empty() {
             return;
@@ -36,89 +39,128 @@ impl Reader {
         });
     }
 
-    /// Seeks the partitions whose place is known; what fails is tried again after a while.
-    pub(super) fn begin(&mut self) {
+    /// Starts the partitions that the sinks were asked about; what fails is tried again after a while.
+    pub(super) fn start_resumed(&mut self) {
         if self.to_begin.is_empty() || Instant::now() < self.next_begin {
             return;
         }
-        let waiting = std::mem::take(&mut self.to_begin);
         let is_current =
-            |one: &Assigned| self.parts.consumer.generation(&one.partition) == Some(one.generation);
-        let waiting: Vec<Resumed> = waiting
-            .into_iter()
-            .filter(|one| is_current(&one.assigned))
-            .collect();
-        if let Err((cause, left)) = self.begin_with(waiting) {
+            |one: &Assigned| self.parts.feed.generation(&one.partition) == Some(one.generation);
+        let mut waiting = std::mem::take(&mut self.to_begin);
+        waiting.retain(|one| is_current(&one.assigned));
+        match self.try_to_start(&waiting) {
+            Ok(()) => {
+                self.begin_backoff = Backoff::new();
+                self.recovered();
+            }
             // A question to Kafka that was not answered: no record takes part, so it is asked until it is.
-            let delay = self.begin_backoff.next_delay();
-            self.begin_backoff.grow();
-            self.next_begin = Instant::now() + delay;
-            self.waiting().show("begin_retried", &cause, Some(delay));
-            self.to_begin.extend(left);
-        } else {
-            self.begin_backoff = Backoff::new();
-            self.recovered();
+            Err(cause) => {
+                let delay = self.begin_backoff.next_delay();
+                self.begin_backoff.grow();
+                self.next_begin = Instant::now() + delay;
+                self.waiting().show("begin_retried", &cause, Some(delay));
+                let is_reading =
+                    |one: &Resumed| self.positions.contains_key(&one.assigned.generation);
+                self.to_begin = waiting;
+                self.to_begin.retain(|one| !is_reading(one));
+            }
         }
     }
 
-    /// `Err`: why, and what must be tried again.
-    pub(super) fn begin_with(
-        &mut self,
-        waiting: Vec<Resumed>,
-    ) -> Result<(), (Cause, Vec<Resumed>)> {
+    /// One question of each kind for all partitions, however many they are, and a look at the stop between two of them: a
+    /// thousand partitions that were asked about one by one took longer than the grace period of a stop. `Err`: why some
+    /// partitions have not started.
+    fn try_to_start(&mut self, waiting: &[Resumed]) -> Result<(), Cause> {
         let names = waiting.iter().map(|one| one.assigned.partition.clone());
         let names: Vec<TopicPartition> = names.collect();
-        let committed = match self.parts.consumer.committed_with_metadata(&names) {
-            Ok(committed) => committed,
-            Err(cause) => return Err((cause, waiting)),
-        };
-        let mut targets = Vec::with_capacity(waiting.len());
-        let mut to_begin = HashMap::new();
-        let mut waiting = waiting.into_iter();
-        while let Some(one) = waiting.next() {
-            let partition = one.assigned.partition.clone();
-            let group = committed.get(&partition).and_then(Option::as_ref);
-            let begins = self.lanes_begin(&one, group.map(GroupOffset::of).as_ref());
-            let begins = match begins {
-                Ok(Some(begins)) => begins,
+        let committed = self.parts.feed.committed(&names)?;
+        let mut starts: Vec<Vec<LaneStart>> = Vec::with_capacity(waiting.len());
+        for one in waiting {
+            if self.parts.stop.is_draining() {
+                return Ok(());
+            }
+            let group = committed.get(&one.assigned.partition);
+            let group = group.and_then(Option::as_ref).map(GroupOffset::of);
+            match self.decide_lanes(one, group.as_ref())? {
+                Some(lanes) => starts.push(lanes),
                 // A person is asked: the task ends.
-                Ok(None) => return Ok(()),
-                Err(cause) => return Err((cause, std::iter::once(one).chain(waiting).collect())),
+                None => return Ok(()),
+            }
+        }
+        let questions = names.iter().zip(&starts).flat_map(|(partition, lanes)| {
+            let of_lane = |lane: &LaneStart| (partition.clone(), lane.at);
+            lanes.iter().map(of_lane)
+        });
+        let questions: Vec<(TopicPartition, StartAt)> = questions.collect();
+        let resolved = self.parts.feed.resolve(&questions)?;
+        if self.parts.stop.is_draining() {
+            return Ok(());
+        }
+        self.seek(waiting, &starts, resolved)
+    }
+
+    /// Seeks the partitions whose starts Kafka has resolved, lane by lane in the order of the questions.
+    fn seek(
+        &mut self,
+        waiting: &[Resumed],
+        starts: &[Vec<LaneStart>],
+        resolved: Vec<Result<i64, Cause>>,
+    ) -> Result<(), Cause> {
+        let mut failed = None;
+        let mut targets = Vec::with_capacity(waiting.len());
+        let mut asked = HashMap::with_capacity(waiting.len());
+        let mut resolved = resolved.into_iter();
+        for (one, lanes) in waiting.iter().zip(starts) {
+            let of_lanes: Vec<_> = resolved.by_ref().take(lanes.len()).collect();
+            let offsets: Vec<i64> = match of_lanes.into_iter().collect() {
+                Ok(offsets) => offsets,
+                Err(cause) => {
+                    failed.get_or_insert(cause);
+                    continue;
+                }
             };
+            let lanes = lanes.iter().zip(offsets);
+            let begins: Vec<LaneBegin> = lanes
+                .map(|(lane, offset)| LaneBegin {
+                    offset,
+                    store: lane.store,
+                })
+                .collect();
             let smallest = begins.iter().map(|begin| begin.offset).min();
             let smallest = smallest.expect("a connector has a sink");
+            let partition = &one.assigned.partition;
             targets.push((partition.clone(), StartAt::Offset(smallest)));
-            to_begin.insert(partition, (one, begins));
+            asked.insert(partition.clone(), (one, begins));
         }
-        let mut left = Vec::new();
-        let mut first_cause = None;
-        for (partition, begun) in self.parts.consumer.begin_at(&targets) {
-            let asked = to_begin.remove(&partition);
-            let (one, begins) = asked.expect("each partition that is sought was asked for once");
-            match begun {
-                Ok(offset) => self.begun(one, offset, begins),
+        let mut to_store = Vec::new();
+        for (partition, sought) in self.parts.feed.begin_at(&targets) {
+            let one = asked.remove(&partition);
+            let (one, begins) = one.expect("each partition that is sought was asked for once");
+            match sought {
+                Ok(offset) => to_store.extend(self.started(one, offset, begins)),
                 Err(cause) => {
-                    first_cause.get_or_insert(cause);
-                    left.push(one);
+                    failed.get_or_insert(cause);
                 }
             }
         }
-        match first_cause {
-            None => Ok(()),
-            Some(cause) => Err((cause, left)),
+        if !to_store.is_empty() {
+            self.store(&to_store);
+            // At once: where transactions move the group, a commit that comes after the first of them would take it back.
+            self.commit();
         }
+        failed.map_or(Ok(()), Err)
     }
 
-    /// Where each lane begins. `None`: a person must say what is meant, and the task ends.
-    fn lanes_begin(
+    /// Where each lane starts. `None`: a person must say what is meant, and the task ends.
+    fn decide_lanes(
         &mut self,
         one: &Resumed,
         group: Option<&GroupOffset>,
-    ) -> Result<Option<Vec<LaneBegin>>, Cause> {
+    ) -> Result<Option<Vec<LaneStart>>, Cause> {
         let partition = &one.assigned.partition;
         let is_later = self.is_later(partition)?;
         let durable = self.durable.get(partition).cloned();
-        let mut begins = Vec::with_capacity(one.stored.len());
+        let mut starts = Vec::with_capacity(one.stored.len());
         for (index, stored) in one.stored.iter().enumerate() {
             let lane = self.parts.lanes.get(index);
             let lane = lane.expect("every sink was asked where it resumes");
@@ -143,14 +185,11 @@ impl Reader {
                     if self.parts.lanes.len() == 1 {
                         self.note_difference(partition, at, group_differs);
                     }
-                    begins.push(LaneBegin {
-                        offset: self.parts.consumer.resolve(partition, at)?,
-                        store,
-                    });
+                    starts.push(LaneStart { at, store });
                 }
             }
         }
-        Ok(Some(begins))
+        Ok(Some(starts))
     }
 
     /// Only `latest` and a time treat a later partition differently from a first start.
@@ -159,16 +198,16 @@ impl Reader {
         if !self.parts.lanes.iter().any(|lane| matters(lane.start)) {
             return Ok(false);
         }
-        let consumer = &self.parts.consumer;
+        let feed = &self.parts.feed;
         self.parts.first_sights.is_later(partition, |topic| {
-            let count = consumer.partition_count(topic, Duration::from_secs(10))?;
+            let count = feed.partition_count(topic)?;
             let all: Vec<TopicPartition> = (0..count)
                 .map(|partition| TopicPartition {
                     topic: topic.clone(),
                     partition,
                 })
                 .collect();
-            let begun = consumer.committed(&all)?.values().any(Option::is_some);
+            let begun = feed.committed(&all)?.values().any(Option::is_some);
             Ok((begun, count))
         })
     }
@@ -200,12 +239,13 @@ impl Reader {
         );
     }
 
-    fn begun(&mut self, one: Resumed, offset: i64, begins: Vec<LaneBegin>) {
+    /// The partition is read from here on. Returns what the group has to store at once: a start that is kept there.
+    fn started(&mut self, one: &Resumed, offset: i64, begins: Vec<LaneBegin>) -> Option<Reached> {
         let Assigned {
             partition,
             generation,
-        } = one.assigned;
-        let begun = Reached {
+        } = one.assigned.clone();
+        let reached = Reached {
             smallest: OwnedPosition {
                 position: Position {
                     partition: partition.clone(),
@@ -216,36 +256,38 @@ impl Reader {
             lanes: begins.iter().map(|begin| begin.offset).collect(),
         };
         if let Some(backlog) = &self.parts.backlog {
-            backlog.reached(std::slice::from_ref(&begun.smallest));
-        }
-        let stored_in = |place: fn(&Stored) -> bool| {
-            let mut lanes = begins.iter().zip(&one.stored);
-            lanes.any(|(begin, stored)| begin.store && place(stored))
-        };
-        if stored_in(|stored| *stored == Stored::InGroup) {
-            self.store(&[begun]);
-            // At once: where transactions move the group, a commit that comes after the first of them would take it back.
-            self.commit();
+            backlog.reached(std::slice::from_ref(&reached.smallest));
         }
         self.parts.meters.reached(&partition, offset);
+        let in_group = |stored: &Stored| *stored == Stored::InGroup;
+        let mut lanes = begins.iter().zip(&one.stored);
+        let to_group = lanes.any(|(begin, stored)| begin.store && in_group(stored));
+        let begins = begins.into_iter().zip(&one.stored);
+        let begins: Arc<[LaneBegin]> = begins
+            .map(|(begin, stored)| LaneBegin {
+                store: begin.store && !in_group(stored),
+                ..begin
+            })
+            .collect();
         let reading = Reading {
             partition,
             sent: offset,
             next: offset,
-            store_start: stored_in(|stored| *stored != Stored::InGroup),
-            begins: begins
-                .iter()
-                .zip(&one.stored)
-                .map(|(begin, stored)| LaneBegin {
-                    store: begin.store && *stored != Stored::InGroup,
-                    ..*begin
-                })
-                .collect(),
+            store_start: begins.iter().any(|begin| begin.store),
+            begins,
             is_first: true,
             records: 0,
             first_timestamp_ms: None,
             last_timestamp_ms: None,
         };
         self.positions.insert(generation, reading);
+        to_group.then_some(reached)
     }
+}
+
+/// Where a lane of a partition starts, before Kafka is asked which offset that is.
+struct LaneStart {
+    at: StartAt,
+    /// No position is stored yet: this one is, at once.
+    store: bool,
 }
