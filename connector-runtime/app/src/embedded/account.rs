@@ -64,7 +64,7 @@ impl Account {
     }
 
     /// Makes this account the owner of our file. By descriptor, because the path could lead elsewhere by now.
-    pub(super) fn give(&self, file: &File) -> std::io::Result<()> {
+    pub(super) fn make_owner_of(&self, file: &File) -> std::io::Result<()> {
         match &self.other {
             Some(user) => fchown(file, Some(user.uid), Some(user.gid)),
             None => Ok(()),
@@ -72,7 +72,7 @@ impl Account {
     }
 
     /// Allows this account, and no other, to pass through our folder.
-    pub(super) fn admit(&self, folder: &File) -> std::io::Result<()> {
+    pub(super) fn allow_entry(&self, folder: &File) -> std::io::Result<()> {
         match &self.other {
             Some(user) => {
                 fchown(folder, None, Some(user.gid))?;

@@ -59,7 +59,7 @@ impl Folder {
     pub(super) fn create_data(&self, account: &Account) -> Result<(), Cause> {
         let data = self.server.folder(DATA)?;
         account
-            .give(data.descriptor())
+            .make_owner_of(data.descriptor())
             .map_err(at("cannot change the owner of", data.path()))
     }
 
@@ -126,7 +126,7 @@ impl Folder {
     }
 
     /// Writes the password to a file that `initdb`, run by that account, can read.
-    pub(super) fn lend_password(
+    pub(super) fn write_initdb_password(
         &self,
         account: &Account,
         password: &str,
@@ -134,12 +134,12 @@ impl Folder {
         let file = self.server.write(PASSWORD, password)?;
         let path = self.server.path().join(PASSWORD);
         account
-            .give(&file)
+            .make_owner_of(&file)
             .map_err(at("cannot change the owner of", &path))?;
         Ok(path)
     }
 
-    pub(super) fn remove_lent_password(&self) {
+    pub(super) fn remove_initdb_password(&self) {
         let _ = self.server.remove_file(PASSWORD);
     }
 
@@ -228,7 +228,7 @@ fn public_folder(home: &OwnFolder, account: &Account) -> Result<OwnFolder, Cause
     let folder = OwnFolder::open(&path)?
         .ok_or_else(|| Cause::new(format!("{} was deleted", path.display())))?;
     account
-        .admit(folder.descriptor())
+        .allow_entry(folder.descriptor())
         .map_err(at("cannot change the access to", &path))?;
     home.write(SERVER_PATH, &path.to_string_lossy())?;
     let _ = created.keep();

@@ -175,7 +175,7 @@ pub(super) async fn create_cluster(
     // 122 random bits from the system.
     let password = Uuid::new_v4().simple().to_string();
     folder.create_data(account)?;
-    let password_file = folder.lend_password(account, &password)?;
+    let password_file = folder.write_initdb_password(account, &password)?;
     let output = account
         .command(&programs.initdb(), folder.server())
         .args([
@@ -191,7 +191,7 @@ pub(super) async fn create_cluster(
         .arg(folder.data())
         .output()
         .await;
-    folder.remove_lent_password();
+    folder.remove_initdb_password();
     let output = output.map_err(at("cannot run", &programs.initdb()))?;
     if output.status.success() {
         folder.keep_password(&password)?;
