@@ -8,8 +8,10 @@ use connect_tests::kafka::{Isolation, Topic};
 use connect_tests::load::{Payment, Payments, Producer};
 use connect_tests::process::Launch;
 use connect_tests::registry::{framed, register};
-use connect_tests::{eventually, servers};
+use connect_tests::{eventually, http, servers};
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
 
 use crate::payments;
 
@@ -263,4 +265,83 @@ fn avro_numbers_are_zigzag_varints() {
     }
     let nothing = Verdict::reconcile(&Ledger::default(), &Evidence::default());
     assert!(nothing.is_clean() && Digest::of("a") != Digest::of("b"));
+}
+
+/// Answers the user `user` with the password `right`, and refuses everybody else. Has one schema, which takes any JSON.
+async fn registry_with_password() -> String {
+    const TOKEN: &str = "dXNlcjpyaWdodA==";
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((mut client, _)) = listener.accept().await {
+            let mut request = Vec::new();
+            while !request.ends_with(b"\r\n\r\n") {
+                if !matches!(client.read_buf(&mut request).await, Ok(1..)) {
+                    break;
+                }
+            }
+            let is_known = String::from_utf8_lossy(&request).contains(TOKEN);
+            let (status, body) = if is_known {
+                ("200 OK", r#"{"schemaType":"JSON","schema":"{}"}"#)
+            } else {
+                ("401 Unauthorized", "{}")
+            };
+            let answer = format!(
+                "HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+                body.len()
+            );
+            // A client that is gone needs no answer.
+            let _ = client.write_all(answer.as_bytes()).await;
+        }
+    });
+    url
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_password_of_the_registry_is_waited_for_and_its_file_read_again() {
+    let _turn = servers::shared().await;
+    let topic = Topic::create("registry-password", 1).await;
+    let name = topic.name().to_owned();
+    let written = topic.clone();
+    tokio::task::spawn_blocking(move || {
+        let producer = Producer::new();
+        producer.send(
+            &written,
+            0,
+            "id",
+            &framed(1, br#"{"greeting":"hello"}"#),
+            b"hello",
+        );
+        producer.finish();
+    })
+    .await
+    .unwrap();
+    let (folder, port) = (payments::folder(), http::free_port());
+    folder.file("secret/registry", "wrong");
+    folder.settings(format!(
+        "[registry]\nurl = \"{}\"\nusername = \"user\"\npassword = \"${{file:{}}}\"\n[http]\naddress = \"127.0.0.1:{port}\"\n",
+        registry_with_password().await,
+        folder.path().join("secret/registry").display(),
+    ));
+    folder.connector(
+        &name,
+        format!("topics = [\"{name}\"]\n[value]\nformat = \"json\"\nregistry = {{}}\n[[sinks]]\ntype = \"stdout\"\n"),
+    );
+    let mut process = Launch::run(&folder).start();
+    eventually("the connector waits", payments::SETTLED, async || {
+        let reason = &http::connector(port, &name).await?["reason"];
+        (reason["code"] == "credentials").then_some(())
+    })
+    .await;
+    folder.file("secret/registry", "right");
+    eventually("the record is printed", payments::SETTLED, async || {
+        process.stdout().contains("hello").then_some(())
+    })
+    .await;
+    process
+        .event("recovered", payments::SETTLED, |event| {
+            event["code"] == "credentials"
+        })
+        .await;
+    assert_eq!(process.stop(Duration::from_secs(30)).await, 0);
 }
