@@ -8,35 +8,27 @@
 mod messages;
 mod owner;
 mod positions;
+mod running;
 
 pub(crate) use positions::read_if_any as positions;
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use connect_api::{Failure, Polled, Source, SourceContext};
+use connect_api::{Source, SourceContext};
 use connect_contracts::Contracts;
 use tokio::runtime::Handle;
-use tokio::time::Instant;
 
-use self::messages::{Made, Maker, Pending};
+use self::messages::Maker;
 use self::owner::Owner;
-use crate::backoff::Backoff;
+use self::running::{Over, Running};
 use crate::cluster::Cluster;
 use crate::control::{CLOSE_WITHIN, Stop, TaskEnd};
 use crate::open_sink::prepare;
-use crate::policy::{Attempts, Directive, Stage, decide};
-use crate::publisher::{failure_of, make_room};
-use crate::records::dead_letter::Letter;
-use crate::records::rejects::{Judged, Rejects, log_rejected};
+use crate::policy::Stage;
+use crate::records::rejects::Rejects;
 use crate::status::{Meters, State};
 use crate::waiting::Waiting;
 use connect_config::{Fingerprint, SourceConnector};
-
-/// At most one transaction in this time.
-const TRANSACTION_INTERVAL: Duration = Duration::from_millis(100);
-/// A transaction takes no more than this many polled records, however soon they come.
-const TRANSACTION_RECORDS: usize = 5_000;
 
 /// One source connector in this process.
 pub(crate) struct SourceTask {
@@ -49,19 +41,6 @@ pub(crate) struct SourceTask {
     pub(crate) engine: Handle,
     pub(crate) meters: Meters,
     pub(crate) stop: Stop,
-}
-
-/// Why an owner stops running the source.
-enum Over {
-    End(TaskEnd),
-    /// Another process has it, or may have: ask the group again.
-    Lost,
-}
-
-impl From<TaskEnd> for Over {
-    fn from(end: TaskEnd) -> Over {
-        Over::End(end)
-    }
 }
 
 impl SourceTask {
@@ -146,7 +125,9 @@ impl SourceTask {
         } = opened;
         self.waiting().opened();
         let mut running = Running {
-            task: self,
+            errors: &self.connector.errors,
+            waiting: self.waiting(),
+            backlog: self.cluster.backlog(),
             owner,
             maker,
             rejects: Rejects::new(self.connector.errors.clone(), None),
@@ -202,163 +183,4 @@ impl SourceTask {
 struct Opened {
     source: Box<dyn Source>,
     producer: connect_kafka::TransactionalProducer,
-}
-
-/// An owned, open source.
-struct Running<'a> {
-    task: &'a SourceTask,
-    owner: &'a mut Owner,
-    maker: &'a mut Maker,
-    rejects: Rejects,
-    producer: connect_kafka::TransactionalProducer,
-}
-
-impl Running<'_> {
-    /// Polls into a pending transaction, and commits it once its time has come.
-    async fn run(&mut self, source: &mut dyn Source) -> Result<TaskEnd, Over> {
-        let mut backoff = Backoff::new();
-        let mut next_transaction = Instant::now();
-        let waiting = self.task.waiting();
-        loop {
-            let mut pending = Pending::default();
-            let mut finished = false;
-            while !finished && pending.sources < TRANSACTION_RECORDS {
-                let polled = tokio::select! {
-                    biased;
-                    () = self.task.stop.drain.cancelled() => break,
-                    () = self.owner.lost() => return Err(Over::Lost),
-                    () = tokio::time::sleep_until(next_transaction), if !pending.is_empty() => break,
-                    polled = source.poll() => polled,
-                };
-                match polled {
-                    Ok(polled) => {
-                        backoff = Backoff::new();
-                        waiting.over();
-                        finished = polled.finished;
-                        self.take(polled, &mut pending)?;
-                    }
-                    Err(failure) => {
-                        let delay = self.retry(Stage::Poll, &failure, &backoff)?;
-                        if !pending.is_empty() {
-                            break;
-                        }
-                        backoff.grow();
-                        if waiting.wait("source_waits", &failure, delay).await.is_err() {
-                            break;
-                        }
-                    }
-                }
-            }
-            if !pending.is_empty() {
-                next_transaction = Instant::now() + TRANSACTION_INTERVAL;
-                self.commit(source, pending).await?;
-            }
-            if finished {
-                return Ok(TaskEnd::Finished);
-            }
-            if self.task.stop.is_draining() {
-                return Ok(TaskEnd::Stopped);
-            }
-        }
-    }
-
-    /// What the policy says about a failure in which no record takes part: the wait before the next attempt, or the end.
-    fn retry(&self, stage: Stage, failure: &Failure, backoff: &Backoff) -> Result<Duration, Over> {
-        let attempts = Attempts {
-            next_delay: backoff.next_delay(),
-            ..Attempts::default()
-        };
-        match decide(stage, failure, &self.task.connector.errors, &attempts) {
-            Directive::RetryIn(delay) => Ok(delay),
-            Directive::GiveBack => Err(Over::Lost),
-            Directive::End(end) => Err(Over::End(end)),
-            other => unreachable!("no record takes part in {stage:?}, so not {other:?}"),
-        }
-    }
-
-    /// Makes messages of polled records; what becomes of a bad one the policy says.
-    fn take(&mut self, polled: Polled, pending: &mut Pending) -> Result<(), Over> {
-        self.task.meters.consumed(polled.records.len() as u64);
-        for record in polled.records {
-            pending.sources += 1;
-            self.rejects.see();
-            match self.maker.make(record) {
-                Made::Messages(messages) if messages.is_empty() => {
-                    self.rejects.filter_last();
-                    pending.end.filtered += 1;
-                }
-                Made::Messages(messages) => {
-                    pending.end.delivered += 1;
-                    pending.messages.extend(messages);
-                }
-                Made::Rejected(letter) => self.reject(*letter, pending)?,
-            }
-        }
-        pending.positions.merge(polled.positions);
-        Ok(())
-    }
-
-    /// Leaves the record out, with its letter in the same transaction; or ends the task, and nothing that is pending is
-    /// committed.
-    fn reject(&mut self, mut letter: Letter, pending: &mut Pending) -> Result<(), Over> {
-        let errors = &self.task.connector.errors;
-        letter.rejection = letter.rejection.showing_values(errors.show_values);
-        let mut judged = Judged::default();
-        self.rejects.judge(letter, 0, &mut judged)?;
-        if let Some(bad) = judged.stop_before {
-            self.task.meters.rejected(&bad.rejection);
-            let text = bad.rejection.explain(&self.task.name, &bad.origin);
-            return Err(Over::End(TaskEnd::Failed(text)));
-        }
-        let waiting = self.task.waiting();
-        log_rejected(&waiting, &judged.letters);
-        log_rejected(&waiting, &judged.discarded);
-        pending.rejected += 1;
-        pending.end.filtered += judged.discarded.len() as u64;
-        pending.end.dead_lettered += judged.letters.len() as u64;
-        let letters = judged.letters.iter();
-        let letters = letters.map(|letter| self.maker.letter(errors, letter));
-        pending.messages.extend(letters);
-        Ok(())
-    }
-
-    /// Messages and positions in one transaction; what the cluster cannot take now is tried again until it can.
-    async fn commit(&mut self, source: &mut dyn Source, pending: Pending) -> Result<(), Over> {
-        let started = std::time::Instant::now();
-        let mut messages = pending.messages;
-        if let Some(backlog) = self.task.cluster.backlog() {
-            tokio::select! {
-                () = make_room(backlog, &messages) => {}
-                () = self.task.stop.drain.cancelled() => return Err(Over::End(TaskEnd::Stopped)),
-            }
-        }
-        let rows = messages.len() as u64;
-        messages.extend(positions::messages(&self.task.name, &pending.positions));
-        let mut backoff = Backoff::new();
-        let waiting = self.task.waiting();
-        while let Err(error) = self.producer.run(messages.clone(), None).await {
-            let failure = failure_of(error);
-            // Opening again fences what is left of this producer and reads how far it came.
-            let delay = self
-                .retry(Stage::Publish, &failure, &backoff)
-                .inspect_err(|_| tracing::warn!(event = "source_publish_failed", connector = %self.task.name, %failure))?;
-            backoff.grow();
-            self.task.meters.retried(None);
-            tokio::select! {
-                waited = waiting.wait("source_waits", &failure, delay) => waited.map_err(Over::End)?,
-                () = self.owner.lost() => return Err(Over::Lost),
-            }
-        }
-        waiting.over();
-        self.rejects.settled(pending.rejected);
-        self.task.meters.rows.add(rows);
-        self.task.meters.ended(pending.end);
-        self.task
-            .meters
-            .batch_durable(started.elapsed().as_secs_f64(), None);
-        if let Err(failure) = source.commit(&pending.positions).await {
-            tracing::warn!(event = "source_commit_failed", connector = %self.task.name, %failure);
-        }
-        Ok(())
-    }
 }

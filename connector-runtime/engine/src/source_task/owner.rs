@@ -60,6 +60,17 @@ impl Owner {
         })
     }
 
+    /// A membership that a test decides.
+    #[cfg(test)]
+    pub(super) fn for_tests(owns: watch::Receiver<bool>) -> Owner {
+        Owner {
+            owns,
+            leave: Arc::default(),
+            left: None,
+            _alone: None,
+        }
+    }
+
     pub(crate) fn owns(&self) -> bool {
         *self.owns.borrow()
     }
