@@ -27,7 +27,7 @@ const REPLACED: &[&str] = &[
     "Reject",
     "Resume",
     "Start",
-    "StartAt",
+    "StartOffset",
     "Unfit",
 ];
 
