@@ -274,13 +274,14 @@ impl<'a> Iterator for Members<'a> {
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         self.left = self.left.checked_sub(1)?;
-        let Node::String(name) = self.value.node(self.next) else {
-            unreachable!("the name of a member is a string");
+        let nodes = self.value.nodes.get(self.next..);
+        let Some([Node::String(name), member, ..]) = nodes else {
+            unreachable!("a member is the string of its name and a value");
         };
-        let name = self.value.content(name);
-        let member = ValueRef::new(self.value, self.next + 1);
-        self.next += 1 + self.value.node(self.next + 1).extent();
-        Some((name, member))
+        let name = self.value.content(*name);
+        let value = ValueRef::new(self.value, self.next + 1);
+        self.next += 1 + member.extent();
+        Some((name, value))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {

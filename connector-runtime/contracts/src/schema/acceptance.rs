@@ -10,10 +10,10 @@ mod text;
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use connect_api::{Kind, Members, ValueRef};
+use connect_api::{Elements, Kind, Members, Number, ValueRef};
 use serde_json::{Map, Value as Json};
 
-use super::numbers::NumberBound;
+use super::numbers::{NumberBound, PlainNumber};
 use text::CheckedFormat;
 
 /// Keywords that say nothing about which values are valid.
@@ -130,45 +130,63 @@ impl Acceptance {
 
     /// Whether the value is surely valid.
     pub(super) fn accepts(&self, value: ValueRef<'_>) -> bool {
-        let kind = value.kind();
-        let (types, is_accepted) = match kind {
+        let (types, is_accepted) = match value.kind() {
             Kind::Null => (NULL, self.strings.is_none()),
             Kind::Bool(_) => (BOOLEAN, self.strings.is_none()),
-            Kind::Number(number) => {
-                let is_integer = !number.as_str().contains(['.', 'e', 'E']);
-                let bounds = &mut self.bounds.iter();
-                let is_accepted =
-                    self.strings.is_none() && bounds.all(|bound| bound.allows(number));
-                (if is_integer { INTEGER } else { NUMBER }, is_accepted)
-            }
+            Kind::Number(number) => self.look_at_number(number),
             Kind::String(content) => (STRING, self.accepts_text(content)),
             // Bytes are text to a schema, and rare.
-            Kind::Bytes(_) => (0, false),
-            Kind::Array(elements) => {
-                let count = elements.len();
-                let is_accepted = self.strings.is_none()
-                    && count >= self.fewest_items
-                    && self.most_items.is_none_or(|most| count <= most)
-                    && self.items.as_ref().is_none_or(|items| {
-                        let elements = &mut elements.into_iter();
-                        elements.all(|element| items.accepts(element))
-                    });
-                (ARRAY, is_accepted)
-            }
+            Kind::Bytes(_) => return false,
+            Kind::Array(elements) => (ARRAY, self.accepts_elements(elements)),
             Kind::Object(members) => {
                 let object = self.object.as_ref();
-                let is_accepted =
-                    self.strings.is_none() && object.is_none_or(|object| object.accepts(members));
-                (OBJECT, is_accepted)
+                let is_accepted = object.is_none_or(|object| object.accepts(members));
+                (OBJECT, self.strings.is_none() && is_accepted)
             }
         };
         is_accepted
             && self.types.is_none_or(|allowed| allowed & types != 0)
-            && self.all_of.iter().all(|branch| branch.accepts(value))
-            && self
-                .any_of
-                .as_ref()
-                .is_none_or(|branches| branches.iter().any(|branch| branch.accepts(value)))
+            && (!self.has_branches() || self.branches_accept(value))
+    }
+
+    /// The number's type, and whether its bounds allow it.
+    fn look_at_number(&self, number: Number<'_>) -> (u8, bool) {
+        let mut bounds = self.bounds.iter();
+        let (is_integer, is_allowed) = match PlainNumber::of(number.as_str()) {
+            Some(plain) => {
+                let is_allowed =
+                    |bound: &NumberBound| bound.allows_plain(&plain) || bound.allows(number);
+                (plain.is_written_as_integer, bounds.all(is_allowed))
+            }
+            None => {
+                let is_integer = !number.as_str().contains(['.', 'e', 'E']);
+                (is_integer, bounds.all(|bound| bound.allows(number)))
+            }
+        };
+        let types = if is_integer { INTEGER } else { NUMBER };
+        (types, is_allowed && self.strings.is_none())
+    }
+
+    fn accepts_elements(&self, elements: Elements<'_>) -> bool {
+        let count = elements.len();
+        self.strings.is_none()
+            && count >= self.fewest_items
+            && self.most_items.is_none_or(|most| count <= most)
+            && self.items.as_ref().is_none_or(|items| {
+                let elements = &mut elements.into_iter();
+                elements.all(|element| items.accepts(element))
+            })
+    }
+
+    fn has_branches(&self) -> bool {
+        self.any_of.is_some() || !self.all_of.is_empty()
+    }
+
+    fn branches_accept(&self, value: ValueRef<'_>) -> bool {
+        let accepts = |branch: &Acceptance| branch.accepts(value);
+        let any_of = self.any_of.as_ref();
+        self.all_of.iter().all(accepts)
+            && any_of.is_none_or(|branches| branches.iter().any(accepts))
     }
 
     fn accepts_text(&self, content: &str) -> bool {

@@ -175,11 +175,9 @@ impl Limit {
     /// How `number` compares to the limit. Rounding keeps an order or makes numbers equal, so exact arithmetic is needed
     /// only where the doubles are equal.
     fn order_of(&self, number: Number<'_>) -> Ordering {
-        let whole = self
-            .integer
-            .and_then(|limit| order_of_digits(number.as_str(), limit));
-        if let Some(order) = whole {
-            return order;
+        let plain = self.integer.zip(PlainNumber::of(number.as_str()));
+        if let Some((limit, number)) = plain {
+            return number.order_to(limit);
         }
         match number.as_f64().partial_cmp(&self.nearest) {
             Some(Ordering::Less) => Ordering::Less,
@@ -189,46 +187,58 @@ impl Limit {
     }
 }
 
-/// How plain digits, with a fraction or without, compare to an integer. `None` for an exponent and for very many digits.
-fn order_of_digits(digits: &str, limit: i64) -> Option<Ordering> {
-    /// So many always fit into 64 bits.
-    const MOST_DIGITS: usize = 18;
-    let unsigned = digits.strip_prefix('-').unwrap_or(digits);
-    let mut bytes = unsigned.bytes();
-    let (mut whole, mut has_fraction) = (0_i64, false);
-    for byte in bytes.by_ref() {
-        match byte {
-            b'0'..=b'9' => whole = whole.wrapping_mul(10).wrapping_add(i64::from(byte - b'0')),
-            b'.' => {
-                has_fraction = true;
+/// A number of plain digits, with a fraction or without: what most bounds are decided by.
+pub(super) struct PlainNumber {
+    /// Without the fraction: rounded towards zero.
+    whole: i64,
+    is_negative: bool,
+    /// Whether the fraction has digits other than zero.
+    is_fractional: bool,
+    pub(super) is_written_as_integer: bool,
+}
+
+impl PlainNumber {
+    /// `None` for an exponent and for very many digits.
+    pub(super) fn of(digits: &str) -> Option<PlainNumber> {
+        /// So many always fit into 64 bits.
+        const MOST_DIGITS: usize = 18;
+        let (is_negative, unsigned) = match digits.as_bytes() {
+            [b'-', rest @ ..] => (true, rest),
+            all => (false, all),
+        };
+        let (mut whole, mut count) = (0_i64, 0);
+        for byte in unsigned {
+            let digit = byte.wrapping_sub(b'0');
+            if digit > 9 || count == MOST_DIGITS {
                 break;
             }
+            whole = whole * 10 + i64::from(digit);
+            count += 1;
+        }
+        let fraction = match unsigned.get(count..)? {
+            [] => &[][..],
+            [b'.', fraction @ ..] => fraction,
             _ => return None,
+        };
+        fraction
+            .iter()
+            .all(u8::is_ascii_digit)
+            .then(|| PlainNumber {
+                whole: if is_negative { -whole } else { whole },
+                is_negative,
+                is_fractional: fraction.iter().any(|digit| *digit != b'0'),
+                is_written_as_integer: count == unsigned.len(),
+            })
+    }
+
+    fn order_to(&self, limit: i64) -> Ordering {
+        // A fraction is less than the step to the next integer.
+        match self.whole.cmp(&limit) {
+            Ordering::Equal if self.is_fractional && self.is_negative => Ordering::Less,
+            Ordering::Equal if self.is_fractional => Ordering::Greater,
+            order => order,
         }
     }
-    let whole_digits = unsigned.len() - bytes.len() - usize::from(has_fraction);
-    if whole_digits > MOST_DIGITS {
-        return None;
-    }
-    let mut is_fractional = false;
-    for byte in bytes {
-        match byte {
-            b'0' => {}
-            b'1'..=b'9' => is_fractional = true,
-            _ => return None,
-        }
-    }
-    let (whole, beyond) = if unsigned.len() < digits.len() {
-        (-whole, Ordering::Less)
-    } else {
-        (whole, Ordering::Greater)
-    };
-    // A fraction is less than the step to the next integer.
-    let order = whole.cmp(&limit);
-    Some(match is_fractional {
-        true if order.is_eq() => beyond,
-        _ => order,
-    })
 }
 
 /// `minimum`, `maximum`, `exclusiveMinimum` or `exclusiveMaximum`.
@@ -264,6 +274,12 @@ impl NumberBound {
             limit,
             allowed,
         })
+    }
+
+    /// Whether it surely allows the number, and it is no more work to know.
+    pub(super) fn allows_plain(&self, number: &PlainNumber) -> bool {
+        let limit = self.limit.integer;
+        limit.is_some_and(|limit| (self.allowed)(number.order_to(limit)))
     }
 
     pub(super) fn allows(&self, number: Number<'_>) -> bool {

@@ -62,7 +62,9 @@ impl ColumnType {
             null(out);
             return Ok(());
         }
-        if let Some(digits) = unscaled::digits(input, reading)? {
+        if reading.unscaled.is_some()
+            && let Some(digits) = unscaled::digits(input, reading)?
+        {
             return self.write_binary(Input::Number(&digits), reading, out);
         }
         match self {
