@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::path::PathStep;
+use crate::value::PathStep;
 
 /// Context of a check: everything comes from files, nothing from a network.
 #[derive(Clone, Copy, Default)]

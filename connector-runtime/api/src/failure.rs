@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use crate::Found;
+use crate::found::Found;
+use crate::value::EditError;
 
 /// What happened, in words that are safe to log: no secrets, no record values.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,6 +97,12 @@ impl fmt::Display for Cause {
 }
 
 impl std::error::Error for Cause {}
+
+impl From<EditError> for Cause {
+    fn from(error: EditError) -> Cause {
+        Cause::new(error.message)
+    }
+}
 
 /// One record that cannot be written, by its own fault.
 #[derive(Clone, Debug, PartialEq, Eq)]

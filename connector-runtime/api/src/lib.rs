@@ -5,12 +5,10 @@
 pub mod calendar;
 mod check;
 mod failure;
-mod field;
-mod fields;
 mod finding;
 mod found;
-pub mod leaf;
-mod path;
+mod leaf;
+mod leaf_formats;
 pub mod pointer;
 mod predicate;
 mod progress;
@@ -31,23 +29,23 @@ mod value;
 pub use async_trait::async_trait;
 pub use check::{CheckContext, Contract, ContractField, ContractPlace, Presence};
 pub use failure::{Cause, Dependency, Failure, Refusal, Result};
-pub use field::Field;
-pub use fields::Fields;
 pub use finding::{Explanation, Finding, Severity};
 pub use found::Found;
 /// The time of [`StartAt`].
 pub use jiff::Timestamp;
-pub use path::{ElementsPath, FieldPath, PathRoot, PathStep};
+pub use leaf::{Leaf, LeafFormat};
+pub use leaf_formats::LEAF_FORMATS;
 pub use predicate::Predicate;
 pub use progress::{
-    CommitToken, OtherProgress, Position, Progress, ProgressHome, ProgressStore, TopicPartition,
+    CommitToken, Guarantee, OtherProgress, Position, Progress, ProgressHome, ProgressStore,
+    TopicPartition,
 };
 pub use record::{Batch, Header, Key, Origin, Record, Side};
 pub use reference::{Element, Metadata, Reference, Resolved};
 pub use registry::{PluginEntry, Plugins, SinkFactory, SourceFactory, TransformFactory, schema_of};
 pub use sink::{
-    ContractCheck, ContractCompiler, Counter, Encode, EncoderFactory, Guarantee, Outgoing,
-    Publisher, PublisherFactory, Sink, SinkContext, SinkPlugin, Written,
+    ContractCheck, ContractCompiler, Counter, Encode, EncoderFactory, Outgoing, Publisher,
+    PublisherFactory, Sink, SinkContext, SinkPlugin, Written,
 };
 pub use source::{Polled, Positions, Source, SourceContext, SourcePlugin, SourceRecord};
 pub use start_at::StartAt;
@@ -57,6 +55,6 @@ pub use units::{Duration, FilePath, Pattern, SchemaFile, Secret, Size};
 /// The limits of JSON text are those of values.
 pub use value::ValueLimits as JsonLimits;
 pub use value::{
-    BuildError, EditError, Elements, JsonError, JsonReader, Kind, Members, Number, Rename, Value,
-    ValueBuilder, ValueLimits, ValueRef,
+    BuildError, EditError, Elements, ElementsPath, Field, FieldPath, Fields, JsonError, JsonReader,
+    Kind, Members, Number, PathRoot, PathStep, Rename, Value, ValueBuilder, ValueLimits, ValueRef,
 };

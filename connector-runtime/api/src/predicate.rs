@@ -43,7 +43,7 @@ use cel::{Context, Env, ExecutionError};
 use self::compile::Compiled;
 use self::functions::PATTERN_TYPE;
 use self::values::MapVal;
-use crate::leaf::{PREDICATE_FORMAT, leaf_type};
+use crate::leaf::leaf_type;
 use crate::record::{Key, Record};
 use crate::value::ValueRef;
 
@@ -240,9 +240,9 @@ impl std::fmt::Debug for Predicate {
     }
 }
 
-leaf_type!(
-    Predicate,
-    PREDICATE_FORMAT,
-    "A condition in CEL over `value key headers topic partition offset timestamp`, such as `value.total > 100 && value.store.country == 'DE'`; `has(value.total)` asks whether a field is there, `value == null || …` whether the record is a tombstone, and `timestamp(value.at) > timestamp('2026-01-01T00:00:00Z')` compares times.",
-    Predicate::parse
-);
+leaf_type!(Predicate {
+    const FORMAT: &'static str = "predicate";
+    const ABOUT: &'static str = "A condition in CEL over `value key headers topic partition offset timestamp`, such as `value.total > 100 && value.store.country == 'DE'`; `has(value.total)` asks whether a field is there, `value == null || …` whether the record is a tombstone, and `timestamp(value.at) > timestamp('2026-01-01T00:00:00Z')` compares times.";
+    const EXPECTED: &'static str = "a condition in CEL such as \"value.total > 100.0\"";
+    const STAND_IN: Option<&'static str> = Some("true");
+});

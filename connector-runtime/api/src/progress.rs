@@ -9,7 +9,6 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::failure::Result;
-use crate::sink::Guarantee;
 
 /// One partition of one topic.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -50,6 +49,28 @@ pub struct OtherProgress {
     pub sink: Arc<str>,
     pub partition: TopicPartition,
     pub next: i64,
+}
+
+/// What a connector promises, as `run` prints it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Guarantee {
+    AtLeastOnce,
+    /// For readers that read committed records only.
+    ExactlyOnceReadCommitted,
+    ExactlyOnce,
+    /// A source: each polled record is in its topic once.
+    OnceFromPoll,
+}
+
+impl std::fmt::Display for Guarantee {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.pad(match self {
+            Guarantee::AtLeastOnce => "at least once",
+            Guarantee::ExactlyOnceReadCommitted => "exactly once (read_committed)",
+            Guarantee::ExactlyOnce => "exactly once",
+            Guarantee::OnceFromPoll => "once from poll",
+        })
+    }
 }
 
 /// Who remembers how far a connector has come. The guarantee follows from it.

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::leaf::leaf_type;
-use crate::path::{FieldPath, PathRoot};
 use crate::record::{Key, Record};
 use crate::time;
+use crate::value::{FieldPath, PathRoot};
 use crate::value::{Value, ValueRef};
 
 /// A path into the value (`$…`), into the element of `each` (`@…`), or a record's metadata (`#…`).
@@ -235,9 +235,10 @@ impl fmt::Display for Reference {
     }
 }
 
-leaf_type!(
-    Reference,
-    "reference",
-    "A path (`$.store.id` from the value, `@.sku` from the element of `each`) or metadata: `#topic #partition #offset #timestamp #now #key #key.NAME #index #ordinal #header.NAME`.",
-    Reference::parse
-);
+leaf_type!(Reference {
+    const FORMAT: &'static str = "reference";
+    const ABOUT: &'static str = "A path (`$.store.id` from the value, `@.sku` from the element of `each`) or metadata: `#topic #partition #offset #timestamp #now #key #key.NAME #index #ordinal #header.NAME`.";
+    const EXPECTED: &'static str = "a path such as \"$.store.id\" or metadata such as \"#timestamp\"";
+    const EXAMPLE: &'static str = "$.…";
+    const STAND_IN: Option<&'static str> = Some("$");
+});

@@ -98,28 +98,6 @@ pub enum Written {
     },
 }
 
-/// What a connector promises, as `run` prints it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Guarantee {
-    AtLeastOnce,
-    /// For readers that read committed records only.
-    ExactlyOnceReadCommitted,
-    ExactlyOnce,
-    /// A source: each polled record is in its topic once.
-    OnceFromPoll,
-}
-
-impl std::fmt::Display for Guarantee {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.pad(match self {
-            Guarantee::AtLeastOnce => "at least once",
-            Guarantee::ExactlyOnceReadCommitted => "exactly once (read_committed)",
-            Guarantee::ExactlyOnce => "exactly once",
-            Guarantee::OnceFromPoll => "once from poll",
-        })
-    }
-}
-
 /// What the engine hands to a sink that opens.
 #[derive(Clone)]
 pub struct SinkContext {

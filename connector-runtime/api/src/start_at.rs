@@ -35,12 +35,12 @@ impl StartAt {
     }
 }
 
-leaf_type!(
-    StartAt,
-    "timestamp-or-word",
-    "Where to start: \"earliest\", \"latest\", \"group\" or an RFC 3339 time.",
-    StartAt::parse
-);
+leaf_type!(StartAt {
+    const FORMAT: &'static str = "timestamp-or-word";
+    const ABOUT: &'static str = "Where to start: \"earliest\", \"latest\", \"group\" or an RFC 3339 time.";
+    const EXPECTED: &'static str = "\"earliest\", \"latest\", \"group\" or a time such as \"2026-11-20T00:00:00Z\"";
+    const STAND_IN: Option<&'static str> = Some("earliest");
+});
 
 #[cfg(test)]
 mod tests {

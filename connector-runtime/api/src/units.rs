@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::leaf::{FILE_FORMAT, SCHEMA_FILE_FORMAT, SECRET_FORMAT, leaf_type};
+use crate::leaf::leaf_type;
 
 /// A length of time, written with its unit: `"200ms"`, `"30s"`, `"5m"`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -42,12 +42,13 @@ impl serde::Serialize for Duration {
     }
 }
 
-leaf_type!(
-    Duration,
-    "duration",
-    "A length of time with its unit: \"200ms\", \"30s\", \"5m\", \"1h 30m\".",
-    Duration::parse
-);
+leaf_type!(Duration {
+    const FORMAT: &'static str = "duration";
+    const ABOUT: &'static str = "A length of time with its unit: \"200ms\", \"30s\", \"5m\", \"1h 30m\".";
+    const EXPECTED: &'static str = "a duration such as \"200ms\" or \"30s\"";
+    const EXAMPLE: &'static str = "30s";
+    const STAND_IN: Option<&'static str> = Some("1s");
+});
 
 /// A number of bytes, written with its unit: `"4MiB"`, `"500kB"`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -93,12 +94,13 @@ impl serde::Serialize for Size {
     }
 }
 
-leaf_type!(
-    Size,
-    "size",
-    "A number of bytes with its unit: \"4MiB\" (powers of 1024), \"500kB\" (powers of 1000).",
-    Size::parse
-);
+leaf_type!(Size {
+    const FORMAT: &'static str = "size";
+    const ABOUT: &'static str = "A number of bytes with its unit: \"4MiB\" (powers of 1024), \"500kB\" (powers of 1000).";
+    const EXPECTED: &'static str = "a size such as \"4MiB\"";
+    const EXAMPLE: &'static str = "4MiB";
+    const STAND_IN: Option<&'static str> = Some("1MiB");
+});
 
 /// A regular expression, matched by the linear engine of the `regex` crate.
 #[derive(Clone, Debug)]
@@ -126,12 +128,12 @@ impl Pattern {
     }
 }
 
-leaf_type!(
-    Pattern,
-    "pattern",
-    "A regular expression (syntax of Rust's `regex` crate: linear time, no look-around).",
-    Pattern::parse
-);
+leaf_type!(Pattern {
+    const FORMAT: &'static str = "pattern";
+    const ABOUT: &'static str = "A regular expression (syntax of Rust's `regex` crate: linear time, no look-around).";
+    const EXPECTED: &'static str = "a regular expression";
+    const STAND_IN: Option<&'static str> = Some("");
+});
 
 /// A file or folder; relative to the file that names it, absolute once it is loaded.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -147,12 +149,11 @@ impl FilePath {
     }
 }
 
-leaf_type!(
-    FilePath,
-    FILE_FORMAT,
-    "A file or folder, relative to the file that names it.",
-    FilePath::parse
-);
+leaf_type!(FilePath {
+    const FORMAT: &'static str = "file-path";
+    const ABOUT: &'static str = "A file or folder, relative to the file that names it.";
+    const EXPECTED: &'static str = "the path of a file";
+});
 
 /// A JSON Schema file; relative to the file that names it, absolute once it is loaded.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -168,12 +169,11 @@ impl SchemaFile {
     }
 }
 
-leaf_type!(
-    SchemaFile,
-    SCHEMA_FILE_FORMAT,
-    "A JSON Schema file, relative to the file that names it.",
-    SchemaFile::parse
-);
+leaf_type!(SchemaFile {
+    const FORMAT: &'static str = "schema-file";
+    const ABOUT: &'static str = "A JSON Schema file, relative to the file that names it.";
+    const EXPECTED: &'static str = "the path of a JSON Schema file";
+});
 
 /// Something that nobody may see: it can be neither printed nor serialized, only exposed on purpose.
 #[derive(Clone)]
@@ -196,9 +196,9 @@ impl fmt::Debug for Secret {
     }
 }
 
-leaf_type!(
-    Secret,
-    SECRET_FORMAT,
-    "A secret: write `${env:NAME}` or `${file:/path}`; it is never printed.",
-    Secret::parse
-);
+leaf_type!(Secret {
+    const FORMAT: &'static str = "secret";
+    const ABOUT: &'static str = "A secret: write `${env:NAME}` or `${file:/path}`; it is never printed.";
+    const EXPECTED: &'static str = "a string";
+    const EXAMPLE: &'static str = "${env:NAME}";
+});

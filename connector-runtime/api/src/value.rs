@@ -14,10 +14,13 @@ mod binary;
 mod builder;
 mod cursor;
 mod edit;
+mod field;
+mod fields;
 mod json;
 mod limits;
 mod node;
 mod nodes;
+mod path;
 mod serde_json;
 mod serialize;
 
@@ -28,10 +31,13 @@ use binary::Binary;
 pub use builder::ValueBuilder;
 pub use cursor::{Elements, Kind, Members, Number, ValueRef};
 pub use edit::{EditError, Rename};
+pub use field::Field;
+pub use fields::Fields;
 pub use json::{JsonError, JsonReader};
 pub use limits::ValueLimits;
 use node::{Node, Span};
 pub use nodes::BuildError;
+pub use path::{ElementsPath, FieldPath, PathRoot, PathStep};
 
 /// An owned value. See the module's documentation for how it is stored.
 #[derive(Clone)]

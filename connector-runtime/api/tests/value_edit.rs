@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use bytes::Bytes;
-use connect_api::{FieldPath, Fields, JsonLimits, Rename, Value};
+use connect_api::{EditError, FieldPath, Fields, JsonLimits, Rename, Value};
 
 fn value(text: &str) -> Value {
     Value::parse_json(
@@ -381,7 +381,7 @@ fn every_element_is_changed_or_removed_in_one_pass() {
     let fields = Fields::parse("$.l[*].a").unwrap();
     let mut edited = value(start);
     let longer = |_: &dyn Fn() -> String, _: connect_api::ValueRef<'_>| {
-        Ok(Some(value(r#"{"x":["new",{}]}"#)))
+        Ok::<_, EditError>(Some(value(r#"{"x":["new",{}]}"#)))
     };
     edited.replace_each(&fields, longer).unwrap();
     check(

@@ -11,13 +11,14 @@ use connect_contracts::{FormatConfig, Usage};
 use serde_json::Value as Json;
 
 use super::code;
-use super::connector::Direction;
-use super::load::Loading;
-use super::names::check_connector_name;
-use super::parse::{Places, Syntax};
+use super::formats::check_connector_name;
+use super::loading::Loading;
+use super::parse::Syntax;
+use super::places::Places;
 use super::report::{Draft, Report};
 use super::resolve::{BatchConfig, LONGEST_LANE_NAME, MOST_LANES, Topics};
 use super::suggest::nearest;
+use super::written::Direction;
 
 /// Which kind of connector this file is; `None` if that cannot be told.
 pub(super) fn direction(

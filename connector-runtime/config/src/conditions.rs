@@ -3,13 +3,12 @@
 //! Where tombstones are kept, every condition is asked about them, `value` being null. One that reads a member of it
 //! without asking first rejects each tombstone, and the rows that they should delete stay.
 
-use connect_api::leaf::PREDICATE_FORMAT;
-use connect_api::{Predicate, Severity};
+use connect_api::{Leaf as _, Predicate, Severity};
 use serde_json::Value as Json;
 
 use super::code;
 use super::leaves::Leaf;
-use super::parse::Places;
+use super::places::Places;
 use super::report::{Draft, Report};
 
 /// Whether records without a value get as far as the conditions.
@@ -19,7 +18,7 @@ pub(super) fn keep_tombstones(root: &Json) -> bool {
 
 /// Points out a condition that fails for a tombstone, or may.
 pub(super) fn check_tombstones(leaf: &Leaf<'_>, places: &Places, report: &mut Report) {
-    if leaf.format != PREDICATE_FORMAT || report.is_unknown(leaf.pointer) {
+    if leaf.format != Predicate::FORMAT || report.is_unknown(leaf.pointer) {
         return;
     }
     // What does not parse is reported already.

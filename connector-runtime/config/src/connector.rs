@@ -17,8 +17,9 @@ use super::exposed;
 use super::files;
 use super::interpolate::Interpolation;
 use super::leaves;
-use super::load::Loading;
-use super::parse::{Document, Places, Syntax, parse};
+use super::loading::Loading;
+use super::parse::{Document, Syntax, parse};
+use super::places::Places;
 use super::plugin_tables::{self, Kind, PluginTable};
 use super::report::{Draft, Report};
 use super::resolve::{
@@ -27,7 +28,7 @@ use super::resolve::{
 };
 use super::schema;
 use super::validate::{Unit, validate};
-use super::written::{SinkFile, SourceFile};
+use super::written::{Direction, SinkFile, SourceFile};
 
 /// What one file turned out to be.
 pub(super) struct Read {
@@ -37,15 +38,6 @@ pub(super) struct Read {
     /// `None` if there are errors.
     pub(super) connector: Option<Connector>,
     pub(super) report: Report,
-}
-
-/// The two directions of a connector.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Direction {
-    /// From topics to a sink.
-    Sink,
-    /// From a source to a topic.
-    Source,
 }
 
 /// Reads one file and checks everything about it that does not need the other files.

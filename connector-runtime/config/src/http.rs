@@ -3,12 +3,13 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use connect_api::{Cause, FilePath, Severity};
+use connect_api::{Cause, FilePath, Leaf, Severity};
+use schemars::JsonSchema;
+use serde::Deserialize;
 
 use super::code;
-use super::parse::Places;
+use super::places::Places;
 use super::report::{Draft, Report};
-use super::written::HttpTable;
 
 /// Where to listen, and who is answered.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -63,6 +64,54 @@ impl HttpAddress {
     pub fn is_for_others(self) -> bool {
         matches!(self, HttpAddress::At(address) if !address.ip().is_loopback())
     }
+}
+
+impl Leaf for HttpAddress {
+    const FORMAT: &'static str = "listen-address";
+    const ABOUT: &'static str = "Where to listen: an address with its port, or \"off\".";
+    const EXPECTED: &'static str = "an address such as \"127.0.0.1:8083\", or \"off\"";
+    const STAND_IN: Option<&'static str> = Some("off");
+
+    fn parse(text: &str) -> Result<HttpAddress, String> {
+        match text {
+            "off" => Ok(HttpAddress::Off),
+            _ => text.parse().map(HttpAddress::At).map_err(|_| {
+                format!("`{text}` is not an address with its port such as \"127.0.0.1:8083\" or \"[::1]:8083\", and not \"off\"")
+            }),
+        }
+    }
+}
+
+impl std::str::FromStr for HttpAddress {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<HttpAddress, String> {
+        HttpAddress::parse(text)
+    }
+}
+
+impl<'de> Deserialize<'de> for HttpAddress {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        HttpAddress::parse(&String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+    }
+}
+
+/// Metrics, health and status.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct HttpTable {
+    /// Where to listen, or "off". Default: 127.0.0.1:8083, or the next free port.
+    #[schemars(with = "Option<String>", extend("format" = HttpAddress::FORMAT))]
+    pub(super) address: Option<HttpAddress>,
+    /// A file with the token that requests bring as `Authorization: Bearer …`; health probes need none. Read at start.
+    pub(super) token_file: Option<FilePath>,
+    /// A PEM file with the certificate and its chain, for https.
+    pub(super) certificate: Option<FilePath>,
+    /// A PEM file with the key of the certificate (PKCS 8).
+    pub(super) key: Option<FilePath>,
+    /// Answers other machines although anybody there may ask and anybody between may read the answers.
+    #[serde(default)]
+    pub(super) insecure: bool,
 }
 
 /// What is meant by the table, and what is wrong with it.

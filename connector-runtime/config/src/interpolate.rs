@@ -3,15 +3,14 @@
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use connect_api::leaf::{FILE_FORMATS, PREDICATE_FORMAT, SECRET_FORMAT};
-use connect_api::{Predicate, Severity, pointer};
+use connect_api::{FilePath, Leaf, Predicate, SchemaFile, Secret, Severity, pointer};
 use serde_json::Value as Json;
 
 use super::code;
 use super::exposed;
 use super::kafka;
-use super::load::Mode;
-use super::parse::Places;
+use super::loading::Mode;
+use super::places::Places;
 use super::report::{Draft, Report};
 use super::schema;
 
@@ -56,7 +55,7 @@ impl Interpolation<'_> {
     /// The value of a string leaf; `None` if it stays as it is.
     fn leaf(&mut self, text: &str, schema: &Json, pointer: &str) -> Option<Json> {
         let format = schema.get("format").and_then(Json::as_str);
-        if format == Some(SECRET_FORMAT) || kafka::is_secret(pointer) {
+        if format == Some(Secret::FORMAT) || kafka::is_secret(pointer) {
             let span = self.places.value(pointer);
             if exposed::is_literal(text) {
                 self.report.add(exposed::literal(span.clone(), pointer));
@@ -74,11 +73,11 @@ impl Interpolation<'_> {
         {
             return Some(scalar);
         }
-        if format.is_some_and(|format| FILE_FORMATS.contains(&format)) {
+        if format.is_some_and(|format| [FilePath::FORMAT, SchemaFile::FORMAT].contains(&format)) {
             let absolute = self.folder().join(&replaced);
             return Some(Json::String(normal(&absolute).to_string_lossy().into()));
         }
-        if format == Some(PREDICATE_FORMAT) && replaced != text {
+        if format == Some(Predicate::FORMAT) && replaced != text {
             return Some(Json::String(Predicate::substituted(&replaced, text)));
         }
         Some(Json::String(replaced))

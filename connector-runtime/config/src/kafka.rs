@@ -7,8 +7,8 @@ use connect_api::{Secret, Severity, pointer};
 use serde_json::Value as Json;
 
 use super::code;
-use super::load::Mode;
-use super::parse::Places;
+use super::loading::Mode;
+use super::places::Places;
 use super::report::{Draft, Report};
 use super::resolve::ProcessConfig;
 use super::suggest::nearest;

@@ -3,14 +3,13 @@
 
 use std::path::Path;
 
-use connect_api::leaf::{FILE_FORMAT, SCHEMA_FILE_FORMAT};
-use connect_api::{ContractPlace, Severity, pointer};
+use connect_api::{ContractPlace, FilePath, Leaf as _, SchemaFile, Severity, pointer};
 use connect_contracts::SchemaProblem;
 use serde_json::Value as Json;
 
 use super::code;
-use super::load::{Loading, Mode};
-use super::parse::Places;
+use super::loading::{Loading, Mode};
+use super::places::Places;
 use super::report::{Draft, Report};
 use super::schema;
 
@@ -63,8 +62,8 @@ pub(super) fn check_file(
     }
     let path = Path::new(leaf.text);
     let drafts = match leaf.format {
-        SCHEMA_FILE_FORMAT => schema_file(loading, path, leaf.pointer, places),
-        FILE_FORMAT => file(loading, path, leaf.pointer, places, report)
+        SchemaFile::FORMAT => schema_file(loading, path, leaf.pointer, places),
+        FilePath::FORMAT => file(loading, path, leaf.pointer, places, report)
             .into_iter()
             .collect(),
         _ => Vec::new(),

@@ -4,12 +4,12 @@ use connect_api::{PluginEntry, Plugins};
 use serde_json::{Map, Value as Json};
 
 use super::code;
-use super::connector::Direction;
-use super::parse::{Places, dotted};
+use super::places::{Places, dotted};
 use super::report::{Draft, Report};
 use super::schema;
 use super::suggest::nearest;
 use super::words;
+use super::written::Direction;
 
 /// What a plugin is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use connect_api::{ContractPlace, Explanation, Finding, Severity};
 
 use super::finding::{Place, PlacedFinding, SourceFile};
-use super::parse::{Places, dotted};
+use super::places::{Places, dotted};
 
 /// A finding whose place is a byte range.
 #[derive(Clone, Debug)]

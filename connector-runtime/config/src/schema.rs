@@ -1,11 +1,12 @@
 //! The schemas of the configuration types, made ready for validation, messages and editors.
 
-use connect_api::leaf::PREDICATE_FORMAT;
 use connect_api::schema_of;
 use connect_contracts::type_of;
 use schemars::transform::{Transform, transform_subschemas};
 use schemars::{JsonSchema, Schema};
 use serde_json::{Value as Json, json};
+
+use super::formats;
 
 /// The schema of one of the engine's own types.
 pub(super) fn of<T: JsonSchema>() -> Json {
@@ -163,23 +164,12 @@ pub(super) fn stand_in(schema: &Json) -> Option<Json> {
     if let Some(value) = first.or_else(|| schema.get("default")) {
         return Some(value.clone());
     }
-    let format = schema.get("format").and_then(Json::as_str);
-    let text = match (format, types(schema).as_slice()) {
-        (Some("duration"), _) => "1s",
-        (Some("size"), _) => "1MiB",
-        (Some("field" | "fields"), _) => "field",
-        (Some("field-path" | "reference"), _) => "$",
-        (Some("elements-path"), _) => "$[*]",
-        (Some(PREDICATE_FORMAT), _) => "true",
-        (Some("pattern"), _) => "",
-        (Some("topic-name" | "connector-name"), _) => "unknown",
-        (Some("timestamp-or-word"), _) => "earliest",
-        (Some("listen-address"), _) => "off",
-        (_, ["integer" | "number"]) => {
-            return Some(schema.get("minimum").cloned().unwrap_or_else(|| json!(1)));
-        }
-        (_, ["boolean"]) => return Some(json!(false)),
-        _ => return None,
-    };
-    Some(json!(text))
+    if let Some(format) = formats::of(schema) {
+        return format.stand_in.map(Json::from);
+    }
+    match types(schema).as_slice() {
+        ["integer" | "number"] => Some(schema.get("minimum").cloned().unwrap_or_else(|| json!(1))),
+        ["boolean"] => Some(json!(false)),
+        _ => None,
+    }
 }

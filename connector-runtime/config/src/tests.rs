@@ -11,7 +11,8 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-use super::load::{Mode, load_with};
+use super::load::load_with;
+use super::loading::Mode;
 use super::resolve::Loaded;
 
 /// A folder with `connectors.d/` and whatever else a case needs.

@@ -6,14 +6,15 @@ use connect_api::pointer;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use connect_api::leaf::{LeafCheck, SECRET_FORMAT, leaf_formats};
+use connect_api::{Leaf, Secret};
 use jsonschema::ValidationError;
 use jsonschema::error::ValidationErrorKind as Kind;
 use serde_json::Value as Json;
 
 use super::code;
-use super::names;
-use super::parse::{Places, Syntax, dotted};
+use super::formats;
+use super::parse::Syntax;
+use super::places::{Places, dotted};
 use super::report::{Draft, Report};
 use super::schema;
 use super::suggest::nearest;
@@ -33,18 +34,13 @@ pub(super) struct Unit<'a> {
     pub(super) outer_keys: &'a [&'a str],
 }
 
-/// Every leaf format with its parser: those of the plugin API and those of the engine.
-fn formats() -> impl Iterator<Item = (&'static str, LeafCheck)> {
-    leaf_formats().into_iter().chain(names::FORMATS)
-}
-
 /// Adds every problem of the table to the report.
 pub(super) fn validate(unit: &Unit<'_>, places: &Places, syntax: Syntax, report: &mut Report) {
     let mut options = jsonschema::options()
         .with_draft(jsonschema::Draft::Draft7)
         .should_validate_formats(true);
-    for (name, check) in formats() {
-        options = options.with_format(name, move |text: &str| check(text).is_ok());
+    for format in formats::all() {
+        options = options.with_format(format.name, move |text: &str| (format.check)(text).is_ok());
     }
     let validator = match options.build(unit.schema) {
         Ok(validator) => validator,
@@ -296,7 +292,7 @@ impl Collector<'_> {
         let is_secret = |schema: &Json| {
             schema
                 .get("format")
-                .is_some_and(|format| format == SECRET_FORMAT)
+                .is_some_and(|format| format == Secret::FORMAT)
         };
         let mut properties = table
             .get("properties")

@@ -1,8 +1,9 @@
 //! Schemas and values in words.
 
-use connect_api::leaf::PREDICATE_FORMAT;
+use connect_api::{Duration, Leaf as _, Size};
 use serde_json::Value as Json;
 
+use super::formats;
 use super::schema;
 
 /// What a schema wants: "an integer", "a duration such as \"200ms\"", "one of …".
@@ -10,9 +11,8 @@ pub(super) fn expected(node: &Json) -> String {
     if let Some(Json::Array(options)) = node.get("enum") {
         return alternatives(options);
     }
-    let format = node.get("format").and_then(Json::as_str);
-    if let Some(words) = format.and_then(expected_format) {
-        return words.to_owned();
+    if let Some(format) = formats::of(node) {
+        return format.expected.to_owned();
     }
     let branches = ["anyOf", "oneOf"]
         .iter()
@@ -60,30 +60,6 @@ fn table(node: &Json) -> String {
     }
 }
 
-fn expected_format(format: &str) -> Option<&'static str> {
-    Some(match format {
-        "duration" => "a duration such as \"200ms\" or \"30s\"",
-        "size" => "a size such as \"4MiB\"",
-        "field" => "a field such as \"total\" or \"$.store.id\"",
-        "fields" => "a field such as \"total\" or \"$.lines[*].card\"",
-        "field-path" => "a path such as \"$.store.id\"",
-        "elements-path" => "a path such as \"$.items[*]\"",
-        "reference" => "a path such as \"$.store.id\" or metadata such as \"#timestamp\"",
-        PREDICATE_FORMAT => "a condition in CEL such as \"value.total > 100.0\"",
-        "pattern" => "a regular expression",
-        "date-time" => "a time such as \"2026-11-20T00:00:00Z\" (RFC 3339)",
-        "file-path" => "the path of a file",
-        "schema-file" => "the path of a JSON Schema file",
-        "timestamp-or-word" => {
-            "\"earliest\", \"latest\", \"group\" or a time such as \"2026-11-20T00:00:00Z\""
-        }
-        "topic-name" => "a topic's name",
-        "connector-name" => "a name of letters, digits, `.`, `_` and `-`",
-        "listen-address" => "an address such as \"127.0.0.1:8083\", or \"off\"",
-        _ => return None,
-    })
-}
-
 /// A value to type for a key of this schema.
 pub(super) fn example(node: &Json) -> String {
     if let Some(first) = node.get("enum").and_then(|options| options.get(0)) {
@@ -93,22 +69,16 @@ pub(super) fn example(node: &Json) -> String {
     if let Some(given) = given.or_else(|| node.get("default")) {
         return toml(given);
     }
-    let format = node
-        .get("format")
-        .and_then(Json::as_str)
-        .unwrap_or_default();
-    match (format, schema::types(node).first().copied()) {
-        ("duration", _) => "\"30s\"".to_owned(),
-        ("size", _) => "\"4MiB\"".to_owned(),
-        ("field" | "fields" | "field-path" | "reference", _) => "\"$.…\"".to_owned(),
-        ("elements-path", _) => "\"$.items[*]\"".to_owned(),
-        ("secret", _) => "\"${env:NAME}\"".to_owned(),
-        (_, Some("integer" | "number")) => node
+    if let Some(format) = formats::of(node) {
+        return toml(&Json::from(format.example));
+    }
+    match schema::types(node).first().copied() {
+        Some("integer" | "number") => node
             .get("minimum")
             .map_or("1".to_owned(), |minimum| minimum.to_string()),
-        (_, Some("boolean")) => "true".to_owned(),
-        (_, Some("array")) => "[…]".to_owned(),
-        (_, Some("object")) => "{ … }".to_owned(),
+        Some("boolean") => "true".to_owned(),
+        Some("array") => "[…]".to_owned(),
+        Some("object") => "{ … }".to_owned(),
         _ => "\"…\"".to_owned(),
     }
 }
@@ -281,10 +251,10 @@ pub(super) fn conversion(
         (Json::String(text), _) if wants("array") => {
             Some(format!("write [{}]", toml(&Json::String(text.clone()))))
         }
-        (Json::Number(number), _) if format == "duration" => Some(format!(
+        (Json::Number(number), _) if format == Duration::FORMAT => Some(format!(
             "write it with its unit: \"{number}s\" or \"{number}ms\""
         )),
-        (Json::Number(number), _) if format == "size" => Some(format!(
+        (Json::Number(number), _) if format == Size::FORMAT => Some(format!(
             "write it with its unit: \"{number}B\" or \"{number}MiB\""
         )),
         (Json::Number(_) | Json::Bool(_), _)

@@ -5,15 +5,24 @@
 
 use std::collections::BTreeMap;
 
-use connect_api::{Duration, FilePath, Pattern, Predicate, Reference, Size, StartAt};
+use connect_api::{Duration, Pattern, Predicate, Reference, Size, StartAt};
 use connect_contracts::{FormatConfig, RegistryConfig};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::http::HttpAddress;
+use super::http::HttpTable;
 use super::kafka_table;
 use super::resolve::{BatchConfig, CreateTopics, Discard, ErrorsConfig, Tolerance};
 use super::stop_after::StopAfter;
+
+/// The two directions of a connector.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Direction {
+    /// From topics to a sink.
+    Sink,
+    /// From a source to a topic.
+    Source,
+}
 
 /// A connector that reads topics and writes to a sink.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -271,24 +280,6 @@ pub(super) struct ProcessFile {
     #[serde(default)]
     #[schemars(extend("default" = null))]
     pub(super) defaults: DefaultsTable,
-}
-
-/// Metrics, health and status.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct HttpTable {
-    /// Where to listen, or "off". Default: 127.0.0.1:8083, or the next free port.
-    #[schemars(with = "Option<String>", extend("format" = "listen-address"))]
-    pub(super) address: Option<HttpAddress>,
-    /// A file with the token that requests bring as `Authorization: Bearer …`; health probes need none. Read at start.
-    pub(super) token_file: Option<FilePath>,
-    /// A PEM file with the certificate and its chain, for https.
-    pub(super) certificate: Option<FilePath>,
-    /// A PEM file with the key of the certificate (PKCS 8).
-    pub(super) key: Option<FilePath>,
-    /// Answers other machines although anybody there may ask and anybody between may read the answers.
-    #[serde(default)]
-    pub(super) insecure: bool,
 }
 
 /// What connectors that do not say otherwise have.

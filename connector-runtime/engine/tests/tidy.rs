@@ -2,7 +2,7 @@
 
 #![allow(clippy::indexing_slicing)]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -169,4 +169,79 @@ fn dependencies_only_point_down() {
             assert!(fine, "{name} may not depend on {dependency}");
         }
     }
+}
+
+/// Which modules below the crate's root each module uses: `crate::NAME`, and `super::NAME` in a file of the root's folder.
+/// A module's folder belongs to it: what a module and its own children say of each other is no circle.
+fn module_uses(source: &Path) -> BTreeMap<String, BTreeSet<String>> {
+    let mut sources = Vec::new();
+    files(source, ".rs", &mut sources);
+    let mut uses: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let mut texts = Vec::new();
+    for file in sources {
+        let text = fs::read_to_string(&file).expect("a source file");
+        let within = file.strip_prefix(source).expect("a file below the folder");
+        let module = within.components().next().expect("a name");
+        let module = module.as_os_str().to_string_lossy();
+        let module = module.trim_end_matches(".rs").to_owned();
+        if module == "lib" || within.to_string_lossy().contains("tests") {
+            continue;
+        }
+        uses.entry(module.clone()).or_default();
+        texts.push((module, within.components().count(), text));
+    }
+    let modules: BTreeSet<String> = uses.keys().cloned().collect();
+    for (module, depth, text) in texts {
+        let program = text.split("#[cfg(test)]").next().unwrap_or_default();
+        let code: Vec<&str> = program
+            .lines()
+            .filter_map(|line| line.split("//").next())
+            .collect();
+        let code = code.join("\n");
+        for root in ["crate::".to_owned(), "super::".repeat(depth)] {
+            for after in code.split(&root).skip(1) {
+                assert!(
+                    !after.starts_with('{'),
+                    "{module}: one `use` a module, not `use {root}{{`"
+                );
+                let name = after
+                    .split(|c: char| !c.is_alphanumeric() && c != '_')
+                    .next();
+                let name = name.unwrap_or_default();
+                if modules.contains(name) && name != module {
+                    uses.entry(module.clone())
+                        .or_default()
+                        .insert(name.to_owned());
+                }
+            }
+        }
+    }
+    uses
+}
+
+/// Takes away, again and again, every module that uses none of the rest: what is left is in circles or uses one.
+fn circles(mut uses: BTreeMap<String, BTreeSet<String>>) -> BTreeMap<String, BTreeSet<String>> {
+    loop {
+        let left: BTreeSet<String> = uses.keys().cloned().collect();
+        uses.retain(|_, used| used.iter().any(|name| left.contains(name)));
+        if uses.len() == left.len() {
+            return uses;
+        }
+    }
+}
+
+#[test]
+fn no_files_of_configuration_and_api_use_each_other_in_a_circle() {
+    for (folder, known) in [
+        ("api", ("reference", "leaf")),
+        ("config", ("load", "connector")),
+    ] {
+        let uses = module_uses(&workspace().join(format!("connector-runtime/{folder}/src")));
+        assert!(uses[known.0].contains(known.1), "{folder}: {uses:?}");
+        assert_eq!(circles(uses), BTreeMap::new(), "{folder}");
+    }
+    let planted = [("a", "b"), ("b", "c"), ("c", "b"), ("d", "e"), ("e", "")];
+    let planted = planted.map(|(from, to)| (from.to_owned(), BTreeSet::from([to.to_owned()])));
+    let found: Vec<String> = circles(BTreeMap::from(planted)).into_keys().collect();
+    assert_eq!(found, ["a", "b", "c"]);
 }

@@ -1,7 +1,6 @@
 //! `filter`: drops the records for which its `when` holds.
 
-use connect_api::leaf::PREDICATE_FORMAT;
-use connect_api::{Cause, Finding, Record, Step, Transform, TransformPlugin};
+use connect_api::{Cause, Finding, Leaf, Predicate, Record, Step, Transform, TransformPlugin};
 use schemars::{JsonSchema, Schema};
 use serde::Deserialize;
 use serde_json::json;
@@ -21,7 +20,7 @@ fn describe_when(schema: &mut Schema) {
     let when = json!({
         "description": "Records that meet this condition are dropped, the others pass. Without it, all are dropped.",
         "type": "string",
-        "format": PREDICATE_FORMAT,
+        "format": Predicate::FORMAT,
     });
     schema.insert("properties".to_owned(), json!({ "when": when }));
 }

@@ -64,7 +64,7 @@ impl Transform for Mask {
                             .clone()
                             .unwrap_or_else(|| empty_like(found))
                     };
-                    Ok((!found.is_null()).then(mask))
+                    Ok::<_, Cause>((!found.is_null()).then(mask))
                 })?;
             }
             Ok(())

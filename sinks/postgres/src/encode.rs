@@ -261,7 +261,7 @@ impl<'a> Encoder<'_, 'a> {
             Operation::Write => &entry.columns,
         };
         let mut data = std::mem::take(&mut target.rows.data);
-        let written = columns.iter().try_for_each(|column| {
+        let written: Result<(), Cause> = columns.iter().try_for_each(|column| {
             self.cell(column, target, element, &mut data)?;
             if column.position < target.key_length {
                 key_end = data.len();

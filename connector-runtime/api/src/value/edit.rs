@@ -3,8 +3,8 @@
 mod many;
 
 use super::node::{Node, Span};
+use super::path::{FieldPath, PathStep};
 use super::{Binary, Value};
-use crate::path::{FieldPath, PathStep};
 
 /// Why a place cannot be written.
 #[derive(Clone, Debug, PartialEq, Eq)]

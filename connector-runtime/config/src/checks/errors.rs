@@ -2,12 +2,11 @@
 
 use super::{Checks, topics};
 use crate::code;
-use crate::connector::Direction;
-use crate::load::Loading;
+use crate::loading::Loading;
 use crate::report::Draft;
 use crate::resolve::{Discard, ErrorsConfig, Tolerance};
 use crate::stop_after::StopAfter;
-use crate::written::ErrorsTable;
+use crate::written::{Direction, ErrorsTable};
 
 impl Checks<'_> {
     pub(super) fn errors(&mut self, loading: &Loading<'_>, direction: Direction) {

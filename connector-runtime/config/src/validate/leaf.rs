@@ -1,13 +1,14 @@
 //! What is said about one value: its type, its word, its range, its own syntax.
 
-use connect_api::Reference;
+use connect_api::{Leaf as _, Reference};
 use jsonschema::ValidationError;
 use jsonschema::error::ValidationErrorKind as Kind;
 use serde_json::Value as Json;
 
-use super::{Collector, formats};
+use super::Collector;
 use crate::code;
-use crate::parse::dotted;
+use crate::formats;
+use crate::places::dotted;
 use crate::report::Draft;
 use crate::suggest::nearest;
 use crate::words;
@@ -46,7 +47,7 @@ impl Collector<'_> {
                 std::slice::from_ref(expected_value.as_ref()),
                 pointer,
             ),
-            Kind::Format { format } => self.bad_leaf(value, format, node, pointer),
+            Kind::Format { .. } => self.bad_leaf(value, node, pointer),
             Kind::Minimum { limit } => {
                 self.out_of_range(pointer, value, &format!("at least {limit}"))
             }
@@ -134,10 +135,10 @@ impl Collector<'_> {
     }
 
     /// The leaf's own parser says what is wrong with it.
-    fn bad_leaf(&self, value: &Json, format: &str, node: &Json, pointer: &str) -> Draft {
+    fn bad_leaf(&self, value: &Json, node: &Json, pointer: &str) -> Draft {
         let text = value.as_str().unwrap_or_default();
-        let check = formats().find(|(name, _)| *name == format);
-        let reason = check.and_then(|(_, check)| check(text).err());
+        let format = formats::of(node);
+        let reason = format.and_then(|format| (format.check)(text).err());
         let written = self.found(value, pointer);
         let message = match reason {
             // What a placeholder stands for is not shown, and the parser's words would show it.
@@ -151,8 +152,9 @@ impl Collector<'_> {
         )
         .label(format!("expected {}", words::expected(node)))
         .at(pointer);
+        let is_reference = format.is_some_and(|format| format.name == Reference::FORMAT);
         match nearest_reference(text) {
-            Some(near) if format == "reference" && !written.contains("${") => {
+            Some(near) if is_reference && !written.contains("${") => {
                 draft.help(format!("did you mean \"{near}\"?"))
             }
             _ => draft,

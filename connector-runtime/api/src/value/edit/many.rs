@@ -4,9 +4,8 @@
 use super::super::node::Node;
 use super::super::{Value, ValueRef};
 use super::EditError;
-use crate::failure::Cause;
-use crate::fields::{Fields, FieldsStep};
-use crate::path::PathStep;
+use crate::value::fields::{Fields, FieldsStep};
+use crate::value::path::PathStep;
 
 /// A node that a path leads to.
 #[derive(Clone, Default)]
@@ -40,15 +39,13 @@ impl Value {
     ///
     /// A missing field, an empty array and `null` on the way are passed over. A value of another type on the way is an
     /// error: the path means something that the record has in another form.
-    pub fn replace_each(
+    pub fn replace_each<E: From<EditError>>(
         &mut self,
         fields: &Fields,
-        mut change: impl FnMut(&dyn Fn() -> String, ValueRef<'_>) -> Result<Option<Value>, Cause>,
-    ) -> Result<(), Cause> {
+        mut change: impl FnMut(&dyn Fn() -> String, ValueRef<'_>) -> Result<Option<Value>, E>,
+    ) -> Result<(), E> {
         self.with_root();
-        let targets = self
-            .targets(fields)
-            .map_err(|error| Cause::new(error.message))?;
+        let targets = self.targets(fields)?;
         let mut changes = Vec::new();
         for target in targets {
             let path = || fields.path_to(fields.steps().len(), &target.elements);

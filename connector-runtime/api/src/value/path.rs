@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use jsonpath_rust::parser::model::{Segment, Selector};
 
+use super::ValueRef;
 use crate::leaf::leaf_type;
-use crate::value::ValueRef;
 
 /// Where a path starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -103,12 +103,13 @@ impl fmt::Debug for FieldPath {
     }
 }
 
-leaf_type!(
-    FieldPath,
-    "field-path",
-    "A path that leads to one place: `$.store.id`, `$.items[0].sku`, `$['odd name']` (RFC 9535).",
-    FieldPath::parse
-);
+leaf_type!(FieldPath {
+    const FORMAT: &'static str = "field-path";
+    const ABOUT: &'static str = "A path that leads to one place: `$.store.id`, `$.items[0].sku`, `$['odd name']` (RFC 9535).";
+    const EXPECTED: &'static str = "a path such as \"$.store.id\"";
+    const EXAMPLE: &'static str = "$.…";
+    const STAND_IN: Option<&'static str> = Some("$");
+});
 
 /// The step to a member, as a path has it: `.name`, or `['odd name']`.
 pub(crate) fn text_of_member(name: &str) -> String {
@@ -274,12 +275,13 @@ impl fmt::Debug for ElementsPath {
     }
 }
 
-leaf_type!(
-    ElementsPath,
-    "elements-path",
-    "A path that leads to every element of an array: `$.items[*]` (RFC 9535: names, indexes, `[*]`, slices).",
-    ElementsPath::parse
-);
+leaf_type!(ElementsPath {
+    const FORMAT: &'static str = "elements-path";
+    const ABOUT: &'static str = "A path that leads to every element of an array: `$.items[*]` (RFC 9535: names, indexes, `[*]`, slices).";
+    const EXPECTED: &'static str = "a path such as \"$.items[*]\"";
+    const EXAMPLE: &'static str = "$.items[*]";
+    const STAND_IN: Option<&'static str> = Some("$[*]");
+});
 
 pub(crate) fn parse_query(text: &str) -> Result<(PathRoot, Vec<Segment>), String> {
     let (root, query) = match text.strip_prefix('@') {

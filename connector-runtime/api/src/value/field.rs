@@ -2,9 +2,9 @@
 
 use std::fmt;
 
+use super::path::{FieldPath, PathRoot, PathStep};
+use super::{Value, ValueRef};
 use crate::leaf::leaf_type;
-use crate::path::{FieldPath, PathRoot, PathStep};
-use crate::value::{Value, ValueRef};
 
 /// `total`, the member of that name; or `$.store.id`, a path.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -60,9 +60,10 @@ impl fmt::Debug for Field {
     }
 }
 
-leaf_type!(
-    Field,
-    "field",
-    "A field: the name of a member, `total`, or a path, `$.store.id` and `$['odd.name']`.",
-    Field::parse
-);
+leaf_type!(Field {
+    const FORMAT: &'static str = "field";
+    const ABOUT: &'static str = "A field: the name of a member, `total`, or a path, `$.store.id` and `$['odd.name']`.";
+    const EXPECTED: &'static str = "a field such as \"total\" or \"$.store.id\"";
+    const EXAMPLE: &'static str = "$.…";
+    const STAND_IN: Option<&'static str> = Some("field");
+});

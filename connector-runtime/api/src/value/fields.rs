@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use jsonpath_rust::parser::model::{Segment, Selector};
 
-use crate::field::Field;
+use super::field::Field;
+use super::path::{PathRoot, PathStep, parse_query, text_of_member};
 use crate::leaf::leaf_type;
-use crate::path::{PathRoot, PathStep, parse_query, text_of_member};
 
 /// One step of [`Fields`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -96,9 +96,10 @@ impl fmt::Debug for Fields {
     }
 }
 
-leaf_type!(
-    Fields,
-    "fields",
-    "A field, or one in every element of an array: the name of a member, `total`, or a path, `$.store.id`, `$.lines[*].card`.",
-    Fields::parse
-);
+leaf_type!(Fields {
+    const FORMAT: &'static str = "fields";
+    const ABOUT: &'static str = "A field, or one in every element of an array: the name of a member, `total`, or a path, `$.store.id`, `$.lines[*].card`.";
+    const EXPECTED: &'static str = "a field such as \"total\" or \"$.lines[*].card\"";
+    const EXAMPLE: &'static str = "$.…";
+    const STAND_IN: Option<&'static str> = Some("field");
+});

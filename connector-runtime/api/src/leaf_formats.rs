@@ -1,0 +1,40 @@
+//! Every leaf type of this crate by its format, for a validator to register.
+
+use crate::leaf::{Leaf, LeafFormat};
+use crate::predicate::Predicate;
+use crate::reference::Reference;
+use crate::start_at::StartAt;
+use crate::units::{Duration, FilePath, Pattern, SchemaFile, Secret, Size};
+use crate::value::{ElementsPath, Field, FieldPath, Fields};
+
+/// Every leaf format of the API.
+pub const LEAF_FORMATS: [LeafFormat; 14] = [
+    LeafFormat::of::<Duration>(),
+    LeafFormat::of::<ElementsPath>(),
+    LeafFormat::of::<Field>(),
+    LeafFormat::of::<FieldPath>(),
+    LeafFormat::of::<Fields>(),
+    LeafFormat::of::<FilePath>(),
+    LeafFormat::of::<Pattern>(),
+    LeafFormat::of::<Predicate>(),
+    LeafFormat::of::<Reference>(),
+    LeafFormat::of::<SchemaFile>(),
+    LeafFormat::of::<Secret>(),
+    LeafFormat::of::<Size>(),
+    LeafFormat::of::<StartAt>(),
+    LeafFormat::of::<jiff::Timestamp>(),
+];
+
+/// A time is written as RFC 3339 has it. Its `Deserialize` is its own.
+impl Leaf for jiff::Timestamp {
+    const FORMAT: &'static str = "date-time";
+    const ABOUT: &'static str = "A time with its offset, \"2026-11-20T00:00:00Z\" (RFC 3339).";
+    const EXPECTED: &'static str = "a time such as \"2026-11-20T00:00:00Z\" (RFC 3339)";
+    const STAND_IN: Option<&'static str> = Some("2026-11-20T00:00:00Z");
+
+    fn parse(text: &str) -> Result<Self, String> {
+        text.parse().map_err(|_| {
+            format!("`{text}` is not a time with its offset such as 2026-11-20T00:00:00Z")
+        })
+    }
+}
