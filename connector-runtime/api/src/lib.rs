@@ -42,7 +42,10 @@ pub use progress::{
 };
 pub use record::{Batch, Header, Key, Origin, Record, Side};
 pub use reference::{Element, Metadata, Reference, Resolved};
-pub use registry::{PluginEntry, Plugins, SinkFactory, SourceFactory, TransformFactory, schema_of};
+pub use registry::{
+    PluginAbout, PluginEntry, PluginKind, Plugins, SinkFactory, SourceFactory, TransformFactory,
+    schema_of,
+};
 pub use sink::{
     ContractCheck, ContractCompiler, Counter, Encode, EncoderFactory, Outgoing, Publisher,
     PublisherFactory, Sink, SinkContext, SinkPlugin, Written,

@@ -21,7 +21,39 @@ pub struct Plugins {
     transforms: Vec<PluginEntry<Arc<dyn TransformFactory>>>,
 }
 
-/// One plugin, as the engine and `connect plugins` see it.
+/// What a plugin is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PluginKind {
+    Sink,
+    Source,
+    Transform,
+}
+
+impl PluginKind {
+    /// What messages call it.
+    pub fn word(self) -> &'static str {
+        match self {
+            PluginKind::Sink => "sink",
+            PluginKind::Source => "source",
+            PluginKind::Transform => "transform",
+        }
+    }
+}
+
+/// What a plugin says about itself, whatever kind it is.
+#[derive(Clone, Copy)]
+pub struct PluginAbout {
+    pub kind: PluginKind,
+    /// The word in `type = "…"`.
+    pub name: &'static str,
+    pub about: &'static str,
+    pub example: &'static str,
+    pub explanations: &'static [Explanation],
+    /// The JSON Schema of the plugin's own keys (draft 7, without `$ref`).
+    pub schema: fn() -> Schema,
+}
+
+/// One plugin, as the engine sees it.
 pub struct PluginEntry<Factory> {
     /// The word in `type = "…"`.
     pub name: &'static str,
@@ -34,44 +66,49 @@ pub struct PluginEntry<Factory> {
     pub configure: fn(serde_json::Value) -> Result<Factory, String>,
 }
 
+impl<Factory> PluginEntry<Factory> {
+    fn about(&self, kind: PluginKind) -> PluginAbout {
+        PluginAbout {
+            kind,
+            name: self.name,
+            about: self.about,
+            example: self.example,
+            explanations: self.explanations,
+            schema: self.schema,
+        }
+    }
+}
+
+macro_rules! entry {
+    ($plugin:ident, $configured:ident) => {
+        PluginEntry {
+            name: $plugin::NAME,
+            about: $plugin::ABOUT,
+            example: $plugin::EXAMPLE,
+            explanations: $plugin::EXPLANATIONS,
+            schema: schema_of::<$plugin::Config>,
+            configure: |table| Ok(Arc::new($configured::<$plugin>(parse(table)?))),
+        }
+    };
+}
+
 impl Plugins {
     pub fn new() -> Plugins {
         Plugins::default()
     }
 
     pub fn sink<P: SinkPlugin>(mut self) -> Self {
-        self.sinks.push(PluginEntry {
-            name: P::NAME,
-            about: P::ABOUT,
-            example: P::EXAMPLE,
-            explanations: P::EXPLANATIONS,
-            schema: schema_of::<P::Config>,
-            configure: |table| Ok(Arc::new(ConfiguredSink::<P>(parse(table)?))),
-        });
+        self.sinks.push(entry!(P, ConfiguredSink));
         self
     }
 
     pub fn source<P: SourcePlugin>(mut self) -> Self {
-        self.sources.push(PluginEntry {
-            name: P::NAME,
-            about: P::ABOUT,
-            example: P::EXAMPLE,
-            explanations: P::EXPLANATIONS,
-            schema: schema_of::<P::Config>,
-            configure: |table| Ok(Arc::new(ConfiguredSource::<P>(parse(table)?))),
-        });
+        self.sources.push(entry!(P, ConfiguredSource));
         self
     }
 
     pub fn transform<P: TransformPlugin>(mut self) -> Self {
-        self.transforms.push(PluginEntry {
-            name: P::NAME,
-            about: P::ABOUT,
-            example: P::EXAMPLE,
-            explanations: P::EXPLANATIONS,
-            schema: schema_of::<P::Config>,
-            configure: |table| Ok(Arc::new(ConfiguredTransform::<P>(parse(table)?))),
-        });
+        self.transforms.push(entry!(P, ConfiguredTransform));
         self
     }
 
@@ -85,6 +122,15 @@ impl Plugins {
 
     pub fn transforms(&self) -> &[PluginEntry<Arc<dyn TransformFactory>>] {
         &self.transforms
+    }
+
+    /// Every plugin: sinks, then sources, then transforms.
+    pub fn all(&self) -> impl Iterator<Item = PluginAbout> {
+        use PluginKind::{Sink, Source, Transform};
+        let sinks = self.sinks.iter().map(|entry| entry.about(Sink));
+        let sources = self.sources.iter().map(|entry| entry.about(Source));
+        let transforms = self.transforms.iter().map(|entry| entry.about(Transform));
+        sinks.chain(sources).chain(transforms)
     }
 }
 

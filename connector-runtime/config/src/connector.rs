@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use connect_api::{
-    CheckContext, Contract, PluginEntry, SinkFactory, SourceFactory, TransformFactory,
+    CheckContext, Contract, PluginEntry, PluginKind, SinkFactory, SourceFactory, TransformFactory,
 };
 use connect_contracts::CompiledSchema;
 use serde_json::Value as Json;
@@ -20,7 +20,7 @@ use super::leaves;
 use super::loading::Loading;
 use super::parse::{Document, Syntax, parse};
 use super::places::Places;
-use super::plugin_tables::{self, Kind, PluginTable};
+use super::plugin_tables::{self, PluginTable};
 use super::report::{Draft, Report};
 use super::resolve::{
     ConfiguredSink, ConfiguredSource, ConfiguredTransform, Connector, ConnectorKind, Fingerprint,
@@ -127,7 +127,7 @@ fn check(
             schema: &table.schema,
             value: &table.value,
             pointer: &table.pointer,
-            engine_keys: table.kind.engine_keys(),
+            engine_keys: plugin_tables::engine_keys(table.kind),
             outer_keys: &outer_keys,
         };
         validate(&unit, &places, syntax, report);
@@ -206,21 +206,25 @@ fn configure(
         }
         let pointer = table.pointer.clone();
         let findings = match table.kind {
-            Kind::Sink => one(plugins.sinks(), table, places, report).map(|(name, factory)| {
-                checks::target_topics(&factory.target_topics(), root, &pointer, places, report);
-                if !factory.writes_formats() {
-                    checks::unused_formats(name, root, &pointer, places, report);
-                }
-                let findings = factory.check(&context);
-                configured.sinks.push((name, factory));
-                findings
-            }),
-            Kind::Source => one(plugins.sources(), table, places, report).map(|(name, factory)| {
-                let findings = factory.check(&context);
-                configured.sources.push((name, factory));
-                findings
-            }),
-            Kind::Transform => {
+            PluginKind::Sink => {
+                one(plugins.sinks(), table, places, report).map(|(name, factory)| {
+                    checks::target_topics(&factory.target_topics(), root, &pointer, places, report);
+                    if !factory.writes_formats() {
+                        checks::unused_formats(name, root, &pointer, places, report);
+                    }
+                    let findings = factory.check(&context);
+                    configured.sinks.push((name, factory));
+                    findings
+                })
+            }
+            PluginKind::Source => {
+                one(plugins.sources(), table, places, report).map(|(name, factory)| {
+                    let findings = factory.check(&context);
+                    configured.sources.push((name, factory));
+                    findings
+                })
+            }
+            PluginKind::Transform => {
                 one(plugins.transforms(), table, places, report).map(|(name, factory)| {
                     let findings = factory.build().err().into_iter().collect();
                     configured.transforms.push((name, factory));

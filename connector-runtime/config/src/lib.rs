@@ -43,7 +43,6 @@ pub use http::{HttpAddress, HttpConfig, TlsFiles};
 pub use load::{load, load_process, load_with};
 pub use loading::Mode;
 pub use pages::{FilePage, engine_keys, file_pages};
-pub use plugin_tables::Kind as PluginKind;
 pub use resolve::{
     BatchConfig, BrokenConnector, ConfiguredSink, ConfiguredSource, ConfiguredTransform, Connector,
     ConnectorKind, CreateTopics, Discard, ErrorsConfig, Fingerprint, LONGEST_LANE_NAME, Loaded,
@@ -59,10 +58,7 @@ use connect_api::{Explanation, Plugins};
 
 /// The explanation of every finding code: the engine's and those that the plugins bring.
 pub fn explanations(plugins: &Plugins) -> Vec<Explanation> {
-    let sinks = plugins.sinks().iter().map(|entry| entry.explanations);
-    let sources = plugins.sources().iter().map(|entry| entry.explanations);
-    let transforms = plugins.transforms().iter().map(|entry| entry.explanations);
-    let of_plugins = sinks.chain(sources).chain(transforms).flatten();
+    let of_plugins = plugins.all().flat_map(|plugin| plugin.explanations);
     let mut all: Vec<Explanation> = code::ALL
         .iter()
         .copied()

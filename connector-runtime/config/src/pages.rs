@@ -1,9 +1,9 @@
 //! What `connect plugins` shows of the files themselves, and of the engine's keys in a plugin's table: the schemas that
 //! validate them.
 
+use connect_api::PluginKind;
 use serde_json::Value as Json;
 
-use super::plugin_tables::Kind;
 use super::schema;
 use super::written::{ProcessFile, SinkFile, SinkTable, SourceFile, TransformTable};
 
@@ -41,11 +41,11 @@ pub fn file_pages() -> Vec<FilePage> {
 }
 
 /// The engine's keys of the table of a sink or transform, without `type`.
-pub fn engine_keys(kind: Kind) -> Json {
+pub fn engine_keys(kind: PluginKind) -> Json {
     let mut keys = match kind {
-        Kind::Sink => schema::of::<SinkTable>(),
-        Kind::Transform => schema::of::<TransformTable>(),
-        Kind::Source => return Json::Null,
+        PluginKind::Sink => schema::of::<SinkTable>(),
+        PluginKind::Transform => schema::of::<TransformTable>(),
+        PluginKind::Source => return Json::Null,
     };
     for list in ["properties", "required"] {
         match keys.get_mut(list) {

@@ -1,6 +1,6 @@
 //! The plugins' tables of a connector file, each with its plugin's own schema.
 
-use connect_api::{PluginEntry, Plugins};
+use connect_api::{PluginKind, Plugins};
 use serde_json::{Map, Value as Json};
 
 use super::code;
@@ -11,53 +11,34 @@ use super::suggest::nearest;
 use super::words;
 use super::written::Direction;
 
-/// What a plugin is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    Sink,
-    Source,
-    Transform,
+/// The keys of a plugin's table that belong to the engine.
+pub(super) fn engine_keys(kind: PluginKind) -> &'static [&'static str] {
+    match kind {
+        PluginKind::Sink => &[
+            "type",
+            "name",
+            "when",
+            "start",
+            "key_format",
+            "value_format",
+        ],
+        PluginKind::Source => &["type"],
+        PluginKind::Transform => &["type", "when"],
+    }
 }
 
-impl Kind {
-    /// The keys of its table that belong to the engine.
-    pub(super) fn engine_keys(self) -> &'static [&'static str] {
-        match self {
-            Kind::Sink => &[
-                "type",
-                "name",
-                "when",
-                "start",
-                "key_format",
-                "value_format",
-            ],
-            Kind::Source => &["type"],
-            Kind::Transform => &["type", "when"],
-        }
-    }
-
-    /// What messages call it.
-    pub fn word(self) -> &'static str {
-        match self {
-            Kind::Sink => "sink",
-            Kind::Source => "source",
-            Kind::Transform => "transform",
-        }
-    }
-
-    /// How its table is headed.
-    fn header(self) -> &'static str {
-        match self {
-            Kind::Sink => "[[sinks]]",
-            Kind::Source => "[source]",
-            Kind::Transform => "[[transforms]]",
-        }
+/// The header of a plugin's table.
+fn header(kind: PluginKind) -> &'static str {
+    match kind {
+        PluginKind::Sink => "[[sinks]]",
+        PluginKind::Source => "[source]",
+        PluginKind::Transform => "[[transforms]]",
     }
 }
 
 /// The plugin's own part of one table.
 pub(super) struct PluginTable {
-    pub(super) kind: Kind,
+    pub(super) kind: PluginKind,
     /// The word in `type = "…"`.
     pub(super) name: &'static str,
     pub(super) pointer: String,
@@ -86,12 +67,14 @@ pub(super) fn take(
         tables: Vec::new(),
     };
     match direction {
-        Direction::Sink => taking.list(root, "sinks", Kind::Sink),
-        Direction::Source => {
-            taking.table(root.get_mut("source"), "/source".to_owned(), Kind::Source)
-        }
+        Direction::Sink => taking.list(root, "sinks", PluginKind::Sink),
+        Direction::Source => taking.table(
+            root.get_mut("source"),
+            "/source".to_owned(),
+            PluginKind::Source,
+        ),
     }
-    taking.list(root, "transforms", Kind::Transform);
+    taking.list(root, "transforms", PluginKind::Transform);
     taking.tables
 }
 
@@ -103,7 +86,7 @@ struct Taking<'a> {
 }
 
 impl Taking<'_> {
-    fn list(&mut self, root: &mut Json, key: &str, kind: Kind) {
+    fn list(&mut self, root: &mut Json, key: &str, kind: PluginKind) {
         let Some(Json::Array(elements)) = root.get_mut(key) else {
             return;
         };
@@ -112,7 +95,7 @@ impl Taking<'_> {
         }
     }
 
-    fn table(&mut self, table: Option<&mut Json>, pointer: String, kind: Kind) {
+    fn table(&mut self, table: Option<&mut Json>, pointer: String, kind: PluginKind) {
         let Some(Json::Object(members)) = table else {
             return;
         };
@@ -126,7 +109,7 @@ impl Taking<'_> {
         };
         let mut own = Map::new();
         for (key, value) in std::mem::take(members) {
-            if kind.engine_keys().contains(&key.as_str()) {
+            if engine_keys(kind).contains(&key.as_str()) {
                 members.insert(key, value)
             } else {
                 own.insert(key, value)
@@ -135,12 +118,13 @@ impl Taking<'_> {
         let Some(name) = name else {
             return;
         };
-        match self.find(kind, &name) {
-            Some((name, schema)) => self.tables.push(PluginTable {
+        let mut all = self.plugins.all();
+        match all.find(|plugin| plugin.kind == kind && plugin.name == name) {
+            Some(plugin) => self.tables.push(PluginTable {
                 kind,
-                name,
+                name: plugin.name,
                 pointer,
-                schema,
+                schema: schema::tidy((plugin.schema)()),
                 value: Json::Object(own),
             }),
             None => self.unknown(kind, &name, format!("{pointer}/type")),
@@ -148,7 +132,7 @@ impl Taking<'_> {
     }
 
     /// Nothing else of such a table can be judged, so the one finding says what is known.
-    fn without_type(&mut self, members: &mut Map<String, Json>, pointer: &str, kind: Kind) {
+    fn without_type(&mut self, members: &mut Map<String, Json>, pointer: &str, kind: PluginKind) {
         let misspelt = nearest("type", members.keys()).map(str::to_owned);
         let known = words::list(&self.names(kind));
         let draft = match misspelt {
@@ -157,8 +141,8 @@ impl Taking<'_> {
                 self.places.key(&format!("{pointer}/{key}")),
                 format!("unknown key `{key}`"),
             )
-            .label(format!("not a key of {}", kind.header()))
-            .help(format!("{} has the key `type`", kind.header())),
+            .label(format!("not a key of {}", header(kind)))
+            .help(format!("{} has the key `type`", header(kind))),
             None => Draft::error(
                 code::MISSING_KEY,
                 self.places.value(pointer),
@@ -172,55 +156,21 @@ impl Taking<'_> {
         members.insert("type".to_owned(), Json::String(String::new()));
     }
 
-    fn find(&self, kind: Kind, name: &str) -> Option<(&'static str, Json)> {
-        fn of<Factory>(
-            entries: &[PluginEntry<Factory>],
-            name: &str,
-        ) -> Option<(&'static str, Json)> {
-            let entry = entries.iter().find(|entry| entry.name == name)?;
-            Some((entry.name, schema::tidy((entry.schema)())))
-        }
-        match kind {
-            Kind::Sink => of(self.plugins.sinks(), name),
-            Kind::Source => of(self.plugins.sources(), name),
-            Kind::Transform => of(self.plugins.transforms(), name),
-        }
+    fn names(&self, kind: PluginKind) -> Vec<&'static str> {
+        let all = self.plugins.all().filter(|plugin| plugin.kind == kind);
+        all.map(|plugin| plugin.name).collect()
     }
 
-    fn names(&self, kind: Kind) -> Vec<&'static str> {
-        match kind {
-            Kind::Sink => self
-                .plugins
-                .sinks()
-                .iter()
-                .map(|entry| entry.name)
-                .collect(),
-            Kind::Source => self
-                .plugins
-                .sources()
-                .iter()
-                .map(|entry| entry.name)
-                .collect(),
-            Kind::Transform => self
-                .plugins
-                .transforms()
-                .iter()
-                .map(|entry| entry.name)
-                .collect(),
-        }
-    }
-
-    fn unknown(&mut self, kind: Kind, name: &str, pointer: String) {
+    fn unknown(&mut self, kind: PluginKind, name: &str, pointer: String) {
         let names = self.names(kind);
         let word = kind.word();
-        let elsewhere = [Kind::Sink, Kind::Source, Kind::Transform]
-            .into_iter()
-            .find(|other| *other != kind && self.names(*other).contains(&name));
+        let mut all = self.plugins.all();
+        let elsewhere = all.find(|plugin| plugin.kind != kind && plugin.name == name);
         let help = match (nearest(name, &names), elsewhere) {
             (_, Some(other)) => format!(
                 "`{name}` is a {}: it stands below {}",
-                other.word(),
-                other.header()
+                other.kind.word(),
+                header(other.kind)
             ),
             (Some(near), None) => format!("did you mean \"{near}\"?"),
             (None, None) => format!("this program has the {word}s {}", words::list(&names)),

@@ -6,9 +6,10 @@
 
 use std::collections::BTreeSet;
 
-use connect_api::{PluginEntry, Plugins};
+use connect_api::{PluginKind, Plugins};
 use serde_json::{Map, Value as Json, json};
 
+use super::plugin_tables::engine_keys;
 use super::schema;
 use super::written::{ProcessFile, SinkFile, SourceFile};
 
@@ -18,18 +19,17 @@ const DRAFT_7: &str = "http://json-schema.org/draft-07/schema#";
 pub fn connector_schema(plugins: &Plugins) -> Json {
     let mut sink = schema::of::<SinkFile>();
     let mut source = schema::of::<SourceFile>();
-    let transforms: Vec<Alternative> = alternatives(plugins.transforms(), &["when"]);
+    let transforms = alternatives(plugins, PluginKind::Transform);
     for file in [&mut sink, &mut source] {
         if let Some(table) = file.pointer_mut("/properties/transforms/items") {
             open(table, transforms.clone());
         }
     }
     if let Some(table) = sink.pointer_mut("/properties/sinks/items") {
-        let engine_keys = ["name", "when", "start", "key_format", "value_format"];
-        open(table, alternatives(plugins.sinks(), &engine_keys));
+        open(table, alternatives(plugins, PluginKind::Sink));
     }
     if let Some(table) = source.pointer_mut("/properties/source") {
-        open(table, alternatives(plugins.sources(), &[]));
+        open(table, alternatives(plugins, PluginKind::Source));
     }
     let mut files = [
         Alternative::new("a sink connector", sink),
@@ -91,23 +91,21 @@ impl Alternative {
     }
 }
 
-/// The plugins of a kind, each with its keys and these of the engine, which the table itself describes.
-fn alternatives<Factory>(
-    entries: &[PluginEntry<Factory>],
-    engine_keys: &[&str],
-) -> Vec<Alternative> {
-    let one = |entry: &PluginEntry<Factory>| {
-        let mut plugin = Alternative::new(entry.name, schema::tidy((entry.schema)()));
+/// The plugins of a kind, each with its keys and those of the engine, which the table itself describes.
+fn alternatives(plugins: &Plugins, kind: PluginKind) -> Vec<Alternative> {
+    let all = plugins.all().filter(|about| about.kind == kind);
+    all.map(|about| {
+        let mut plugin = Alternative::new(about.name, schema::tidy((about.schema)()));
         if let Some(keys) = plugin.schema.as_object_mut() {
-            keys.insert("description".to_owned(), json!(entry.about));
+            keys.insert("description".to_owned(), json!(about.about));
         }
         let properties = plugin.properties();
-        for key in ["type"].iter().chain(engine_keys) {
+        for key in engine_keys(kind) {
             properties.entry(*key).or_insert(Json::Bool(true));
         }
         plugin
-    };
-    entries.iter().map(one).collect()
+    })
+    .collect()
 }
 
 /// Lets the plugins say which keys a table has: the plugin is the one that `type` names.

@@ -1,7 +1,7 @@
 //! `connect plugins`: lists the plugins of this program, and the keys of each plugin and file.
 
-use connect_api::{PluginEntry, Plugins};
-use connect_config::{FilePage, PluginKind, engine_keys, file_pages, nearest, tidy, toml_value};
+use connect_api::{PluginAbout, PluginKind, Plugins};
+use connect_config::{FilePage, engine_keys, file_pages, nearest, tidy, toml_value};
 use serde_json::{Value as Json, json};
 
 use crate::arguments::{OutputFormat, PluginsArguments};
@@ -60,16 +60,13 @@ impl Kind {
 }
 
 fn all(plugins: &Plugins) -> Vec<Plugin> {
-    fn of<Factory>(kind: PluginKind, entries: &[PluginEntry<Factory>]) -> Vec<Plugin> {
-        let one = |entry: &PluginEntry<Factory>| Plugin {
-            kind: Kind::Plugin(kind),
-            name: entry.name,
-            about: entry.about,
-            example: entry.example,
-            schema: tidy((entry.schema)()),
-        };
-        entries.iter().map(one).collect()
-    }
+    let plugin = |about: PluginAbout| Plugin {
+        kind: Kind::Plugin(about.kind),
+        name: about.name,
+        about: about.about,
+        example: about.example,
+        schema: tidy((about.schema)()),
+    };
     let file = |page: FilePage| Plugin {
         kind: Kind::File,
         name: page.name,
@@ -77,11 +74,8 @@ fn all(plugins: &Plugins) -> Vec<Plugin> {
         example: page.example,
         schema: page.schema,
     };
-    let mut all = of(PluginKind::Sink, plugins.sinks());
-    all.extend(of(PluginKind::Source, plugins.sources()));
-    all.extend(of(PluginKind::Transform, plugins.transforms()));
-    all.extend(file_pages().into_iter().map(file));
-    all
+    let files = file_pages().into_iter().map(file);
+    plugins.all().map(plugin).chain(files).collect()
 }
 
 fn list(plugins: &[&Plugin]) -> String {
