@@ -45,14 +45,14 @@ fn appending() {
     assert_eq!(
         written(&copied),
         [
-            r#"INSERT INTO "shop"."Sales" AS target ("id", "note") SELECT batch.c1, batch.c2 FROM unnest($1, $2) AS batch (c1, c2)"#,
-            r#"INSERT INTO "shop"."Sales" AS target ("id", "note") SELECT batch.c1, CASE WHEN batch.p1 & 2 <> 0 THEN batch.c2 ELSE ('none'::text)::"pg_catalog"."text" END FROM unnest($1, $2, $3) AS batch (c1, c2, p1)"#,
+            r#"INSERT INTO "shop"."Sales" AS target ("id", "note") SELECT batch.c1, batch.c2 FROM (SELECT unnest($1) AS c1, unnest($2) AS c2) AS batch"#,
+            r#"INSERT INTO "shop"."Sales" AS target ("id", "note") SELECT batch.c1, CASE WHEN batch.p1 & 2 <> 0 THEN batch.c2 ELSE ('none'::text)::"pg_catalog"."text" END FROM (SELECT unnest($1) AS c1, unnest($2) AS c2, unnest($3) AS p1) AS batch"#,
         ]
     );
     let with_text = "on_conflict = \"nothing\"\ncolumns = { address = \"$.a\", id = \"$.b\" }";
     assert_eq!(
         written(&target(with_text))[0],
-        r#"INSERT INTO "shop"."Sales" AS target ("address", "id") SELECT batch.c1::"pg_catalog"."inet", batch.c2 FROM unnest($1, $2) AS batch (c1, c2) ON CONFLICT DO NOTHING"#
+        r#"INSERT INTO "shop"."Sales" AS target ("address", "id") SELECT batch.c1::"pg_catalog"."inet", batch.c2 FROM (SELECT unnest($1) AS c1, unnest($2) AS c2) AS batch ON CONFLICT DO NOTHING"#
     );
 }
 
@@ -62,8 +62,8 @@ fn upserting() {
     assert_eq!(
         written(&target),
         [
-            r#"INSERT INTO "shop"."Sales" AS target ("id", "note") SELECT batch.c1, batch.c2 FROM unnest($1, $2) AS batch (c1, c2) ON CONFLICT ("id") DO UPDATE SET "note" = excluded."note""#,
-            r#"WITH given (k1, p1) AS (SELECT batch.c1, p1 FROM unnest($1, $3) AS batch (c1, p1)) INSERT INTO "shop"."Sales" AS target ("id", "note") SELECT batch.c1, CASE WHEN batch.p1 & 2 <> 0 THEN batch.c2 ELSE ('none'::text)::"pg_catalog"."text" END FROM unnest($1, $2, $3) AS batch (c1, c2, p1) ON CONFLICT ("id") DO UPDATE SET "note" = CASE WHEN (excluded."id") IN (SELECT given.k1 FROM given WHERE given.p1 & 2 <> 0) THEN excluded."note" ELSE target."note" END"#,
+            r#"INSERT INTO "shop"."Sales" AS target ("id", "note") SELECT batch.c1, batch.c2 FROM (SELECT unnest($1) AS c1, unnest($2) AS c2) AS batch ON CONFLICT ("id") DO UPDATE SET "note" = excluded."note""#,
+            r#"WITH given (k1, p1) AS (SELECT batch.c1, p1 FROM unnest($1, $3) AS batch (c1, p1)) INSERT INTO "shop"."Sales" AS target ("id", "note") SELECT batch.c1, CASE WHEN batch.p1 & 2 <> 0 THEN batch.c2 ELSE ('none'::text)::"pg_catalog"."text" END FROM (SELECT unnest($1) AS c1, unnest($2) AS c2, unnest($3) AS p1) AS batch ON CONFLICT ("id") DO UPDATE SET "note" = CASE WHEN (excluded."id") IN (SELECT given.k1 FROM given WHERE given.p1 & 2 <> 0) THEN excluded."note" ELSE target."note" END"#,
         ]
     );
     assert_eq!(
@@ -99,6 +99,6 @@ fn keys_whose_bytes_do_not_tell_are_compared_by_the_server() {
     );
     assert_eq!(
         written(&target)[0],
-        r#"INSERT INTO "shop"."Sales" AS target ("address", "tags") SELECT batch.c1::"pg_catalog"."inet", batch.c2::"pg_catalog"."_text" FROM unnest($1, $2) AS batch (c1, c2) ORDER BY batch.c1::"pg_catalog"."inet" ON CONFLICT ("address") DO UPDATE SET "tags" = excluded."tags""#
+        r#"INSERT INTO "shop"."Sales" AS target ("address", "tags") SELECT batch.c1::"pg_catalog"."inet", batch.c2::"pg_catalog"."_text" FROM (SELECT unnest($1) AS c1, unnest($2) AS c2) AS batch ORDER BY batch.c1::"pg_catalog"."inet" ON CONFLICT ("address") DO UPDATE SET "tags" = excluded."tags""#
     );
 }
