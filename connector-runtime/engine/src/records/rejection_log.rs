@@ -53,7 +53,8 @@ impl RejectionLog {
             task,
             sink = letter.lane.as_deref(),
             topic = %origin.topic,
-            partition = origin.partition,
+            // A source's record has none before it is produced; its offset is its index in the poll.
+            partition = (origin.partition >= 0).then_some(origin.partition),
             offset = origin.offset,
             stage = kind.stage,
             kind = kind.kind,
