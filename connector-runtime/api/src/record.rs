@@ -69,8 +69,8 @@ impl Header {
     /// Headers of dead letters alone: where a record was rejected and why.
     pub const OF_DEAD_LETTERS: &str = "__connect.errors.";
 
-    /// Whether the name is one of a dead letter's. Any producer can write such a header, so nobody who passes a record on
-    /// may pass it on as ours.
+    /// Whether the name is one of a dead letter's. Any producer can write such a header, so whatever forwards a record
+    /// must drop it.
     pub fn is_of_dead_letter(&self) -> bool {
         self.name.starts_with(Header::OF_DEAD_LETTERS)
     }

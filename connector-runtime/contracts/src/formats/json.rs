@@ -80,7 +80,8 @@ impl DocumentReader {
     }
 
     pub(super) fn read(&self, payload: &Bytes) -> Result<Value, ValueFault> {
-        // Each task has decoders of its own. Only the codecs of the registry are shared, and nobody waits for another.
+        // Only the codecs of the registry are shared by tasks. A task never waits for the reader: while another one uses it,
+        // it parses without remembered shapes.
         let read = match self.0.try_lock() {
             Some(mut reader) => reader.read(payload.clone()),
             None => Value::parse_json(payload.clone(), ValueLimits::default()),

@@ -39,7 +39,8 @@ pub(crate) enum Decision {
     Ask(String),
 }
 
-/// A stored position always wins. Without one, `start` decides; a group's offset that nobody mentioned is a question.
+/// A stored position always wins. Without one, `start` decides; if it is not set and the group has an offset,
+/// the user decides.
 pub(crate) fn decide(connector: &str, known: Known) -> Decision {
     let go_on = |at| Decision::Begin {
         at: StartAt::Offset(at),

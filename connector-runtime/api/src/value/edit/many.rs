@@ -13,7 +13,7 @@ struct Target {
     index: usize,
     /// The containers passed, outermost first.
     ancestors: Vec<usize>,
-    /// The elements that `[*]` stands for on the way.
+    /// The array elements that `[*]` selects along the path.
     elements: Vec<usize>,
 }
 

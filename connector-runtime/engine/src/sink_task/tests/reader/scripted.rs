@@ -1,5 +1,5 @@
 //! A feed that follows a script, and keeps the promises of a consumer: nothing of a partition comes before it is begun or
-//! while everything is paused, and positions of another generation are stored by nobody. The clock is paused and moves while
+//! while everything is paused, and positions of another generation are never stored. The clock is paused and moves while
 //! it is polled.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
