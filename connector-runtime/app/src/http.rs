@@ -12,14 +12,14 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use axum::Router;
-use axum::extract::{Path, State as Shared};
+use axum::extract::{Path, State};
 use axum::http::header::{ACCEPT, CONTENT_TYPE};
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::middleware;
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::get;
 use connect_api::Cause;
-use connect_engine::{ConnectorStatus, State};
+use connect_engine::{ConnectorState, ConnectorStatus};
 use tokio_util::sync::CancellationToken;
 
 use self::connectors::ConnectorView;
@@ -106,7 +106,7 @@ async fn not_found(uri: Uri) -> Response {
     (StatusCode::NOT_FOUND, text).into_response()
 }
 
-async fn metrics(Shared(take_snapshot): Shared<TakeSnapshot>, headers: HeaderMap) -> Response {
+async fn metrics(State(take_snapshot): State<TakeSnapshot>, headers: HeaderMap) -> Response {
     let accept = headers.get(ACCEPT).and_then(|accept| accept.to_str().ok());
     let format = metrics::TextFormat::accepted_by(accept.unwrap_or_default());
     match metrics::render(&take_snapshot(), format) {
@@ -115,12 +115,12 @@ async fn metrics(Shared(take_snapshot): Shared<TakeSnapshot>, headers: HeaderMap
     }
 }
 
-fn list(Shared(take_snapshot): Shared<TakeSnapshot>, shows_reasons: bool) -> Response {
+fn list(State(take_snapshot): State<TakeSnapshot>, shows_reasons: bool) -> Response {
     Json(described(&take_snapshot, shows_reasons)).into_response()
 }
 
 fn one(
-    Shared(take_snapshot): Shared<TakeSnapshot>,
+    State(take_snapshot): State<TakeSnapshot>,
     Path(name): Path<String>,
     shows_reasons: bool,
 ) -> Response {
@@ -142,10 +142,15 @@ fn described(take_snapshot: &TakeSnapshot, shows_reasons: bool) -> Vec<Connector
 
 /// Not ready while a connector is FAILED or about to be restarted. During an outage of Kafka or a database we stay
 /// ready and alive, because restarting this process would not end the outage.
-async fn readiness(Shared(take_snapshot): Shared<TakeSnapshot>) -> Response {
+async fn readiness(State(take_snapshot): State<TakeSnapshot>) -> Response {
     let broken: Vec<String> = take_snapshot()
         .iter()
-        .filter(|status| matches!(status.state, State::Failed | State::Restarting))
+        .filter(|status| {
+            matches!(
+                status.state,
+                ConnectorState::Failed | ConnectorState::Restarting
+            )
+        })
         .map(|status| format!("{} {}\n", status.name, status.state.as_str()))
         .collect();
     if broken.is_empty() {

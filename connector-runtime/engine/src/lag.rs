@@ -10,7 +10,7 @@ use connect_kafka::{Bound, GroupOffsets};
 
 use crate::cluster::Cluster;
 use crate::offsets::group_of;
-use crate::status::{Meters, State};
+use crate::status::{ConnectorState, Meters};
 use connect_config::{Connector, ConnectorKind, SinkConnector};
 
 const EVERY: Duration = Duration::from_secs(2);
@@ -101,7 +101,7 @@ async fn measure_once(cluster: &Cluster, connectors: &mut [Measured]) -> Result<
 impl Measured {
     /// Where no task says how far a partition is, the group does, and before its first commit the connector's `start`.
     async fn find_positions(&mut self, cluster: &Cluster) -> Result<(), Cause> {
-        let has_failed = self.meters.state() == State::Failed;
+        let has_failed = self.meters.state() == ConnectorState::Failed;
         if !has_failed {
             self.pace = Pace::default();
         } else if !self.pace.is_due(Instant::now()) {

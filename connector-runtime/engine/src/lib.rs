@@ -19,7 +19,7 @@ mod waiting;
 
 pub use cluster::client_settings;
 pub use status::{
-    ConnectorStatus, Counters, HISTOGRAM_BOUNDS, Histogram, LaneStatus, PartitionStatus, Reason,
-    State,
+    ConnectorState, ConnectorStatus, Counters, HISTOGRAM_BOUNDS, Histogram, LaneStatus,
+    PartitionStatus, Reason,
 };
 pub use supervisor::{Engine, EngineOptions, Reload, Reread, Summary};

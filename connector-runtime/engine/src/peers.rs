@@ -8,7 +8,7 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use crate::cluster::Cluster;
 use crate::offsets::group_of;
-use crate::status::{Meters, State};
+use crate::status::{ConnectorState, Meters};
 use connect_config::{Connector, Fingerprint};
 
 const EVERY: Duration = Duration::from_secs(20);
@@ -20,7 +20,10 @@ pub(crate) async fn compare(cluster: Cluster, connectors: Vec<(Arc<Connector>, M
     loop {
         timer.tick().await;
         for (connector, meters) in &connectors {
-            if matches!(meters.state(), State::Failed | State::Stopped) {
+            if matches!(
+                meters.state(),
+                ConnectorState::Failed | ConnectorState::Stopped
+            ) {
                 continue;
             }
             match cluster.admin().members(&group_of(&connector.name)).await {

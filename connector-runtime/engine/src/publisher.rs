@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use connect_api::{
     Batch, Cause, Failure, Outgoing, ProgressHome, Publisher, PublisherFactory, Refusal, Result,
 };
-use connect_kafka::{Outcome, Producer, TransactionError, TransactionalProducer};
+use connect_kafka::{DeliveryOutcome, Producer, TransactionError, TransactionalProducer};
 
 use self::compacted::ToCompacted;
 use crate::backlog::Backlog;
@@ -166,13 +166,13 @@ pub(crate) async fn send_with_room(
 }
 
 /// The messages that will never be taken, by index. `Retry`: some were not taken and may be later.
-fn refused(outcomes: Vec<Outcome>) -> Result<Vec<(usize, Cause)>> {
+fn refused(outcomes: Vec<DeliveryOutcome>) -> Result<Vec<(usize, Cause)>> {
     let mut refused = Vec::new();
     for (index, outcome) in outcomes.into_iter().enumerate() {
         match outcome {
-            Outcome::Delivered { .. } => {}
-            Outcome::Refused(cause) => refused.push((index, cause)),
-            Outcome::Failed(cause) => return Err(Failure::Retry(cause)),
+            DeliveryOutcome::Delivered { .. } => {}
+            DeliveryOutcome::Refused(cause) => refused.push((index, cause)),
+            DeliveryOutcome::Failed(cause) => return Err(Failure::Retry(cause)),
         }
     }
     Ok(refused)
@@ -187,7 +187,10 @@ pub(crate) struct ConnectorProducer {
 impl ConnectorProducer {
     /// Sends messages and returns what became of each, in their order. A batch that takes long is waited for, never sent
     /// twice.
-    pub(crate) async fn deliver(&mut self, messages: Vec<Outgoing>) -> Result<Vec<Outcome>> {
+    pub(crate) async fn deliver(
+        &mut self,
+        messages: Vec<Outgoing>,
+    ) -> Result<Vec<DeliveryOutcome>> {
         const PATIENCE: Duration = Duration::from_secs(10);
         let mut outcomes = self.producer.send_all(messages, PATIENCE).await;
         while let Err(Failure::Retry(cause)) = &outcomes {

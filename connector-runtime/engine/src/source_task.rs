@@ -26,7 +26,7 @@ use crate::control::{CLOSE_WITHIN, Stop, TaskEnd};
 use crate::open_sink::prepare;
 use crate::policy::Stage;
 use crate::records::rejects::Rejects;
-use crate::status::{Meters, State};
+use crate::status::{ConnectorState, Meters};
 use crate::waiting::Waiting;
 use connect_config::{Fingerprint, SourceConnector};
 
@@ -67,13 +67,13 @@ impl SourceTask {
                 let reason =
                     "waits for its group to give it this source; another process may run it";
                 self.meters
-                    .set_state(State::Unassigned, Some(reason.to_owned()), None);
+                    .set_state(ConnectorState::Unassigned, Some(reason.to_owned()), None);
             }
             tokio::select! {
                 () = owner.owned() => {}
                 () = self.stop.drain.cancelled() => break TaskEnd::Stopped,
             }
-            self.meters.set_state(State::Running, None, None);
+            self.meters.set_state(ConnectorState::Running, None, None);
             match self.run_owned(&mut owner, &mut maker).await {
                 Err(Over::Lost) => {
                     tracing::warn!(event = "source_lost", connector = %self.name);

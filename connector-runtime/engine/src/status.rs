@@ -21,7 +21,7 @@ use connect_config::Fingerprint;
 /// States of a connector, in Kafka Connect's words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "UPPERCASE")]
-pub enum State {
+pub enum ConnectorState {
     Running,
     /// Runs, and cannot go on until what the reason names is there again; it goes on by itself then.
     Waiting,
@@ -34,22 +34,22 @@ pub enum State {
     Stopped,
 }
 
-impl State {
+impl ConnectorState {
     /// The word of the REST API and of screens.
     pub fn as_str(self) -> &'static str {
         match self {
-            State::Running => "RUNNING",
-            State::Waiting => "WAITING",
-            State::Failed => "FAILED",
-            State::Restarting => "RESTARTING",
-            State::Unassigned => "UNASSIGNED",
-            State::Stopped => "STOPPED",
+            ConnectorState::Running => "RUNNING",
+            ConnectorState::Waiting => "WAITING",
+            ConnectorState::Failed => "FAILED",
+            ConnectorState::Restarting => "RESTARTING",
+            ConnectorState::Unassigned => "UNASSIGNED",
+            ConnectorState::Stopped => "STOPPED",
         }
     }
 
     /// Whether the connector will not do anything more in this run.
     pub fn is_final(self) -> bool {
-        matches!(self, State::Failed | State::Stopped)
+        matches!(self, ConnectorState::Failed | ConnectorState::Stopped)
     }
 }
 
@@ -91,7 +91,7 @@ pub struct ConnectorStatus {
     pub kind: &'static str,
     /// The plugin: the word in `type = "…"`.
     pub plugin: &'static str,
-    pub state: State,
+    pub state: ConnectorState,
     pub reason: Option<Reason>,
     pub guarantee: Guarantee,
     pub tasks: u32,

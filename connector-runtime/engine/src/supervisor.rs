@@ -25,7 +25,7 @@ use crate::cluster::{Cluster, InProcess};
 use crate::control::Stop;
 use crate::lag;
 use crate::peers;
-use crate::status::{ConnectorStatus, Meters, State};
+use crate::status::{ConnectorState, ConnectorStatus, Meters};
 use connect_config::{Connector, ProcessConfig};
 
 /// How the engine is run, beside what the files say.
@@ -71,13 +71,13 @@ impl Summary {
     pub fn failed(&self) -> impl Iterator<Item = &ConnectorStatus> {
         self.connectors
             .iter()
-            .filter(|status| status.state == State::Failed)
+            .filter(|status| status.state == ConnectorState::Failed)
     }
 }
 
 /// What connectors share.
 #[derive(Clone)]
-pub(crate) struct Shared {
+pub(crate) struct ProcessContext {
     pub(crate) access: Arc<Access>,
     pub(crate) process_id: Arc<str>,
     /// Of every connector file there is.
@@ -109,7 +109,7 @@ impl Engine {
         });
         let cluster = Cluster::new(options.clients, options.admin, in_process);
         let contracts = Contracts::new(process.registry.as_ref())?;
-        let shared = Shared {
+        let shared = ProcessContext {
             access: Arc::new(Access::new(cluster.clone(), contracts)),
             names: Arc::new(
                 connectors
@@ -196,7 +196,7 @@ impl Engine {
 
 struct Supervisor {
     connectors: Vec<(Arc<Connector>, Meters)>,
-    shared: Shared,
+    shared: ProcessContext,
     fresh: Option<Fresh>,
     stop: Stop,
     runtime: tokio::runtime::Runtime,

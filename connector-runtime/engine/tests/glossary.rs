@@ -37,7 +37,7 @@ const TO_RENAME: &[(&str, &[&str])] = &[
     ("api", &["ContractCheck", "Refusal"]),
     (
         "config",
-        &["Document", "Draft", "Kind", "Leaf", "Report", "SourceFile"],
+        &["Document", "Draft", "Kind", "Leaf", "SourceFile"],
     ),
     (
         "contracts",
@@ -62,13 +62,7 @@ const TO_RENAME: &[(&str, &[&str])] = &[
             "TimeUnit",
         ],
     ),
-    (
-        "engine",
-        &[
-            "Decision", "Form", "Made", "Part", "Pending", "Report", "Shared", "Stage", "State",
-        ],
-    ),
-    ("kafka", &["Delivery", "Outcome", "Report"]),
+    ("engine", &["Decision", "Made"]),
     (
         "sinks/postgres",
         &[

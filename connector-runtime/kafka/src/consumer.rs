@@ -18,7 +18,7 @@ use connect_api::{Cause, StartAt, TopicPartition};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 
 use crate::assignment::Generation;
-use crate::consumer_context::{Pending, Shared, SinkConsumerContext, list_of};
+use crate::consumer_context::{PendingEvent, SharedConsumerState, SinkConsumerContext, list_of};
 use crate::error::cause;
 use crate::event::{ConsumerOptions, Event, GroupMetadata, Subscription};
 use crate::offsets::{self, ANSWER_WITHIN, Committed};
@@ -30,7 +30,7 @@ use unreadable::Unreadable;
 /// A consumer of a group. Belongs to one thread.
 pub struct SinkConsumer {
     pub(crate) client: BaseConsumer<SinkConsumerContext>,
-    pub(crate) shared: Arc<Shared>,
+    pub(crate) shared: Arc<SharedConsumerState>,
     /// Topics are found by their names.
     pattern: Option<TopicPattern>,
     /// librdkafka said that some partition is out of range, not which: ask, not before this.
@@ -63,7 +63,7 @@ impl SinkConsumer {
             .set("queued.min.messages", options.queue_records.to_string())
             // The default of a second stalls a consumer whose queue is full now and then.
             .set("fetch.queue.backoff.ms", "10");
-        let shared = Arc::new(Shared::default());
+        let shared = Arc::new(SharedConsumerState::default());
         let client: BaseConsumer<SinkConsumerContext> = config
             .create_with_context(SinkConsumerContext::new(shared.clone()))
             .map_err(|error| cause("making the consumer", &error))?;
@@ -185,7 +185,10 @@ impl SinkConsumer {
     }
 
     pub(crate) fn push(&self, event: Event) {
-        self.shared.lock().pending.push_back(Pending::Other(event));
+        self.shared
+            .lock()
+            .pending
+            .push_back(PendingEvent::Other(event));
     }
 }
 

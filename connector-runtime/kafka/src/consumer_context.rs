@@ -20,12 +20,12 @@ use crate::trouble::Trouble;
 /// Shared by the consumer and its callbacks. All of them run on the consumer's thread; the lock is there because the
 /// client's type asks for it, and is never held while librdkafka is called.
 #[derive(Debug, Default)]
-pub(crate) struct Shared(Mutex<State>);
+pub(crate) struct SharedConsumerState(Mutex<ConsumerState>);
 
 #[derive(Debug, Default)]
-pub(crate) struct State {
+pub(crate) struct ConsumerState {
     pub(crate) assignment: Assignment,
-    pub(crate) pending: VecDeque<Pending>,
+    pub(crate) pending: VecDeque<PendingEvent>,
     /// Revoked by the group and not given back yet.
     pub(crate) revoked: Vec<TopicPartition>,
     /// The owner is gone, or leaves: it hears of nothing any more.
@@ -36,27 +36,27 @@ pub(crate) struct State {
 
 /// An event that waits for the next poll.
 #[derive(Debug)]
-pub(crate) enum Pending {
+pub(crate) enum PendingEvent {
     /// With generations, because an assignment may be over before its owner hears of it.
     Assigned(Vec<(TopicPartition, Generation)>),
     Other(Event),
 }
 
-impl Shared {
-    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+impl SharedConsumerState {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, ConsumerState> {
         self.0.lock()
     }
 }
 
 /// The callbacks of a sink's consumer.
 pub(crate) struct SinkConsumerContext {
-    shared: Arc<Shared>,
+    shared: Arc<SharedConsumerState>,
     log: LogFilter,
     pub(crate) trouble: Trouble,
 }
 
 impl SinkConsumerContext {
-    pub(crate) fn new(shared: Arc<Shared>) -> SinkConsumerContext {
+    pub(crate) fn new(shared: Arc<SharedConsumerState>) -> SinkConsumerContext {
         SinkConsumerContext {
             shared,
             log: LogFilter::default(),
@@ -80,7 +80,7 @@ impl SinkConsumerContext {
         let mut state = self.shared.lock();
         let generations = state.assignment.assign(&partitions);
         let given = partitions.into_iter().zip(generations).collect();
-        state.pending.push_back(Pending::Assigned(given));
+        state.pending.push_back(PendingEvent::Assigned(given));
     }
 
     /// The group takes these partitions back. That is final only once we unassign them, so they are held until their owner
@@ -93,7 +93,10 @@ impl SinkConsumerContext {
             let taken = self.give_back(consumer, &partitions);
             if lost && !taken.is_empty() {
                 let event = Event::Rebalance(Rebalance::Lost(taken));
-                self.shared.lock().pending.push_back(Pending::Other(event));
+                self.shared
+                    .lock()
+                    .pending
+                    .push_back(PendingEvent::Other(event));
             }
             return;
         }
@@ -102,7 +105,9 @@ impl SinkConsumerContext {
         state.revoked = partitions;
         state
             .pending
-            .push_back(Pending::Other(Event::Rebalance(Rebalance::Revoked(known))));
+            .push_back(PendingEvent::Other(Event::Rebalance(Rebalance::Revoked(
+                known,
+            ))));
     }
 
     /// Commits what is stored, unless the partitions are lost, and unassigns them. The commit is on its way before the
@@ -133,7 +138,7 @@ impl SinkConsumerContext {
             self.shared
                 .lock()
                 .pending
-                .push_back(Pending::Other(Event::Waiting(cause)));
+                .push_back(PendingEvent::Other(Event::Waiting(cause)));
         }
     }
 }
@@ -179,7 +184,7 @@ impl ConsumerContext for SinkConsumerContext {
         self.shared
             .lock()
             .pending
-            .push_back(Pending::Other(Event::Waiting(cause)));
+            .push_back(PendingEvent::Other(Event::Waiting(cause)));
     }
 }
 

@@ -23,7 +23,7 @@ const SHORT_POLL: Duration = Duration::from_millis(1);
 
 /// What became of one message.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum DeliveryOutcome {
     /// All replicas that must have it, have it.
     Delivered { partition: i32, offset: i64 },
     /// By its own fault it will never be taken: too large, for example.
@@ -34,7 +34,7 @@ pub enum Outcome {
 
 /// What librdkafka reports of one message.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Report {
+pub(crate) enum DeliveryReport {
     Delivered {
         partition: i32,
         offset: i64,
@@ -45,34 +45,36 @@ pub(crate) enum Report {
     },
 }
 
-impl Report {
+impl DeliveryReport {
     /// The broker refuses a message by the whole batch that it came in, and librdkafka names the bad ones only if there
     /// are several: the others in it are innocent.
     pub(crate) fn may_be_anothers_fault(self) -> bool {
         matches!(
             self,
-            Report::Failed {
+            DeliveryReport::Failed {
                 code: RDKafkaErrorCode::MessageSizeTooLarge
                     | RDKafkaErrorCode::MessageBatchTooLarge
                     | RDKafkaErrorCode::InvalidTimestamp
                     | RDKafkaErrorCode::InvalidRecord,
                 by_broker: true,
-            } | Report::Failed {
+            } | DeliveryReport::Failed {
                 code: RDKafkaErrorCode::InvalidDifferentRecord,
                 ..
             }
         )
     }
 
-    pub(crate) fn outcome(self, topic: &str) -> Outcome {
+    pub(crate) fn outcome(self, topic: &str) -> DeliveryOutcome {
         match self {
-            Report::Delivered { partition, offset } => Outcome::Delivered { partition, offset },
-            Report::Failed { code, .. } => {
+            DeliveryReport::Delivered { partition, offset } => {
+                DeliveryOutcome::Delivered { partition, offset }
+            }
+            DeliveryReport::Failed { code, .. } => {
                 let cause = code_cause(&format!("producing to {topic}"), code, None);
                 if is_fault_of_message(code) {
-                    Outcome::Refused(cause)
+                    DeliveryOutcome::Refused(cause)
                 } else {
-                    Outcome::Failed(cause)
+                    DeliveryOutcome::Failed(cause)
                 }
             }
         }
@@ -82,17 +84,17 @@ impl Report {
 /// Gathers the reports of the one batch that is in flight.
 #[derive(Default)]
 pub(crate) struct DeliveryContext {
-    reports: Mutex<Vec<Option<Report>>>,
+    reports: Mutex<Vec<Option<DeliveryReport>>>,
     pub(crate) trouble: Trouble,
     log: LogFilter,
 }
 
 impl DeliveryContext {
-    fn reports(&self) -> MutexGuard<'_, Vec<Option<Report>>> {
+    fn reports(&self) -> MutexGuard<'_, Vec<Option<DeliveryReport>>> {
         self.reports.lock()
     }
 
-    fn set(&self, index: usize, report: Report) {
+    fn set(&self, index: usize, report: DeliveryReport) {
         if let Some(slot) = self.reports().get_mut(index) {
             *slot = Some(report);
         }
@@ -116,11 +118,11 @@ impl ProducerContext for DeliveryContext {
 
     fn delivery(&self, result: &DeliveryResult<'_>, index: usize) {
         let report = match result {
-            Ok(message) => Report::Delivered {
+            Ok(message) => DeliveryReport::Delivered {
                 partition: message.partition(),
                 offset: message.offset(),
             },
-            Err((error, _)) => Report::Failed {
+            Err((error, _)) => DeliveryReport::Failed {
                 code: error
                     .rdkafka_error_code()
                     .unwrap_or(RDKafkaErrorCode::Unknown),
@@ -132,25 +134,25 @@ impl ProducerContext for DeliveryContext {
 }
 
 /// One batch on its way: what was handed to librdkafka and what not yet.
-pub(crate) struct Delivery {
+pub(crate) struct BatchDelivery {
     messages: Vec<Outgoing>,
     handed_over: usize,
     /// Messages that were refused together and are sent once more, each alone. `None` before that is known.
     retrials: Option<VecDeque<usize>>,
 }
 
-impl Delivery {
+impl BatchDelivery {
     /// Begins a batch. Nothing may be in flight: indexes of two batches would mix.
     pub(crate) fn begin(
         producer: &BaseProducer<DeliveryContext>,
         messages: Vec<Outgoing>,
-    ) -> Delivery {
+    ) -> BatchDelivery {
         let mut reports = producer.context().reports();
         reports.clear();
         reports.resize(messages.len(), None);
         drop(reports);
         producer.context().trouble.forget();
-        Delivery {
+        BatchDelivery {
             messages,
             handed_over: 0,
             retrials: None,
@@ -163,7 +165,7 @@ impl Delivery {
         &mut self,
         producer: &BaseProducer<DeliveryContext>,
         deadline: Instant,
-    ) -> Option<Vec<Report>> {
+    ) -> Option<Vec<DeliveryReport>> {
         while self.handed_over < self.messages.len() {
             if !self.hand_over(producer, self.handed_over, deadline) {
                 return None;
@@ -179,7 +181,7 @@ impl Delivery {
         &mut self,
         producer: &BaseProducer<DeliveryContext>,
         deadline: Instant,
-    ) -> Option<Vec<Report>> {
+    ) -> Option<Vec<DeliveryReport>> {
         let reports = self.drive(producer, deadline)?;
         let retrials = self.retrials.get_or_insert_with(|| {
             let suspects: VecDeque<usize> = (0..)
@@ -229,7 +231,7 @@ impl Delivery {
                     let code = error
                         .rdkafka_error_code()
                         .unwrap_or(RDKafkaErrorCode::InvalidArgument);
-                    let report = Report::Failed {
+                    let report = DeliveryReport::Failed {
                         code,
                         by_broker: false,
                     };
@@ -245,9 +247,9 @@ impl Delivery {
     }
 }
 
-fn all_reports(producer: &BaseProducer<DeliveryContext>) -> Vec<Report> {
+fn all_reports(producer: &BaseProducer<DeliveryContext>) -> Vec<DeliveryReport> {
     let reports = producer.context().reports();
-    let reports: Option<Vec<Report>> = reports.iter().copied().collect();
+    let reports: Option<Vec<DeliveryReport>> = reports.iter().copied().collect();
     reports.expect("once nothing is in flight every message has its report")
 }
 

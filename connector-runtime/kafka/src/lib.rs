@@ -25,7 +25,7 @@ mod trouble;
 pub use admin::{Admin, NewTopics};
 pub use assignment::{Generation, GroupPosition, OwnedPosition};
 pub use consumer::SinkConsumer;
-pub use delivery::Outcome;
+pub use delivery::DeliveryOutcome;
 pub use error::keep_every_record;
 pub use event::{ConsumerOptions, Event, GroupMetadata, Rebalance, Subscription};
 pub use mock::Embedded;

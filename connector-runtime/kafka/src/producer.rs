@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 use rdkafka::producer::BaseProducer;
 
 use crate::blocking::SharedClient;
-use crate::delivery::{Delivery, DeliveryContext, Outcome, trouble};
+use crate::delivery::{BatchDelivery, DeliveryContext, DeliveryOutcome, trouble};
 use crate::error::cause;
 use crate::settings::ClientSettings;
 
@@ -19,7 +19,7 @@ pub struct Producer {
 struct Inner {
     client: BaseProducer<DeliveryContext>,
     /// The batch that is under way, if the last wait ended before it did.
-    under_way: Mutex<Option<Delivery>>,
+    under_way: Mutex<Option<BatchDelivery>>,
 }
 
 impl Producer {
@@ -45,7 +45,7 @@ impl Producer {
         &mut self,
         messages: Vec<Outgoing>,
         timeout: Duration,
-    ) -> Result<Vec<Outcome>, Failure> {
+    ) -> Result<Vec<DeliveryOutcome>, Failure> {
         self.inner
             .call(move |inner| inner.send_all(messages, timeout))
             .await
@@ -54,7 +54,7 @@ impl Producer {
 
     /// Goes on waiting for the batch whose `send_all` or `wait` ended with `Retry`, or whose future was dropped. Without
     /// one there are no outcomes.
-    pub async fn wait(&mut self, timeout: Duration) -> Result<Vec<Outcome>, Failure> {
+    pub async fn wait(&mut self, timeout: Duration) -> Result<Vec<DeliveryOutcome>, Failure> {
         self.inner
             .call(move |inner| inner.wait(timeout))
             .await
@@ -72,27 +72,27 @@ impl Inner {
         &self,
         messages: Vec<Outgoing>,
         timeout: Duration,
-    ) -> Result<Vec<Outcome>, Failure> {
+    ) -> Result<Vec<DeliveryOutcome>, Failure> {
         let mut under_way = self.under_way.lock();
         if under_way.is_some() {
             return Err(Failure::Fatal(Cause::new(
                 "a batch is still under way: wait for it before sending the next",
             )));
         }
-        *under_way = Some(Delivery::begin(&self.client, messages));
+        *under_way = Some(BatchDelivery::begin(&self.client, messages));
         self.drive(&mut under_way, timeout)
     }
 
-    fn wait(&self, timeout: Duration) -> Result<Vec<Outcome>, Failure> {
+    fn wait(&self, timeout: Duration) -> Result<Vec<DeliveryOutcome>, Failure> {
         let mut under_way = self.under_way.lock();
         self.drive(&mut under_way, timeout)
     }
 
     fn drive(
         &self,
-        under_way: &mut Option<Delivery>,
+        under_way: &mut Option<BatchDelivery>,
         timeout: Duration,
-    ) -> Result<Vec<Outcome>, Failure> {
+    ) -> Result<Vec<DeliveryOutcome>, Failure> {
         let Some(delivery) = under_way else {
             return Ok(Vec::new());
         };

@@ -143,7 +143,10 @@ async fn produce(settings: &ClientSettings, topic: &str, numbers: std::ops::Rang
         .collect();
     let outcomes = producer.send_all(messages, SOON).await.unwrap();
     for outcome in outcomes {
-        assert!(matches!(outcome, Outcome::Delivered { .. }), "{outcome:?}");
+        assert!(
+            matches!(outcome, DeliveryOutcome::Delivered { .. }),
+            "{outcome:?}"
+        );
     }
     producer.close(SOON);
 }

@@ -10,7 +10,9 @@ use rdkafka::producer::{BaseProducer, Producer};
 use crate::assignment::GroupPosition;
 use crate::blocking::{SharedClient, off_the_runtime};
 use crate::consumer_context::list_of_positions;
-use crate::delivery::{Delivery, DeliveryContext, Outcome, Report, drain, trouble};
+use crate::delivery::{
+    BatchDelivery, DeliveryContext, DeliveryOutcome, DeliveryReport, drain, trouble,
+};
 use crate::error::{cause, code_cause, is_rebalance};
 use crate::event::GroupMetadata;
 use crate::settings::ClientSettings;
@@ -177,7 +179,7 @@ impl Inner {
     }
 
     fn deliver(&self, messages: Vec<Outgoing>, deadline: Instant) -> Result<(), TransactionError> {
-        let mut delivery = Delivery::begin(&self.client, messages);
+        let mut delivery = BatchDelivery::begin(&self.client, messages);
         let Some(reports) = delivery.drive(&self.client, deadline) else {
             let cause = trouble(&self.client, DELIVER_WITHIN);
             return Err(self.abort_because(TransactionError::Abortable(cause)));
@@ -254,7 +256,7 @@ impl Inner {
 }
 
 /// What the reports mean for the transaction; `None` if every message was delivered.
-fn verdict(messages: &[Outgoing], reports: &[Report]) -> Option<TransactionError> {
+fn verdict(messages: &[Outgoing], reports: &[DeliveryReport]) -> Option<TransactionError> {
     let mut refused = Vec::new();
     let mut doubtful = None;
     let mut doubts = 0;
@@ -264,14 +266,14 @@ fn verdict(messages: &[Outgoing], reports: &[Report]) -> Option<TransactionError
             doubts += 1;
         }
         match report.outcome(&message.topic) {
-            Outcome::Delivered { .. } => {}
-            Outcome::Refused(cause) => {
+            DeliveryOutcome::Delivered { .. } => {}
+            DeliveryOutcome::Refused(cause) => {
                 if report.may_be_anothers_fault() {
                     doubtful.get_or_insert(cause.clone());
                 }
                 refused.push((index, cause));
             }
-            Outcome::Failed(cause) => {
+            DeliveryOutcome::Failed(cause) => {
                 failed.get_or_insert(cause);
             }
         }

@@ -1,7 +1,7 @@
 //! The JSON of `GET /connectors`. It contains no configuration and therefore no secret.
 
 use connect_api::time::format_ms;
-use connect_engine::{ConnectorStatus, Counters, LaneStatus, PartitionStatus, State};
+use connect_engine::{ConnectorState, ConnectorStatus, Counters, LaneStatus, PartitionStatus};
 use serde::Serialize;
 
 #[derive(Serialize)]
@@ -11,7 +11,7 @@ pub(super) struct ConnectorView {
     #[serde(rename = "type")]
     kind: &'static str,
     plugin: &'static str,
-    state: State,
+    state: ConnectorState,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<Reason>,
     guarantee: String,

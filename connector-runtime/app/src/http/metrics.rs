@@ -2,7 +2,9 @@
 
 use std::fmt::Error;
 
-use connect_engine::{ConnectorStatus, Counters, HISTOGRAM_BOUNDS, Histogram, LaneStatus, State};
+use connect_engine::{
+    ConnectorState, ConnectorStatus, Counters, HISTOGRAM_BOUNDS, Histogram, LaneStatus,
+};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeGaugeValue, NoLabelSet};
@@ -14,13 +16,13 @@ mod process;
 
 pub(super) use format::TextFormat;
 
-const STATES: [State; 6] = [
-    State::Running,
-    State::Waiting,
-    State::Failed,
-    State::Restarting,
-    State::Unassigned,
-    State::Stopped,
+const STATES: [ConnectorState; 6] = [
+    ConnectorState::Running,
+    ConnectorState::Waiting,
+    ConnectorState::Failed,
+    ConnectorState::Restarting,
+    ConnectorState::Unassigned,
+    ConnectorState::Stopped,
 ];
 
 /// The response to a scrape.
@@ -237,7 +239,7 @@ impl Scrape {
         let waiting = self
             .0
             .iter()
-            .filter(|status| status.state == State::Waiting);
+            .filter(|status| status.state == ConnectorState::Waiting);
         for status in waiting {
             if let Some(reason) = &status.reason {
                 let labels = [("connector", &*status.name), ("reason", reason.code)];

@@ -11,7 +11,7 @@ use super::guard::is_local;
 use super::serve::MOST_CONNECTIONS;
 use super::*;
 
-fn status(name: &str, state: State) -> ConnectorStatus {
+fn status(name: &str, state: ConnectorState) -> ConnectorStatus {
     ConnectorStatus {
         name: name.into(),
         kind: "sink",
@@ -130,7 +130,7 @@ fn hosts() {
 
 #[test]
 fn a_foreign_host_is_refused_everywhere() {
-    let server = serve_statuses(vec![status("sales", State::Running)]);
+    let server = serve_statuses(vec![status("sales", ConnectorState::Running)]);
     for path in ["/metrics", "/livez", "/readyz", "/connectors", "/"] {
         let (answer, body) = ask(&server, "GET", path, "evil.example");
         assert_eq!(answer, "403 Forbidden", "{path}");
@@ -156,14 +156,18 @@ fn only_get_is_answered() {
 fn readiness_follows_states_and_liveness_does_not() {
     for (states, expected) in [
         (
-            vec![State::Running, State::Stopped, State::Unassigned],
+            vec![
+                ConnectorState::Running,
+                ConnectorState::Stopped,
+                ConnectorState::Unassigned,
+            ],
             "200 OK",
         ),
         (
-            vec![State::Running, State::Failed],
+            vec![ConnectorState::Running, ConnectorState::Failed],
             "503 Service Unavailable",
         ),
-        (vec![State::Restarting], "503 Service Unavailable"),
+        (vec![ConnectorState::Restarting], "503 Service Unavailable"),
         (vec![], "200 OK"),
     ] {
         let server = serve_statuses(states.iter().map(|state| status("sales", *state)).collect());
@@ -178,7 +182,7 @@ fn readiness_follows_states_and_liveness_does_not() {
 
 #[test]
 fn connectors_as_json() {
-    let mut waiting = status("sales", State::Waiting);
+    let mut waiting = status("sales", ConnectorState::Waiting);
     waiting.reason = Some(Reason {
         code: "database",
         text: "no database".into(),
@@ -214,7 +218,7 @@ fn connectors_as_json() {
 
 #[test]
 fn a_scrape() {
-    let mut sales = status("sales", State::Waiting);
+    let mut sales = status("sales", ConnectorState::Waiting);
     sales.reason = Some(Reason {
         code: "kafka",
         text: "no broker".into(),
@@ -311,7 +315,7 @@ fn silent_connections_end_and_make_room() {
 
 #[test]
 fn http_2_is_refused() {
-    let server = serve_statuses(vec![status("sales", State::Running)]);
+    let server = serve_statuses(vec![status("sales", ConnectorState::Running)]);
     let mut stream = TcpStream::connect(server.address).unwrap();
     stream
         .write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0")
@@ -334,7 +338,7 @@ fn with_a_token_only_probes_are_answered_without_it() {
         token_file: Some(file.clone()),
         ..any_port()
     };
-    let server = serve(&wanted, vec![status("sales", State::Running)]);
+    let server = serve(&wanted, vec![status("sales", ConnectorState::Running)]);
     let cases = [
         ("/livez", "", "200 OK"),
         ("/readyz", "", "200 OK"),
@@ -374,7 +378,7 @@ fn other_machines_are_answered_only_on_purpose_and_get_no_reasons() {
     let cause = bind(&open).err().unwrap();
     assert!(cause.help.unwrap().contains("insecure = true"));
     open.insecure = true;
-    let mut waiting = status("sales", State::Waiting);
+    let mut waiting = status("sales", ConnectorState::Waiting);
     waiting.reason = Some(Reason {
         code: "database",
         text: "GRANT INSERT ON payments TO app on db.internal".into(),

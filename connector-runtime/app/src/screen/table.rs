@@ -1,6 +1,6 @@
 //! The table as lines of text: a pure function of the statuses.
 
-use connect_engine::{ConnectorStatus, LaneStatus, State};
+use connect_engine::{ConnectorState, ConnectorStatus, LaneStatus};
 use crossterm::style::{Color, Stylize};
 
 use super::TerminalSize;
@@ -83,12 +83,12 @@ pub(crate) fn render(statuses: &[ConnectorStatus], rates: &[Rate], view: View) -
 }
 
 /// The states that need attention come first.
-fn urgency(state: State) -> u8 {
+fn urgency(state: ConnectorState) -> u8 {
     match state {
-        State::Failed => 0,
-        State::Restarting => 1,
-        State::Waiting => 2,
-        State::Running | State::Unassigned | State::Stopped => 3,
+        ConnectorState::Failed => 0,
+        ConnectorState::Restarting => 1,
+        ConnectorState::Waiting => 2,
+        ConnectorState::Running | ConnectorState::Unassigned | ConnectorState::Stopped => 3,
     }
 }
 
@@ -97,7 +97,7 @@ fn summary(known: &[(&ConnectorStatus, Rate)]) -> Option<String> {
     if known.len() < 2 {
         return None;
     }
-    let mut counts: Vec<(State, usize)> = Vec::new();
+    let mut counts: Vec<(ConnectorState, usize)> = Vec::new();
     for (status, _) in known {
         match counts.iter_mut().find(|(state, _)| *state == status.state) {
             Some((_, count)) => *count += 1,
@@ -125,7 +125,7 @@ fn summary(known: &[(&ConnectorStatus, Rate)]) -> Option<String> {
 /// The cells of one line.
 struct Row {
     cells: [String; 7],
-    state: Option<State>,
+    state: Option<ConnectorState>,
 }
 
 const STATE_CELL: usize = 1;
@@ -151,7 +151,7 @@ impl Row {
 
     fn of(status: &ConnectorStatus, rate: Rate) -> Row {
         let per_second = |rate: f64| {
-            if status.state == State::Running {
+            if status.state == ConnectorState::Running {
                 grouped(rate.round() as u64)
             } else {
                 NONE.to_owned()
@@ -177,11 +177,11 @@ impl Row {
     /// One of several sinks, below its connector. The rates are the connector's, because a record goes to every sink
     /// at once.
     fn of_lane(status: &ConnectorStatus, lane: &LaneStatus) -> Row {
-        let is_waiting = status.state == State::Waiting && lane.reason.is_some();
+        let is_waiting = status.state == ConnectorState::Waiting && lane.reason.is_some();
         let state = if is_waiting {
-            State::Waiting
+            ConnectorState::Waiting
         } else {
-            State::Running
+            ConnectorState::Running
         };
         let cells = [
             format!("{GAP}{}", clean(&lane.name)),
@@ -201,8 +201,8 @@ impl Row {
     /// Only problems are coloured.
     fn colour(&self) -> Option<Color> {
         match self.state? {
-            State::Failed => Some(Color::Red),
-            State::Restarting | State::Waiting => Some(Color::Yellow),
+            ConnectorState::Failed => Some(Color::Red),
+            ConnectorState::Restarting | ConnectorState::Waiting => Some(Color::Yellow),
             _ => None,
         }
     }
@@ -279,10 +279,10 @@ fn reason_lines(status: &ConnectorStatus, width: usize, now_ms: i64) -> Vec<Stri
     let again = reason.retry_at_ms.filter(|again| *again > now_ms);
     match again.map(|again| seconds(now_ms, again + 999)) {
         // The log has the start time.
-        Some(again) if status.state == State::Failed => {
+        Some(again) if status.state == ConnectorState::Failed => {
             first.push_str(&format!(" (again in {again})"));
         }
-        None if status.state == State::Failed => {}
+        None if status.state == ConnectorState::Failed => {}
         Some(again) => first.push_str(&format!(" ({since}, again in {again})")),
         None => first.push_str(&format!(" ({since})")),
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use connect_api::{Cause, Failure, Header, Origin, Outgoing, Result};
-use connect_kafka::Outcome;
+use connect_kafka::DeliveryOutcome;
 
 use super::rejection::Rejection;
 use crate::publisher::ConnectorProducer;
@@ -23,12 +23,12 @@ pub(crate) struct Letter {
 /// Brings messages to the dead letter topic; the outcomes are in their order.
 #[async_trait]
 pub(crate) trait LetterProducer: Send {
-    async fn deliver(&mut self, messages: Vec<Outgoing>) -> Result<Vec<Outcome>>;
+    async fn deliver(&mut self, messages: Vec<Outgoing>) -> Result<Vec<DeliveryOutcome>>;
 }
 
 #[async_trait]
 impl LetterProducer for ConnectorProducer {
-    async fn deliver(&mut self, messages: Vec<Outgoing>) -> Result<Vec<Outcome>> {
+    async fn deliver(&mut self, messages: Vec<Outgoing>) -> Result<Vec<DeliveryOutcome>> {
         ConnectorProducer::deliver(self, messages).await
     }
 }
@@ -91,38 +91,41 @@ impl DeadLetters {
     fn sort_out<'a>(
         &self,
         sent: Vec<Pending<'a>>,
-        outcomes: Vec<Outcome>,
+        outcomes: Vec<DeliveryOutcome>,
         delivered: &mut Delivered,
     ) -> Vec<Pending<'a>> {
         let mut again = Vec::new();
         for (one, outcome) in sent.into_iter().zip(outcomes) {
             let origin = &one.letter.origin;
             match outcome {
-                Outcome::Delivered { .. } => {
+                DeliveryOutcome::Delivered { .. } => {
                     if let Some(acknowledged) = delivered.acknowledged.get_mut(one.index) {
                         *acknowledged = true;
                     }
                 }
-                Outcome::Failed(cause) => {
+                DeliveryOutcome::Failed(cause) => {
                     delivered.failure.get_or_insert(Failure::Retry(cause));
                 }
-                Outcome::Refused(cause) => match one.form.without_what_was_refused(&cause) {
-                    Some(form) => {
-                        tracing::warn!(
-                            event = "dead_letter_shortened",
-                            connector = %self.connector,
-                            topic = %origin.topic,
-                            partition = origin.partition,
-                            offset = origin.offset,
-                            %cause,
-                        );
-                        again.push(Pending { form, ..one });
+                DeliveryOutcome::Refused(cause) => {
+                    match one.form.without_what_was_refused(&cause) {
+                        Some(form) => {
+                            tracing::warn!(
+                                event = "dead_letter_shortened",
+                                connector = %self.connector,
+                                topic = %origin.topic,
+                                partition = origin.partition,
+                                offset = origin.offset,
+                                %cause,
+                            );
+                            again.push(Pending { form, ..one });
+                        }
+                        // No later attempt differs from this one: it must be seen, also beside an outage.
+                        None => {
+                            delivered.failure =
+                                Some(Failure::Fatal(self.unstorable(origin, cause)));
+                        }
                     }
-                    // No later attempt differs from this one: it must be seen, also beside an outage.
-                    None => {
-                        delivered.failure = Some(Failure::Fatal(self.unstorable(origin, cause)));
-                    }
-                },
+                }
             }
         }
         again
@@ -152,7 +155,7 @@ impl DeadLetters {
 struct Pending<'a> {
     index: usize,
     letter: &'a Letter,
-    form: Form,
+    form: LetterForm,
 }
 
 impl<'a> Pending<'a> {
@@ -160,33 +163,33 @@ impl<'a> Pending<'a> {
         Pending {
             index,
             letter,
-            form: Form::WHOLE,
+            form: LetterForm::WHOLE,
         }
     }
 }
 
 /// How much of the record a letter carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Form {
+pub(crate) struct LetterForm {
     value: bool,
     timestamp: bool,
 }
 
-impl Form {
-    pub(crate) const WHOLE: Form = Form {
+impl LetterForm {
+    pub(crate) const WHOLE: LetterForm = LetterForm {
         value: true,
         timestamp: true,
     };
 
     /// The topic of the letters may refuse what the topic of the records took: a time far from now, or bytes that are too
     /// many together with the headers. `None`: leaving something out does not help.
-    fn without_what_was_refused(self, cause: &Cause) -> Option<Form> {
+    fn without_what_was_refused(self, cause: &Cause) -> Option<LetterForm> {
         match cause.code.as_deref() {
-            Some("InvalidTimestamp") if self.timestamp => Some(Form {
+            Some("InvalidTimestamp") if self.timestamp => Some(LetterForm {
                 timestamp: false,
                 ..self
             }),
-            Some("MessageSizeTooLarge" | "InvalidMessageSize") if self.value => Some(Form {
+            Some("MessageSizeTooLarge" | "InvalidMessageSize") if self.value => Some(LetterForm {
                 value: false,
                 ..self
             }),
@@ -207,7 +210,12 @@ pub(crate) struct LetterWriter<'a> {
 
 impl LetterWriter<'_> {
     /// What the form leaves out stays where it is, and the headers say where.
-    pub(crate) fn letter(self, origin: &Origin, rejection: &Rejection, form: Form) -> Outgoing {
+    pub(crate) fn letter(
+        self,
+        origin: &Origin,
+        rejection: &Rejection,
+        form: LetterForm,
+    ) -> Outgoing {
         // Whoever reads a letter believes the first header of a name, and a producer may have written these.
         let is_of_record = |header: &&Header| !header.is_of_dead_letter();
         let mut headers: Vec<Header> = origin
@@ -280,13 +288,15 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
-    use crate::records::rejection::Stage;
+    use crate::records::rejection::RejectionStage;
 
     #[test]
     fn what_a_topic_refuses_is_left_out_once() {
         let too_large = Cause::new("").with_code("MessageSizeTooLarge");
         let too_far = Cause::new("").with_code("InvalidTimestamp");
-        let without_time = Form::WHOLE.without_what_was_refused(&too_far).unwrap();
+        let without_time = LetterForm::WHOLE
+            .without_what_was_refused(&too_far)
+            .unwrap();
         assert_eq!(without_time.without_what_was_refused(&too_far), None);
         let bare = without_time.without_what_was_refused(&too_large).unwrap();
         assert_eq!(bare.without_what_was_refused(&too_large), None);
@@ -296,7 +306,12 @@ mod tests {
             timestamp_ms: Some(253_402_300_800_000),
             ..Origin::default()
         };
-        let rejection = Rejection::plain(Stage::KeyConverter, "key", "KeyError", String::new());
+        let rejection = Rejection::plain(
+            RejectionStage::KeyConverter,
+            "key",
+            "KeyError",
+            String::new(),
+        );
         let writer = LetterWriter {
             topic: &Arc::from("dlq"),
             connector: "c",
@@ -324,14 +339,14 @@ mod tests {
             headers: vec![of_record("trace"), of_record("__connect.errors.topic")],
             ..Origin::default()
         };
-        let rejection = Rejection::plain(Stage::KeyConverter, "key", "KeyError", "");
+        let rejection = Rejection::plain(RejectionStage::KeyConverter, "key", "KeyError", "");
         let writer = LetterWriter {
             topic: &Arc::from("dlq"),
             connector: "c",
             task: 0,
             lane: None,
         };
-        let letter = writer.letter(&origin, &rejection, Form::WHOLE);
+        let letter = writer.letter(&origin, &rejection, LetterForm::WHOLE);
         let forged = |header: &&Header| header.value.as_deref() == Some(b"forged");
         let kept: Vec<_> = letter.headers.iter().filter(forged).collect();
         assert_eq!(kept.len(), 1, "{kept:?}");

@@ -11,32 +11,32 @@ const LONGEST_KEY: usize = 60;
 
 /// The stage at which a record was rejected; Kafka Connect's words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Stage {
+pub(crate) enum RejectionStage {
     KeyConverter,
     ValueConverter,
     Transformation,
     TaskPut,
 }
 
-impl Stage {
+impl RejectionStage {
     pub(crate) fn as_str(self) -> &'static str {
         match self {
-            Stage::KeyConverter => "KEY_CONVERTER",
-            Stage::ValueConverter => "VALUE_CONVERTER",
-            Stage::Transformation => "TRANSFORMATION",
-            Stage::TaskPut => "TASK_PUT",
+            RejectionStage::KeyConverter => "KEY_CONVERTER",
+            RejectionStage::ValueConverter => "VALUE_CONVERTER",
+            RejectionStage::Transformation => "TRANSFORMATION",
+            RejectionStage::TaskPut => "TASK_PUT",
         }
     }
 }
 
-impl Stage {
+impl RejectionStage {
     /// As a label of metrics.
     pub(crate) fn as_word(self) -> &'static str {
         match self {
-            Stage::KeyConverter => "key-converter",
-            Stage::ValueConverter => "value-converter",
-            Stage::Transformation => "transformation",
-            Stage::TaskPut => "task-put",
+            RejectionStage::KeyConverter => "key-converter",
+            RejectionStage::ValueConverter => "value-converter",
+            RejectionStage::Transformation => "transformation",
+            RejectionStage::TaskPut => "task-put",
         }
     }
 }
@@ -44,7 +44,7 @@ impl Stage {
 /// A rejected record: its own fault, with the stage and the reason.
 #[derive(Clone, Debug)]
 pub(crate) struct Rejection {
-    pub(crate) stage: Stage,
+    pub(crate) stage: RejectionStage,
     /// What rejected it: a contract, the transform's or the sink's type.
     pub(crate) by: String,
     /// The kind of problem, as a word: `DecodeError`, `ContractViolation`, `TransformError`, `SinkRefusal`.
@@ -68,8 +68,8 @@ struct Details {
 impl Rejection {
     pub(crate) fn of_contract(side: Side, rejection: connect_contracts::ValueFault) -> Rejection {
         let stage = match side {
-            Side::Key => Stage::KeyConverter,
-            Side::Value => Stage::ValueConverter,
+            Side::Key => RejectionStage::KeyConverter,
+            Side::Value => RejectionStage::ValueConverter,
         };
         let kind = match rejection.stage {
             ContractStage::Decode => "DecodeError",
@@ -91,7 +91,7 @@ impl Rejection {
     }
 
     pub(crate) fn plain(
-        stage: Stage,
+        stage: RejectionStage,
         by: impl Into<String>,
         kind: &'static str,
         message: impl Into<String>,
@@ -108,14 +108,19 @@ impl Rejection {
     }
 
     pub(crate) fn of_sink(sink: &str, cause: &Cause) -> Rejection {
-        Rejection::of_cause(Stage::TaskPut, sink, "SinkRefusal", cause)
+        Rejection::of_cause(RejectionStage::TaskPut, sink, "SinkRefusal", cause)
     }
 
     pub(crate) fn of_transform(transform: &str, cause: &Cause) -> Rejection {
-        Rejection::of_cause(Stage::Transformation, transform, "TransformError", cause)
+        Rejection::of_cause(
+            RejectionStage::Transformation,
+            transform,
+            "TransformError",
+            cause,
+        )
     }
 
-    fn of_cause(stage: Stage, by: &str, kind: &'static str, cause: &Cause) -> Rejection {
+    fn of_cause(stage: RejectionStage, by: &str, kind: &'static str, cause: &Cause) -> Rejection {
         let details = Details {
             value: cause.value.clone(),
             ..Details::default()

@@ -2,7 +2,7 @@
 
 use connect_api::{Cause, Predicate, Record, Step, Transform};
 
-use super::rejection::{Rejection, Stage};
+use super::rejection::{Rejection, RejectionStage};
 use connect_config::ConfiguredTransform;
 
 /// The transforms of one task, in the order of the file.
@@ -90,5 +90,10 @@ impl BuiltTransform {
 }
 
 fn when_reject(place: &str, reason: String) -> Rejection {
-    Rejection::plain(Stage::Transformation, place, "PredicateError", reason)
+    Rejection::plain(
+        RejectionStage::Transformation,
+        place,
+        "PredicateError",
+        reason,
+    )
 }

@@ -14,7 +14,7 @@ use crate::status::BatchEnd;
 
 /// The records of one partition in one accepted write.
 #[derive(Clone, Debug)]
-pub(crate) struct Part {
+pub(crate) struct AcceptedPart {
     pub(crate) reached: OwnedPosition,
     pub(crate) end: BatchEnd,
     pub(crate) bytes: u64,
@@ -35,7 +35,7 @@ pub(crate) struct Settled {
 /// Everything that one sink has accepted.
 #[derive(Debug, Default)]
 pub(crate) struct Accepted {
-    partitions: BTreeMap<TopicPartition, VecDeque<Part>>,
+    partitions: BTreeMap<TopicPartition, VecDeque<AcceptedPart>>,
     bytes: u64,
 }
 
@@ -48,7 +48,7 @@ impl Accepted {
         self.bytes
     }
 
-    pub(crate) fn add(&mut self, parts: Vec<Part>) {
+    pub(crate) fn add(&mut self, parts: Vec<AcceptedPart>) {
         for part in parts {
             self.bytes += part.bytes;
             let partition = part.reached.position.partition.clone();
@@ -107,7 +107,7 @@ impl Accepted {
 
     /// Partitions that were assigned anew or elsewhere since their records were accepted.
     pub(crate) fn stale(&self, generations: &Generations) -> Vec<TopicPartition> {
-        let is_stale = |(name, parts): (&TopicPartition, &VecDeque<Part>)| {
+        let is_stale = |(name, parts): (&TopicPartition, &VecDeque<AcceptedPart>)| {
             let is_current = |generation: Generation| generations.is_current(name, generation);
             let stale = parts
                 .iter()
@@ -135,7 +135,7 @@ impl Accepted {
 }
 
 impl Settled {
-    fn add(&mut self, part: &Part) {
+    fn add(&mut self, part: &AcceptedPart) {
         self.end.add(part.end);
         let first_read = self.first_read.unwrap_or(part.first_read);
         self.first_read = Some(first_read.min(part.first_read));

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use connect_api::{Origin, Predicate, Progress, Record, TopicPartition};
 use connect_kafka::{Generation, GroupMetadata};
 
-use crate::records::rejection::{Rejection, Stage};
+use crate::records::rejection::{Rejection, RejectionStage};
 
 /// What became of one source record while it was prepared.
 pub(crate) enum Outcome {
@@ -83,7 +83,7 @@ impl Selection {
                     }
                     Err(reason) => {
                         let rejection = Rejection::plain(
-                            Stage::Transformation,
+                            RejectionStage::Transformation,
                             "sinks.when",
                             "PredicateError",
                             reason,

@@ -28,7 +28,7 @@ pub(crate) enum Work {
 }
 
 /// From the writer to the reader.
-pub(crate) enum Report {
+pub(crate) enum WriterReport {
     /// Everything below these positions is durable.
     Durable(Vec<Reached>),
     Resumed(Vec<Resumed>),

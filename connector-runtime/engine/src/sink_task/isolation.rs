@@ -11,7 +11,7 @@ use std::ops::Range;
 use connect_api::{Batch, CommitToken, Position, Progress, Record, TopicPartition};
 use connect_kafka::OwnedPosition;
 
-use crate::sink_task::accepted::Part;
+use crate::sink_task::accepted::AcceptedPart;
 use crate::sink_task::assignment::Generations;
 use crate::sink_task::batch::{
     Input, Outcome, OwnedProgress, Prepared, Selection, begins_of, bytes_of,
@@ -261,12 +261,12 @@ impl<'a> Isolation<'a> {
     }
 
     /// What the sink accepted with this write, by partition. To be asked before [`Self::written`].
-    pub(crate) fn parts(&self, write: &Write<'_>) -> Vec<Part> {
-        let mut parts: BTreeMap<&TopicPartition, Part> = BTreeMap::new();
+    pub(crate) fn parts(&self, write: &Write<'_>) -> Vec<AcceptedPart> {
+        let mut parts: BTreeMap<&TopicPartition, AcceptedPart> = BTreeMap::new();
         for progress in &write.batch.progress {
             let partition = self.partitions.get(&progress.partition);
             let partition = partition.expect("a write has progress of its own partitions only");
-            let part = Part {
+            let part = AcceptedPart {
                 reached: OwnedPosition {
                     position: Position {
                         partition: progress.partition.clone(),

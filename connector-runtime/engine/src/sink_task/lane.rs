@@ -22,7 +22,7 @@ use crate::policy::{Attempts, Directive, Stage, decide};
 use crate::records::rejects::Rejects;
 use crate::sink_task::assignment::{Assigned, Generations};
 use crate::sink_task::batch::Prepared;
-use crate::sink_task::halves::{Report, Stored};
+use crate::sink_task::halves::{Stored, WriterReport};
 use crate::sink_task::isolation::{Isolation, Write};
 use crate::sink_task::lane_positions::{LanePositions, Reached};
 use crate::sink_task::other_names::OtherNames;
@@ -49,7 +49,7 @@ pub(crate) struct Lane {
     pub(crate) meters: LaneMeters,
     pub(crate) accepting: Accepting,
     pub(crate) positions: SharedPositions,
-    pub(crate) reports: mpsc::Sender<Report>,
+    pub(crate) reports: mpsc::Sender<WriterReport>,
     pub(crate) waiting: Waiting,
     pub(crate) supersessions: Supersessions,
 }
@@ -231,7 +231,7 @@ impl Lane {
                 .collect()
         };
         if !reached.is_empty() {
-            let _ = self.reports.send(Report::Durable(reached)).await;
+            let _ = self.reports.send(WriterReport::Durable(reached)).await;
         }
     }
 

@@ -7,7 +7,7 @@ use bytestring::ByteString;
 use connect_api::{Cause, Key, Origin, Record, Value};
 use connect_contracts::{Contracts, DecodeError, Decoder, SchemaNeeded, Side, TombstonePolicy};
 
-use crate::records::rejection::{Rejection, Stage};
+use crate::records::rejection::{Rejection, RejectionStage};
 use crate::records::transforms::Transforms;
 use connect_config::SinkConnector;
 
@@ -119,7 +119,7 @@ fn refused(side: Side, error: DecodeError) -> Made {
 
 fn tombstone_reject() -> Rejection {
     Rejection::plain(
-        Stage::ValueConverter,
+        RejectionStage::ValueConverter,
         "tombstone",
         "Tombstone",
         "the record has no value (a tombstone), and value.tombstone is \"reject\" (\"delete\" and \"ignore\" accept it)",

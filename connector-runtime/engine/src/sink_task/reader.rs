@@ -34,7 +34,7 @@ use crate::control::{CLOSE_WITHIN, Stop, TaskEnd, panic_cause};
 use crate::sink_task::assignment::{Assigned, Generations};
 use crate::sink_task::batch::LaneBegin;
 use crate::sink_task::feed::Feed;
-use crate::sink_task::halves::{Accepts, Report, Resumed, SharedGroup, Work};
+use crate::sink_task::halves::{Accepts, Resumed, SharedGroup, Work, WriterReport};
 use crate::sink_task::lane_positions::{Lanes, Reached};
 use crate::sink_task::prepare::Preparer;
 use crate::sink_task::start_position::FirstSights;
@@ -65,7 +65,7 @@ pub(crate) struct ReaderParts<F> {
     pub(crate) backlog: Option<ReaderBacklog>,
     pub(crate) meters: Meters,
     pub(crate) work: mpsc::Sender<Work>,
-    pub(crate) reports: mpsc::Receiver<Report>,
+    pub(crate) reports: mpsc::Receiver<WriterReport>,
     pub(crate) stop: Stop,
     pub(crate) runtime: Waits,
 }
@@ -115,7 +115,7 @@ pub(crate) struct Reader<F> {
     positions: BTreeMap<Generation, Reading>,
     /// Assigned, the sink is not asked yet.
     to_ask: Vec<Assigned>,
-    /// `to_ask` comes from the writer's [`Report::Superseded`], not from the group.
+    /// `to_ask` comes from the writer's [`WriterReport::Superseded`], not from the group.
     superseded: bool,
     /// The sink has answered, not sought yet.
     to_begin: Vec<Resumed>,
@@ -271,9 +271,9 @@ impl<F: Feed> Reader<F> {
         }
     }
 
-    fn take_report(&mut self, report: Report) {
+    fn take_report(&mut self, report: WriterReport) {
         match report {
-            Report::Durable(positions) => {
+            WriterReport::Durable(positions) => {
                 if let Some(backlog) = &self.parts.backlog {
                     let positions = positions.iter();
                     let smallest = positions.map(|reached| reached.smallest.clone());
@@ -284,11 +284,11 @@ impl<F: Feed> Reader<F> {
                     self.store(&positions);
                 }
             }
-            Report::Resumed(partitions) => {
+            WriterReport::Resumed(partitions) => {
                 self.next_begin = Instant::now();
                 self.to_begin.extend(partitions);
             }
-            Report::Superseded => {
+            WriterReport::Superseded => {
                 let partitions = self.parts.feed.start_over();
                 self.forget(&partitions);
                 self.assigned(partitions);
@@ -357,7 +357,7 @@ impl<F: Feed> Reader<F> {
     fn wait_for<T>(&mut self, future: impl Future<Output = T>) -> Option<T> {
         enum Next<T> {
             Done(T),
-            Report(Report),
+            WriterReport(WriterReport),
             Abandoned,
             Slice,
         }
@@ -377,7 +377,7 @@ impl<F: Feed> Reader<F> {
                 tokio::select! {
                     biased;
                     value = &mut future => Next::Done(value),
-                    Some(report) = reports.recv() => Next::Report(report),
+                    Some(report) = reports.recv() => Next::WriterReport(report),
                     () = abandon.cancelled() => Next::Abandoned,
                     () = tokio::time::sleep(slice) => Next::Slice,
                 }
@@ -385,7 +385,7 @@ impl<F: Feed> Reader<F> {
             match next {
                 Next::Done(value) => break Some(value),
                 Next::Abandoned => break None,
-                Next::Report(report) => self.take_report(report),
+                Next::WriterReport(report) => self.take_report(report),
                 Next::Slice => {}
             }
             if !paused && started.elapsed() >= LONG_WAIT {

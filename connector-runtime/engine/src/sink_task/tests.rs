@@ -20,10 +20,10 @@ use tokio::sync::mpsc;
 use crate::backoff::Supersessions;
 use crate::control::{Stop, TaskEnd};
 use crate::records::dead_letter::DeadLetters;
-use crate::records::rejection::{Rejection, Stage};
+use crate::records::rejection::{Rejection, RejectionStage};
 use crate::sink_task::assignment::Generations;
 use crate::sink_task::batch::{Input, LaneBegin, Outcome, OwnedProgress, Prepared};
-use crate::sink_task::halves::{Report, Work};
+use crate::sink_task::halves::{Work, WriterReport};
 use crate::sink_task::other_names::OtherNames;
 use crate::sink_task::writer::Writer;
 use crate::status::{Counters, Meters};
@@ -144,7 +144,7 @@ fn batch(generation: Generation, rejected: &[(i32, i64)]) -> Prepared {
         });
         let outcome = if rejected.contains(&(number, offset)) {
             Outcome::Rejected(Box::new(Rejection::plain(
-                Stage::ValueConverter,
+                RejectionStage::ValueConverter,
                 "json",
                 "DecodeError",
                 "not JSON",
@@ -266,14 +266,14 @@ async fn run_with(case: Case, letters: Option<LetterTopic>) -> Ran {
     let mut superseded = false;
     while let Some(report) = reported.recv().await {
         match report {
-            Report::Durable(positions) => {
+            WriterReport::Durable(positions) => {
                 next.extend(positions.into_iter().map(|reached| {
                     let position = reached.smallest.position;
                     (position.partition.partition, position.next)
                 }));
             }
-            Report::Superseded => superseded = true,
-            Report::Resumed(_) => panic!("nobody asked"),
+            WriterReport::Superseded => superseded = true,
+            WriterReport::Resumed(_) => panic!("nobody asked"),
         }
     }
     let Database {

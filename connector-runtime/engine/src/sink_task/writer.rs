@@ -18,7 +18,7 @@ use crate::records::dead_letter::Letter;
 use crate::records::rejects::{Judged, Rejects};
 use crate::sink_task::assignment::{Assigned, Generations};
 use crate::sink_task::batch::{Outcome, Prepared};
-use crate::sink_task::halves::{Report, Resumed, SharedGroup, Work};
+use crate::sink_task::halves::{Resumed, SharedGroup, Work, WriterReport};
 use crate::sink_task::isolation::{Isolation, LaneEnd};
 use crate::sink_task::lane::{BatchOver, Lane, SharedPositions};
 use crate::sink_task::other_names::OtherNames;
@@ -33,7 +33,7 @@ pub(crate) struct Writer {
     pub(crate) generations: Generations,
     pub(crate) meters: Meters,
     pub(crate) positions: SharedPositions,
-    pub(crate) reports: mpsc::Sender<Report>,
+    pub(crate) reports: mpsc::Sender<WriterReport>,
     pub(crate) waiting: Waiting,
     /// Ends the waits of all lanes, once one of them ends the task.
     pub(crate) lanes_stop: Stop,
@@ -182,7 +182,10 @@ impl Writer {
         self.waiting.over();
         let resumed = asked.partitions.into_iter().zip(stored);
         let resumed = resumed.map(|(assigned, stored)| Resumed { assigned, stored });
-        let _ = self.reports.send(Report::Resumed(resumed.collect())).await;
+        let _ = self
+            .reports
+            .send(WriterReport::Resumed(resumed.collect()))
+            .await;
         Ok(())
     }
 
@@ -313,7 +316,7 @@ impl Writer {
                 for lane in &mut self.lanes {
                     lane.forget_accepted().await;
                 }
-                let _ = self.reports.send(Report::Superseded).await;
+                let _ = self.reports.send(WriterReport::Superseded).await;
                 Ok(())
             }
             (None, None) => Ok(()),

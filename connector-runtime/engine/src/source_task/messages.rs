@@ -8,15 +8,15 @@ use connect_api::{
 };
 use connect_contracts::{Contracts, Encoder, Side};
 
-use crate::records::dead_letter::{Form, Letter, LetterWriter};
-use crate::records::rejection::{Rejection, Stage};
+use crate::records::dead_letter::{Letter, LetterForm, LetterWriter};
+use crate::records::rejection::{Rejection, RejectionStage};
 use crate::records::transforms::Transforms;
 use crate::status::BatchEnd;
 use connect_config::{ErrorsConfig, SourceConnector};
 
 /// What the next transaction holds.
 #[derive(Default)]
-pub(crate) struct Pending {
+pub(crate) struct PendingTransaction {
     pub(crate) messages: Vec<Outgoing>,
     pub(crate) positions: Positions,
     /// Polled records in it.
@@ -26,7 +26,7 @@ pub(crate) struct Pending {
     pub(crate) end: BatchEnd,
 }
 
-impl Pending {
+impl PendingTransaction {
     pub(crate) fn is_empty(&self) -> bool {
         self.sources == 0 && self.positions.is_empty()
     }
@@ -144,8 +144,9 @@ impl Maker {
                 Key::Absent | Key::Undecodable(_) => None,
             });
         };
-        let refuse =
-            |message: String| Rejection::plain(Stage::KeyConverter, "key", "KeyError", message);
+        let refuse = |message: String| {
+            Rejection::plain(RejectionStage::KeyConverter, "key", "KeyError", message)
+        };
         let resolved = reference
             .resolve(record, None, time::now_ms())
             .map_err(refuse)?;
@@ -172,6 +173,6 @@ impl Maker {
             task: 0,
             lane: None,
         }
-        .letter(&letter.origin, &letter.rejection, Form::WHOLE)
+        .letter(&letter.origin, &letter.rejection, LetterForm::WHOLE)
     }
 }

@@ -7,7 +7,7 @@ use connect_config::ErrorsConfig;
 use connect_kafka::{TransactionError, TransactionalProducer};
 use tokio::time::Instant;
 
-use super::messages::{Made, Maker, Pending};
+use super::messages::{Made, Maker, PendingTransaction};
 use super::owner::Owner;
 use super::positions;
 use crate::backlog::Backlog;
@@ -72,7 +72,7 @@ impl<P: Transactions> Running<'_, P> {
         let mut next_transaction = Instant::now();
         let waiting = self.waiting.clone();
         loop {
-            let mut pending = Pending::default();
+            let mut pending = PendingTransaction::default();
             let mut finished = false;
             while !finished && pending.sources < TRANSACTION_RECORDS {
                 let polled = tokio::select! {
@@ -129,7 +129,7 @@ impl<P: Transactions> Running<'_, P> {
     }
 
     /// Makes messages of polled records; what becomes of a bad one the policy says.
-    fn take(&mut self, polled: Polled, pending: &mut Pending) -> Result<(), Over> {
+    fn take(&mut self, polled: Polled, pending: &mut PendingTransaction) -> Result<(), Over> {
         self.waiting.meters.consumed(polled.records.len() as u64);
         for record in polled.records {
             pending.sources += 1;
@@ -152,7 +152,7 @@ impl<P: Transactions> Running<'_, P> {
 
     /// Leaves the record out, with its letter in the same transaction; or ends the task, and nothing that is pending is
     /// committed.
-    fn reject(&mut self, mut letter: Letter, pending: &mut Pending) -> Result<(), Over> {
+    fn reject(&mut self, mut letter: Letter, pending: &mut PendingTransaction) -> Result<(), Over> {
         let errors = self.errors;
         letter.rejection = letter.rejection.showing_values(errors.show_values);
         let mut judged = Judged::default();
@@ -175,7 +175,11 @@ impl<P: Transactions> Running<'_, P> {
     }
 
     /// Messages and positions in one transaction; what the cluster cannot take now is tried again until it can.
-    async fn commit(&mut self, source: &mut dyn Source, pending: Pending) -> Result<(), Over> {
+    async fn commit(
+        &mut self,
+        source: &mut dyn Source,
+        pending: PendingTransaction,
+    ) -> Result<(), Over> {
         let started = std::time::Instant::now();
         let mut messages = pending.messages;
         if let Some(backlog) = self.backlog {

@@ -8,7 +8,7 @@ use connect_api::{Cause, Counter, Dependency, Guarantee, TopicPartition, time};
 use parking_lot::{Mutex, MutexGuard};
 
 use super::partitions::{Partitions, ReadRange};
-use super::{ConnectorStatus, Counters, Histogram, LaneStatus, Reason, State};
+use super::{ConnectorState, ConnectorStatus, Counters, Histogram, LaneStatus, Reason};
 use crate::records::rejection::Rejection;
 use crate::records::rejection_log::RejectionLog;
 use connect_config::Fingerprint;
@@ -76,7 +76,7 @@ impl Meters {
             name,
             kind,
             plugin,
-            state: State::Running,
+            state: ConnectorState::Running,
             reason: None,
             guarantee,
             tasks,
@@ -142,20 +142,28 @@ impl Meters {
         }
         status.counters = of_connector(status.counters, &status.lanes);
         status.partitions = shared.partitions.look(time::now_ms());
-        if status.state == State::Running
+        if status.state == ConnectorState::Running
             && let Some(reason) = shared.waiting.values().next()
         {
-            status.state = State::Waiting;
+            status.state = ConnectorState::Waiting;
             status.reason = Some(reason.clone());
         }
         status
     }
 
-    pub(crate) fn set_state(&self, state: State, reason: Option<String>, retry_at_ms: Option<i64>) {
+    pub(crate) fn set_state(
+        &self,
+        state: ConnectorState,
+        reason: Option<String>,
+        retry_at_ms: Option<i64>,
+    ) {
         let code = match state {
-            State::Restarting => "crashed",
-            State::Unassigned => "owned-elsewhere",
-            State::Running | State::Waiting | State::Failed | State::Stopped => "failed",
+            ConnectorState::Restarting => "crashed",
+            ConnectorState::Unassigned => "owned-elsewhere",
+            ConnectorState::Running
+            | ConnectorState::Waiting
+            | ConnectorState::Failed
+            | ConnectorState::Stopped => "failed",
         };
         let mut shared = self.lock();
         shared.status.state = state;
@@ -165,7 +173,7 @@ impl Meters {
             since_ms: time::now_ms(),
             retry_at_ms,
         });
-        if state != State::Running {
+        if state != ConnectorState::Running {
             shared.waiting.clear();
         }
         if state.is_final() {
@@ -174,7 +182,7 @@ impl Meters {
     }
 
     /// The connector does not run because of this, and is tried again after a while.
-    pub(crate) fn set_reason(&self, state: State, why: &Cause, after: Option<Duration>) {
+    pub(crate) fn set_reason(&self, state: ConnectorState, why: &Cause, after: Option<Duration>) {
         let retry_at_ms = after.map(|after| time::now_ms() + after.as_millis() as i64);
         self.set_state(state, Some(why.to_string()), retry_at_ms);
         let mut shared = self.lock();
@@ -184,7 +192,7 @@ impl Meters {
             // The same wait as before the attempt.
             reason.since_ms = since_ms.unwrap_or(reason.since_ms);
         }
-        if state == State::Waiting {
+        if state == ConnectorState::Waiting {
             shared.refused = shared.status.reason.clone();
         }
     }
@@ -282,7 +290,7 @@ impl Meters {
         self.lock().partitions.names()
     }
 
-    pub(crate) fn state(&self) -> State {
+    pub(crate) fn state(&self) -> ConnectorState {
         self.lock().status.state
     }
 

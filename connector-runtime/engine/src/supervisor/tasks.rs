@@ -15,8 +15,8 @@ use crate::cluster::Cluster;
 use crate::control::{Stop, TaskEnd, panic_cause};
 use crate::sink_task::{FirstSights, OtherNames, SinkTask};
 use crate::source_task::SourceTask;
-use crate::status::{Counters, LaneStatus, Meters, REFUSALS, State};
-use crate::supervisor::Shared;
+use crate::status::{ConnectorState, Counters, LaneStatus, Meters, REFUSALS};
+use crate::supervisor::ProcessContext;
 use connect_config::{ConfiguredSink, Connector, ConnectorKind};
 
 /// A run of this long without a crash makes the next crash the first one.
@@ -57,7 +57,7 @@ pub(crate) fn meters(connector: &Connector, cluster: &Cluster) -> Meters {
 /// Runs until the connector is STOPPED or FAILED. `true`: not drained, but let go.
 pub(crate) async fn supervise(
     connector: Arc<Connector>,
-    shared: Shared,
+    shared: ProcessContext,
     meters: Meters,
     stop: Stop,
     working: Working,
@@ -96,7 +96,7 @@ fn sinks(connector: &Connector) -> impl Iterator<Item = (Arc<str>, &'static str)
 
 async fn keep_running(
     mut connector: Arc<Connector>,
-    shared: &Shared,
+    shared: &ProcessContext,
     workers: &Workers,
     meters: &Meters,
     stop: &Stop,
@@ -132,7 +132,7 @@ async fn keep_running(
         match next(ended.end, stop.is_draining(), ends) {
             Next::Stopped => {
                 tracing::info!(event = "connector_stopped", connector = %connector.name);
-                meters.set_state(State::Stopped, None, None);
+                meters.set_state(ConnectorState::Stopped, None, None);
                 return abandoned;
             }
             Next::Failed(reason) => {
@@ -147,7 +147,7 @@ async fn keep_running(
             Next::TryAgain { after, cause } if is_refusal(&cause) => {
                 wait_for_access(&connector, meters, &cause, after);
                 if !tried_again(shared, Some(after), stop).await {
-                    meters.set_state(State::Stopped, None, None);
+                    meters.set_state(ConnectorState::Stopped, None, None);
                     return false;
                 }
                 connector = reloaded(connector, shared).await;
@@ -170,11 +170,11 @@ async fn keep_running(
                     one_line(&reason)
                 );
                 let at_ms = time::now_ms() + after.as_millis() as i64;
-                meters.set_state(State::Restarting, Some(reason), Some(at_ms));
+                meters.set_state(ConnectorState::Restarting, Some(reason), Some(at_ms));
                 tokio::select! {
                     () = tokio::time::sleep(after) => {}
                     () = stop.drain.cancelled() => {
-                        meters.set_state(State::Stopped, None, None);
+                        meters.set_state(ConnectorState::Stopped, None, None);
                         return false;
                     }
                 }
@@ -187,7 +187,7 @@ async fn keep_running(
 async fn put_aside(
     working: Working,
     connector: &Connector,
-    shared: &Shared,
+    shared: &ProcessContext,
     after: Option<Duration>,
     stop: &Stop,
 ) -> Option<Working> {
@@ -200,7 +200,7 @@ async fn put_aside(
 }
 
 /// `false`: the process ends, or nothing else works.
-async fn tried_again(shared: &Shared, after: Option<Duration>, stop: &Stop) -> bool {
+async fn tried_again(shared: &ProcessContext, after: Option<Duration>, stop: &Stop) -> bool {
     tokio::select! {
         again = shared.attention.again(after) => again,
         () = stop.drain.cancelled() => false,
@@ -209,7 +209,7 @@ async fn tried_again(shared: &Shared, after: Option<Duration>, stop: &Stop) -> b
 
 /// The connector as its file is now. What the meters and threads are made for must be as it was; otherwise, and where the
 /// file is broken, the connector stays as it is known.
-async fn reloaded(known: Arc<Connector>, shared: &Shared) -> Arc<Connector> {
+async fn reloaded(known: Arc<Connector>, shared: &ProcessContext) -> Arc<Connector> {
     let (reload, name) = (shared.reload.clone(), known.name.clone());
     let read = tokio::task::spawn_blocking(move || reload(&name)).await;
     let is_alike =
@@ -240,7 +240,7 @@ fn wait_for_access(connector: &Connector, meters: &Meters, cause: &Cause, after:
         delay_ms = after.as_millis() as u64,
         %cause,
     );
-    meters.set_reason(State::Waiting, cause, Some(after));
+    meters.set_reason(ConnectorState::Waiting, cause, Some(after));
 }
 
 fn fail_for_now(connector: &Connector, meters: &Meters, cause: &Cause, after: Duration) {
@@ -251,13 +251,13 @@ fn fail_for_now(connector: &Connector, meters: &Meters, cause: &Cause, after: Du
         "{}",
         one_line(&cause.to_string())
     );
-    meters.set_reason(State::Failed, cause, Some(after));
+    meters.set_reason(ConnectorState::Failed, cause, Some(after));
 }
 
 fn fail(connector: &Connector, meters: &Meters, reason: String) {
     let text = one_line(&reason);
     tracing::error!(event = "connector_failed", connector = %connector.name, "{text}");
-    meters.set_state(State::Failed, Some(reason), None);
+    meters.set_state(ConnectorState::Failed, Some(reason), None);
 }
 
 fn task_count(connector: &Connector) -> u32 {
@@ -270,7 +270,7 @@ fn task_count(connector: &Connector) -> u32 {
 /// One run of a connector: from its start to its stop, its failure or its next crash.
 struct Run<'a> {
     connector: &'a Connector,
-    shared: &'a Shared,
+    shared: &'a ProcessContext,
     workers: &'a Workers,
     meters: &'a Meters,
     first_sights: &'a FirstSights,
@@ -292,7 +292,7 @@ impl Run<'_> {
             connector, meters, ..
         } = self;
         meters.run_begins(connector.fingerprint);
-        meters.set_state(State::Running, None, None);
+        meters.set_state(ConnectorState::Running, None, None);
         tracing::info!(
             event = "connector_started",
             connector = %connector.name,
@@ -350,7 +350,7 @@ impl Run<'_> {
             if let TaskEnd::Crashed(cause) = &end {
                 // Said at once: the other tasks may take their time.
                 self.meters
-                    .set_state(State::Restarting, Some(cause.to_string()), None);
+                    .set_state(ConnectorState::Restarting, Some(cause.to_string()), None);
             }
             self.stop.drain.cancel();
             ends.push(end);

@@ -10,7 +10,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Headers, Message};
 
 use super::SinkConsumer;
-use crate::consumer_context::{Pending, Shared};
+use crate::consumer_context::{PendingEvent, SharedConsumerState};
 use crate::error::{cause, code_cause};
 use crate::event::{Event, Rebalance};
 use crate::payload::Payloads;
@@ -81,11 +81,11 @@ impl SinkConsumer {
         let mut state = self.shared.lock();
         loop {
             match state.pending.pop_front()? {
-                Pending::Other(event) => {
+                PendingEvent::Other(event) => {
                     self.gives_back |= matches!(event, Event::Rebalance(Rebalance::Revoked(_)));
                     return Some(event);
                 }
-                Pending::Assigned(given) => {
+                PendingEvent::Assigned(given) => {
                     let still: Vec<TopicPartition> = given
                         .into_iter()
                         .filter(|(partition, generation)| {
@@ -177,7 +177,7 @@ impl SinkConsumer {
 
 /// The record as the engine has it, copied out of librdkafka's memory once; `None` if it is not to be delivered.
 fn record(
-    shared: &Shared,
+    shared: &SharedConsumerState,
     payloads: &mut Payloads,
     message: &BorrowedMessage<'_>,
 ) -> Option<Event> {

@@ -15,16 +15,16 @@ async fn a_message_that_is_too_large_is_refused_and_the_others_are_delivered() {
     ];
     let outcomes = producer.send_all(messages, SOON).await.unwrap();
     assert!(
-        matches!(outcomes[0], Outcome::Delivered { .. }),
+        matches!(outcomes[0], DeliveryOutcome::Delivered { .. }),
         "{outcomes:?}"
     );
-    let Outcome::Refused(cause) = &outcomes[1] else {
+    let DeliveryOutcome::Refused(cause) = &outcomes[1] else {
         panic!("{outcomes:?}");
     };
     assert_eq!(cause.code.as_deref(), Some("MessageSizeTooLarge"));
     assert!(cause.help.is_some());
     assert!(
-        matches!(outcomes[2], Outcome::Delivered { .. }),
+        matches!(outcomes[2], DeliveryOutcome::Delivered { .. }),
         "{outcomes:?}"
     );
 }
@@ -46,7 +46,7 @@ async fn errors_that_pass_are_retried_within_a_call() {
         .await
         .unwrap();
     assert!(
-        matches!(outcomes[0], Outcome::Delivered { .. }),
+        matches!(outcomes[0], DeliveryOutcome::Delivered { .. }),
         "{outcomes:?}"
     );
 }
@@ -71,7 +71,10 @@ async fn who_was_refused_with_its_batch_is_judged_alone() {
     let outcomes = producer.send_all(messages, SOON).await.unwrap();
     assert_eq!(outcomes.len(), 20);
     for outcome in outcomes {
-        assert!(matches!(outcome, Outcome::Delivered { .. }), "{outcome:?}");
+        assert!(
+            matches!(outcome, DeliveryOutcome::Delivered { .. }),
+            "{outcome:?}"
+        );
     }
 }
 

@@ -168,7 +168,7 @@ async fn a_message_too_large_for_its_topic_takes_no_other_with_it() {
     let outcomes = producer.send_all(messages(), SOON).await.unwrap();
     for (index, outcome) in outcomes.iter().enumerate() {
         assert_eq!(
-            matches!(outcome, Outcome::Refused(_)),
+            matches!(outcome, DeliveryOutcome::Refused(_)),
             index == 7,
             "{index}: {outcome:?}"
         );
@@ -213,7 +213,7 @@ async fn a_message_without_a_key_takes_no_other_with_it_to_a_compacted_topic() {
         let mut producer = Producer::open(&settings, "p").unwrap();
         let outcomes = producer.send_all(messages(), SOON).await.unwrap();
         for (index, outcome) in outcomes.iter().enumerate() {
-            let refused = matches!(outcome, Outcome::Refused(cause) if cause.code.as_deref() == Some("InvalidRecord"));
+            let refused = matches!(outcome, DeliveryOutcome::Refused(cause) if cause.code.as_deref() == Some("InvalidRecord"));
             assert_eq!(
                 refused,
                 bad.contains(&index),

@@ -9,7 +9,7 @@ pub(in crate::screen) fn status(name: &str) -> ConnectorStatus {
         name: name.into(),
         kind: "sink",
         plugin: "postgres",
-        state: State::Running,
+        state: ConnectorState::Running,
         reason: None,
         guarantee: Guarantee::ExactlyOnce,
         tasks: 1,
@@ -47,7 +47,7 @@ fn first_minute() -> Vec<ConnectorStatus> {
     let mut users = status("random-user");
     users.guarantee = Guarantee::OnceFromPoll;
     users.partitions.clear();
-    users.state = State::Waiting;
+    users.state = ConnectorState::Waiting;
     users.reason = Some(Reason {
         code: "source",
         text: "randomuser.me does not answer (dns); offline = \"generate\" makes users up".into(),
@@ -59,7 +59,7 @@ fn first_minute() -> Vec<ConnectorStatus> {
 
 fn failed() -> ConnectorStatus {
     let mut failed = status("pos-to-postgres");
-    failed.state = State::Failed;
+    failed.state = ConnectorState::Failed;
     failed.reason = Some(Reason {
         code: "failed",
         text: "stopped at the first bad record (errors.tolerance = \"none\")\n\
@@ -189,7 +189,11 @@ fn a_failure_is_shown_completely_and_escaped() {
 
 #[test]
 fn other_states_and_stopping() {
-    let states = [State::Restarting, State::Unassigned, State::Stopped];
+    let states = [
+        ConnectorState::Restarting,
+        ConnectorState::Unassigned,
+        ConnectorState::Stopped,
+    ];
     let mut statuses: Vec<ConnectorStatus> = Vec::new();
     for state in states {
         let mut other = status(&state.as_str().to_lowercase());

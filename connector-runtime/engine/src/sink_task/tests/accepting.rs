@@ -129,7 +129,7 @@ fn at(number: i32, next: i64) -> Position {
 struct Running {
     archive: Arc<Mutex<Archive>>,
     work: mpsc::Sender<Work>,
-    reports: mpsc::Receiver<Report>,
+    reports: mpsc::Receiver<WriterReport>,
     generations: Generations,
     meters: Meters,
     stop: Stop,
@@ -189,14 +189,14 @@ impl Running {
         let mut start_over = false;
         while let Ok(report) = self.reports.try_recv() {
             match report {
-                Report::Durable(positions) => {
+                WriterReport::Durable(positions) => {
                     durable.extend(positions.into_iter().map(|reached| {
                         let position = reached.smallest.position;
                         (position.partition.partition, position.next)
                     }));
                 }
-                Report::Superseded => start_over = true,
-                Report::Resumed(_) => panic!("nobody asked"),
+                WriterReport::Superseded => start_over = true,
+                WriterReport::Resumed(_) => panic!("nobody asked"),
             }
         }
         (durable, start_over)

@@ -1,7 +1,7 @@
 //! Several sinks of one connector: each has its own positions, and none makes another write twice.
 
 use super::*;
-use crate::records::rejection::Stage as RejectStage;
+use crate::records::rejection::RejectionStage;
 use crate::sink_task::batch::Selection;
 
 fn sink(database: &Arc<Mutex<Database>>) -> FakeSink {
@@ -87,15 +87,15 @@ async fn run_with(
     let mut starts_over = false;
     while let Some(report) = joined.reports.recv().await {
         match report {
-            Report::Durable(positions) => {
+            WriterReport::Durable(positions) => {
                 for reached in positions {
                     let position = reached.smallest.position;
                     let of_partition = (position.next, reached.lanes.to_vec());
                     reported.insert(position.partition.partition, of_partition);
                 }
             }
-            Report::Superseded => starts_over = true,
-            Report::Resumed(_) => panic!("nobody asked"),
+            WriterReport::Superseded => starts_over = true,
+            WriterReport::Resumed(_) => panic!("nobody asked"),
         }
     }
     for lane in &joined.meters.status().lanes {
@@ -261,7 +261,12 @@ async fn a_condition_without_an_answer_rejects_the_record_for_its_lane_only() {
     let databases = [(); 2].map(|()| Arc::<Mutex<Database>>::default());
     let sinks = databases.iter().map(sink).collect();
     let mut batch = prepared(&[0, 0]);
-    let rejection = Rejection::plain(RejectStage::Transformation, "sinks.when", "X", "no member");
+    let rejection = Rejection::plain(
+        RejectionStage::Transformation,
+        "sinks.when",
+        "X",
+        "no member",
+    );
     let mut selection = Selection::of(
         &connect_api::Predicate::parse("true").unwrap(),
         &batch.sources,
@@ -339,7 +344,7 @@ async fn a_record_that_no_lane_takes_does_not_disarm_stop_after() {
         let mut batch = prepared(&[0, 0]);
         for source in &mut batch.sources[1..] {
             let rejection = Rejection::plain(
-                RejectStage::ValueConverter,
+                RejectionStage::ValueConverter,
                 "json",
                 "DecodeError",
                 "not JSON",

@@ -2,7 +2,7 @@
 //! cannot be stored stops the connector.
 
 use connect_api::Outgoing;
-use connect_kafka::Outcome as Delivery;
+use connect_kafka::DeliveryOutcome;
 
 use super::*;
 use crate::records::dead_letter::LetterProducer;
@@ -58,7 +58,7 @@ fn origin_of(letter: &Outgoing) -> Place {
 
 #[async_trait]
 impl LetterProducer for LetterTopic {
-    async fn deliver(&mut self, messages: Vec<Outgoing>) -> Result<Vec<Delivery>> {
+    async fn deliver(&mut self, messages: Vec<Outgoing>) -> Result<Vec<DeliveryOutcome>> {
         let places: Vec<Place> = messages.iter().map(origin_of).collect();
         let turn = {
             let mut deliveries = self.deliveries.lock().unwrap();
@@ -76,13 +76,13 @@ impl LetterProducer for LetterTopic {
         let outcome = |(index, place): (usize, &Place)| {
             if self.never.contains(place) {
                 let cause = Cause::new("the topic says no").with_code(self.code);
-                return Delivery::Refused(cause);
+                return DeliveryOutcome::Refused(cause);
             }
             if self.takes_half_at_first && turn == 1 && index % 2 == 1 {
-                return Delivery::Failed(Cause::new("not enough replicas"));
+                return DeliveryOutcome::Failed(Cause::new("not enough replicas"));
             }
             stored.push(*place);
-            Delivery::Delivered {
+            DeliveryOutcome::Delivered {
                 partition: 0,
                 offset: 0,
             }

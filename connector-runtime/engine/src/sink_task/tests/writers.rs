@@ -30,7 +30,7 @@ impl TestLane {
 /// A writer, and the ends of what it is joined to.
 pub(super) struct Joined {
     pub(super) writer: Writer,
-    pub(super) reports: mpsc::Receiver<Report>,
+    pub(super) reports: mpsc::Receiver<WriterReport>,
     pub(super) generations: Generations,
     pub(super) meters: Meters,
     pub(super) stop: Stop,
