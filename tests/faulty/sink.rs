@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::Write as _;
 
 use connect_api::{
-    Batch, Cause, Failure, Origin, Refusal, Result, Sink, SinkContext, SinkPlugin, Written,
+    Batch, Cause, Failure, Origin, RejectedRecord, Result, Sink, SinkContext, SinkPlugin, Written,
     async_trait,
 };
 use connect_tests::checker::{Digest, Entry, Place};
@@ -65,7 +65,7 @@ impl Sink for FaultySink {
             .collect();
         strike(&self.troubles, Call::Write, &keys).await;
         if blames(&self.troubles, &keys) {
-            return Err(Failure::Refused(vec![Refusal {
+            return Err(Failure::Refused(vec![RejectedRecord {
                 record: batch.records.len(),
                 cause: Cause::new("a record outside the batch"),
             }]));

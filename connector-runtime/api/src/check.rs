@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use crate::value::PathStep;
+use crate::failure::Cause;
+use crate::value::{PathStep, ValueRef};
 
 /// Context of a check: everything comes from files, nothing from a network.
 #[derive(Clone, Copy, Default)]
@@ -13,8 +14,12 @@ pub struct CheckContext<'a> {
     pub keeps_tombstones: bool,
 }
 
-/// A read-only view of a contract, for comparing it with what a sink needs.
+/// A compiled set of rules for a key or value. Records are validated against it, and a sink's `check` compares it with what the
+/// sink needs.
 pub trait Contract: Send + Sync {
+    /// `Err` says where the value breaks the contract, what was found and what was expected.
+    fn check(&self, value: ValueRef<'_>) -> Result<(), Cause>;
+
     /// What the contract says of the place that these steps lead to from the root. `None` is any element of an array.
     fn field(&self, steps: &[Option<PathStep>]) -> ContractField;
 }
@@ -27,6 +32,17 @@ pub struct ContractField {
     pub types: Vec<String>,
     /// Where the contract says so.
     pub place: Option<ContractPlace>,
+}
+
+impl ContractField {
+    /// What is certain of a field if the contract decides about it by a condition, or says nothing.
+    pub fn unknown(place: Option<ContractPlace>) -> ContractField {
+        ContractField {
+            presence: Presence::Unknown,
+            types: Vec::new(),
+            place,
+        }
+    }
 }
 
 /// Whether a place exists in every valid record.

@@ -106,7 +106,7 @@ impl From<EditError> for Cause {
 
 /// One record that cannot be written, by its own fault.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
+pub struct RejectedRecord {
     /// Index into `Batch::records`.
     pub record: usize,
     pub cause: Cause,
@@ -118,7 +118,7 @@ pub enum Failure {
     /// An outage: nothing of the call counts, and the same call may succeed later. Never a record's fault.
     Retry(Cause),
     /// These records cannot be written; nothing of the batch counts. They are taken out and the rest is sent again.
-    Refused(Vec<Refusal>),
+    Refused(Vec<RejectedRecord>),
     /// Some record of the batch cannot be written and nobody knows which: the batch is halved down to it.
     RefusedSomewhere(Cause),
     /// The batch is too much at once, although each record may be fine: it is halved, and a single record is retried.

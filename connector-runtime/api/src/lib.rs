@@ -28,7 +28,7 @@ mod value;
 
 pub use async_trait::async_trait;
 pub use check::{CheckContext, Contract, ContractField, ContractPlace, Presence};
-pub use failure::{Cause, Dependency, Failure, Refusal, Result};
+pub use failure::{Cause, Dependency, Failure, RejectedRecord, Result};
 pub use finding::{Explanation, Finding, Severity};
 pub use found::Found;
 /// The time of [`StartAt`].
@@ -47,8 +47,8 @@ pub use registry::{
     schema_of,
 };
 pub use sink::{
-    ContractCheck, ContractCompiler, Counter, Encode, EncoderFactory, Outgoing, Publisher,
-    PublisherFactory, Sink, SinkContext, SinkPlugin, Written,
+    ContractCompiler, Counter, Encode, EncoderFactory, Outgoing, Publisher, PublisherFactory, Sink,
+    SinkContext, SinkPlugin, Written,
 };
 pub use source::{Polled, Positions, Source, SourceContext, SourcePlugin, SourceRecord};
 pub use start_at::StartAt;

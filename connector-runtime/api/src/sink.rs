@@ -9,7 +9,7 @@ use bytes::Bytes;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
-use crate::check::CheckContext;
+use crate::check::{CheckContext, Contract};
 use crate::failure::{Cause, Result};
 use crate::finding::{Explanation, Finding};
 use crate::progress::{Position, ProgressHome, ProgressStore, TopicPartition};
@@ -159,9 +159,9 @@ pub trait Publisher: Send {
     async fn publish(&mut self, messages: Vec<Outgoing>, batch: &Batch<'_>) -> Result<()>;
 }
 
-/// Compiles JSON Schema files into checks.
+/// Compiles JSON Schema files into contracts.
 pub trait ContractCompiler: Send + Sync {
-    fn compile(&self, schema: &SchemaFile) -> Result<Arc<dyn ContractCheck>, Cause>;
+    fn compile(&self, schema: &SchemaFile) -> Result<Arc<dyn Contract>, Cause>;
 }
 
 /// Makes encoders of the formats that a sink's table names.
@@ -176,10 +176,4 @@ pub trait EncoderFactory: Send + Sync {
 pub trait Encode: Send + Sync {
     /// `Err` says what the format or its schema cannot hold exactly.
     fn encode(&self, value: ValueRef<'_>) -> Result<Bytes, Cause>;
-}
-
-/// A compiled contract.
-pub trait ContractCheck: Send + Sync {
-    /// `Err` says where the value breaks the contract, what was found and what was expected.
-    fn check(&self, value: ValueRef<'_>) -> Result<(), Cause>;
 }

@@ -3,8 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use connect_api::{
-    Batch, Cause, Failure, LEAF_FORMATS, Plugins, Positions, Refusal, Result, Sink, SinkContext,
-    SinkPlugin, Written, async_trait,
+    Batch, Cause, Failure, LEAF_FORMATS, Plugins, Positions, RejectedRecord, Result, Sink,
+    SinkContext, SinkPlugin, Written, async_trait,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -112,7 +112,7 @@ fn failures_read_as_one_sentence() {
         "42P01: relation is missing (run migrations)"
     );
     assert_eq!(Failure::Fatal(cause.clone()).to_string(), cause.to_string());
-    let refusal = |record| Refusal {
+    let refusal = |record| RejectedRecord {
         record,
         cause: Cause::new("too long"),
     };

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use connect_api::{
     CheckContext, Contract, PluginEntry, PluginKind, SinkFactory, SourceFactory, TransformFactory,
 };
-use connect_contracts::CompiledSchema;
+use connect_contracts::JsonSchemaContract;
 use serde_json::Value as Json;
 
 use super::checks;
@@ -168,7 +168,7 @@ fn contract_of_values(
     loading: &mut Loading<'_>,
     root: &Json,
     direction: Direction,
-) -> Option<Arc<CompiledSchema>> {
+) -> Option<Arc<JsonSchemaContract>> {
     let transforms = root.get("transforms").and_then(Json::as_array);
     if direction == Direction::Source || transforms.is_some_and(|list| !list.is_empty()) {
         return None;
@@ -189,7 +189,7 @@ struct Configured {
 fn configure(
     loading: &Loading<'_>,
     tables: Vec<PluginTable>,
-    contract: Option<&CompiledSchema>,
+    contract: Option<&JsonSchemaContract>,
     root: &Json,
     places: &Places,
     report: &mut Report,

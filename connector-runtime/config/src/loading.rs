@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use connect_api::{ContractPlace, Plugins};
-use connect_contracts::{CompiledSchema, Contracts, RegistryConfig};
+use connect_contracts::{Contracts, JsonSchemaContract, RegistryConfig};
 
 use super::files;
 use super::written::DefaultsTable;
@@ -66,7 +66,10 @@ impl ContractFiles {
     }
 
     /// Compiles a schema file; `Err` is the finding, whose place the caller knows.
-    pub(super) fn compile(&mut self, path: &Path) -> Result<Arc<CompiledSchema>, ContractProblem> {
+    pub(super) fn compile(
+        &mut self,
+        path: &Path,
+    ) -> Result<Arc<JsonSchemaContract>, ContractProblem> {
         const NO_REGISTRY: Option<&RegistryConfig> = None;
         self.seen.insert(path.to_owned());
         let contracts = match &mut self.contracts {

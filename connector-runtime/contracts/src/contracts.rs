@@ -4,14 +4,14 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use connect_api::{Cause, ContractCheck, ContractCompiler, Finding, SchemaFile, Side};
+use connect_api::{Cause, Contract, ContractCompiler, Finding, SchemaFile, Side};
 use parking_lot::Mutex;
 
 use crate::config::{FormatConfig, RegistryConfig, Usage};
 use crate::decode::Decoder;
 use crate::encode::Encoder;
 use crate::registry::Registry;
-use crate::schema::{CompiledSchema, SchemaProblem};
+use crate::schema::{JsonSchemaContract, SchemaProblem};
 
 /// Compiled schema files and the registry. Cheap to clone; clones share. A file is read once: a changed one is seen by
 /// a new `Contracts`.
@@ -19,13 +19,13 @@ use crate::schema::{CompiledSchema, SchemaProblem};
 pub struct Contracts(Arc<Shared>);
 
 struct Shared {
-    files: Mutex<HashMap<PathBuf, Result<Arc<CompiledSchema>, SchemaProblem>>>,
+    files: Mutex<HashMap<PathBuf, Result<Arc<JsonSchemaContract>, SchemaProblem>>>,
     registry: Option<Arc<Registry>>,
 }
 
 /// What a key's or value's table names.
 struct Parts {
-    schema: Option<Arc<CompiledSchema>>,
+    schema: Option<Arc<JsonSchemaContract>>,
     registry: Option<Arc<Registry>>,
 }
 
@@ -44,11 +44,11 @@ impl Contracts {
     }
 
     /// Compiles a JSON Schema file and whatever it refers to.
-    pub fn compile_file(&self, path: &Path) -> Result<Arc<CompiledSchema>, SchemaProblem> {
+    pub fn compile_file(&self, path: &Path) -> Result<Arc<JsonSchemaContract>, SchemaProblem> {
         let mut files = self.0.files.lock();
         files
             .entry(path.to_path_buf())
-            .or_insert_with(|| CompiledSchema::of_file(path).map(Arc::new))
+            .or_insert_with(|| JsonSchemaContract::of_file(path).map(Arc::new))
             .clone()
     }
 
@@ -100,7 +100,7 @@ fn cause_of(finding: Finding) -> Cause {
 }
 
 impl ContractCompiler for Contracts {
-    fn compile(&self, schema: &SchemaFile) -> Result<Arc<dyn ContractCheck>, Cause> {
+    fn compile(&self, schema: &SchemaFile) -> Result<Arc<dyn Contract>, Cause> {
         let compiled = self.compile_file(schema.as_path())?;
         Ok(compiled)
     }

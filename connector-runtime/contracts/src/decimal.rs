@@ -14,16 +14,16 @@ const MAX_BYTES: usize = 416;
 
 /// A number by its value: `digits` times ten to the power of `exponent`. `1.0`, `1` and `10e-1` are equal.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Decimal {
+pub(crate) struct ExactDecimal {
     negative: bool,
     /// Without zeros at either end; empty for zero.
     digits: String,
     exponent: i64,
 }
 
-impl Decimal {
+impl ExactDecimal {
     /// `None` for text that is not a number. Exponents saturate beyond 62 bits.
-    pub(crate) fn parse(text: &str) -> Option<Decimal> {
+    pub(crate) fn parse(text: &str) -> Option<ExactDecimal> {
         let (mantissa, exponent) = match text.split_once(['e', 'E']) {
             Some((mantissa, exponent)) => (mantissa, saturating_exponent(exponent)?),
             None => (text, 0),
@@ -42,13 +42,13 @@ impl Decimal {
         let zeros = written.len() - significant.len();
         let digits = significant.trim_start_matches('0');
         if digits.is_empty() {
-            return Some(Decimal {
+            return Some(ExactDecimal {
                 negative: false,
                 digits: String::new(),
                 exponent: 0,
             });
         }
-        Some(Decimal {
+        Some(ExactDecimal {
             negative,
             digits: digits.to_owned(),
             exponent: exponent - fraction.len() as i64 + zeros as i64,
@@ -89,7 +89,7 @@ impl Decimal {
     }
 
     /// Whether the number divided by `divisor` is a whole number. Nothing is a multiple of zero.
-    pub(crate) fn is_multiple_of(&self, divisor: &Decimal) -> bool {
+    pub(crate) fn is_multiple_of(&self, divisor: &ExactDecimal) -> bool {
         if divisor.is_zero() {
             return false;
         }
@@ -125,16 +125,16 @@ impl Decimal {
     }
 
     /// The position of the first digit orders magnitudes; at the same position the digits do.
-    fn compare_magnitudes(&self, other: &Decimal) -> Ordering {
-        let position = |number: &Decimal| number.digits.len() as i64 + number.exponent;
+    fn compare_magnitudes(&self, other: &ExactDecimal) -> Ordering {
+        let position = |number: &ExactDecimal| number.digits.len() as i64 + number.exponent;
         position(self)
             .cmp(&position(other))
             .then_with(|| self.digits.cmp(&other.digits))
     }
 }
 
-impl Ord for Decimal {
-    fn cmp(&self, other: &Decimal) -> Ordering {
+impl Ord for ExactDecimal {
+    fn cmp(&self, other: &ExactDecimal) -> Ordering {
         self.sign().cmp(&other.sign()).then_with(|| {
             let magnitudes = self.compare_magnitudes(other);
             if self.negative {
@@ -146,8 +146,8 @@ impl Ord for Decimal {
     }
 }
 
-impl PartialOrd for Decimal {
-    fn partial_cmp(&self, other: &Decimal) -> Option<Ordering> {
+impl PartialOrd for ExactDecimal {
+    fn partial_cmp(&self, other: &ExactDecimal) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
@@ -200,10 +200,10 @@ fn saturating_exponent(text: &str) -> Option<i64> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use super::Decimal;
+    use super::ExactDecimal;
 
-    fn decimal(text: &str) -> Decimal {
-        Decimal::parse(text).unwrap()
+    fn decimal(text: &str) -> ExactDecimal {
+        ExactDecimal::parse(text).unwrap()
     }
 
     #[test]
@@ -253,7 +253,7 @@ mod tests {
         for text in [
             "", "-", "+1", ".5", "1e", "1e+", "x", "NaN", "1.2.3", "0x1", " 1",
         ] {
-            assert_eq!(Decimal::parse(text), None, "{text}");
+            assert_eq!(ExactDecimal::parse(text), None, "{text}");
         }
     }
 

@@ -8,8 +8,8 @@ use connect_api::{Cause, Failure, Side, Value};
 use crate::config::{Format, FormatConfig, RegistryVersion, topic_subject};
 use crate::fault::{DecodeError, ValueFault};
 use crate::formats::Codec;
-use crate::registry::{Lookup, RegisteredContract, Registry, SchemaNeeded, Wanted, unframe};
-use crate::schema::CompiledSchema;
+use crate::registry::{CachedSchema, LoadedSchema, Registry, SchemaNeeded, Wanted, unframe};
+use crate::schema::JsonSchemaContract;
 
 /// Decodes the keys or the values of a connector's topics and checks them. Cheap to clone.
 #[derive(Clone)]
@@ -17,7 +17,7 @@ pub struct Decoder {
     side: Side,
     format: Format,
     /// The local contract.
-    schema: Option<Arc<CompiledSchema>>,
+    schema: Option<Arc<JsonSchemaContract>>,
     codecs: Codecs,
 }
 
@@ -41,7 +41,7 @@ impl Decoder {
     pub(crate) fn new(
         side: Side,
         config: &FormatConfig,
-        schema: Option<Arc<CompiledSchema>>,
+        schema: Option<Arc<JsonSchemaContract>>,
         registry: Option<Arc<Registry>>,
     ) -> Result<Decoder, Cause> {
         let codecs = match registry {
@@ -95,9 +95,11 @@ impl Decoder {
         let (id, body) =
             unframe(payload).map_err(|message| ValueFault::decode_of(payload, message))?;
         let contract = match registered.registry.by_id(id) {
-            Lookup::Known(contract) => contract,
-            Lookup::Missing => return Err(DecodeError::SchemaNeeded(SchemaNeeded(Wanted::Id(id)))),
-            Lookup::Unusable(unusable) => {
+            CachedSchema::Known(contract) => contract,
+            CachedSchema::Missing => {
+                return Err(DecodeError::SchemaNeeded(SchemaNeeded(Wanted::Id(id))));
+            }
+            CachedSchema::Unusable(unusable) => {
                 return Err(ValueFault {
                     contract: unusable.schema,
                     ..ValueFault::decode(unusable.message)
@@ -137,7 +139,7 @@ impl Decoder {
         Ok(codec.validate(value.root())?)
     }
 
-    fn other_format(&self, contract: &RegisteredContract) -> ValueFault {
+    fn other_format(&self, contract: &LoadedSchema) -> ValueFault {
         ValueFault {
             contract: Some(contract.name.clone()),
             ..ValueFault::decode(format!(

@@ -8,13 +8,13 @@ use connect_api::{Cause, Encode, Failure, Side, ValueRef};
 use crate::config::{Format, FormatConfig, RegistryVersion};
 use crate::fault::ValueFault;
 use crate::formats::Codec;
-use crate::registry::{Posted, RegisteredContract, Registry, fits, frame};
-use crate::schema::CompiledSchema;
+use crate::registry::{LoadedSchema, Posted, Registry, fits, frame};
+use crate::schema::JsonSchemaContract;
 
 /// Checks and encodes the keys or the values of one topic. Cheap to clone.
 #[derive(Clone)]
 pub struct Encoder {
-    schema: Option<Arc<CompiledSchema>>,
+    schema: Option<Arc<JsonSchemaContract>>,
     codec: CodecChoice,
 }
 
@@ -31,7 +31,7 @@ struct Registered {
     subject: String,
     schema: WriteSchema,
     /// Filled by `prepare`, then read for every record.
-    contract: OnceLock<Arc<RegisteredContract>>,
+    loaded: OnceLock<Arc<LoadedSchema>>,
 }
 
 enum WriteSchema {
@@ -51,7 +51,7 @@ impl Encoder {
         side: Side,
         config: &FormatConfig,
         topic: &str,
-        schema: Option<Arc<CompiledSchema>>,
+        schema: Option<Arc<JsonSchemaContract>>,
         registry: Option<Arc<Registry>>,
     ) -> Result<Encoder, Cause> {
         let codec = match registry {
@@ -128,15 +128,15 @@ impl Registered {
             format: config.format,
             subject: named.subject_of(side, topic, record.as_deref()),
             schema,
-            contract: OnceLock::new(),
+            loaded: OnceLock::new(),
         })
     }
 
     async fn prepare(&self) -> Result<(), Failure> {
-        if self.contract.get().is_some() {
+        if self.loaded.get().is_some() {
             return Ok(());
         }
-        let contract = match &self.schema {
+        let loaded = match &self.schema {
             WriteSchema::Version(version) => {
                 let found = self.registry.fetch_version(&self.subject, *version).await?;
                 fits(&found, self.format)?;
@@ -158,27 +158,22 @@ impl Registered {
                     .await?;
                 let name = format!("{name} (schema id {id})");
                 let codec = Arc::clone(codec);
-                Arc::new(RegisteredContract::new(
-                    id,
-                    name,
-                    self.format.entry(),
-                    codec,
-                ))
+                Arc::new(LoadedSchema::new(id, name, self.format.entry(), codec))
             }
         };
         // Another task may have been faster, with the same answer.
-        let _ = self.contract.set(contract);
+        let _ = self.loaded.set(loaded);
         Ok(())
     }
 
     fn encode(&self, value: ValueRef<'_>) -> Result<Bytes, ValueFault> {
-        let contract = self
-            .contract
+        let loaded = self
+            .loaded
             .get()
             .expect("an encoder is prepared before it encodes");
-        let codec = contract
+        let codec = loaded
             .codec(self.format.entry())
             .expect("preparing chose a schema of the format");
-        frame(contract.id, |out| codec.encode(value, out))
+        frame(loaded.id, |out| codec.encode(value, out))
     }
 }

@@ -7,7 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use connect_api::{Kind, ValueRef};
 
-use crate::decimal::Decimal;
+use crate::decimal::ExactDecimal;
 
 /// Bytes as they are, or what they are in JSON: base64 text.
 pub(crate) fn bytes(value: ValueRef<'_>) -> Option<Vec<u8>> {
@@ -24,7 +24,7 @@ pub(crate) fn whole<N: TryFrom<i128>>(value: ValueRef<'_>) -> Option<N> {
     let number = match (number.as_i64(), number.as_u64()) {
         (Some(signed), _) => signed.into(),
         (None, Some(unsigned)) => unsigned.into(),
-        (None, None) => i128::try_from(Decimal::parse(number.as_str())?.unscaled(0)?).ok()?,
+        (None, None) => i128::try_from(ExactDecimal::parse(number.as_str())?.unscaled(0)?).ok()?,
     };
     N::try_from(number).ok()
 }
@@ -61,18 +61,18 @@ pub(crate) fn float<F: Float>(value: ValueRef<'_>) -> Option<F> {
 /// The nearest float, if it is the number again when it is written with as many digits. So 0.1 and what `printf` makes of a
 /// float are kept, and what lies between two floats, above all of them or too near to zero is refused.
 fn keeping_float<F: Float>(number: &str) -> Option<F> {
-    let exact = Decimal::parse(number)?;
+    let exact = ExactDecimal::parse(number)?;
     let nearest: F = number.parse().ok()?;
     let decimals = exact.significant_digits().saturating_sub(1);
-    let written = Decimal::parse(&format!("{nearest:.decimals$e}"));
+    let written = ExactDecimal::parse(&format!("{nearest:.decimals$e}"));
     (written? == exact).then_some(nearest)
 }
 
 /// A number, or text of one: JSON from elsewhere writes long decimals as text.
-pub(crate) fn digits(value: ValueRef<'_>) -> Option<Decimal> {
+pub(crate) fn digits(value: ValueRef<'_>) -> Option<ExactDecimal> {
     let digits = match value.as_number() {
         Some(number) => number.as_str(),
         None => value.as_str()?,
     };
-    Decimal::parse(digits)
+    ExactDecimal::parse(digits)
 }

@@ -7,18 +7,18 @@ use crate::registry::SchemaNeeded;
 
 /// Where it was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stage {
+pub enum FaultStage {
     /// The bytes are not what the format says.
     Decode,
     /// The value breaks its contract.
     Contract,
 }
 
-impl std::fmt::Display for Stage {
+impl std::fmt::Display for FaultStage {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str(match self {
-            Stage::Decode => "decode",
-            Stage::Contract => "contract",
+            FaultStage::Decode => "decode",
+            FaultStage::Contract => "contract",
         })
     }
 }
@@ -27,7 +27,7 @@ impl std::fmt::Display for Stage {
 /// without control characters, and without content of the record in any field but `value`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ValueFault {
-    pub stage: Stage,
+    pub stage: FaultStage,
     /// The whole story in one line.
     pub message: String,
     /// The place in the value, such as `$.items[2].quantity`.
@@ -45,7 +45,7 @@ pub struct ValueFault {
 impl ValueFault {
     pub(crate) fn decode(message: impl AsRef<str>) -> ValueFault {
         ValueFault {
-            stage: Stage::Decode,
+            stage: FaultStage::Decode,
             message: cut(message.as_ref(), 400),
             at: None,
             found: None,
@@ -68,7 +68,7 @@ impl ValueFault {
         let Found { description, value } = found;
         let message = format!("at {at} found {description}, expected {expected}");
         ValueFault {
-            stage: Stage::Contract,
+            stage: FaultStage::Contract,
             message: cut(&message, 400),
             at: Some(cut(at, 200)),
             found: Some(description),

@@ -36,10 +36,10 @@ pub(crate) trait Codec: Send + Sync {
 }
 
 /// A codec, or why its schema does not compile.
-pub(crate) type Compiled = Result<Arc<dyn Codec>, String>;
+pub(crate) type CompiledCodec = Result<Arc<dyn Codec>, String>;
 
 /// A line of the table: all that the rest of the program knows about a format.
-pub(crate) struct Entry {
+pub(crate) struct FormatEntry {
     /// The word in `format = "…"`.
     pub(crate) name: &'static str,
     /// One sentence for `connect plugins` and editors.
@@ -55,7 +55,7 @@ pub(crate) struct Entry {
 /// A format without a registry.
 pub(crate) struct Plain {
     /// `schema` is the text of `write_schema`.
-    pub(crate) compile: fn(schema: Option<&str>) -> Compiled,
+    pub(crate) compile: fn(schema: Option<&str>) -> CompiledCodec,
     pub(crate) takes_write_schema: bool,
 }
 
@@ -66,7 +66,7 @@ pub(crate) struct Registered {
     /// How messages call that type.
     pub(crate) schema_name: &'static str,
     /// May recurse through the schema: it is called on the thread of [`crate::compiling`].
-    pub(crate) compile: fn(&SchemaSource) -> Compiled,
+    pub(crate) compile: fn(&SchemaSource) -> CompiledCodec,
     /// The full name of the record that a schema describes, for the subject name strategies that need it.
     pub(crate) record_name: fn(schema: &str) -> Result<String, Cause>,
     /// Whether `version` can name a schema that values are also held against when they are read.
@@ -74,7 +74,7 @@ pub(crate) struct Registered {
 }
 
 /// Every format. The first is the default.
-pub(crate) static ALL: &[&Entry] = &[
+pub(crate) static ALL: &[&FormatEntry] = &[
     &json::ENTRY,
     &string::ENTRY,
     &bytes::ENTRY,
@@ -84,7 +84,7 @@ pub(crate) static ALL: &[&Entry] = &[
 ];
 
 /// The format whose schemas the registry calls `schema_type`.
-pub(crate) fn of_schema_type(schema_type: &str) -> Option<&'static Entry> {
+pub(crate) fn of_schema_type(schema_type: &str) -> Option<&'static FormatEntry> {
     ALL.iter().copied().find(|entry| {
         entry
             .registered

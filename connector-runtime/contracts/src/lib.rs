@@ -28,6 +28,6 @@ pub use connect_api::Side;
 pub use contracts::Contracts;
 pub use decode::Decoder;
 pub use encode::Encoder;
-pub use fault::{DecodeError, Stage, ValueFault};
+pub use fault::{DecodeError, FaultStage, ValueFault};
 pub use registry::SchemaNeeded;
-pub use schema::{CompiledSchema, SchemaProblem, type_of};
+pub use schema::{JsonSchemaContract, SchemaProblem, type_of};

@@ -2,17 +2,17 @@
 
 mod cache;
 mod client;
-mod contract;
 mod interrupted;
+mod loaded_schema;
 mod source;
 #[cfg(test)]
 mod tests;
 mod unusable;
 mod wire;
 
-pub(crate) use cache::{Lookup, Registry, fits};
+pub(crate) use cache::{CachedSchema, Registry, fits};
 pub(crate) use client::Posted;
-pub(crate) use contract::RegisteredContract;
+pub(crate) use loaded_schema::LoadedSchema;
 #[cfg(test)]
 pub(crate) use source::ReferencedSchema;
 pub(crate) use source::{SchemaReference, SchemaSource};

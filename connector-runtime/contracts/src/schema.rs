@@ -19,7 +19,7 @@ mod view;
 use std::path::Path;
 use std::sync::Arc;
 
-use connect_api::{Cause, ContractCheck, ValueRef};
+use connect_api::ValueRef;
 use jsonschema::error::ValidationErrorKind;
 use jsonschema::{Draft, PatternOptions, ReferencingError, ValidationError};
 
@@ -34,7 +34,7 @@ use tape::{Tape, TapeNode};
 pub use view::type_of;
 
 /// A compiled JSON Schema. Share it: compiling costs a thousand times what a check costs.
-pub struct CompiledSchema {
+pub struct JsonSchemaContract {
     validator: jsonschema::Validator<Tape>,
     /// Decides most values sooner, where the schema allows it.
     acceptance: Option<Acceptance>,
@@ -48,9 +48,9 @@ pub struct CompiledSchema {
     remarks: Vec<SchemaProblem>,
 }
 
-impl CompiledSchema {
+impl JsonSchemaContract {
     /// Compiles the schema in `file`.
-    pub(crate) fn of_file(file: &Path) -> Result<CompiledSchema, SchemaProblem> {
+    pub(crate) fn of_file(file: &Path) -> Result<JsonSchemaContract, SchemaProblem> {
         let canonical = file.canonicalize().map_err(|_| folder::read(file).err());
         let canonical = match canonical {
             Ok(canonical) => canonical,
@@ -69,7 +69,7 @@ impl CompiledSchema {
         let uri = folder::uri_of(&canonical);
         library.keep(&uri, &document);
         let name = shown_path(file);
-        CompiledSchema::compile_apart(name, uri, document, library)
+        JsonSchemaContract::compile_apart(name, uri, document, library)
     }
 
     /// Compiles the document of `uri`, whose references lead into `documents` and nowhere else. Recurses through them: the
@@ -78,7 +78,7 @@ impl CompiledSchema {
         name: String,
         uri: String,
         documents: Documents,
-    ) -> Result<CompiledSchema, SchemaProblem> {
+    ) -> Result<JsonSchemaContract, SchemaProblem> {
         let Some(document) = documents.get(&uri).cloned() else {
             return Err(SchemaProblem {
                 message: "the schema is missing among its own documents".to_owned(),
@@ -92,7 +92,7 @@ impl CompiledSchema {
         for (uri, document) in &documents {
             library.keep(uri, document);
         }
-        CompiledSchema::compile(name, uri, &document, &library)
+        JsonSchemaContract::compile(name, uri, &document, &library)
     }
 
     fn compile_apart(
@@ -100,9 +100,9 @@ impl CompiledSchema {
         uri: String,
         document: Arc<Document>,
         library: Library,
-    ) -> Result<CompiledSchema, SchemaProblem> {
+    ) -> Result<JsonSchemaContract, SchemaProblem> {
         let schema = Arc::clone(&document);
-        compiling::apart(move || CompiledSchema::compile(name, uri, &schema, &library))
+        compiling::apart(move || JsonSchemaContract::compile(name, uri, &schema, &library))
             .unwrap_or_else(|message| Err(document.problem("", message)))
     }
 
@@ -111,10 +111,10 @@ impl CompiledSchema {
         uri: String,
         document: &Document,
         library: &Library,
-    ) -> Result<CompiledSchema, SchemaProblem> {
+    ) -> Result<JsonSchemaContract, SchemaProblem> {
         has_known_draft(document)?;
         let scratch = library.scratch();
-        let shape = graph::measure(library.documents(), &uri, &|uri| scratch.with(uri))
+        let cost = graph::measure(library.documents(), &uri, &|uri| scratch.with(uri))
             .map_err(|message| document.problem("", message))?;
         let options = numbers::exact(jsonschema::options_for::<Tape>())
             .with_base_uri(uri.clone())
@@ -141,8 +141,8 @@ impl CompiledSchema {
         // A document with an `$id` is listed under two names.
         remarks.dedup();
         match built {
-            Ok(validator) => Ok(CompiledSchema {
-                choices: Choices::of(&documents, &shape),
+            Ok(validator) => Ok(JsonSchemaContract {
+                choices: Choices::of(&documents, &cost),
                 acceptance: Acceptance::of(&document.value, &|format| is_known(draft, format)),
                 validator,
                 name,
@@ -187,16 +187,10 @@ impl CompiledSchema {
     }
 }
 
-impl ContractCheck for CompiledSchema {
-    fn check(&self, value: ValueRef<'_>) -> Result<(), Cause> {
-        self.validate(value).map_err(Cause::from)
-    }
-}
-
-impl std::fmt::Debug for CompiledSchema {
+impl std::fmt::Debug for JsonSchemaContract {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter
-            .debug_struct("CompiledSchema")
+            .debug_struct("JsonSchemaContract")
             .field("name", &self.name)
             .finish_non_exhaustive()
     }

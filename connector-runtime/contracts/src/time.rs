@@ -8,27 +8,27 @@ const NANOSECONDS_PER_SECOND: i128 = 1_000_000_000;
 
 /// What a time counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum TimeUnit {
+pub(crate) enum TimePrecision {
     Milliseconds,
     Microseconds,
     Nanoseconds,
 }
 
-impl TimeUnit {
+impl TimePrecision {
     fn per_second(self) -> i64 {
         match self {
-            TimeUnit::Milliseconds => 1_000,
-            TimeUnit::Microseconds => 1_000_000,
-            TimeUnit::Nanoseconds => 1_000_000_000,
+            TimePrecision::Milliseconds => 1_000,
+            TimePrecision::Microseconds => 1_000_000,
+            TimePrecision::Nanoseconds => 1_000_000_000,
         }
     }
 
     /// Digits of the fraction of a second.
     fn digits(self) -> usize {
         match self {
-            TimeUnit::Milliseconds => 3,
-            TimeUnit::Microseconds => 6,
-            TimeUnit::Nanoseconds => 9,
+            TimePrecision::Milliseconds => 3,
+            TimePrecision::Microseconds => 6,
+            TimePrecision::Nanoseconds => 9,
         }
     }
 
@@ -43,15 +43,15 @@ impl TimeUnit {
 
     pub(crate) fn name(self) -> &'static str {
         match self {
-            TimeUnit::Milliseconds => "milliseconds",
-            TimeUnit::Microseconds => "microseconds",
-            TimeUnit::Nanoseconds => "nanoseconds",
+            TimePrecision::Milliseconds => "milliseconds",
+            TimePrecision::Microseconds => "microseconds",
+            TimePrecision::Nanoseconds => "nanoseconds",
         }
     }
 }
 
 /// An instant as RFC 3339 in UTC; a year beyond four digits has a sign, as in ISO 8601.
-pub(crate) fn timestamp_text(count: i64, unit: TimeUnit) -> String {
+pub(crate) fn timestamp_text(count: i64, unit: TimePrecision) -> String {
     local_timestamp_text(count, unit) + "Z"
 }
 
@@ -76,7 +76,7 @@ pub(crate) fn shortest_fraction(nanoseconds: u32) -> (usize, u32) {
 }
 
 /// A time on no particular clock, without an offset.
-pub(crate) fn local_timestamp_text(count: i64, unit: TimeUnit) -> String {
+pub(crate) fn local_timestamp_text(count: i64, unit: TimePrecision) -> String {
     let seconds = count.div_euclid(unit.per_second());
     let date = CivilDate::from_epoch_days(seconds.div_euclid(SECONDS_PER_DAY));
     let clock = clock_text(seconds.rem_euclid(SECONDS_PER_DAY), count, unit);
@@ -89,7 +89,7 @@ pub(crate) fn date_text(days: i32) -> String {
 }
 
 /// A time of day as `20:15:00.000`; `None` before midnight or after the day.
-pub(crate) fn time_text(count: i64, unit: TimeUnit) -> Option<String> {
+pub(crate) fn time_text(count: i64, unit: TimePrecision) -> Option<String> {
     let second = count.div_euclid(unit.per_second());
     (0..SECONDS_PER_DAY)
         .contains(&second)
@@ -97,7 +97,7 @@ pub(crate) fn time_text(count: i64, unit: TimeUnit) -> Option<String> {
 }
 
 /// `second` is of the day; of `count` only the fraction of a second is used.
-fn clock_text(second: i64, count: i64, unit: TimeUnit) -> String {
+fn clock_text(second: i64, count: i64, unit: TimePrecision) -> String {
     let fraction = count.rem_euclid(unit.per_second());
     let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
     format!(
@@ -107,7 +107,7 @@ fn clock_text(second: i64, count: i64, unit: TimeUnit) -> String {
 }
 
 /// RFC 3339 with an offset, if it is a whole number of units.
-pub(crate) fn timestamp_of(text: &str, unit: TimeUnit) -> Option<i64> {
+pub(crate) fn timestamp_of(text: &str, unit: TimePrecision) -> Option<i64> {
     unit.exactly(instant_of(text)?)
 }
 
@@ -124,12 +124,12 @@ pub(crate) fn instant_of(text: &str) -> Option<i128> {
 }
 
 /// Milliseconds since 1970 in another unit: numbers in records are milliseconds.
-pub(crate) fn timestamp_of_milliseconds(milliseconds: i64, unit: TimeUnit) -> Option<i64> {
+pub(crate) fn timestamp_of_milliseconds(milliseconds: i64, unit: TimePrecision) -> Option<i64> {
     unit.exactly(i128::from(milliseconds) * 1_000_000)
 }
 
 /// A date and time without an offset, or a date alone, which is its midnight.
-pub(crate) fn local_timestamp_of(text: &str, unit: TimeUnit) -> Option<i64> {
+pub(crate) fn local_timestamp_of(text: &str, unit: TimePrecision) -> Option<i64> {
     let mut rest = Scanner(text);
     let days = rest.date()?;
     let clock = match rest.one_of(&['T', 't', ' ']) {
@@ -147,7 +147,7 @@ pub(crate) fn date_of(text: &str) -> Option<i32> {
     i32::try_from(days).ok().filter(|_| rest.0.is_empty())
 }
 
-pub(crate) fn time_of(text: &str, unit: TimeUnit) -> Option<i64> {
+pub(crate) fn time_of(text: &str, unit: TimePrecision) -> Option<i64> {
     let mut rest = Scanner(text);
     let clock = rest.clock()?;
     unit.exactly(clock.into()).filter(|_| rest.0.is_empty())

@@ -11,7 +11,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use connect_api::{
-    Batch, Cause, Failure, Outgoing, ProgressHome, Publisher, PublisherFactory, Refusal, Result,
+    Batch, Cause, Failure, Outgoing, ProgressHome, Publisher, PublisherFactory, RejectedRecord,
+    Result,
 };
 use connect_kafka::{DeliveryOutcome, Producer, TransactionError, TransactionalProducer};
 
@@ -215,9 +216,9 @@ pub(crate) async fn make_room(backlog: &Backlog, messages: &[Outgoing]) {
     }
 }
 
-fn refusals(refused: Vec<(usize, Cause)>) -> Vec<Refusal> {
+fn refusals(refused: Vec<(usize, Cause)>) -> Vec<RejectedRecord> {
     refused
         .into_iter()
-        .map(|(record, cause)| Refusal { record, cause })
+        .map(|(record, cause)| RejectedRecord { record, cause })
         .collect()
 }

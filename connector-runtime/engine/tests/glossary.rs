@@ -34,33 +34,9 @@ const REPLACED: &[&str] = &[
 /// Duplicates and replaced names that are still in the code, by the crate that gives way. A rename deletes its name from
 /// here; nothing is added.
 const TO_RENAME: &[(&str, &[&str])] = &[
-    ("api", &["ContractCheck", "Refusal"]),
     (
         "config",
         &["Document", "Draft", "Kind", "Leaf", "SourceFile"],
-    ),
-    (
-        "contracts",
-        &[
-            "Compiled",
-            "CompiledSchema",
-            "Decimal",
-            "Entry",
-            "Field",
-            "Float",
-            "Form",
-            "Input",
-            "Kind",
-            "Leaf",
-            "Lookup",
-            "Plan",
-            "Plans",
-            "RegisteredContract",
-            "Shape",
-            "Stage",
-            "Target",
-            "TimeUnit",
-        ],
     ),
     ("engine", &["Decision", "Made"]),
     (

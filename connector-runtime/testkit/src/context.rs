@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use connect_api::{
-    Cause, ContractCheck, ContractCompiler, Counter, Encode, EncoderFactory, Result, SchemaFile,
-    Side, SinkContext, ValueRef, async_trait,
+    Cause, Contract, ContractCompiler, ContractField, Counter, Encode, EncoderFactory, PathStep,
+    Result, SchemaFile, Side, SinkContext, ValueRef, async_trait,
 };
 
 use crate::publisher::Publishers;
@@ -14,14 +14,18 @@ use crate::publisher::Publishers;
 pub struct FnContracts(pub fn(ValueRef<'_>) -> Result<(), Cause>);
 
 impl ContractCompiler for FnContracts {
-    fn compile(&self, _schema: &SchemaFile) -> Result<Arc<dyn ContractCheck>, Cause> {
+    fn compile(&self, _schema: &SchemaFile) -> Result<Arc<dyn Contract>, Cause> {
         Ok(Arc::new(*self))
     }
 }
 
-impl ContractCheck for FnContracts {
+impl Contract for FnContracts {
     fn check(&self, value: ValueRef<'_>) -> Result<(), Cause> {
         (self.0)(value)
+    }
+
+    fn field(&self, _: &[Option<PathStep>]) -> ContractField {
+        ContractField::unknown(None)
     }
 }
 

@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use connect_api::{
-    Batch, Cause, Failure, Position, ProgressStore, Refusal, Result, Sink, TopicPartition, Written,
+    Batch, Cause, Failure, Position, ProgressStore, RejectedRecord, Result, Sink, TopicPartition,
+    Written,
 };
 
 /// The fault of one `write`.
@@ -83,10 +84,10 @@ impl<S: Sink> Sink for Faulty<S> {
                 Err(failure)
             }
             Some(Fault::Refuse(places)) => {
-                let refusals: Vec<Refusal> = places
+                let refusals: Vec<RejectedRecord> = places
                     .into_iter()
                     .filter(|place| *place < batch.records.len())
-                    .map(|record| Refusal {
+                    .map(|record| RejectedRecord {
                         record,
                         cause: Cause::new("a refusal caused by the test"),
                     })

@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use connect_api::{
     Batch, Cause, CheckContext, Failure, Finding, OtherProgress, Position, ProgressHome,
-    ProgressStore, Refusal, Result, Sink, SinkContext, SinkFactory, TopicPartition, Value, Written,
+    ProgressStore, RejectedRecord, Result, Sink, SinkContext, SinkFactory, TopicPartition, Value,
+    Written,
 };
 
 use crate::faults::{Faults, Faulty};
@@ -130,7 +131,7 @@ impl Durable {
 impl Sink for MemorySink {
     async fn write(&mut self, batch: &Batch<'_>) -> Result<Written> {
         tokio::task::yield_now().await;
-        let refusals: Vec<Refusal> = batch
+        let refusals: Vec<RejectedRecord> = batch
             .records
             .iter()
             .enumerate()
@@ -139,7 +140,7 @@ impl Sink for MemorySink {
                     .root()
                     .is_some_and(|root| root.get("refuse").is_some())
             })
-            .map(|(record, _)| Refusal {
+            .map(|(record, _)| RejectedRecord {
                 record,
                 cause: Cause::new("the value has a member `refuse`"),
             })

@@ -12,10 +12,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use connect_api::{
-    Batch, Cause, CheckContext, ContractCheck, Counter, Encode, Explanation, Failure, Finding,
-    Found, Header, JsonLimits, Key, Metadata, Outgoing, ProgressHome, Publisher, Record, Reference,
-    Refusal, Resolved, Result, Side, Sink, SinkContext, SinkPlugin, Value, Written, async_trait,
-    time,
+    Batch, Cause, CheckContext, Contract, Counter, Encode, Explanation, Failure, Finding, Found,
+    Header, JsonLimits, Key, Metadata, Outgoing, ProgressHome, Publisher, Record, Reference,
+    RejectedRecord, Resolved, Result, Side, Sink, SinkContext, SinkPlugin, Value, Written,
+    async_trait, time,
 };
 
 pub use config::{Config, TopicFrom};
@@ -89,7 +89,7 @@ pub struct KafkaSink {
     /// The source of the word that chooses the topic.
     topic_from: Option<TopicFrom>,
     key: Option<Reference>,
-    contract: Option<Arc<dyn ContractCheck>>,
+    contract: Option<Arc<dyn Contract>>,
     rows_written: Counter,
 }
 
@@ -112,7 +112,7 @@ impl Sink for KafkaSink {
         for (place, record) in batch.records.iter().enumerate() {
             match self.message(record, now_ms) {
                 Ok(message) => messages.push(message),
-                Err(cause) => refusals.push(Refusal {
+                Err(cause) => refusals.push(RejectedRecord {
                     record: place,
                     cause,
                 }),

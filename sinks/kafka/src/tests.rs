@@ -258,7 +258,7 @@ async fn a_failure_of_the_publisher_is_passed_on_and_nothing_is_counted() {
     let mut sink = Kafka::open(&config("topic = 'out'"), context)
         .await
         .unwrap();
-    let refusal = Refusal {
+    let refusal = RejectedRecord {
         record: 0,
         cause: Cause::new("too large"),
     };

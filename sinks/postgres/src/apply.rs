@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use connect_api::{Cause, Refusal};
+use connect_api::{Cause, RejectedRecord};
 
 use crate::copy;
 use crate::failure::WriteError;
@@ -130,7 +130,7 @@ async fn refuse_missing(
     if records.is_empty() {
         return Ok(());
     }
-    let refusals = records.into_iter().map(|record| Refusal {
+    let refusals = records.into_iter().map(|record| RejectedRecord {
         record,
         cause: Cause::new(format!(
             "table `{}` has no row with this key to update",

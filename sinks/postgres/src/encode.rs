@@ -3,7 +3,7 @@
 mod rejection;
 mod size;
 
-use connect_api::{Cause, Element, Failure, Record, Refusal, Resolved, ValueRef};
+use connect_api::{Cause, Element, Failure, Record, RejectedRecord, Resolved, ValueRef};
 
 use crate::coerce::{Input, null};
 use crate::config::Mode;
@@ -77,7 +77,7 @@ impl Plan {
                 }
             }
             if let Err(cause) = encoded {
-                refusals.push(Refusal {
+                refusals.push(RejectedRecord {
                     record: index,
                     cause,
                 });

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use connect_api::{Cause, Dependency, Failure, Refusal, tls_error};
+use connect_api::{Cause, Dependency, Failure, RejectedRecord, tls_error};
 use sqlx::postgres::PgDatabaseError;
 
 use crate::evidence::Evidence;
@@ -41,7 +41,7 @@ impl WriteError {
         WriteError::Decided(Failure::Fatal(cause.with_dependency(Dependency::Database)))
     }
 
-    pub(crate) fn refused(refusals: Vec<Refusal>) -> WriteError {
+    pub(crate) fn refused(refusals: Vec<RejectedRecord>) -> WriteError {
         WriteError::Decided(Failure::Refused(refusals))
     }
 

@@ -5,14 +5,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use connect_api::{JsonLimits, Positions, Source, SourceContext, SourcePlugin, Value};
-use connect_contracts::{CompiledSchema, Contracts};
+use connect_contracts::{Contracts, JsonSchemaContract};
 use connect_source_pos_simulator::{PosSimulator, PosSimulatorConfig};
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../schemas/pos-transaction")
 }
 
-fn contract() -> Arc<CompiledSchema> {
+fn contract() -> Arc<JsonSchemaContract> {
     let contracts = Contracts::new(None).unwrap();
     contracts
         .compile_file(&folder().join("schema.json"))

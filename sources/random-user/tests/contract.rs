@@ -8,14 +8,14 @@ use axum::Router;
 use axum::http::header::CONTENT_TYPE;
 use axum::routing::get;
 use connect_api::{JsonLimits, Positions, Source, SourceContext, SourcePlugin, Value};
-use connect_contracts::{CompiledSchema, Contracts};
+use connect_contracts::{Contracts, JsonSchemaContract};
 use connect_source_random_user::{Offline, RandomUser, RandomUserConfig};
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../schemas/user")
 }
 
-fn contract(file: &str) -> Arc<CompiledSchema> {
+fn contract(file: &str) -> Arc<JsonSchemaContract> {
     let contracts = Contracts::new(None).unwrap();
     contracts.compile_file(&folder().join(file)).unwrap()
 }

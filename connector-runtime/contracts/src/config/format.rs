@@ -7,13 +7,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::compiling;
-use crate::formats::{self, Codec, Entry, Registered};
+use crate::formats::{self, Codec, FormatEntry, Registered};
 use crate::registry::SchemaSource;
 use connect_api::text::cut;
 
 /// What the bytes of a key or value are.
 #[derive(Clone, Copy)]
-pub struct Format(&'static Entry);
+pub struct Format(&'static FormatEntry);
 
 impl Format {
     pub fn named(name: &str) -> Option<Format> {
@@ -29,7 +29,7 @@ impl Format {
         self.0.name
     }
 
-    pub(crate) fn entry(self) -> &'static Entry {
+    pub(crate) fn entry(self) -> &'static FormatEntry {
         self.0
     }
 

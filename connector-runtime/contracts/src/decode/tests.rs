@@ -5,7 +5,7 @@ use connect_api::{SchemaFile, Value};
 use serde_json::json;
 
 use super::{DecodeError, Decoder};
-use crate::{Contracts, Format, FormatConfig, Side, Stage, Usage};
+use crate::{Contracts, FaultStage, Format, FormatConfig, Side, Usage};
 
 fn decoder(config: &FormatConfig) -> Decoder {
     Contracts::new(None)
@@ -26,7 +26,7 @@ fn decode(config: &FormatConfig, payload: &[u8]) -> String {
     match decoder(config).decode("topic", &Bytes::copy_from_slice(payload)) {
         Ok(value) => value.to_json(),
         Err(DecodeError::Refused(rejection)) => {
-            assert_eq!(rejection.stage, Stage::Decode);
+            assert_eq!(rejection.stage, FaultStage::Decode);
             rejection.message
         }
         Err(DecodeError::SchemaNeeded(needed)) => format!("needs {needed}"),
@@ -118,7 +118,7 @@ fn a_local_contract_is_kept() {
     else {
         panic!("refused");
     };
-    assert_eq!(rejection.stage, Stage::Contract);
+    assert_eq!(rejection.stage, FaultStage::Contract);
     assert_eq!(
         rejection.message,
         "at $.id found nothing, expected a value (required)"

@@ -6,12 +6,10 @@
 mod decode;
 mod default;
 mod encode;
-mod leaf;
 mod parse;
-mod plan;
+mod schema;
 #[cfg(test)]
 mod tests;
-mod union;
 mod uuid;
 mod wire;
 
@@ -20,15 +18,15 @@ use std::sync::Arc;
 use bytes::Bytes;
 use connect_api::{Cause, Value, ValueRef};
 
-use super::{Codec, Compiled, Entry, Registered};
+use super::{Codec, CompiledCodec, FormatEntry, Registered};
 use crate::fault::ValueFault;
 use crate::registry::SchemaSource;
-use plan::Plans;
+use schema::AvroSchema;
 
 /// Records, arrays, maps and unions inside each other.
 const MAX_DEPTH: usize = 100;
 
-pub(super) static ENTRY: Entry = Entry {
+pub(super) static ENTRY: FormatEntry = FormatEntry {
     name: "avro",
     about: "Avro's binary encoding, with its schema in the registry.",
     plain: None,
@@ -47,7 +45,7 @@ struct Avro {
     name: String,
 }
 
-fn compile(source: &SchemaSource) -> Compiled {
+fn compile(source: &SchemaSource) -> CompiledCodec {
     let referenced: Vec<String> = source.all_referenced().cloned().collect();
     Ok(Arc::new(Avro {
         schema: AvroSchema::parse(&source.text, &referenced)?,
@@ -94,25 +92,18 @@ fn record_name(schema: &str) -> Result<String, Cause> {
     }
 }
 
-/// A compiled Avro schema.
-struct AvroSchema {
-    plans: Plans,
-}
-
 impl AvroSchema {
     /// `referenced` are the schemas whose names `text` uses, in any order.
     fn parse(text: &str, referenced: &[String]) -> Result<AvroSchema, String> {
-        Ok(AvroSchema {
-            plans: parse::parse(text, referenced)?,
-        })
+        parse::parse(text, referenced)
     }
 
     fn decode(&self, payload: &Bytes) -> Result<Value, String> {
-        decode::to_value(&self.plans, payload)
+        decode::to_value(self, payload)
     }
 
     /// Appends the value's encoding. After an error `out` holds a part of it.
     fn encode(&self, value: ValueRef<'_>, out: &mut Vec<u8>) -> Result<(), ValueFault> {
-        encode::from_value(&self.plans, value, out)
+        encode::from_value(self, value, out)
     }
 }

@@ -7,10 +7,10 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use connect_api::{Kind, Value, ValueRef};
 
-use super::{Codec, Entry, Plain, unencodable};
+use super::{Codec, FormatEntry, Plain, unencodable};
 use crate::fault::ValueFault;
 
-pub(super) static ENTRY: Entry = Entry {
+pub(super) static ENTRY: FormatEntry = FormatEntry {
     name: "bytes",
     about: "Any bytes, as they are. Where JSON is written, they are base64 text.",
     plain: Some(Plain {

@@ -6,14 +6,14 @@ use bytes::Bytes;
 use connect_api::{Cause, JsonReader, Value, ValueLimits, ValueRef};
 use parking_lot::Mutex;
 
-use super::{Codec, Compiled, Entry, Plain, Registered};
+use super::{Codec, CompiledCodec, FormatEntry, Plain, Registered};
 use crate::fault::ValueFault;
 use crate::looks_like::instead_of_json;
 use crate::registry::SchemaSource;
-use crate::schema::{CompiledSchema, Document, Documents, id_of, resolve};
+use crate::schema::{Document, Documents, JsonSchemaContract, id_of, resolve};
 use connect_api::text::cut;
 
-pub(super) static ENTRY: Entry = Entry {
+pub(super) static ENTRY: FormatEntry = FormatEntry {
     name: "json",
     about: "One JSON document (RFC 8259).",
     plain: Some(Plain {
@@ -50,7 +50,7 @@ impl Codec for Json {
 /// A document that is valid against its schema.
 struct ValidJson {
     reader: DocumentReader,
-    schema: CompiledSchema,
+    schema: JsonSchemaContract,
 }
 
 impl Codec for ValidJson {
@@ -99,9 +99,9 @@ impl DocumentReader {
     }
 }
 
-fn compile(source: &SchemaSource) -> Compiled {
+fn compile(source: &SchemaSource) -> CompiledCodec {
     let documents = documents(source)?;
-    CompiledSchema::of_documents(source.name.clone(), source.uri.clone(), documents)
+    JsonSchemaContract::of_documents(source.name.clone(), source.uri.clone(), documents)
         .map(|schema| {
             let reader = DocumentReader::new();
             Arc::new(ValidJson { reader, schema }) as Arc<dyn Codec>

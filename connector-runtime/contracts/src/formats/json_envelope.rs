@@ -22,12 +22,12 @@ use bytes::Bytes;
 use connect_api::{Found, Value, ValueBuilder, ValueLimits, ValueRef};
 
 use super::json::DocumentReader;
-use super::{Codec, Compiled, Entry, Plain};
+use super::{Codec, CompiledCodec, FormatEntry, Plain};
 use crate::fault::ValueFault;
 use crate::place::{push_index, push_member};
 use schema::Schema;
 
-pub(super) static ENTRY: Entry = Entry {
+pub(super) static ENTRY: FormatEntry = FormatEntry {
     name: "json_envelope",
     about: "JSON of the form {\"schema\": …, \"payload\": …}: Kafka Connect's JsonConverter with schemas.enable=true.",
     plain: Some(Plain {
@@ -51,7 +51,7 @@ struct Remembered {
     schema: Schema,
 }
 
-fn compile(write_schema: Option<&str>) -> Compiled {
+fn compile(write_schema: Option<&str>) -> CompiledCodec {
     let write = match write_schema {
         None => None,
         Some(text) => {

@@ -8,10 +8,8 @@ mod default;
 mod encode;
 mod files;
 mod index;
-mod leaf;
-mod plan;
 mod resolve;
-mod scalar;
+mod schema;
 mod special;
 #[cfg(test)]
 mod tests;
@@ -24,15 +22,15 @@ use std::sync::Arc;
 use bytes::Bytes;
 use connect_api::{Cause, Value, ValueRef};
 
-use super::{Codec, Compiled, Entry, Registered};
+use super::{Codec, CompiledCodec, FormatEntry, Registered};
 use crate::fault::ValueFault;
 use crate::registry::SchemaSource;
-use plan::Plans;
+use schema::ProtobufSchema;
 
 /// Messages inside each other: what protobuf's own parsers allow.
 const MAX_DEPTH: usize = 100;
 
-pub(super) static ENTRY: Entry = Entry {
+pub(super) static ENTRY: FormatEntry = FormatEntry {
     name: "protobuf",
     about: "Protobuf's binary encoding, with its schema in the registry.",
     plain: None,
@@ -47,21 +45,21 @@ pub(super) static ENTRY: Entry = Entry {
 };
 
 struct Protobuf {
-    plans: Plans,
+    schema: ProtobufSchema,
     name: String,
 }
 
-fn compile(source: &SchemaSource) -> Compiled {
+fn compile(source: &SchemaSource) -> CompiledCodec {
     Ok(Arc::new(Protobuf {
-        plans: resolve::resolve(&files::gather(source)?)?,
+        schema: resolve::resolve(&files::gather(source)?)?,
         name: source.name.clone(),
     }))
 }
 
 impl Codec for Protobuf {
     fn decode(&self, payload: &Bytes) -> Result<Value, ValueFault> {
-        let read = index::read(&self.plans, payload)
-            .and_then(|(message, bytes)| decode::to_value(&self.plans, message, payload, bytes));
+        let read = index::read(&self.schema, payload)
+            .and_then(|(message, bytes)| decode::to_value(&self.schema, message, payload, bytes));
         read.map_err(|reason| ValueFault {
             contract: Some(self.name.clone()),
             ..ValueFault::decode(format!(
@@ -74,7 +72,7 @@ impl Codec for Protobuf {
     /// Writes the first message of the schema, whose path of indexes is one zero byte.
     fn encode(&self, value: ValueRef<'_>, out: &mut Vec<u8>) -> Result<(), ValueFault> {
         out.push(0);
-        let written = encode::from_value(&self.plans, self.plans.first(), value, out);
+        let written = encode::from_value(&self.schema, self.schema.first(), value, out);
         written.map_err(|rejection| ValueFault {
             contract: Some(self.name.clone()),
             ..rejection

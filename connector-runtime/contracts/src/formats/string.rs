@@ -6,11 +6,11 @@ use bytes::Bytes;
 use bytestring::ByteString;
 use connect_api::{Value, ValueRef};
 
-use super::{Codec, Entry, Plain, unencodable};
+use super::{Codec, FormatEntry, Plain, unencodable};
 use crate::fault::ValueFault;
 use crate::looks_like::looks_like;
 
-pub(super) static ENTRY: Entry = Entry {
+pub(super) static ENTRY: FormatEntry = FormatEntry {
     name: "string",
     about: "UTF-8 text, as it is.",
     plain: Some(Plain {

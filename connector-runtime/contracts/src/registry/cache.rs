@@ -9,10 +9,10 @@ use connect_api::{Cause, Failure};
 use parking_lot::RwLock;
 
 use super::client::{Client, LookupError, Posted, RegisteredSchema};
-use super::contract::LoadError;
 use super::interrupted::Interrupted;
+use super::loaded_schema::LoadError;
 use super::unusable::{Unusable, UnusableIds};
-use super::{RegisteredContract, SchemaNeeded, Wanted};
+use super::{LoadedSchema, SchemaNeeded, Wanted};
 use crate::config::{Format, RegistryConfig, RegistryVersion};
 
 /// Schemas that are kept. A registry with more of them is one where a producer walks through other people's ids.
@@ -23,16 +23,16 @@ const SILENT_FOR: Duration = Duration::from_secs(5);
 /// The registry as decoders and encoders see it; shared by all of a process.
 pub(crate) struct Registry {
     client: Client,
-    by_id: RwLock<HashMap<u32, Arc<RegisteredContract>>>,
+    by_id: RwLock<HashMap<u32, Arc<LoadedSchema>>>,
     unusable: UnusableIds,
     interrupted: Interrupted,
-    by_version: RwLock<HashMap<(String, RegistryVersion), Arc<RegisteredContract>>>,
+    by_version: RwLock<HashMap<(String, RegistryVersion), Arc<LoadedSchema>>>,
     silent_for: Duration,
 }
 
 /// What the cache has to say about an id.
-pub(crate) enum Lookup {
-    Known(Arc<RegisteredContract>),
+pub(crate) enum CachedSchema {
+    Known(Arc<LoadedSchema>),
     /// The registry does not know the id, or its schema does not compile here. True a short while ago.
     Unusable(Unusable),
     Missing,
@@ -50,21 +50,21 @@ impl Registry {
         })
     }
 
-    pub(crate) fn by_id(&self, id: u32) -> Lookup {
+    pub(crate) fn by_id(&self, id: u32) -> CachedSchema {
         let known = self.by_id.read();
         if let Some(contract) = known.get(&id) {
-            return Lookup::Known(Arc::clone(contract));
+            return CachedSchema::Known(Arc::clone(contract));
         }
         self.unusable
             .get(id)
-            .map_or(Lookup::Missing, Lookup::Unusable)
+            .map_or(CachedSchema::Missing, CachedSchema::Unusable)
     }
 
     pub(crate) fn by_version(
         &self,
         subject: &str,
         version: RegistryVersion,
-    ) -> Option<Arc<RegisteredContract>> {
+    ) -> Option<Arc<LoadedSchema>> {
         let known = self.by_version.read();
         known.get(&(subject.to_owned(), version)).cloned()
     }
@@ -123,12 +123,8 @@ impl Registry {
         Ok(())
     }
 
-    async fn load(
-        &self,
-        id: u32,
-        schema: RegisteredSchema,
-    ) -> Result<RegisteredContract, LoadError> {
-        RegisteredContract::load(&self.client, &self.interrupted, id, schema).await
+    async fn load(&self, id: u32, schema: RegisteredSchema) -> Result<LoadedSchema, LoadError> {
+        LoadedSchema::load(&self.client, &self.interrupted, id, schema).await
     }
 
     /// The subject's version, from the cache or from the registry. The configuration names it: that it is unknown or does
@@ -137,7 +133,7 @@ impl Registry {
         &self,
         subject: &str,
         version: RegistryVersion,
-    ) -> Result<Arc<RegisteredContract>, Failure> {
+    ) -> Result<Arc<LoadedSchema>, Failure> {
         if let Some(contract) = self.by_version(subject, version) {
             return Ok(contract);
         }
@@ -202,7 +198,7 @@ impl Registry {
 }
 
 /// Whether the configuration names a schema of its own format.
-pub(crate) fn fits(contract: &RegisteredContract, format: Format) -> Result<(), Failure> {
+pub(crate) fn fits(contract: &LoadedSchema, format: Format) -> Result<(), Failure> {
     if contract.codec(format.entry()).is_some() {
         return Ok(());
     }

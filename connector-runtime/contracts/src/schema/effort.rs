@@ -9,7 +9,7 @@ use connect_api::{Kind, ValueRef};
 use serde_json::Value as Json;
 
 use super::Documents;
-use super::graph::Shape;
+use super::graph::SchemaCost;
 
 /// Schemas that one explanation may enter one inside the other: it recurses, with larger frames than the check itself.
 const DEEPEST: u32 = 2_000;
@@ -33,11 +33,11 @@ pub(super) struct Choices {
 }
 
 impl Choices {
-    pub(super) fn of(documents: &Documents, shape: &Shape) -> Choices {
+    pub(super) fn of(documents: &Documents, cost: &SchemaCost) -> Choices {
         let mut choices = Choices {
-            is_recursive: shape.is_recursive,
-            nested: shape.nested,
-            again: shape.again,
+            is_recursive: cost.is_recursive,
+            nested: cost.nested,
+            again: cost.again,
             ..Choices::default()
         };
         for document in documents.values() {

@@ -8,7 +8,7 @@ use connect_api::{Elements, Kind, ValueRef};
 use jsonschema::json::Node;
 
 use super::tape::TapeNode;
-use crate::decimal::Decimal;
+use crate::decimal::ExactDecimal;
 
 /// Elements up to which comparing each with each is cheaper than hashing.
 const FEW: usize = 16;
@@ -89,6 +89,6 @@ fn hash_of(value: ValueRef<'_>) -> u64 {
     hasher.finish()
 }
 
-pub(super) fn decimal(digits: &str) -> Decimal {
-    Decimal::parse(digits).expect("the digits of a JSON number are a number")
+pub(super) fn decimal(digits: &str) -> ExactDecimal {
+    ExactDecimal::parse(digits).expect("the digits of a JSON number are a number")
 }

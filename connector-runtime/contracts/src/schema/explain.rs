@@ -6,7 +6,7 @@ use jsonschema::ValidationError;
 use jsonschema::error::{TypeKind, ValidationErrorKind};
 use serde_json::Value as Json;
 
-use super::CompiledSchema;
+use super::JsonSchemaContract;
 use super::folder::{percent_decoded, without_fragment};
 use crate::fault::ValueFault;
 use crate::place::{push_index, push_member};
@@ -34,7 +34,7 @@ impl Story {
 }
 
 pub(super) fn rejection(
-    schema: &CompiledSchema,
+    schema: &JsonSchemaContract,
     value: ValueRef<'_>,
     error: &ValidationError<'_>,
 ) -> ValueFault {
@@ -55,7 +55,7 @@ pub(super) fn rejection(
 }
 
 /// For a value whose every possible reason would be too much work to collect.
-pub(super) fn without_reason(schema: &CompiledSchema, value: ValueRef<'_>) -> ValueFault {
+pub(super) fn without_reason(schema: &JsonSchemaContract, value: ValueRef<'_>) -> ValueFault {
     let expected =
         "what the schema allows (too many possibilities to say where it differs)".to_owned();
     ValueFault {
@@ -130,7 +130,7 @@ pub(super) fn literal_json(value: &Json) -> String {
 }
 
 fn tell(
-    schema: &CompiledSchema,
+    schema: &JsonSchemaContract,
     place: Option<ValueRef<'_>>,
     error: &ValidationError<'_>,
 ) -> Story {
@@ -206,7 +206,7 @@ fn unexpected_member(place: Option<ValueRef<'_>>, unexpected: &[String], keyword
 
 /// The schema object that holds the keyword which failed.
 fn enclosing_schema<'s>(
-    schema: &'s CompiledSchema,
+    schema: &'s JsonSchemaContract,
     error: &ValidationError<'_>,
 ) -> Option<&'s Json> {
     let location = error.absolute_keyword_location()?.as_str();

@@ -59,7 +59,7 @@ const REFERENCES: [&str; 3] = ["$ref", "$dynamicRef", "$recursiveRef"];
 
 /// What the graph of a schema tells.
 #[derive(Debug)]
-pub(super) struct Shape {
+pub(super) struct SchemaCost {
     /// Whether a schema contains itself.
     pub(super) is_recursive: bool,
     /// Schemas that apply to the same node of a value one inside the other, at most.
@@ -73,7 +73,7 @@ pub(super) fn measure(
     mut documents: Documents,
     root: &str,
     load: &dyn Fn(&str) -> Option<Documents>,
-) -> Result<Shape, String> {
+) -> Result<SchemaCost, String> {
     let mut asked = HashSet::new();
     loop {
         let graph = Graph::of(&documents)?;
@@ -362,7 +362,7 @@ const TOO_MUCH: Measure = Measure {
 };
 
 impl<'s> Walk<'s> {
-    fn over(documents: &'s Documents, root: &str) -> Result<Shape, String> {
+    fn over(documents: &'s Documents, root: &str) -> Result<SchemaCost, String> {
         let graph = Graph::of(documents)?;
         let root = documents.get(root).expect("the root is a document");
         let root = *graph
@@ -396,7 +396,7 @@ impl<'s> Walk<'s> {
                 "it applies {nested} schemas inside each other to one value, and {MOST_NESTED} at most are followed"
             ));
         }
-        Ok(Shape {
+        Ok(SchemaCost {
             is_recursive: walk.is_recursive,
             nested: nested as u32,
             again,

@@ -16,7 +16,7 @@ use super::equality::{decimal, equal};
 use super::explain::{literal, types_of};
 use super::keywords::{Content, content_of};
 use super::tape::{Tape, TapeNode};
-use crate::decimal::Decimal;
+use crate::decimal::ExactDecimal;
 
 /// Where [`schema_json`] notes what a `serde_json` number would lose: the text of a keyword's value, by the keyword.
 const EXACT: &str = "connect:exact";
@@ -154,7 +154,7 @@ fn written(parent: &Map<String, Json>, keyword: &str, value: &Json) -> Value {
 /// A number of the schema.
 struct Limit {
     digits: String,
-    exact: Decimal,
+    exact: ExactDecimal,
     nearest: f64,
     integer: Option<i64>,
 }

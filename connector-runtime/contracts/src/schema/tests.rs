@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use connect_api::{JsonLimits, Value};
 
 use super::tape::{Tape, TapeNode};
-use super::{CompiledSchema, SchemaProblem};
+use super::{JsonSchemaContract, SchemaProblem};
 use crate::fault::ValueFault;
 
 /// A folder of schemas that is gone after the test.
@@ -36,8 +36,8 @@ impl Folder {
         std::fs::write(path, text).unwrap();
     }
 
-    fn compile(&self, name: &str) -> Result<CompiledSchema, SchemaProblem> {
-        CompiledSchema::of_file(&self.path(name))
+    fn compile(&self, name: &str) -> Result<JsonSchemaContract, SchemaProblem> {
+        JsonSchemaContract::of_file(&self.path(name))
     }
 
     /// The problem as `file:line:column: message`, the temporary folder left out.
@@ -48,7 +48,7 @@ impl Folder {
     }
 }
 
-pub(super) fn compile(schema: &str) -> CompiledSchema {
+pub(super) fn compile(schema: &str) -> JsonSchemaContract {
     Folder::new(&[("schema.json", schema)])
         .compile("schema.json")
         .expect("a valid schema")

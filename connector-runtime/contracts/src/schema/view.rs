@@ -3,11 +3,13 @@
 //! It claims only what is certain for every valid value. `$ref` and `allOf` are followed; what a condition decides
 //! (`anyOf`, `oneOf`, `if`, `not`) leads to "unknown". A keyword counts in the drafts that have it.
 
-use connect_api::{Contract, ContractField, ContractPlace, PathStep, Presence, pointer};
+use connect_api::{
+    Cause, Contract, ContractField, ContractPlace, PathStep, Presence, ValueRef, pointer,
+};
 use jsonschema::Draft;
 use serde_json::Value as Json;
 
-use super::CompiledSchema;
+use super::JsonSchemaContract;
 use super::document::Document;
 use super::folder::{id_of, percent_decoded, resolve, without_fragment};
 
@@ -39,10 +41,14 @@ struct Spot<'s> {
     is_open: bool,
 }
 
-impl Contract for CompiledSchema {
+impl Contract for JsonSchemaContract {
+    fn check(&self, value: ValueRef<'_>) -> Result<(), Cause> {
+        self.validate(value).map_err(Cause::from)
+    }
+
     fn field(&self, steps: &[Option<PathStep>]) -> ContractField {
         let Some((uri, document)) = self.documents.get_key_value(&self.uri) else {
-            return unknown(None);
+            return ContractField::unknown(None);
         };
         let root = Spot {
             uri,
@@ -64,7 +70,7 @@ impl Contract for CompiledSchema {
                 };
             }
             if taken.spots.is_empty() {
-                return unknown(taken.place);
+                return ContractField::unknown(taken.place);
             }
             presence = weaker(presence, taken.presence);
             here = taken
@@ -81,7 +87,7 @@ impl Contract for CompiledSchema {
     }
 }
 
-impl CompiledSchema {
+impl JsonSchemaContract {
     /// The spot and every schema that must hold with it: what it refers to, and its `allOf`.
     fn all_of<'s>(&'s self, spot: Spot<'s>) -> Vec<Spot<'s>> {
         let mut found: Vec<Spot<'s>> = Vec::new();
@@ -382,13 +388,5 @@ fn weaker(left: Presence, right: Presence) -> Presence {
         (Presence::Unknown, _) | (_, Presence::Unknown) => Presence::Unknown,
         (Presence::Sometimes, _) | (_, Presence::Sometimes) => Presence::Sometimes,
         (Presence::Always, Presence::Always) => Presence::Always,
-    }
-}
-
-fn unknown(place: Option<ContractPlace>) -> ContractField {
-    ContractField {
-        presence: Presence::Unknown,
-        types: Vec::new(),
-        place,
     }
 }

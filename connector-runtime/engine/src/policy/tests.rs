@@ -1,6 +1,6 @@
 //! Every failure at every stage under every setting of `[errors]`.
 
-use connect_api::Refusal;
+use connect_api::RejectedRecord;
 
 use super::*;
 use connect_config::Discard;
@@ -21,7 +21,7 @@ const STAGES: [Stage; 9] = [
 
 fn failures() -> [(&'static str, Failure); 6] {
     let cause = || Cause::new("what happened");
-    let refusal = Refusal {
+    let refusal = RejectedRecord {
         record: 0,
         cause: cause(),
     };
@@ -166,7 +166,7 @@ fn an_outage_is_waited_out_whatever_was_tried() {
 
 #[test]
 fn stop_after_ends_a_tolerant_connector_at_its_limit() {
-    let refused = Failure::Refused(vec![Refusal {
+    let refused = Failure::Refused(vec![RejectedRecord {
         record: 0,
         cause: Cause::new("the last reason"),
     }]);

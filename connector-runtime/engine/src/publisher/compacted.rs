@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use connect_api::{Batch, Cause, Failure, Outgoing, Publisher, Refusal, Result};
+use connect_api::{Batch, Cause, Failure, Outgoing, Publisher, RejectedRecord, Result};
 
 /// A publisher to topics some of which are compacted.
 pub(super) struct ToCompacted {
@@ -41,11 +41,11 @@ impl ToCompacted {
 #[async_trait]
 impl Publisher for ToCompacted {
     async fn publish(&mut self, messages: Vec<Outgoing>, batch: &Batch<'_>) -> Result<()> {
-        let refusals: Vec<Refusal> = messages
+        let refusals: Vec<RejectedRecord> = messages
             .iter()
             .enumerate()
             .filter(|(_, message)| self.is_unstorable(message))
-            .map(|(record, message)| Refusal {
+            .map(|(record, message)| RejectedRecord {
                 record,
                 cause: no_key(&message.topic),
             })

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use connect_api::text::cut;
-use connect_api::{Cause, Failure, Origin, Refusal, time};
-use connect_contracts::{Side, Stage as ContractStage};
+use connect_api::{Cause, Failure, Origin, RejectedRecord, time};
+use connect_contracts::{FaultStage, Side};
 
 /// Characters of a key that a message shows.
 const LONGEST_KEY: usize = 60;
@@ -72,8 +72,8 @@ impl Rejection {
             Side::Value => RejectionStage::ValueConverter,
         };
         let kind = match rejection.stage {
-            ContractStage::Decode => "DecodeError",
-            ContractStage::Contract => "ContractViolation",
+            FaultStage::Decode => "DecodeError",
+            FaultStage::Contract => "ContractViolation",
         };
         Rejection {
             stage,
@@ -153,7 +153,7 @@ impl Rejection {
     /// What the policy is asked about.
     pub(crate) fn failure(&self) -> Failure {
         let message = format!("{} {}: {}", self.stage.as_str(), self.by, self.message());
-        Failure::Refused(vec![Refusal {
+        Failure::Refused(vec![RejectedRecord {
             record: 0,
             cause: Cause::new(message),
         }])

@@ -11,8 +11,8 @@ use tokio::time::Instant;
 
 use async_trait::async_trait;
 use connect_api::{
-    Batch, Cause, Failure, Guarantee, Key, Origin, Progress, ProgressHome, Record, Refusal, Result,
-    Sink, TopicPartition, Written,
+    Batch, Cause, Failure, Guarantee, Key, Origin, Progress, ProgressHome, Record, RejectedRecord,
+    Result, Sink, TopicPartition, Written,
 };
 use connect_kafka::Generation;
 use tokio::sync::mpsc;
@@ -88,12 +88,12 @@ impl Sink for FakeSink {
             return Err(Failure::TooMuch(Cause::new("statement timeout")));
         }
         let place = |record: &Record| (record.origin.partition, record.origin.offset);
-        let refused: Vec<Refusal> = batch
+        let refused: Vec<RejectedRecord> = batch
             .records
             .iter()
             .enumerate()
             .filter(|(_, record)| self.bad.contains(&place(record)))
-            .map(|(record, _)| Refusal {
+            .map(|(record, _)| RejectedRecord {
                 record,
                 cause: Cause::new("does not fit"),
             })
@@ -103,7 +103,7 @@ impl Sink for FakeSink {
                 Says::Named => Failure::Refused(refused),
                 Says::Somewhere => Failure::RefusedSomewhere(Cause::new("does not fit")),
                 Says::NoRecord => Failure::Refused(Vec::new()),
-                Says::OutsideTheBatch => Failure::Refused(vec![Refusal {
+                Says::OutsideTheBatch => Failure::Refused(vec![RejectedRecord {
                     record: batch.records.len(),
                     cause: Cause::new("does not fit"),
                 }]),

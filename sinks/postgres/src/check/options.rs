@@ -78,7 +78,7 @@ fn contradiction(source: &ColumnSource) -> Option<Contradiction> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use connect_api::{ContractField, PathStep, Presence};
+    use connect_api::{Cause, ContractField, PathStep, Presence, ValueRef};
 
     use super::*;
 
@@ -86,6 +86,10 @@ mod tests {
     struct Integers;
 
     impl Contract for Integers {
+        fn check(&self, _: ValueRef<'_>) -> Result<(), Cause> {
+            Ok(())
+        }
+
         fn field(&self, _: &[Option<PathStep>]) -> ContractField {
             ContractField {
                 presence: Presence::Always,

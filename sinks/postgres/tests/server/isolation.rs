@@ -1,6 +1,6 @@
 //! Refused records are found within one write: all of them, no others, and as if every record were written by itself.
 
-use connect_api::{Failure, Record, Refusal, Sink};
+use connect_api::{Failure, Record, RejectedRecord, Sink};
 use connect_sink_postgres::PostgresSink;
 
 use crate::model::Random;
@@ -8,7 +8,7 @@ use crate::support::*;
 
 const UPSERT: &str = "mode = \"upsert\"\nkey = [\"id\"]";
 
-async fn refused_by(sink: &mut PostgresSink, list: &[Record]) -> Vec<Refusal> {
+async fn refused_by(sink: &mut PostgresSink, list: &[Record]) -> Vec<RejectedRecord> {
     match sink.write(&batch(list, 0)).await {
         Err(Failure::Refused(refused)) => refused,
         Err(other) => panic!("{other}"),

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 pub(crate) use connect_api::ProgressStore;
 use connect_api::{
-    Batch, Cause, ContractCheck, ContractCompiler, Counter, Failure, JsonLimits, Key, Origin,
-    Progress, Publisher, PublisherFactory, Record, SchemaFile, Sink, SinkContext, SinkPlugin,
-    TopicPartition, Value, async_trait,
+    Batch, Cause, Contract, ContractCompiler, Counter, Failure, JsonLimits, Key, Origin, Progress,
+    Publisher, PublisherFactory, Record, SchemaFile, Sink, SinkContext, SinkPlugin, TopicPartition,
+    Value, async_trait,
 };
 use connect_sink_postgres::{Config, Postgres, PostgresSink};
 use sqlx::postgres::PgConnectOptions;
@@ -157,7 +157,7 @@ impl PublisherFactory for Nothing {
 }
 
 impl ContractCompiler for Nothing {
-    fn compile(&self, _: &SchemaFile) -> Result<Arc<dyn ContractCheck>, Cause> {
+    fn compile(&self, _: &SchemaFile) -> Result<Arc<dyn Contract>, Cause> {
         Err(Cause::new("no contracts in this test"))
     }
 }

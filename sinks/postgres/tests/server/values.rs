@@ -2,7 +2,7 @@
 
 mod options;
 
-use connect_api::{Failure, Refusal};
+use connect_api::{Failure, RejectedRecord};
 
 use crate::support::*;
 
@@ -35,7 +35,7 @@ fn records_of<'a>(values: impl Iterator<Item = &'a str>) -> Vec<String> {
         .collect()
 }
 
-async fn refusals(database: &Database, toml: &str, values: &[String]) -> Vec<Refusal> {
+async fn refusals(database: &Database, toml: &str, values: &[String]) -> Vec<RejectedRecord> {
     let values: Vec<&str> = values.iter().map(String::as_str).collect();
     match write_all(&database.url(), toml, &values).await {
         Err(Failure::Refused(refusals)) => refusals,

@@ -3,10 +3,10 @@
 use bytes::Bytes;
 use connect_api::{Value, ValueBuilder, ValueLimits};
 
-use super::plan::{Plan, PlanId, Plans};
+use super::schema::{AvroSchema, AvroType, AvroTypeId};
 use super::{MAX_DEPTH, uuid};
 use crate::decimal;
-use crate::time::{self, TimeUnit};
+use crate::time::{self, TimePrecision};
 use crate::trail::{Misread, TrailStep, misread};
 
 /// Text that any payload may become, however small it is.
@@ -15,19 +15,19 @@ const FREE_TEXT: usize = 1 << 20;
 /// field's name.
 const TEXT_PER_BYTE: usize = 64;
 
-pub(super) fn to_value(plans: &Plans, payload: &Bytes) -> Result<Value, String> {
+pub(super) fn to_value(schema: &AvroSchema, payload: &Bytes) -> Result<Value, String> {
     let text = payload.len().saturating_mul(TEXT_PER_BYTE);
     let limits = ValueLimits {
         bytes: text.saturating_add(FREE_TEXT).min(i32::MAX as usize),
         ..ValueLimits::of_payload(payload.len())
     };
     let mut reader = Reader {
-        plans,
+        schema,
         rest: payload,
         out: ValueBuilder::of_payload(payload.clone(), limits),
         depth: 0,
     };
-    match reader.value(plans.root()) {
+    match reader.value(schema.root()) {
         Ok(()) if reader.rest.is_empty() => Ok(reader.out.finish()),
         Ok(()) => Err(format!(
             "{} bytes are left over behind the value",
@@ -45,51 +45,51 @@ pub(super) fn to_value(plans: &Plans, payload: &Bytes) -> Result<Value, String> 
 }
 
 struct Reader<'a> {
-    plans: &'a Plans,
+    schema: &'a AvroSchema,
     rest: &'a [u8],
     out: ValueBuilder,
     depth: usize,
 }
 
 impl<'a> Reader<'a> {
-    fn value(&mut self, id: PlanId) -> Result<(), Misread> {
-        let plans = self.plans;
-        match plans.get(id) {
-            Plan::Null => self.out.null()?,
-            Plan::Boolean => match self.take(1)? {
+    fn value(&mut self, id: AvroTypeId) -> Result<(), Misread> {
+        let schema = self.schema;
+        match schema.get(id) {
+            AvroType::Null => self.out.null()?,
+            AvroType::Boolean => match self.take(1)? {
                 [0] => self.out.boolean(false)?,
                 [1] => self.out.boolean(true)?,
                 _ => return misread("a boolean that is neither 0 nor 1"),
             },
-            Plan::Int => {
+            AvroType::Int => {
                 let number = self.int()?;
                 self.out.integer(number.into())?;
             }
-            Plan::Long => {
+            AvroType::Long => {
                 let number = self.long()?;
                 self.out.integer(number)?;
             }
-            Plan::Float => {
+            AvroType::Float => {
                 let number = f32::from_le_bytes(self.array()?);
                 self.out.float(number)?;
             }
-            Plan::Double => {
+            AvroType::Double => {
                 let number = f64::from_le_bytes(self.array()?);
                 self.out.double(number)?;
             }
-            Plan::Bytes => {
+            AvroType::Bytes => {
                 let bytes = self.sized()?;
                 self.out.bytes(bytes)?;
             }
-            Plan::Fixed(size) => {
+            AvroType::Fixed(size) => {
                 let bytes = self.take(*size)?;
                 self.out.bytes(bytes)?;
             }
-            Plan::String | Plan::UuidText => {
+            AvroType::String | AvroType::UuidText => {
                 let text = self.text()?;
                 self.out.string(text)?;
             }
-            Plan::Enum(symbols) => {
+            AvroType::Enum(symbols) => {
                 let index = self.long()?;
                 let symbol = usize::try_from(index)
                     .ok()
@@ -101,23 +101,25 @@ impl<'a> Reader<'a> {
                     }
                 }
             }
-            Plan::Array(_) | Plan::Map(_) | Plan::Union(_) | Plan::Record(_) => self.nested(id)?,
+            AvroType::Array(_) | AvroType::Map(_) | AvroType::Union(_) | AvroType::Record(_) => {
+                self.nested(id)?
+            }
             _ => self.logical(id)?,
         }
         Ok(())
     }
 
-    fn logical(&mut self, id: PlanId) -> Result<(), Misread> {
-        let plans = self.plans;
-        match plans.get(id) {
-            Plan::Decimal { scale, fixed, .. } => {
+    fn logical(&mut self, id: AvroTypeId) -> Result<(), Misread> {
+        let schema = self.schema;
+        match schema.get(id) {
+            AvroType::Decimal { scale, fixed, .. } => {
                 let bytes = match fixed {
                     Some(size) => self.take(*size)?,
                     None => self.sized()?,
                 };
                 self.decimal(bytes, i64::from(*scale))?;
             }
-            Plan::BigDecimal => {
+            AvroType::BigDecimal => {
                 let mut outer = self.sized()?;
                 std::mem::swap(&mut self.rest, &mut outer);
                 let inner = self.sized().and_then(|digits| Ok((digits, self.long()?)));
@@ -125,7 +127,7 @@ impl<'a> Reader<'a> {
                 let (digits, scale) = inner?;
                 self.decimal(digits, scale)?;
             }
-            Plan::UuidBytes { sized } => {
+            AvroType::UuidBytes { sized } => {
                 let bytes = if *sized {
                     self.sized()?
                 } else {
@@ -136,27 +138,27 @@ impl<'a> Reader<'a> {
                 };
                 self.out.string(&uuid::text(sixteen))?;
             }
-            Plan::Date => {
+            AvroType::Date => {
                 let days = self.int()?;
                 self.out.string(&time::date_text(days))?;
             }
-            Plan::TimeMillis => {
+            AvroType::TimeMillis => {
                 let count = self.int()?;
-                self.time_of_day(count.into(), TimeUnit::Milliseconds)?;
+                self.time_of_day(count.into(), TimePrecision::Milliseconds)?;
             }
-            Plan::TimeMicros => {
+            AvroType::TimeMicros => {
                 let count = self.long()?;
-                self.time_of_day(count, TimeUnit::Microseconds)?;
+                self.time_of_day(count, TimePrecision::Microseconds)?;
             }
-            Plan::Timestamp(unit) => {
+            AvroType::Timestamp(unit) => {
                 let count = self.long()?;
                 self.out.string(&time::timestamp_text(count, *unit))?;
             }
-            Plan::LocalTimestamp(unit) => {
+            AvroType::LocalTimestamp(unit) => {
                 let count = self.long()?;
                 self.out.string(&time::local_timestamp_text(count, *unit))?;
             }
-            Plan::Duration => {
+            AvroType::Duration => {
                 self.out.begin_object()?;
                 for part in ["months", "days", "milliseconds"] {
                     let number = u32::from_le_bytes(self.array()?);
@@ -165,20 +167,20 @@ impl<'a> Reader<'a> {
                 }
                 self.out.end()?;
             }
-            plan => unreachable!("`value` reads {plan:?} itself"),
+            avro_type => unreachable!("`value` reads {avro_type:?} itself"),
         }
         Ok(())
     }
 
     /// What holds other values. The depth is bounded: a recursive type nests as deep as the bytes say.
-    fn nested(&mut self, id: PlanId) -> Result<(), Misread> {
+    fn nested(&mut self, id: AvroTypeId) -> Result<(), Misread> {
         self.depth += 1;
         if self.depth > MAX_DEPTH {
             return misread(format!("values nested more than {MAX_DEPTH} deep"));
         }
-        let plans = self.plans;
-        match plans.get(id) {
-            Plan::Array(element) => {
+        let schema = self.schema;
+        match schema.get(id) {
+            AvroType::Array(element) => {
                 self.out.begin_array()?;
                 self.blocks(|reader, index| {
                     reader
@@ -187,7 +189,7 @@ impl<'a> Reader<'a> {
                 })?;
                 self.out.end()?;
             }
-            Plan::Map(value) => {
+            AvroType::Map(value) => {
                 self.out.begin_object()?;
                 self.blocks(|reader, _| {
                     let key = reader.text()?;
@@ -197,7 +199,7 @@ impl<'a> Reader<'a> {
                 })?;
                 self.out.end()?;
             }
-            Plan::Union(branches) => {
+            AvroType::Union(branches) => {
                 let index = self.long()?;
                 let branch = usize::try_from(index)
                     .ok()
@@ -209,17 +211,17 @@ impl<'a> Reader<'a> {
                     }
                 }
             }
-            Plan::Record(fields) => {
+            AvroType::Record(fields) => {
                 self.out.begin_object()?;
                 for field in fields {
                     self.out.key(&field.name)?;
                     let member = || TrailStep::Member(field.name.to_string());
-                    self.value(field.plan)
+                    self.value(field.type_id)
                         .map_err(|error| error.under(member))?;
                 }
                 self.out.end()?;
             }
-            plan => unreachable!("{plan:?} has no inner values"),
+            avro_type => unreachable!("{avro_type:?} has no inner values"),
         }
         self.depth -= 1;
         Ok(())
@@ -309,7 +311,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn time_of_day(&mut self, count: i64, unit: TimeUnit) -> Result<(), Misread> {
+    fn time_of_day(&mut self, count: i64, unit: TimePrecision) -> Result<(), Misread> {
         match time::time_text(count, unit) {
             Some(text) => Ok(self.out.string(&text)?),
             None => misread(format!(

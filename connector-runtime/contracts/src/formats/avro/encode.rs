@@ -1,71 +1,74 @@
 //! A value to Avro's bytes. What an encoding would alter is refused.
 
+mod primitive;
+mod union;
+
 use connect_api::ValueRef;
 
 use super::MAX_DEPTH;
-use super::leaf::Leaf;
-use super::plan::{Field, Plan, PlanId, Plans};
-use super::union::branch_for;
+use super::schema::{AvroSchema, AvroType, AvroTypeId, RecordField};
 use super::wire::{write_long, write_sized};
 use crate::fault::ValueFault;
 use crate::trail::{Mismatch, TrailStep};
+use primitive::EncodedPrimitive;
+use union::branch_for;
 
 pub(super) fn from_value(
-    plans: &Plans,
+    schema: &AvroSchema,
     value: ValueRef<'_>,
     out: &mut Vec<u8>,
 ) -> Result<(), ValueFault> {
     let mut writer = Writer {
-        plans,
+        schema,
         out,
         depth: 0,
     };
-    let written = writer.value(plans.root(), value);
+    let written = writer.value(schema.root(), value);
     written.map_err(Mismatch::rejection)
 }
 
 struct Writer<'a> {
-    plans: &'a Plans,
+    schema: &'a AvroSchema,
     out: &'a mut Vec<u8>,
     depth: usize,
 }
 
 impl Writer<'_> {
-    fn value(&mut self, id: PlanId, value: ValueRef<'_>) -> Result<(), Mismatch> {
-        let plan = self.plans.get(id);
-        match plan {
-            Plan::Array(_) | Plan::Map(_) | Plan::Union(_) | Plan::Record(_) => {
+    fn value(&mut self, id: AvroTypeId, value: ValueRef<'_>) -> Result<(), Mismatch> {
+        let avro_type = self.schema.get(id);
+        match avro_type {
+            AvroType::Array(_) | AvroType::Map(_) | AvroType::Union(_) | AvroType::Record(_) => {
                 self.depth += 1;
                 if self.depth > MAX_DEPTH {
                     let expected = format!("values nested at most {MAX_DEPTH} deep");
                     return Err(Mismatch::new(value, expected));
                 }
-                self.nested(plan, value)?;
+                self.nested(avro_type, value)?;
                 self.depth -= 1;
                 Ok(())
             }
-            Plan::Duration => self.duration(value),
-            _ => match Leaf::of(plan, value) {
-                Some(leaf) => {
-                    leaf.write(self.out);
+            AvroType::Duration => self.duration(value),
+            _ => match EncodedPrimitive::of(avro_type, value) {
+                Some(encoded) => {
+                    encoded.write(self.out);
                     Ok(())
                 }
-                None => Err(Mismatch::new(value, plan.expected())),
+                None => Err(Mismatch::new(value, avro_type.expected())),
             },
         }
     }
 
-    fn nested(&mut self, plan: &Plan, value: ValueRef<'_>) -> Result<(), Mismatch> {
-        match plan {
-            Plan::Array(element) => self.array(*element, value),
-            Plan::Map(member) => self.map(*member, value),
-            Plan::Union(branches) => self.union(branches, value),
-            Plan::Record(fields) => self.record(fields, value),
+    fn nested(&mut self, avro_type: &AvroType, value: ValueRef<'_>) -> Result<(), Mismatch> {
+        match avro_type {
+            AvroType::Array(element) => self.array(*element, value),
+            AvroType::Map(member) => self.map(*member, value),
+            AvroType::Union(branches) => self.union(branches, value),
+            AvroType::Record(fields) => self.record(fields, value),
             _ => Ok(()),
         }
     }
 
-    fn array(&mut self, element: PlanId, value: ValueRef<'_>) -> Result<(), Mismatch> {
+    fn array(&mut self, element: AvroTypeId, value: ValueRef<'_>) -> Result<(), Mismatch> {
         let elements = value.elements();
         let elements = elements.ok_or_else(|| Mismatch::new(value, "an array"))?;
         self.begin_block(elements.len());
@@ -77,7 +80,7 @@ impl Writer<'_> {
         Ok(())
     }
 
-    fn map(&mut self, member: PlanId, value: ValueRef<'_>) -> Result<(), Mismatch> {
+    fn map(&mut self, member: AvroTypeId, value: ValueRef<'_>) -> Result<(), Mismatch> {
         let members = value.members();
         let members = members.ok_or_else(|| Mismatch::new(value, "an object"))?;
         self.begin_block(members.len());
@@ -102,8 +105,8 @@ impl Writer<'_> {
         write_long(self.out, 0);
     }
 
-    fn union(&mut self, branches: &[PlanId], value: ValueRef<'_>) -> Result<(), Mismatch> {
-        let chosen = branch_for(self.plans, branches, value);
+    fn union(&mut self, branches: &[AvroTypeId], value: ValueRef<'_>) -> Result<(), Mismatch> {
+        let chosen = branch_for(self.schema, branches, value);
         if let Some(index) = chosen
             && let Some(branch) = branches.get(index)
         {
@@ -112,12 +115,12 @@ impl Writer<'_> {
         }
         let words: Vec<String> = branches
             .iter()
-            .map(|branch| self.plans.get(*branch).expected())
+            .map(|branch| self.schema.get(*branch).expected())
             .collect();
         Err(Mismatch::new(value, words.join(" or ")))
     }
 
-    fn record(&mut self, fields: &[Field], value: ValueRef<'_>) -> Result<(), Mismatch> {
+    fn record(&mut self, fields: &[RecordField], value: ValueRef<'_>) -> Result<(), Mismatch> {
         let members = value.members();
         let members = members.ok_or_else(|| Mismatch::new(value, "an object"))?;
         // A member that the record has no field for would be lost in silence.
@@ -127,13 +130,13 @@ impl Writer<'_> {
             let written = match (value.get(&field.name), &field.default) {
                 (Some(found), _) => {
                     known += 1;
-                    self.value(field.plan, found)
+                    self.value(field.type_id, found)
                 }
                 (None, Some(default)) => {
                     self.out.extend_from_slice(default);
                     Ok(())
                 }
-                (None, None) => self.absent(field.plan),
+                (None, None) => self.absent(field.type_id),
             };
             written.map_err(|mismatch| mismatch.under(step))?;
         }
@@ -152,12 +155,12 @@ impl Writer<'_> {
     }
 
     /// A field that the value lacks: null where the schema takes null.
-    fn absent(&mut self, id: PlanId) -> Result<(), Mismatch> {
-        let null = match self.plans.get(id) {
-            Plan::Null => return Ok(()),
-            Plan::Union(branches) => branches
+    fn absent(&mut self, id: AvroTypeId) -> Result<(), Mismatch> {
+        let null = match self.schema.get(id) {
+            AvroType::Null => return Ok(()),
+            AvroType::Union(branches) => branches
                 .iter()
-                .position(|branch| matches!(self.plans.get(*branch), Plan::Null)),
+                .position(|branch| matches!(self.schema.get(*branch), AvroType::Null)),
             _ => None,
         };
         match null {
@@ -165,12 +168,12 @@ impl Writer<'_> {
                 write_long(self.out, index as i64);
                 Ok(())
             }
-            None => Err(Mismatch::missing(self.plans.get(id).expected())),
+            None => Err(Mismatch::missing(self.schema.get(id).expected())),
         }
     }
 
     fn duration(&mut self, value: ValueRef<'_>) -> Result<(), Mismatch> {
-        let mismatch = || Mismatch::new(value, Plan::Duration.expected());
+        let mismatch = || Mismatch::new(value, AvroType::Duration.expected());
         if value.members().is_none_or(|members| members.len() != 3) {
             return Err(mismatch());
         }

@@ -1,4 +1,4 @@
-//! An Avro schema's JSON to [`Plans`].
+//! An Avro schema's JSON to [`AvroSchema`].
 //!
 //! Our own parser, because a schema is needed here for bytes that somebody has written with it. What bytes do not depend on
 //! is not checked: names with a hyphen or `$`, defaults that do not fit, a type twice in a union, unknown logical types.
@@ -9,12 +9,12 @@ use std::collections::{HashMap, VecDeque};
 use serde_json::{Map, Value as Json};
 
 use super::default;
-use super::plan::{Field, Plan, PlanId, Plans};
-use crate::time::TimeUnit;
+use super::schema::{AvroSchema, AvroType, AvroTypeId, RecordField};
+use crate::time::TimePrecision;
 use connect_api::text::cut;
 
 /// `referenced` are the schemas whose names `text` uses, in any order.
-pub(super) fn parse(text: &str, referenced: &[String]) -> Result<Plans, String> {
+pub(super) fn parse(text: &str, referenced: &[String]) -> Result<AvroSchema, String> {
     let root = json(text)?;
     let others: Result<Vec<Json>, String> = referenced.iter().map(|text| json(text)).collect();
     let others = others?;
@@ -23,7 +23,7 @@ pub(super) fn parse(text: &str, referenced: &[String]) -> Result<Plans, String> 
         definitions.collect(schema, "");
     }
     let mut builder = Builder::new(definitions);
-    let root = builder.plan(&root, "")?;
+    let root = builder.type_of(&root, "")?;
     builder.finish(root)
 }
 
@@ -125,67 +125,67 @@ impl<'s> Definitions<'s> {
     }
 }
 
-/// A type that a plan's id is reserved for.
+/// A named type whose id is reserved.
 struct Reserved {
-    id: PlanId,
+    id: AvroTypeId,
     begun: bool,
 }
 
 struct Builder<'s> {
     definitions: Definitions<'s>,
-    plans: Vec<Option<Plan>>,
+    types: Vec<Option<AvroType>>,
     reserved: HashMap<String, Reserved>,
     /// Names that were referred to before they were built: in a queue, because references could nest too deep to follow.
     open: VecDeque<String>,
     /// Defaults as the schema has them: the record, its field's index, the default.
-    defaults: HashMap<(PlanId, usize), Json>,
+    defaults: HashMap<(AvroTypeId, usize), Json>,
 }
 
 impl<'s> Builder<'s> {
     fn new(definitions: Definitions<'s>) -> Builder<'s> {
         Builder {
             definitions,
-            plans: Vec::new(),
+            types: Vec::new(),
             reserved: HashMap::new(),
             open: VecDeque::new(),
             defaults: HashMap::new(),
         }
     }
 
-    fn finish(mut self, root: PlanId) -> Result<Plans, String> {
+    fn finish(mut self, root: AvroTypeId) -> Result<AvroSchema, String> {
         while let Some(name) = self.open.pop_front() {
             if let Some(definition) = self.definitions.0.get(&name) {
                 let (schema, enclosing) = (definition.schema, definition.enclosing.clone());
                 self.named(schema, &enclosing)?;
             }
         }
-        let plans = self.plans.into_iter();
-        let plans = plans.map(|plan| plan.expect("every reserved type has been built"));
-        let mut plans = Plans::new(plans.collect(), root);
-        default::encode_all(&mut plans, &self.defaults);
-        Ok(plans)
+        let types = self.types.into_iter();
+        let types = types.map(|built| built.expect("every reserved type has been built"));
+        let mut schema = AvroSchema::new(types.collect(), root);
+        default::encode_all(&mut schema, &self.defaults);
+        Ok(schema)
     }
 
-    fn reserve(&mut self) -> PlanId {
-        self.plans.push(None);
-        self.plans.len() - 1
+    fn reserve(&mut self) -> AvroTypeId {
+        self.types.push(None);
+        self.types.len() - 1
     }
 
-    fn add(&mut self, plan: Plan) -> PlanId {
-        self.plans.push(Some(plan));
-        self.plans.len() - 1
+    fn add(&mut self, avro_type: AvroType) -> AvroTypeId {
+        self.types.push(Some(avro_type));
+        self.types.len() - 1
     }
 
-    fn plan(&mut self, schema: &Json, enclosing: &str) -> Result<PlanId, String> {
+    fn type_of(&mut self, schema: &Json, enclosing: &str) -> Result<AvroTypeId, String> {
         match schema {
             Json::String(name) => self.referenced(name, enclosing),
             Json::Array(branches) => {
                 let branches = branches.iter();
-                let branches: Result<Vec<PlanId>, String> = branches
-                    .map(|branch| self.plan(branch, enclosing))
+                let branches: Result<Vec<AvroTypeId>, String> = branches
+                    .map(|branch| self.type_of(branch, enclosing))
                     .collect();
-                let plan = Plan::Union(branches?.into());
-                Ok(self.add(plan))
+                let avro_type = AvroType::Union(branches?.into());
+                Ok(self.add(avro_type))
             }
             Json::Object(object) => self.object(object, enclosing),
             other => Err(format!("{} is not a type", cut(&other.to_string(), 60))),
@@ -193,9 +193,9 @@ impl<'s> Builder<'s> {
     }
 
     /// A name: of a primitive type, or of one that is defined somewhere.
-    fn referenced(&mut self, name: &str, enclosing: &str) -> Result<PlanId, String> {
-        if let Some(plan) = primitive(name) {
-            return Ok(self.add(plan));
+    fn referenced(&mut self, name: &str, enclosing: &str) -> Result<AvroTypeId, String> {
+        if let Some(avro_type) = primitive(name) {
+            return Ok(self.add(avro_type));
         }
         let in_namespace = FullName::new(name, enclosing).name;
         // As Java's parser does: what the enclosing namespace lacks is looked for in the null namespace.
@@ -225,35 +225,39 @@ impl<'s> Builder<'s> {
         definition.is_some_and(|definition| definition.ambiguous)
     }
 
-    fn object(&mut self, schema: &Map<String, Json>, enclosing: &str) -> Result<PlanId, String> {
+    fn object(
+        &mut self,
+        schema: &Map<String, Json>,
+        enclosing: &str,
+    ) -> Result<AvroTypeId, String> {
         let name = match schema.get("type") {
             Some(Json::String(name)) => name.as_str(),
-            Some(inner) => return self.plan(inner, enclosing),
+            Some(inner) => return self.type_of(inner, enclosing),
             None => return Err("a type without `type`".to_owned()),
         };
         match name {
             "array" => {
                 let items = schema.get("items").ok_or("an array without `items`")?;
-                let plan = Plan::Array(self.plan(items, enclosing)?);
-                Ok(self.add(plan))
+                let avro_type = AvroType::Array(self.type_of(items, enclosing)?);
+                Ok(self.add(avro_type))
             }
             "map" => {
                 let values = schema.get("values").ok_or("a map without `values`")?;
-                let plan = Plan::Map(self.plan(values, enclosing)?);
-                Ok(self.add(plan))
+                let avro_type = AvroType::Map(self.type_of(values, enclosing)?);
+                Ok(self.add(avro_type))
             }
             "record" | "error" | "enum" | "fixed" => self.named(schema, enclosing),
             _ => match primitive(name) {
-                Some(plan) => {
-                    let plan = logical(schema, &plan).unwrap_or(plan);
-                    Ok(self.add(plan))
+                Some(avro_type) => {
+                    let avro_type = logical(schema, &avro_type).unwrap_or(avro_type);
+                    Ok(self.add(avro_type))
                 }
                 None => self.referenced(name, enclosing),
             },
         }
     }
 
-    fn named(&mut self, schema: &Map<String, Json>, enclosing: &str) -> Result<PlanId, String> {
+    fn named(&mut self, schema: &Map<String, Json>, enclosing: &str) -> Result<AvroTypeId, String> {
         let full = FullName::of(schema, enclosing).ok_or("a named type without `name`")?;
         let id = match self.reserved.get_mut(&full.name) {
             Some(reserved) if reserved.begun => return Ok(reserved.id),
@@ -270,13 +274,13 @@ impl<'s> Builder<'s> {
                 id
             }
         };
-        let plan = match schema.get("type").and_then(Json::as_str) {
+        let avro_type = match schema.get("type").and_then(Json::as_str) {
             Some("enum") => enumeration(schema, &full.name)?,
             Some("fixed") => fixed(schema, &full.name)?,
             _ => self.record(schema, &full, id)?,
         };
-        let reserved = self.plans.get_mut(id);
-        *reserved.expect("a reserved id is an index of the plans") = Some(plan);
+        let reserved = self.types.get_mut(id);
+        *reserved.expect("a reserved id is an index of the types") = Some(avro_type);
         Ok(id)
     }
 
@@ -284,12 +288,12 @@ impl<'s> Builder<'s> {
         &mut self,
         schema: &Map<String, Json>,
         full: &FullName,
-        id: PlanId,
-    ) -> Result<Plan, String> {
+        id: AvroTypeId,
+    ) -> Result<AvroType, String> {
         let name = cut(&full.name, 200);
         let written = schema.get("fields").and_then(Json::as_array);
         let written = written.ok_or_else(|| format!("the record {name} has no `fields`"))?;
-        let mut fields: Vec<Field> = Vec::with_capacity(written.len());
+        let mut fields: Vec<RecordField> = Vec::with_capacity(written.len());
         for (index, field) in written.iter().enumerate() {
             let (Some(field_name), Some(inner)) =
                 (field.get("name").and_then(Json::as_str), field.get("type"))
@@ -304,35 +308,35 @@ impl<'s> Builder<'s> {
                     cut(field_name, 200)
                 ));
             }
-            let plan = self.plan(inner, &full.namespace)?;
+            let type_id = self.type_of(inner, &full.namespace)?;
             if let Some(default) = field.get("default") {
                 self.defaults.insert((id, index), default.clone());
             }
-            fields.push(Field {
+            fields.push(RecordField {
                 name: field_name.into(),
-                plan,
+                type_id,
                 default: None,
             });
         }
-        Ok(Plan::Record(fields.into()))
+        Ok(AvroType::Record(fields.into()))
     }
 }
 
-fn primitive(name: &str) -> Option<Plan> {
+fn primitive(name: &str) -> Option<AvroType> {
     Some(match name {
-        "null" => Plan::Null,
-        "boolean" => Plan::Boolean,
-        "int" => Plan::Int,
-        "long" => Plan::Long,
-        "float" => Plan::Float,
-        "double" => Plan::Double,
-        "bytes" => Plan::Bytes,
-        "string" => Plan::String,
+        "null" => AvroType::Null,
+        "boolean" => AvroType::Boolean,
+        "int" => AvroType::Int,
+        "long" => AvroType::Long,
+        "float" => AvroType::Float,
+        "double" => AvroType::Double,
+        "bytes" => AvroType::Bytes,
+        "string" => AvroType::String,
         _ => return None,
     })
 }
 
-fn enumeration(schema: &Map<String, Json>, name: &str) -> Result<Plan, String> {
+fn enumeration(schema: &Map<String, Json>, name: &str) -> Result<AvroType, String> {
     let symbols = schema.get("symbols").and_then(Json::as_array);
     let symbols = symbols.and_then(|symbols| {
         let symbols = symbols.iter();
@@ -342,45 +346,45 @@ fn enumeration(schema: &Map<String, Json>, name: &str) -> Result<Plan, String> {
     });
     let symbols: Vec<String> =
         symbols.ok_or_else(|| format!("the enum {} has no list of `symbols`", cut(name, 200)))?;
-    Ok(Plan::Enum(symbols.into()))
+    Ok(AvroType::Enum(symbols.into()))
 }
 
-fn fixed(schema: &Map<String, Json>, name: &str) -> Result<Plan, String> {
+fn fixed(schema: &Map<String, Json>, name: &str) -> Result<AvroType, String> {
     let size = schema.get("size").and_then(Json::as_u64);
     let size = size.and_then(|size| usize::try_from(size).ok());
     let size = size.ok_or_else(|| format!("the fixed {} has no `size`", cut(name, 200)))?;
-    let plan = Plan::Fixed(size);
-    Ok(logical(schema, &plan).unwrap_or(plan))
+    let avro_type = AvroType::Fixed(size);
+    Ok(logical(schema, &avro_type).unwrap_or(avro_type))
 }
 
 /// What a logical type makes of the type below it. `None` where it is unknown or not valid for that type: then it is
 /// ignored, as Avro's specification demands, and the type below is read.
-fn logical(schema: &Map<String, Json>, below: &Plan) -> Option<Plan> {
-    use TimeUnit::{Microseconds, Milliseconds, Nanoseconds};
+fn logical(schema: &Map<String, Json>, below: &AvroType) -> Option<AvroType> {
+    use TimePrecision::{Microseconds, Milliseconds, Nanoseconds};
     let name = schema.get("logicalType")?.as_str()?;
     Some(match (name, below) {
-        ("decimal", Plan::Bytes) => decimal(schema, None)?,
-        ("decimal", Plan::Fixed(size)) => decimal(schema, Some(*size))?,
-        ("big-decimal", Plan::Bytes) => Plan::BigDecimal,
-        ("uuid", Plan::String) => Plan::UuidText,
-        ("uuid", Plan::Bytes) => Plan::UuidBytes { sized: true },
-        ("uuid", Plan::Fixed(16)) => Plan::UuidBytes { sized: false },
-        ("duration", Plan::Fixed(12)) => Plan::Duration,
-        ("date", Plan::Int) => Plan::Date,
-        ("time-millis", Plan::Int) => Plan::TimeMillis,
-        ("time-micros", Plan::Long) => Plan::TimeMicros,
-        ("timestamp-millis", Plan::Long) => Plan::Timestamp(Milliseconds),
-        ("timestamp-micros", Plan::Long) => Plan::Timestamp(Microseconds),
-        ("timestamp-nanos", Plan::Long) => Plan::Timestamp(Nanoseconds),
-        ("local-timestamp-millis", Plan::Long) => Plan::LocalTimestamp(Milliseconds),
-        ("local-timestamp-micros", Plan::Long) => Plan::LocalTimestamp(Microseconds),
-        ("local-timestamp-nanos", Plan::Long) => Plan::LocalTimestamp(Nanoseconds),
+        ("decimal", AvroType::Bytes) => decimal(schema, None)?,
+        ("decimal", AvroType::Fixed(size)) => decimal(schema, Some(*size))?,
+        ("big-decimal", AvroType::Bytes) => AvroType::BigDecimal,
+        ("uuid", AvroType::String) => AvroType::UuidText,
+        ("uuid", AvroType::Bytes) => AvroType::UuidBytes { sized: true },
+        ("uuid", AvroType::Fixed(16)) => AvroType::UuidBytes { sized: false },
+        ("duration", AvroType::Fixed(12)) => AvroType::Duration,
+        ("date", AvroType::Int) => AvroType::Date,
+        ("time-millis", AvroType::Int) => AvroType::TimeMillis,
+        ("time-micros", AvroType::Long) => AvroType::TimeMicros,
+        ("timestamp-millis", AvroType::Long) => AvroType::Timestamp(Milliseconds),
+        ("timestamp-micros", AvroType::Long) => AvroType::Timestamp(Microseconds),
+        ("timestamp-nanos", AvroType::Long) => AvroType::Timestamp(Nanoseconds),
+        ("local-timestamp-millis", AvroType::Long) => AvroType::LocalTimestamp(Milliseconds),
+        ("local-timestamp-micros", AvroType::Long) => AvroType::LocalTimestamp(Microseconds),
+        ("local-timestamp-nanos", AvroType::Long) => AvroType::LocalTimestamp(Nanoseconds),
         _ => return None,
     })
 }
 
 /// `None` for a precision or scale that a decimal cannot have, or a precision that `size` bytes cannot hold.
-fn decimal(schema: &Map<String, Json>, size: Option<usize>) -> Option<Plan> {
+fn decimal(schema: &Map<String, Json>, size: Option<usize>) -> Option<AvroType> {
     let precision = usize::try_from(schema.get("precision")?.as_u64()?).ok()?;
     let scale = match schema.get("scale") {
         Some(scale) => u32::try_from(scale.as_u64()?).ok()?,
@@ -392,7 +396,7 @@ fn decimal(schema: &Map<String, Json>, size: Option<usize>) -> Option<Plan> {
         precision <= (bits as f64 * std::f64::consts::LOG10_2) as usize
     };
     let valid = precision > 0 && scale as usize <= precision && size.is_none_or(holds);
-    valid.then_some(Plan::Decimal {
+    valid.then_some(AvroType::Decimal {
         precision,
         scale,
         fixed: size,

@@ -1,6 +1,6 @@
 //! Decimals between their digits and Kafka Connect's form: the unscaled number's bytes and a scale.
 
-use crate::decimal::{self, Decimal};
+use crate::decimal::{self, ExactDecimal};
 
 /// `bytes` are big-endian two's complement. `None` if there are none or too many.
 pub(super) fn digits(bytes: &[u8], scale: i32) -> Option<String> {
@@ -12,11 +12,11 @@ pub(super) fn digits(bytes: &[u8], scale: i32) -> Option<String> {
 
 /// The bytes of the number with these digits at this scale, or `None` if it needs another scale.
 pub(super) fn bytes(number: &str, scale: i32) -> Option<Vec<u8>> {
-    let unscaled = Decimal::parse(number)?.unscaled(scale.into())?;
+    let unscaled = ExactDecimal::parse(number)?.unscaled(scale.into())?;
     Some(unscaled.to_signed_bytes_be())
 }
 
 /// Whether two numbers of JSON are the same number, however they are written.
 pub(super) fn are_equal(left: &str, right: &str) -> bool {
-    matches!((Decimal::parse(left), Decimal::parse(right)), (Some(left), Some(right)) if left == right)
+    matches!((ExactDecimal::parse(left), ExactDecimal::parse(right)), (Some(left), Some(right)) if left == right)
 }

@@ -1,6 +1,6 @@
 //! The schema of a value that has none. Every member and element is optional, because the next value may lack it.
 
-use connect_api::{Kind as Found, ValueRef};
+use connect_api::{Kind, ValueRef};
 
 use super::{Problem, decimal, write};
 
@@ -23,12 +23,12 @@ pub(super) enum Inferred {
 
 pub(super) fn schema_of(value: ValueRef<'_>) -> Result<Inferred, Problem> {
     Ok(match value.kind() {
-        Found::Null => Inferred::Unknown,
-        Found::Bool(_) => Inferred::Boolean,
-        Found::Number(number) => number_of(value, number.as_str())?,
-        Found::String(_) => Inferred::String,
-        Found::Bytes(_) => Inferred::Bytes,
-        Found::Array(elements) => {
+        Kind::Null => Inferred::Unknown,
+        Kind::Bool(_) => Inferred::Boolean,
+        Kind::Number(number) => number_of(value, number.as_str())?,
+        Kind::String(_) => Inferred::String,
+        Kind::Bytes(_) => Inferred::Bytes,
+        Kind::Array(elements) => {
             let mut common = Inferred::Unknown;
             for (index, element) in elements.enumerate() {
                 let inferred = schema_of(element).map_err(|problem| problem.in_element(index))?;
@@ -39,7 +39,7 @@ pub(super) fn schema_of(value: ValueRef<'_>) -> Result<Inferred, Problem> {
             }
             Inferred::Array(Box::new(common))
         }
-        Found::Object(members) => {
+        Kind::Object(members) => {
             let mut fields = Vec::with_capacity(members.len());
             for (name, member) in members {
                 let inferred = schema_of(member).map_err(|problem| problem.in_member(name))?;

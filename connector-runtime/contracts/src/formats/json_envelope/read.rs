@@ -2,9 +2,9 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use connect_api::{Kind as Found, ValueBuilder, ValueRef};
+use connect_api::{Kind, ValueBuilder, ValueRef};
 
-use super::schema::{Field, Kind, Schema, Width};
+use super::schema::{EnvelopeField, Schema, SchemaKind, Width};
 use super::{Problem, decimal, time};
 
 /// Appends what `payload` means to `out`. `None` is a missing field.
@@ -27,38 +27,38 @@ pub(super) fn value(
 fn present(schema: &Schema, payload: ValueRef<'_>, out: &mut ValueBuilder) -> Result<(), Problem> {
     let misfit = || Problem::of(Some(payload), schema.expected());
     match &schema.kind {
-        Kind::Boolean => out.boolean(payload.as_bool().ok_or_else(misfit)?)?,
-        Kind::Integer(width) => out.integer(integer(payload, *width).ok_or_else(misfit)?)?,
-        Kind::Float | Kind::Double => return float(schema, payload, out),
-        Kind::String => out.string(payload.as_str().ok_or_else(misfit)?)?,
-        Kind::Bytes => out.bytes(&base64(payload).ok_or_else(misfit)?)?,
-        Kind::Decimal { scale } => match payload.kind() {
-            Found::Number(number) => out.number(number.as_str())?,
+        SchemaKind::Boolean => out.boolean(payload.as_bool().ok_or_else(misfit)?)?,
+        SchemaKind::Integer(width) => out.integer(integer(payload, *width).ok_or_else(misfit)?)?,
+        SchemaKind::Float | SchemaKind::Double => return float(schema, payload, out),
+        SchemaKind::String => out.string(payload.as_str().ok_or_else(misfit)?)?,
+        SchemaKind::Bytes => out.bytes(&base64(payload).ok_or_else(misfit)?)?,
+        SchemaKind::Decimal { scale } => match payload.kind() {
+            Kind::Number(number) => out.number(number.as_str())?,
             _ => {
                 let bytes = base64(payload).ok_or_else(misfit)?;
                 out.number(&decimal::digits(&bytes, *scale).ok_or_else(misfit)?)?;
             }
         },
-        Kind::Date => {
+        SchemaKind::Date => {
             let days = integer(payload, Width::Bits32).ok_or_else(misfit)?;
             out.string(&time::date_text(days))?;
         }
-        Kind::Time => {
+        SchemaKind::Time => {
             let text = integer(payload, Width::Bits32).and_then(time::time_text);
             out.string(&text.ok_or_else(misfit)?)?;
         }
-        Kind::Timestamp => {
+        SchemaKind::Timestamp => {
             let milliseconds = integer(payload, Width::Bits64).ok_or_else(misfit)?;
             out.string(&time::timestamp_text(milliseconds))?;
         }
-        Kind::Array(items) => {
+        SchemaKind::Array(items) => {
             out.begin_array()?;
             for (index, element) in payload.elements().ok_or_else(misfit)?.enumerate() {
                 value(items, Some(element), out).map_err(|problem| problem.in_element(index))?;
             }
             out.end()?;
         }
-        Kind::Map(keys, values) if keys.is_string() => {
+        SchemaKind::Map(keys, values) if keys.is_string() => {
             out.begin_object()?;
             for (name, member) in payload.members().ok_or_else(misfit)? {
                 out.key(name)?;
@@ -66,15 +66,15 @@ fn present(schema: &Schema, payload: ValueRef<'_>, out: &mut ValueBuilder) -> Re
             }
             out.end()?;
         }
-        Kind::Map(keys, values) => return pairs(schema, keys, values, payload, out),
-        Kind::Struct(fields) => return object(schema, fields, payload, out),
+        SchemaKind::Map(keys, values) => return pairs(schema, keys, values, payload, out),
+        SchemaKind::Struct(fields) => return object(schema, fields, payload, out),
     }
     Ok(())
 }
 
 fn object(
     schema: &Schema,
-    fields: &[Field],
+    fields: &[EnvelopeField],
     payload: ValueRef<'_>,
     out: &mut ValueBuilder,
 ) -> Result<(), Problem> {
@@ -139,8 +139,8 @@ fn integer(payload: ValueRef<'_>, width: Width) -> Option<i64> {
 /// Numbers keep their digits. Java's NaN and infinities are words.
 fn float(schema: &Schema, payload: ValueRef<'_>, out: &mut ValueBuilder) -> Result<(), Problem> {
     match payload.kind() {
-        Found::Number(number) => Ok(out.number(number.as_str())?),
-        Found::String(word @ ("NaN" | "Infinity" | "-Infinity")) => Ok(out.symbol(word)?),
+        Kind::Number(number) => Ok(out.number(number.as_str())?),
+        Kind::String(word @ ("NaN" | "Infinity" | "-Infinity")) => Ok(out.symbol(word)?),
         _ => Err(Problem::of(Some(payload), schema.expected())),
     }
 }

@@ -5,14 +5,14 @@ use connect_api::{Value, ValueRef};
 /// What a value is, and whether it may be absent.
 #[derive(Clone, Debug)]
 pub(super) struct Schema {
-    pub(super) kind: Kind,
+    pub(super) kind: SchemaKind,
     pub(super) optional: bool,
     /// In the form of a payload.
     pub(super) default: Option<Value>,
 }
 
 #[derive(Clone, Debug)]
-pub(super) enum Kind {
+pub(super) enum SchemaKind {
     Boolean,
     Integer(Width),
     Float,
@@ -22,7 +22,7 @@ pub(super) enum Kind {
     Array(Box<Schema>),
     /// Keys that are strings make an object, others an array of pairs.
     Map(Box<Schema>, Box<Schema>),
-    Struct(Vec<Field>),
+    Struct(Vec<EnvelopeField>),
     /// `org.apache.kafka.connect.data.Decimal`: the unscaled number's bytes in base64, or a number.
     Decimal {
         scale: i32,
@@ -61,7 +61,7 @@ impl Width {
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct Field {
+pub(super) struct EnvelopeField {
     pub(super) name: String,
     pub(super) schema: Schema,
 }
@@ -79,28 +79,28 @@ impl Schema {
             Schema::of(part).map(Box::new)
         };
         let kind = match name {
-            "boolean" => Kind::Boolean,
-            "int8" => Kind::Integer(Width::Bits8),
-            "int16" => Kind::Integer(Width::Bits16),
-            "int32" => Kind::Integer(Width::Bits32),
-            "int64" => Kind::Integer(Width::Bits64),
-            "float" => Kind::Float,
-            "double" => Kind::Double,
-            "bytes" => Kind::Bytes,
-            "string" => Kind::String,
-            "array" => Kind::Array(part("items")?),
-            "map" => Kind::Map(part("keys")?, part("values")?),
-            "struct" => Kind::Struct(fields_of(schema)?),
+            "boolean" => SchemaKind::Boolean,
+            "int8" => SchemaKind::Integer(Width::Bits8),
+            "int16" => SchemaKind::Integer(Width::Bits16),
+            "int32" => SchemaKind::Integer(Width::Bits32),
+            "int64" => SchemaKind::Integer(Width::Bits64),
+            "float" => SchemaKind::Float,
+            "double" => SchemaKind::Double,
+            "bytes" => SchemaKind::Bytes,
+            "string" => SchemaKind::String,
+            "array" => SchemaKind::Array(part("items")?),
+            "map" => SchemaKind::Map(part("keys")?, part("values")?),
+            "struct" => SchemaKind::Struct(fields_of(schema)?),
             other => return Err(format!("the type `{other}` is none of Kafka Connect's")),
         };
         let logical = word("name").and_then(|name| name.strip_prefix(LOGICAL));
         let kind = match (logical, kind) {
-            (Some("Decimal"), Kind::Bytes) => Kind::Decimal {
+            (Some("Decimal"), SchemaKind::Bytes) => SchemaKind::Decimal {
                 scale: scale_of(schema)?,
             },
-            (Some("Date"), Kind::Integer(Width::Bits32)) => Kind::Date,
-            (Some("Time"), Kind::Integer(Width::Bits32)) => Kind::Time,
-            (Some("Timestamp"), Kind::Integer(Width::Bits64)) => Kind::Timestamp,
+            (Some("Date"), SchemaKind::Integer(Width::Bits32)) => SchemaKind::Date,
+            (Some("Time"), SchemaKind::Integer(Width::Bits32)) => SchemaKind::Time,
+            (Some("Timestamp"), SchemaKind::Integer(Width::Bits64)) => SchemaKind::Timestamp,
             (_, kind) => kind,
         };
         Ok(Schema {
@@ -119,38 +119,38 @@ impl Schema {
     /// What a value must be, as messages say it.
     pub(super) fn expected(&self) -> String {
         match &self.kind {
-            Kind::Boolean => "a boolean".to_owned(),
-            Kind::Integer(width) => format!("an integer of {} bits", width.bits()),
-            Kind::Float => "a number (float)".to_owned(),
-            Kind::Double => "a number (double)".to_owned(),
-            Kind::Bytes => "base64 text (bytes)".to_owned(),
-            Kind::String => "a string".to_owned(),
-            Kind::Array(_) => "an array".to_owned(),
-            Kind::Map(keys, _) if keys.is_string() => "an object (map)".to_owned(),
-            Kind::Map(..) => "an array of pairs (map)".to_owned(),
-            Kind::Struct(_) => "an object (struct)".to_owned(),
-            Kind::Decimal { scale } => format!("a decimal of scale {scale}"),
-            Kind::Date => "a date".to_owned(),
-            Kind::Time => "a time of day in whole milliseconds".to_owned(),
-            Kind::Timestamp => "a time in whole milliseconds".to_owned(),
+            SchemaKind::Boolean => "a boolean".to_owned(),
+            SchemaKind::Integer(width) => format!("an integer of {} bits", width.bits()),
+            SchemaKind::Float => "a number (float)".to_owned(),
+            SchemaKind::Double => "a number (double)".to_owned(),
+            SchemaKind::Bytes => "base64 text (bytes)".to_owned(),
+            SchemaKind::String => "a string".to_owned(),
+            SchemaKind::Array(_) => "an array".to_owned(),
+            SchemaKind::Map(keys, _) if keys.is_string() => "an object (map)".to_owned(),
+            SchemaKind::Map(..) => "an array of pairs (map)".to_owned(),
+            SchemaKind::Struct(_) => "an object (struct)".to_owned(),
+            SchemaKind::Decimal { scale } => format!("a decimal of scale {scale}"),
+            SchemaKind::Date => "a date".to_owned(),
+            SchemaKind::Time => "a time of day in whole milliseconds".to_owned(),
+            SchemaKind::Timestamp => "a time in whole milliseconds".to_owned(),
         }
     }
 
     pub(super) fn is_string(&self) -> bool {
-        matches!(self.kind, Kind::String)
+        matches!(self.kind, SchemaKind::String)
     }
 }
 
-fn fields_of(schema: ValueRef<'_>) -> Result<Vec<Field>, String> {
+fn fields_of(schema: ValueRef<'_>) -> Result<Vec<EnvelopeField>, String> {
     let fields = schema.get("fields").and_then(ValueRef::elements);
-    let mut found: Vec<Field> = Vec::new();
+    let mut found: Vec<EnvelopeField> = Vec::new();
     for field in fields.ok_or("a schema of type struct needs `fields`")? {
         let name = field.get("field").and_then(ValueRef::as_str);
         let name = name.ok_or("each of `fields` needs its name in `field`")?;
         if found.iter().any(|other| other.name == name) {
             return Err(format!("two fields are called `{name}`"));
         }
-        found.push(Field {
+        found.push(EnvelopeField {
             name: name.to_owned(),
             schema: Schema::of(field).map_err(|reason| format!("field `{name}`: {reason}"))?,
         });

@@ -1,10 +1,13 @@
 //! A value as the payload of a schema. What the schema cannot hold exactly is refused.
 
+use std::fmt::Debug;
+use std::str::FromStr;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use connect_api::{Kind as Found, ValueRef};
+use connect_api::{Kind, ValueRef};
 
-use super::schema::{Field, Kind, Schema, Width};
+use super::schema::{EnvelopeField, Schema, SchemaKind, Width};
 use super::{Problem, decimal, time};
 
 /// Appends the payload. `None` is a missing member.
@@ -33,30 +36,32 @@ pub(super) fn value(
 fn present(schema: &Schema, found: ValueRef<'_>, out: &mut Vec<u8>) -> Result<(), Problem> {
     let misfit = || Problem::of(Some(found), schema.expected());
     match &schema.kind {
-        Kind::Boolean => {
+        SchemaKind::Boolean => {
             let boolean = found.as_bool().ok_or_else(misfit)?;
             out.extend_from_slice(if boolean { b"true" } else { b"false" });
         }
-        Kind::Integer(width) => write_integer(integer(found, *width).ok_or_else(misfit)?, out),
-        Kind::Float => write_float(found, shortest::<f32>, out).ok_or_else(misfit)?,
-        Kind::Double => write_float(found, shortest::<f64>, out).ok_or_else(misfit)?,
-        Kind::String => {
+        SchemaKind::Integer(width) => {
+            write_integer(integer(found, *width).ok_or_else(misfit)?, out)
+        }
+        SchemaKind::Float => write_float(found, shortest::<f32>, out).ok_or_else(misfit)?,
+        SchemaKind::Double => write_float(found, shortest::<f64>, out).ok_or_else(misfit)?,
+        SchemaKind::String => {
             found.as_str().ok_or_else(misfit)?;
             found.write_json(out);
         }
-        Kind::Bytes => write_base64(&bytes(found).ok_or_else(misfit)?, out),
-        Kind::Decimal { scale } => {
+        SchemaKind::Bytes => write_base64(&bytes(found).ok_or_else(misfit)?, out),
+        SchemaKind::Decimal { scale } => {
             let digits = found.as_number().ok_or_else(misfit)?.as_str();
             write_base64(&decimal::bytes(digits, *scale).ok_or_else(misfit)?, out);
         }
-        Kind::Date => counted(found, Width::Bits32, time::days_of, out).ok_or_else(misfit)?,
-        Kind::Time => {
+        SchemaKind::Date => counted(found, Width::Bits32, time::days_of, out).ok_or_else(misfit)?,
+        SchemaKind::Time => {
             counted(found, Width::Bits32, time::milliseconds_of_day, out).ok_or_else(misfit)?
         }
-        Kind::Timestamp => {
+        SchemaKind::Timestamp => {
             counted(found, Width::Bits64, time::milliseconds_since_1970, out).ok_or_else(misfit)?
         }
-        Kind::Array(items) => {
+        SchemaKind::Array(items) => {
             out.push(b'[');
             for (index, element) in found.elements().ok_or_else(misfit)?.enumerate() {
                 separate(index, out);
@@ -64,7 +69,7 @@ fn present(schema: &Schema, found: ValueRef<'_>, out: &mut Vec<u8>) -> Result<()
             }
             out.push(b']');
         }
-        Kind::Map(keys, values) if keys.is_string() => {
+        SchemaKind::Map(keys, values) if keys.is_string() => {
             out.push(b'{');
             for (index, (name, member)) in found.members().ok_or_else(misfit)?.enumerate() {
                 separate(index, out);
@@ -73,15 +78,15 @@ fn present(schema: &Schema, found: ValueRef<'_>, out: &mut Vec<u8>) -> Result<()
             }
             out.push(b'}');
         }
-        Kind::Map(keys, values) => return pairs(schema, keys, values, found, out),
-        Kind::Struct(fields) => return object(schema, fields, found, out),
+        SchemaKind::Map(keys, values) => return pairs(schema, keys, values, found, out),
+        SchemaKind::Struct(fields) => return object(schema, fields, found, out),
     }
     Ok(())
 }
 
 fn object(
     schema: &Schema,
-    fields: &[Field],
+    fields: &[EnvelopeField],
     found: ValueRef<'_>,
     out: &mut Vec<u8>,
 ) -> Result<(), Problem> {
@@ -169,7 +174,7 @@ fn counted(
     out: &mut Vec<u8>,
 ) -> Option<()> {
     let count = match found.kind() {
-        Found::String(text) => of_text(text).filter(|count| width.holds(*count))?,
+        Kind::String(text) => of_text(text).filter(|count| width.holds(*count))?,
         _ => integer(found, width)?,
     };
     write_integer(count, out);
@@ -179,8 +184,8 @@ fn counted(
 /// Bytes, or base64 text from a value that came from JSON.
 fn bytes(found: ValueRef<'_>) -> Option<Vec<u8>> {
     match found.kind() {
-        Found::Bytes(content) => Some(content.to_vec()),
-        Found::String(text) => STANDARD.decode(text).ok(),
+        Kind::Bytes(content) => Some(content.to_vec()),
+        Kind::String(text) => STANDARD.decode(text).ok(),
         _ => None,
     }
 }
@@ -191,14 +196,14 @@ fn write_float(
     out: &mut Vec<u8>,
 ) -> Option<()> {
     match found.kind() {
-        Found::Number(number) => {
+        Kind::Number(number) => {
             let digits = number.as_str();
             let written = shortest(digits)?;
             decimal::are_equal(digits, &written).then(|| {
                 out.extend_from_slice(digits.as_bytes());
             })
         }
-        Found::String(word @ ("NaN" | "Infinity" | "-Infinity")) => {
+        Kind::String(word @ ("NaN" | "Infinity" | "-Infinity")) => {
             write_name_only(word, out);
             Some(())
         }
@@ -213,23 +218,8 @@ fn write_name_only(word: &str, out: &mut Vec<u8>) {
 }
 
 /// The shortest digits of the nearest float, or `None` where that is infinite.
-pub(super) fn shortest<F: Float>(digits: &str) -> Option<String> {
+pub(super) fn shortest<F: FromStr + Debug + Into<f64> + Copy>(digits: &str) -> Option<String> {
     let nearest: F = digits.parse().ok()?;
-    nearest.is_a_number().then(|| format!("{nearest:?}"))
-}
-
-pub(super) trait Float: std::str::FromStr + std::fmt::Debug {
-    fn is_a_number(&self) -> bool;
-}
-
-impl Float for f32 {
-    fn is_a_number(&self) -> bool {
-        self.is_finite()
-    }
-}
-
-impl Float for f64 {
-    fn is_a_number(&self) -> bool {
-        self.is_finite()
-    }
+    let is_finite = nearest.into().is_finite();
+    is_finite.then(|| format!("{nearest:?}"))
 }

@@ -4,6 +4,8 @@
 //! limit counts. A message's fields may come in any order, in pieces and more than once, so they are noted first, in a few
 //! bytes for each, and then built in the order of the .proto file.
 
+mod scalar;
+
 use std::collections::HashMap;
 use std::ops::Range;
 
@@ -11,14 +13,15 @@ use bytes::Bytes;
 use connect_api::{Value, ValueBuilder, ValueLimits};
 
 use super::MAX_DEPTH;
-use super::plan::{
-    Absent, DefaultValue, EnumId, Field, Form, Kind, Message, MessageId, Plans, Scalar, Shape,
+use super::schema::{
+    Absent, Cardinality, DefaultValue, EnumId, FieldKind, Message, MessageField, MessageForm,
+    MessageId, ProtobufSchema, Scalar,
 };
-use super::scalar::{bits, content, int32, key_text, signed, text, uint32};
 use super::special;
-use super::wire::{Input, Wire, WireType};
+use super::wire::{Wire, WireReader, WireType};
 use crate::decimal;
 use crate::trail::{Misread, TrailStep, misread};
+use scalar::{bits, content, int32, key_text, signed, text, uint32};
 
 /// What any payload may become, however small it is: an empty message has all its fields.
 const FREE_NODES: usize = 1 << 17;
@@ -39,13 +42,13 @@ fn limits(payload: usize) -> ValueLimits {
 
 /// `message` is a part of `payload`.
 pub(super) fn to_value(
-    plans: &Plans,
+    schema: &ProtobufSchema,
     id: MessageId,
     payload: &Bytes,
     message: &[u8],
 ) -> Result<Value, String> {
     let mut reader = Reader {
-        plans,
+        schema,
         out: ValueBuilder::of_payload(payload.clone(), limits(payload.len())),
         depth: 0,
         found: Vec::new(),
@@ -68,7 +71,7 @@ struct Found<'a> {
 const REPLACED: usize = usize::MAX;
 
 struct Reader<'a> {
-    plans: &'a Plans,
+    schema: &'a ProtobufSchema,
     out: ValueBuilder,
     depth: usize,
     /// The occurrences in the message that is read, behind those of the messages around it.
@@ -79,7 +82,7 @@ impl<'a> Reader<'a> {
     /// `parts` are read as if they were one: that is how a message that occurs again is merged.
     fn message(&mut self, id: MessageId, parts: &[&'a [u8]]) -> Result<(), Misread> {
         self.deeper()?;
-        let message = self.plans.message(id);
+        let message = self.schema.message(id);
         let from = self.scan(message, parts)?;
         self.build(message, from)?;
         self.found.truncate(from);
@@ -97,7 +100,7 @@ impl<'a> Reader<'a> {
 
     fn build(&mut self, message: &'a Message, from: usize) -> Result<(), Misread> {
         match message.form {
-            Form::Object => {
+            MessageForm::Object => {
                 self.out.begin_object()?;
                 let mut next = from;
                 for (index, field) in message.fields.iter().enumerate() {
@@ -111,18 +114,19 @@ impl<'a> Reader<'a> {
                 self.out.end()?;
                 Ok(())
             }
-            Form::Wrapper | Form::Struct | Form::ListValue => {
+            MessageForm::Wrapper | MessageForm::Struct | MessageForm::ListValue => {
                 self.field(message.field(0), from..self.found.len())
             }
-            Form::Value => match self.found.get(from).map(|found| found.field) {
+            MessageForm::Value => match self.found.get(from).map(|found| found.field) {
                 // The first of its kinds is null.
                 None | Some(0) => Ok(self.out.null()?),
                 Some(kind) => self.field(message.field(kind), self.occurrences(from, kind)),
             },
-            Form::Timestamp | Form::Duration | Form::Date | Form::TimeOfDay => {
-                self.time(message, from)
-            }
-            Form::Decimal => self.decimal(message, from),
+            MessageForm::Timestamp
+            | MessageForm::Duration
+            | MessageForm::Date
+            | MessageForm::TimeOfDay => self.time(message, from),
+            MessageForm::Decimal => self.decimal(message, from),
         }
     }
 
@@ -130,7 +134,7 @@ impl<'a> Reader<'a> {
     fn scan(&mut self, message: &'a Message, parts: &[&'a [u8]]) -> Result<usize, Misread> {
         let from = self.found.len();
         for part in parts {
-            let mut input = Input::new(part);
+            let mut input = WireReader::new(part);
             while !input.is_empty() {
                 let (number, wire) = input.field()?;
                 let Some(index) = message.index_of(number) else {
@@ -171,22 +175,22 @@ impl<'a> Reader<'a> {
         found.expect("occurrences are indexes of `found`").wire
     }
 
-    fn field(&mut self, field: &'a Field, range: Range<usize>) -> Result<(), Misread> {
-        match &field.shape {
-            Shape::Singular(absent) if range.is_empty() => self.absent(field.kind, absent),
-            Shape::Singular(_) => match field.kind {
-                Kind::Message(id) | Kind::Group(id) => self.merged(id, range),
+    fn field(&mut self, field: &'a MessageField, range: Range<usize>) -> Result<(), Misread> {
+        match &field.cardinality {
+            Cardinality::Singular(absent) if range.is_empty() => self.absent(field.kind, absent),
+            Cardinality::Singular(_) => match field.kind {
+                FieldKind::Message(id) | FieldKind::Group(id) => self.merged(id, range),
                 kind => self.value(kind, self.wire(range.end - 1)),
             },
-            Shape::Repeated { .. } => self.repeated(field.kind, range),
-            Shape::Map => match field.kind {
-                Kind::Message(entry) => self.map(self.plans.message(entry), range),
+            Cardinality::Repeated { .. } => self.repeated(field.kind, range),
+            Cardinality::Map => match field.kind {
+                FieldKind::Message(entry) => self.map(self.schema.message(entry), range),
                 kind => unreachable!("the resolver gives {kind:?} no map"),
             },
         }
     }
 
-    fn absent(&mut self, kind: Kind, absent: &'a Absent) -> Result<(), Misread> {
+    fn absent(&mut self, kind: FieldKind, absent: &'a Absent) -> Result<(), Misread> {
         match absent {
             Absent::Null => Ok(self.out.null()?),
             Absent::Required => misread("a required field is missing"),
@@ -210,7 +214,7 @@ impl<'a> Reader<'a> {
         self.message(id, &parts)
     }
 
-    fn repeated(&mut self, kind: Kind, range: Range<usize>) -> Result<(), Misread> {
+    fn repeated(&mut self, kind: FieldKind, range: Range<usize>) -> Result<(), Misread> {
         self.out.begin_array()?;
         let mut index = 0;
         for occurrence in range {
@@ -224,7 +228,7 @@ impl<'a> Reader<'a> {
                     Wire::Sized(packed),
                     element @ (WireType::Varint | WireType::Fixed64 | WireType::Fixed32),
                 ) => {
-                    let mut input = Input::new(packed);
+                    let mut input = WireReader::new(packed);
                     while !input.is_empty() {
                         let wire = input.value(0, element);
                         under(wire.and_then(|wire| self.value(kind, wire)))?;
@@ -260,7 +264,7 @@ impl<'a> Reader<'a> {
             let values = keys.end..self.found.len();
             let read = match value.kind {
                 // Not null, as a field of its own would be.
-                Kind::Message(id) if values.is_empty() => self.message(id, &[]),
+                FieldKind::Message(id) if values.is_empty() => self.message(id, &[]),
                 _ => self.field(value, values),
             };
             read.map_err(under)?;
@@ -272,7 +276,7 @@ impl<'a> Reader<'a> {
 
     /// The key of a map's entry, if it has one.
     fn key_of(&self, entry: &Message, bytes: &'a [u8]) -> Result<Option<Wire<'a>>, Misread> {
-        let mut input = Input::new(bytes);
+        let mut input = WireReader::new(bytes);
         let mut key = None;
         while !input.is_empty() {
             let (number, wire) = input.field()?;
@@ -287,17 +291,17 @@ impl<'a> Reader<'a> {
         Ok(key)
     }
 
-    fn value(&mut self, kind: Kind, wire: Wire<'a>) -> Result<(), Misread> {
+    fn value(&mut self, kind: FieldKind, wire: Wire<'a>) -> Result<(), Misread> {
         match kind {
-            Kind::Scalar(scalar) => self.scalar(scalar, wire),
-            Kind::Enum(id) => self.symbol(id, int32(wire)?),
-            Kind::Message(id) | Kind::Group(id) => self.message(id, &[content(wire)]),
+            FieldKind::Scalar(scalar) => self.scalar(scalar, wire),
+            FieldKind::Enum(id) => self.symbol(id, int32(wire)?),
+            FieldKind::Message(id) | FieldKind::Group(id) => self.message(id, &[content(wire)]),
         }
     }
 
     /// A number without a name stays a number.
     fn symbol(&mut self, id: EnumId, number: i32) -> Result<(), Misread> {
-        match self.plans.enumeration(id).name_of(number) {
+        match self.schema.enumeration(id).name_of(number) {
             Some(name) => Ok(self.out.symbol(name)?),
             None => Ok(self.out.integer(number.into())?),
         }
@@ -321,7 +325,7 @@ impl<'a> Reader<'a> {
         let mut parts = [0_i64; 4];
         for found in self.found.get(from..).unwrap_or_default() {
             let field = message.field(found.field);
-            let Kind::Scalar(scalar) = field.kind else {
+            let FieldKind::Scalar(scalar) = field.kind else {
                 continue;
             };
             if let Some(part) = parts.get_mut(found.field) {
@@ -334,15 +338,15 @@ impl<'a> Reader<'a> {
         let [_, nanoseconds, ..] = narrow;
         let [year, month, day, _] = narrow;
         let (text, expected) = match message.form {
-            Form::Timestamp => (
+            MessageForm::Timestamp => (
                 special::timestamp_text(seconds, nanoseconds),
                 "a time of the years 1 to 9999",
             ),
-            Form::Duration => (
+            MessageForm::Duration => (
                 special::duration_text(seconds, nanoseconds),
                 "a duration of up to 10000 years",
             ),
-            Form::Date => (
+            MessageForm::Date => (
                 special::date_text(year, month, day),
                 "a day of the years 1 to 9999",
             ),
@@ -397,9 +401,9 @@ fn settle_oneofs(message: &Message, found: &mut [Found<'_>]) {
 }
 
 /// Whether a field may be written so: packed or not, whatever the schema says.
-fn is_written_as(field: &Field, wire: WireType) -> bool {
+fn is_written_as(field: &MessageField, wire: WireType) -> bool {
     let own = WireType::of(field.kind);
-    let is_packed = matches!(field.shape, Shape::Repeated { .. })
+    let is_packed = matches!(field.cardinality, Cardinality::Repeated { .. })
         && wire == WireType::Sized
         && !matches!(own, WireType::Sized | WireType::Group);
     own == wire || is_packed

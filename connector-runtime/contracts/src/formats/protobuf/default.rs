@@ -1,6 +1,6 @@
 //! The defaults that fields of proto2 declare, from their text in a descriptor.
 
-use super::plan::{DefaultValue, Scalar};
+use super::schema::{DefaultValue, Scalar};
 
 /// `None` where the text is no value of the type.
 pub(super) fn of_scalar(scalar: Scalar, text: &str) -> Option<DefaultValue> {

@@ -1,10 +1,14 @@
 //! A value to protobuf's bytes. What an encoding would alter is refused.
 
-use connect_api::{Kind as ValueKind, ValueRef};
+mod scalar;
+
+use connect_api::{Kind, ValueRef};
 
 use super::MAX_DEPTH;
-use super::leaf::Leaf;
-use super::plan::{Absent, EnumId, Field, Form, Kind, Message, MessageId, Plans, Scalar, Shape};
+use super::schema::{
+    Absent, Cardinality, EnumId, FieldKind, Message, MessageField, MessageForm, MessageId,
+    ProtobufSchema, Scalar,
+};
 use super::special;
 use super::wire::{WireType, write_end_of_group, write_tag, write_varint};
 use crate::decimal::MAX_DIGITS;
@@ -12,15 +16,16 @@ use crate::exact;
 use crate::fault::ValueFault;
 use crate::trail::{Mismatch, TrailStep};
 use connect_api::text::cut;
+use scalar::EncodedScalar;
 
 pub(super) fn from_value(
-    plans: &Plans,
+    schema: &ProtobufSchema,
     id: MessageId,
     value: ValueRef<'_>,
     out: &mut Vec<u8>,
 ) -> Result<(), ValueFault> {
     let mut writer = Writer {
-        plans,
+        schema,
         out,
         depth: 0,
     };
@@ -28,7 +33,7 @@ pub(super) fn from_value(
 }
 
 struct Writer<'a> {
-    plans: &'a Plans,
+    schema: &'a ProtobufSchema,
     out: &'a mut Vec<u8>,
     depth: usize,
 }
@@ -37,17 +42,20 @@ impl<'a> Writer<'a> {
     /// The message's fields, without its length.
     fn message(&mut self, id: MessageId, value: ValueRef<'_>) -> Result<(), Mismatch> {
         self.deeper(value)?;
-        let message = self.plans.message(id);
+        let message = self.schema.message(id);
         match message.form {
-            Form::Object => self.object(message, value)?,
-            Form::Wrapper | Form::Struct | Form::ListValue => {
+            MessageForm::Object => self.object(message, value)?,
+            MessageForm::Wrapper | MessageForm::Struct | MessageForm::ListValue => {
                 self.field(message.field(0), value)?
             }
-            Form::Value => self.json(message, value)?,
-            Form::Timestamp | Form::Duration | Form::Date | Form::TimeOfDay => {
+            MessageForm::Value => self.json(message, value)?,
+            MessageForm::Timestamp
+            | MessageForm::Duration
+            | MessageForm::Date
+            | MessageForm::TimeOfDay => {
                 self.time(message, value)?;
             }
-            Form::Decimal => self.decimal(message, value)?,
+            MessageForm::Decimal => self.decimal(message, value)?,
         }
         self.depth -= 1;
         Ok(())
@@ -94,16 +102,16 @@ impl<'a> Writer<'a> {
     /// `chosen` has the members of oneofs that are set.
     fn member(
         &mut self,
-        field: &'a Field,
+        field: &'a MessageField,
         found: Option<ValueRef<'_>>,
         chosen: &mut [Option<&'a str>],
     ) -> Result<(), Mismatch> {
-        let value = match (found, &field.shape) {
+        let value = match (found, &field.cardinality) {
             (Some(value), _) if !value.is_null() => value,
             // Not to be set is what null means, where a reader can tell it from every value.
-            (Some(_), Shape::Singular(Absent::Null)) => return Ok(()),
+            (Some(_), Cardinality::Singular(Absent::Null)) => return Ok(()),
             (Some(null), _) => return Err(Mismatch::new(null, self.expected(field))),
-            (None, Shape::Singular(Absent::Required)) => {
+            (None, Cardinality::Singular(Absent::Required)) => {
                 return Err(Mismatch::missing(self.expected(field)));
             }
             (None, _) => return Ok(()),
@@ -119,10 +127,12 @@ impl<'a> Writer<'a> {
     }
 
     /// A field that is set, with its tag.
-    fn field(&mut self, field: &'a Field, value: ValueRef<'_>) -> Result<(), Mismatch> {
-        match &field.shape {
-            Shape::Singular(_) => self.tagged(field.number, field.kind, value, field.has_presence),
-            Shape::Repeated { packed } => {
+    fn field(&mut self, field: &'a MessageField, value: ValueRef<'_>) -> Result<(), Mismatch> {
+        match &field.cardinality {
+            Cardinality::Singular(_) => {
+                self.tagged(field.number, field.kind, value, field.has_presence)
+            }
+            Cardinality::Repeated { packed } => {
                 let elements = value.elements();
                 let elements =
                     elements.ok_or_else(|| Mismatch::new(value, self.expected(field)))?;
@@ -130,10 +140,10 @@ impl<'a> Writer<'a> {
                     write_tag(self.out, field.number, WireType::Sized);
                     return self.sized(|writer| {
                         elements.enumerate().try_for_each(|(index, element)| {
-                            let leaf = writer.leaf(field.kind, element);
-                            let leaf = leaf
+                            let encoded = writer.encoded(field.kind, element);
+                            let encoded = encoded
                                 .map_err(|mismatch| mismatch.under(|| TrailStep::Index(index)))?;
-                            leaf.write(writer.out);
+                            encoded.write(writer.out);
                             Ok(())
                         })
                     });
@@ -143,14 +153,14 @@ impl<'a> Writer<'a> {
                         .map_err(|mismatch| mismatch.under(|| TrailStep::Index(index)))
                 })
             }
-            Shape::Map => {
+            Cardinality::Map => {
                 let members = value.members();
                 let mut members =
                     members.ok_or_else(|| Mismatch::new(value, self.expected(field)))?;
-                let Kind::Message(entry) = field.kind else {
+                let FieldKind::Message(entry) = field.kind else {
                     unreachable!("the resolver gives a map entries");
                 };
-                let entry = self.plans.message(entry);
+                let entry = self.schema.message(entry);
                 members.try_for_each(|(name, member)| {
                     write_tag(self.out, field.number, WireType::Sized);
                     self.sized(|writer| writer.entry(entry, name, member))
@@ -169,16 +179,16 @@ impl<'a> Writer<'a> {
     ) -> Result<(), Mismatch> {
         self.deeper(member)?;
         let (key, value) = (entry.field(0), entry.field(1));
-        let Kind::Scalar(scalar) = key.kind else {
+        let FieldKind::Scalar(scalar) = key.kind else {
             unreachable!("the resolver gives a map no other key");
         };
-        let leaf = Leaf::of_key(scalar, name);
-        let leaf = leaf.ok_or_else(|| {
+        let encoded = EncodedScalar::of_key(scalar, name);
+        let encoded = encoded.ok_or_else(|| {
             let expected = format!("a name that is {}", expected_of(scalar));
             Mismatch::new(member, expected)
         })?;
         write_tag(self.out, key.number, WireType::of(key.kind));
-        leaf.write(self.out);
+        encoded.write(self.out);
         self.tagged(value.number, value.kind, member, true)?;
         self.depth -= 1;
         Ok(())
@@ -188,26 +198,26 @@ impl<'a> Writer<'a> {
     fn tagged(
         &mut self,
         number: u32,
-        kind: Kind,
+        kind: FieldKind,
         value: ValueRef<'_>,
         always: bool,
     ) -> Result<(), Mismatch> {
         match kind {
-            Kind::Message(id) => {
+            FieldKind::Message(id) => {
                 write_tag(self.out, number, WireType::Sized);
                 self.sized(|writer| writer.message(id, value))
             }
-            Kind::Group(id) => {
+            FieldKind::Group(id) => {
                 write_tag(self.out, number, WireType::Group);
                 self.message(id, value)?;
                 write_end_of_group(self.out, number);
                 Ok(())
             }
-            Kind::Scalar(_) | Kind::Enum(_) => {
-                let leaf = self.leaf(kind, value)?;
-                if always || !leaf.is_zero() {
+            FieldKind::Scalar(_) | FieldKind::Enum(_) => {
+                let encoded = self.encoded(kind, value)?;
+                if always || !encoded.is_zero() {
                     write_tag(self.out, number, WireType::of(kind));
-                    leaf.write(self.out);
+                    encoded.write(self.out);
                 }
                 Ok(())
             }
@@ -227,37 +237,41 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    fn leaf<'v>(&self, kind: Kind, value: ValueRef<'v>) -> Result<Leaf<'v>, Mismatch> {
-        let leaf = match kind {
-            Kind::Scalar(scalar) => Leaf::of(scalar, value),
-            Kind::Enum(id) => self.symbol(id, value),
-            Kind::Message(_) | Kind::Group(_) => None,
+    fn encoded<'v>(
+        &self,
+        kind: FieldKind,
+        value: ValueRef<'v>,
+    ) -> Result<EncodedScalar<'v>, Mismatch> {
+        let encoded = match kind {
+            FieldKind::Scalar(scalar) => EncodedScalar::of(scalar, value),
+            FieldKind::Enum(id) => self.symbol(id, value),
+            FieldKind::Message(_) | FieldKind::Group(_) => None,
         };
-        leaf.ok_or_else(|| Mismatch::new(value, self.expected_kind(kind)))
+        encoded.ok_or_else(|| Mismatch::new(value, self.expected_kind(kind)))
     }
 
     /// By name; a number too, which is what a value without a name is read as.
-    fn symbol<'v>(&self, id: EnumId, value: ValueRef<'v>) -> Option<Leaf<'v>> {
+    fn symbol<'v>(&self, id: EnumId, value: ValueRef<'v>) -> Option<EncodedScalar<'v>> {
         let number = match value.as_str() {
-            Some(name) => self.plans.enumeration(id).number_of(name)?,
+            Some(name) => self.schema.enumeration(id).number_of(name)?,
             None => exact::whole::<i32>(value)?,
         };
-        Some(Leaf::Varint(i64::from(number) as u64))
+        Some(EncodedScalar::Varint(i64::from(number) as u64))
     }
 
     fn json(&mut self, message: &'a Message, value: ValueRef<'_>) -> Result<(), Mismatch> {
         let kind = match value.kind() {
-            ValueKind::Null => {
+            Kind::Null => {
                 write_tag(self.out, message.field(0).number, WireType::Varint);
                 write_varint(self.out, 0);
                 return Ok(());
             }
-            ValueKind::Number(_) => 1,
-            ValueKind::String(_) => 2,
-            ValueKind::Bool(_) => 3,
-            ValueKind::Object(_) => 4,
-            ValueKind::Array(_) => 5,
-            ValueKind::Bytes(_) => return Err(Mismatch::new(value, "a value of JSON")),
+            Kind::Number(_) => 1,
+            Kind::String(_) => 2,
+            Kind::Bool(_) => 3,
+            Kind::Object(_) => 4,
+            Kind::Array(_) => 5,
+            Kind::Bytes(_) => return Err(Mismatch::new(value, "a value of JSON")),
         };
         self.field(message.field(kind), value)
     }
@@ -265,15 +279,15 @@ impl<'a> Writer<'a> {
     fn time(&mut self, message: &Message, value: ValueRef<'_>) -> Result<(), Mismatch> {
         let text = value.as_str();
         let parts: Option<Vec<i64>> = match message.form {
-            Form::Timestamp => match text {
+            MessageForm::Timestamp => match text {
                 Some(text) => special::timestamp_of(text),
                 None => exact::whole(value).and_then(special::timestamp_of_milliseconds),
             }
             .map(|(seconds, nanoseconds)| vec![seconds, nanoseconds.into()]),
-            Form::Duration => text
+            MessageForm::Duration => text
                 .and_then(special::duration_of)
                 .map(|(seconds, nanoseconds)| vec![seconds, nanoseconds.into()]),
-            Form::Date => text
+            MessageForm::Date => text
                 .and_then(special::date_of)
                 .map(|(year, month, day)| vec![year.into(), month.into(), day.into()]),
             _ => text
@@ -313,42 +327,44 @@ impl<'a> Writer<'a> {
     }
 
     /// What a field must be, as messages say it.
-    fn expected(&self, field: &Field) -> String {
-        match field.shape {
-            Shape::Map => "an object (map)".to_owned(),
-            Shape::Repeated { .. } => "an array (repeated)".to_owned(),
-            Shape::Singular(Absent::Default(_)) => format!(
+    fn expected(&self, field: &MessageField) -> String {
+        match field.cardinality {
+            Cardinality::Map => "an object (map)".to_owned(),
+            Cardinality::Repeated { .. } => "an array (repeated)".to_owned(),
+            Cardinality::Singular(Absent::Default(_)) => format!(
                 "{}; only a field that is `optional` and without a default takes null",
                 self.expected_kind(field.kind)
             ),
-            Shape::Singular(_) => self.expected_kind(field.kind),
+            Cardinality::Singular(_) => self.expected_kind(field.kind),
         }
     }
 
-    fn expected_kind(&self, kind: Kind) -> String {
+    fn expected_kind(&self, kind: FieldKind) -> String {
         match kind {
-            Kind::Scalar(scalar) => expected_of(scalar).to_owned(),
-            Kind::Enum(id) => {
-                let names = self.plans.enumeration(id).names().join(", ");
+            FieldKind::Scalar(scalar) => expected_of(scalar).to_owned(),
+            FieldKind::Enum(id) => {
+                let names = self.schema.enumeration(id).names().join(", ");
                 format!("one of {} (enum)", cut(&names, 100))
             }
-            Kind::Message(id) | Kind::Group(id) => expected_form(self.plans.message(id)),
+            FieldKind::Message(id) | FieldKind::Group(id) => expected_form(self.schema.message(id)),
         }
     }
 }
 
 fn expected_form(message: &Message) -> String {
     match message.form {
-        Form::Object => format!("an object ({})", message.name),
-        Form::Timestamp => "a time of the years 1 to 9999 such as 2026-11-20T20:15:00Z".to_owned(),
-        Form::Duration => "a duration in seconds such as 1.5s".to_owned(),
-        Form::Date => "a date such as 2026-11-20".to_owned(),
-        Form::TimeOfDay => "a time of day such as 20:15:00".to_owned(),
-        Form::Decimal => "a number".to_owned(),
-        Form::Wrapper => format!("the value of a {}", message.name),
-        Form::Struct => "an object of JSON".to_owned(),
-        Form::Value => "a value of JSON".to_owned(),
-        Form::ListValue => "an array of JSON".to_owned(),
+        MessageForm::Object => format!("an object ({})", message.name),
+        MessageForm::Timestamp => {
+            "a time of the years 1 to 9999 such as 2026-11-20T20:15:00Z".to_owned()
+        }
+        MessageForm::Duration => "a duration in seconds such as 1.5s".to_owned(),
+        MessageForm::Date => "a date such as 2026-11-20".to_owned(),
+        MessageForm::TimeOfDay => "a time of day such as 20:15:00".to_owned(),
+        MessageForm::Decimal => "a number".to_owned(),
+        MessageForm::Wrapper => format!("the value of a {}", message.name),
+        MessageForm::Struct => "an object of JSON".to_owned(),
+        MessageForm::Value => "a value of JSON".to_owned(),
+        MessageForm::ListValue => "an array of JSON".to_owned(),
     }
 }
 

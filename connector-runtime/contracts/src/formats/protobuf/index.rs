@@ -1,21 +1,24 @@
 //! Which message of the schema follows: a path of indexes before the message.
 
-use super::plan::{MessageId, Plans};
-use super::wire::{Input, unzigzag};
+use super::schema::{MessageId, ProtobufSchema};
+use super::wire::{WireReader, unzigzag};
 
 /// The message that the indexes at the beginning of `payload` lead to, and the bytes behind them. A count of 0 stands for
 /// the path of the first message, `[0]`.
-pub(super) fn read<'p>(plans: &Plans, payload: &'p [u8]) -> Result<(MessageId, &'p [u8]), String> {
-    let mut input = Input::new(payload);
+pub(super) fn read<'p>(
+    schema: &ProtobufSchema,
+    payload: &'p [u8],
+) -> Result<(MessageId, &'p [u8]), String> {
+    let mut input = WireReader::new(payload);
     let count = number(&mut input)?;
     if count == 0 {
-        return Ok((plans.first(), input.rest));
+        return Ok((schema.first(), input.rest));
     }
     // Nothing is allocated by the count: the first index that leads nowhere ends the way.
     let mut found = None;
     for _ in 0..count {
         let index = number(&mut input)?;
-        found = Some(step(plans, found, index)?);
+        found = Some(step(schema, found, index)?);
     }
     match found {
         Some(message) => Ok((message, input.rest)),
@@ -23,7 +26,7 @@ pub(super) fn read<'p>(plans: &Plans, payload: &'p [u8]) -> Result<(MessageId, &
     }
 }
 
-fn number(input: &mut Input<'_>) -> Result<i64, String> {
+fn number(input: &mut WireReader<'_>) -> Result<i64, String> {
     let number = input.varint().map(unzigzag);
     number.map_err(|misread| format!("{} among the message indexes", misread.reason))
 }
@@ -33,15 +36,19 @@ fn number(input: &mut Input<'_>) -> Result<i64, String> {
 /// Serializers disagree about what counts: those of Python and Go number the messages of a descriptor, where each `map<…>` and
 /// group adds one, and that of Java numbers the messages of the text. Where both ways lead to different messages, nothing
 /// tells which is meant.
-fn step(plans: &Plans, outer: Option<MessageId>, index: i64) -> Result<MessageId, String> {
+fn step(
+    schema: &ProtobufSchema,
+    outer: Option<MessageId>,
+    index: i64,
+) -> Result<MessageId, String> {
     let (among, of) = match outer {
-        None => (&plans.top, "the schema"),
+        None => (&schema.top, "the schema"),
         Some(outer) => {
-            let outer = plans.message(outer);
+            let outer = schema.message(outer);
             (&outer.nested, &*outer.name)
         }
     };
-    let is_written = |id: &&MessageId| !plans.message(**id).is_synthetic;
+    let is_written = |id: &&MessageId| !schema.message(**id).is_synthetic;
     let position = usize::try_from(index).ok();
     let in_descriptor = position.and_then(|index| among.get(index));
     let in_descriptor = in_descriptor.filter(is_written);
@@ -50,8 +57,8 @@ fn step(plans: &Plans, outer: Option<MessageId>, index: i64) -> Result<MessageId
         (Some(descriptor), Some(text)) if descriptor != text => Err(format!(
             "its message index {index} in {of} is {} as Java counts and {} as Python and Go do; \
              define nested messages before fields of type map",
-            plans.message(*text).name,
-            plans.message(*descriptor).name,
+            schema.message(*text).name,
+            schema.message(*descriptor).name,
         )),
         (Some(found), _) | (None, Some(found)) => Ok(*found),
         (None, None) => Err(format!(

@@ -1,4 +1,4 @@
-//! Parsed .proto files to [`Plans`].
+//! Parsed .proto files to [`ProtobufSchema`].
 //!
 //! The name resolution is our own: that of `prost-reflect` (0.16.5) calls itself for every public import that it has seen
 //! before, so that a file that imports itself overflows the stack, and it misses the public imports of a public import.
@@ -10,15 +10,18 @@ use prost_types::{EnumDescriptorProto, FieldDescriptorProto};
 
 use super::default;
 use super::files::ProtoFile;
-use super::plan::{Absent, DefaultValue, Enum, Field, Kind, Message, Plans, Scalar, Shape};
+use super::schema::{
+    Absent, Cardinality, DefaultValue, Enum, FieldKind, Message, MessageField, ProtobufSchema,
+    Scalar,
+};
 use super::special;
-use super::types::{DefinedMessage, Definition, LONGEST_NAME, Target, Types, is_entry};
+use super::types::{DefinedMessage, Definition, LONGEST_NAME, TypeId, Types, is_entry};
 use connect_api::text::cut;
 
 /// What protobuf itself allows.
 const LARGEST_NUMBER: u32 = (1 << 29) - 1;
 
-pub(super) fn resolve(files: &[ProtoFile]) -> Result<Plans, String> {
+pub(super) fn resolve(files: &[ProtoFile]) -> Result<ProtobufSchema, String> {
     let mut types = Types::default();
     for (index, file) in files.iter().enumerate() {
         types.collect_file(index, file)?;
@@ -41,7 +44,7 @@ pub(super) fn resolve(files: &[ProtoFile]) -> Result<Plans, String> {
     if types.top.is_empty() {
         return Err("its file defines no message".to_owned());
     }
-    Ok(Plans::new(messages?, enums?, &types.top))
+    Ok(ProtobufSchema::new(messages?, enums?, &types.top))
 }
 
 /// The file, what it imports and what that imports publicly. Imports may go in circles.
@@ -69,7 +72,7 @@ struct Resolver<'f> {
 impl Resolver<'_> {
     fn message(&self, defined: &DefinedMessage<'_>) -> Result<Message, String> {
         let fields = defined.proto.field.iter();
-        let fields: Result<Vec<Field>, String> = fields
+        let fields: Result<Vec<MessageField>, String> = fields
             .map(|field| {
                 self.field(defined, field)
                     .map_err(|reason| format!("{}.{}: {reason}", defined.name, field.name()))
@@ -111,7 +114,7 @@ impl Resolver<'_> {
         &self,
         defined: &DefinedMessage<'_>,
         field: &FieldDescriptorProto,
-    ) -> Result<Field, String> {
+    ) -> Result<MessageField, String> {
         let kind = self.kind(defined, field)?;
         let number = u32::try_from(field.number()).unwrap_or(0);
         if !(1..=LARGEST_NUMBER).contains(&number) {
@@ -122,37 +125,37 @@ impl Resolver<'_> {
         if oneof.is_some_and(|index| index >= defined.proto.oneof_decl.len()) {
             return Err("its oneof does not exist".to_owned());
         }
-        let is_message = matches!(kind, Kind::Message(_) | Kind::Group(_));
+        let is_message = matches!(kind, FieldKind::Message(_) | FieldKind::Group(_));
         let has_presence = is_message
             || field.oneof_index.is_some()
             || !(defined.is_proto3 || is_entry(defined.proto));
-        Ok(Field {
+        Ok(MessageField {
             name: field.name().into(),
             number,
-            shape: self.shape(defined, field, kind, has_presence)?,
+            cardinality: self.cardinality(defined, field, kind, has_presence)?,
             kind,
             oneof,
             has_presence,
         })
     }
 
-    fn shape(
+    fn cardinality(
         &self,
         defined: &DefinedMessage<'_>,
         field: &FieldDescriptorProto,
-        kind: Kind,
+        kind: FieldKind,
         has_presence: bool,
-    ) -> Result<Shape, String> {
+    ) -> Result<Cardinality, String> {
         Ok(match field.label() {
-            Label::Repeated if self.is_map(kind)? => Shape::Map,
+            Label::Repeated if self.is_map(kind)? => Cardinality::Map,
             Label::Repeated => {
                 let written = field.options.as_ref().and_then(|options| options.packed);
-                Shape::Repeated {
+                Cardinality::Repeated {
                     packed: written.unwrap_or(defined.is_proto3) && is_packable(kind),
                 }
             }
-            Label::Required => Shape::Singular(Absent::Required),
-            Label::Optional => Shape::Singular(match (&field.default_value, has_presence) {
+            Label::Required => Cardinality::Singular(Absent::Required),
+            Label::Optional => Cardinality::Singular(match (&field.default_value, has_presence) {
                 (Some(text), _) => Absent::Default(self.declared_default(kind, text)?),
                 (None, true) => Absent::Null,
                 (None, false) => Absent::Default(implied_default(kind)),
@@ -160,23 +163,23 @@ impl Resolver<'_> {
         })
     }
 
-    fn declared_default(&self, kind: Kind, text: &str) -> Result<DefaultValue, String> {
+    fn declared_default(&self, kind: FieldKind, text: &str) -> Result<DefaultValue, String> {
         let default = match kind {
-            Kind::Scalar(scalar) => default::of_scalar(scalar, text),
-            Kind::Enum(id) => {
+            FieldKind::Scalar(scalar) => default::of_scalar(scalar, text),
+            FieldKind::Enum(id) => {
                 let values = self.types.enums.get(id).map(|proto| &proto.value);
                 let value =
                     values.and_then(|values| values.iter().find(|value| value.name() == text));
                 value.map(|value| default::of_enum(value.number()))
             }
-            Kind::Message(_) | Kind::Group(_) => None,
+            FieldKind::Message(_) | FieldKind::Group(_) => None,
         };
         default.ok_or_else(|| format!("{} is no default of its type", cut(text, 60)))
     }
 
     /// Whether the kind is a map's entry: a key without inner values and a value.
-    fn is_map(&self, kind: Kind) -> Result<bool, String> {
-        let Kind::Message(id) = kind else {
+    fn is_map(&self, kind: FieldKind) -> Result<bool, String> {
+        let FieldKind::Message(id) = kind else {
             return Ok(false);
         };
         let entry = self.types.messages.get(id).map(|defined| defined.proto);
@@ -204,16 +207,16 @@ impl Resolver<'_> {
         &self,
         defined: &DefinedMessage<'_>,
         field: &FieldDescriptorProto,
-    ) -> Result<Kind, String> {
+    ) -> Result<FieldKind, String> {
         if let Some(name) = &field.type_name {
             let is_group = field.r#type() == Type::Group && field.r#type.is_some();
             return match self.find(defined, name)? {
-                Target::Message(id) if is_group => Ok(Kind::Group(id)),
-                Target::Message(id) => Ok(Kind::Message(id)),
-                Target::Enum(id) => Ok(Kind::Enum(id)),
+                TypeId::Message(id) if is_group => Ok(FieldKind::Group(id)),
+                TypeId::Message(id) => Ok(FieldKind::Message(id)),
+                TypeId::Enum(id) => Ok(FieldKind::Enum(id)),
             };
         }
-        Ok(Kind::Scalar(match field.r#type() {
+        Ok(FieldKind::Scalar(match field.r#type() {
             Type::Double => Scalar::Double,
             Type::Float => Scalar::Float,
             Type::Int32 => Scalar::Int32,
@@ -234,7 +237,7 @@ impl Resolver<'_> {
     }
 
     /// The type of a name as a message writes it: looked up in the message, then in what is around it.
-    fn find(&self, defined: &DefinedMessage<'_>, name: &str) -> Result<Target, String> {
+    fn find(&self, defined: &DefinedMessage<'_>, name: &str) -> Result<TypeId, String> {
         let shown_name = cut(name, 60);
         if name.len() > LONGEST_NAME {
             return Err(format!(
@@ -242,22 +245,22 @@ impl Resolver<'_> {
             ));
         }
         if let Some(full) = name.strip_prefix('.') {
-            if let Some(target) = self.find_full(defined.file, full)? {
-                return Ok(target);
+            if let Some(type_id) = self.find_full(defined.file, full)? {
+                return Ok(type_id);
             }
         } else {
             let mut scope = defined.name.as_str();
             loop {
-                if let Some(target) = self.find_full(defined.file, &format!("{scope}.{name}"))? {
-                    return Ok(target);
+                if let Some(type_id) = self.find_full(defined.file, &format!("{scope}.{name}"))? {
+                    return Ok(type_id);
                 }
                 match scope.rsplit_once('.') {
                     Some((outer, _)) => scope = outer,
                     None => break,
                 }
             }
-            if let Some(target) = self.find_full(defined.file, name)? {
-                return Ok(target);
+            if let Some(type_id) = self.find_full(defined.file, name)? {
+                return Ok(type_id);
             }
         }
         let file = self.files.get(defined.file);
@@ -270,7 +273,7 @@ impl Resolver<'_> {
         Err(format!("the type {shown_name} is unknown{help}"))
     }
 
-    fn find_full(&self, file: usize, full: &str) -> Result<Option<Target>, String> {
+    fn find_full(&self, file: usize, full: &str) -> Result<Option<TypeId>, String> {
         let definitions = self.types.names.get(full).map_or(&[][..], Vec::as_slice);
         let visible = self.visible.get(file);
         let is_visible =
@@ -278,23 +281,23 @@ impl Resolver<'_> {
         let mut found = definitions.iter().filter(is_visible);
         match (found.next(), found.next()) {
             (Some(_), Some(_)) => Err(format!("{full} is defined in two of its files")),
-            (first, _) => Ok(first.map(|found| found.target)),
+            (first, _) => Ok(first.map(|found| found.type_id)),
         }
     }
 }
 
-fn implied_default(kind: Kind) -> DefaultValue {
+fn implied_default(kind: FieldKind) -> DefaultValue {
     match kind {
-        Kind::Scalar(Scalar::String | Scalar::Bytes) => DefaultValue::Bytes(Box::default()),
+        FieldKind::Scalar(Scalar::String | Scalar::Bytes) => DefaultValue::Bytes(Box::default()),
         _ => DefaultValue::Bits(0),
     }
 }
 
-fn is_packable(kind: Kind) -> bool {
+fn is_packable(kind: FieldKind) -> bool {
     match kind {
-        Kind::Scalar(scalar) => !matches!(scalar, Scalar::String | Scalar::Bytes),
-        Kind::Enum(_) => true,
-        Kind::Message(_) | Kind::Group(_) => false,
+        FieldKind::Scalar(scalar) => !matches!(scalar, Scalar::String | Scalar::Bytes),
+        FieldKind::Enum(_) => true,
+        FieldKind::Message(_) | FieldKind::Group(_) => false,
     }
 }
 

@@ -2,49 +2,52 @@
 
 use connect_api::calendar::CivilDate;
 
-use super::plan::{Field, Form, Kind, Scalar, Shape};
-use crate::time::{self, TimeUnit};
+use super::schema::{Cardinality, FieldKind, MessageField, MessageForm, Scalar};
+use crate::time::{self, TimePrecision};
 
 /// By the name, if the fields are those that the name promises.
-pub(super) fn form_of(name: &str, fields: &[Field]) -> Form {
+pub(super) fn form_of(name: &str, fields: &[MessageField]) -> MessageForm {
     use Scalar::{Bool, Bytes, Double, Float, Int32, Int64, String, Uint32, Uint64};
-    let (form, shape): (Form, &[Option<Scalar>]) = match name {
-        "google.protobuf.Timestamp" => (Form::Timestamp, &[Some(Int64), Some(Int32)]),
-        "google.protobuf.Duration" => (Form::Duration, &[Some(Int64), Some(Int32)]),
-        "google.type.Date" => (Form::Date, &[Some(Int32); 3]),
-        "google.type.TimeOfDay" => (Form::TimeOfDay, &[Some(Int32); 4]),
-        "confluent.type.Decimal" => (Form::Decimal, &[Some(Bytes), Some(Uint32), Some(Int32)]),
-        "google.protobuf.DoubleValue" => (Form::Wrapper, &[Some(Double)]),
-        "google.protobuf.FloatValue" => (Form::Wrapper, &[Some(Float)]),
-        "google.protobuf.Int64Value" => (Form::Wrapper, &[Some(Int64)]),
-        "google.protobuf.UInt64Value" => (Form::Wrapper, &[Some(Uint64)]),
-        "google.protobuf.Int32Value" => (Form::Wrapper, &[Some(Int32)]),
-        "google.protobuf.UInt32Value" => (Form::Wrapper, &[Some(Uint32)]),
-        "google.protobuf.BoolValue" => (Form::Wrapper, &[Some(Bool)]),
-        "google.protobuf.StringValue" => (Form::Wrapper, &[Some(String)]),
-        "google.protobuf.BytesValue" => (Form::Wrapper, &[Some(Bytes)]),
-        "google.protobuf.Struct" => (Form::Struct, &[None]),
-        "google.protobuf.ListValue" => (Form::ListValue, &[None]),
+    let (form, shape): (MessageForm, &[Option<Scalar>]) = match name {
+        "google.protobuf.Timestamp" => (MessageForm::Timestamp, &[Some(Int64), Some(Int32)]),
+        "google.protobuf.Duration" => (MessageForm::Duration, &[Some(Int64), Some(Int32)]),
+        "google.type.Date" => (MessageForm::Date, &[Some(Int32); 3]),
+        "google.type.TimeOfDay" => (MessageForm::TimeOfDay, &[Some(Int32); 4]),
+        "confluent.type.Decimal" => (
+            MessageForm::Decimal,
+            &[Some(Bytes), Some(Uint32), Some(Int32)],
+        ),
+        "google.protobuf.DoubleValue" => (MessageForm::Wrapper, &[Some(Double)]),
+        "google.protobuf.FloatValue" => (MessageForm::Wrapper, &[Some(Float)]),
+        "google.protobuf.Int64Value" => (MessageForm::Wrapper, &[Some(Int64)]),
+        "google.protobuf.UInt64Value" => (MessageForm::Wrapper, &[Some(Uint64)]),
+        "google.protobuf.Int32Value" => (MessageForm::Wrapper, &[Some(Int32)]),
+        "google.protobuf.UInt32Value" => (MessageForm::Wrapper, &[Some(Uint32)]),
+        "google.protobuf.BoolValue" => (MessageForm::Wrapper, &[Some(Bool)]),
+        "google.protobuf.StringValue" => (MessageForm::Wrapper, &[Some(String)]),
+        "google.protobuf.BytesValue" => (MessageForm::Wrapper, &[Some(Bytes)]),
+        "google.protobuf.Struct" => (MessageForm::Struct, &[None]),
+        "google.protobuf.ListValue" => (MessageForm::ListValue, &[None]),
         "google.protobuf.Value" => (
-            Form::Value,
+            MessageForm::Value,
             &[None, Some(Double), Some(String), Some(Bool), None, None],
         ),
-        _ => return Form::Object,
+        _ => return MessageForm::Object,
     };
-    let fits = |(index, field, expected): (usize, &Field, &Option<Scalar>)| {
+    let fits = |(index, field, expected): (usize, &MessageField, &Option<Scalar>)| {
         let is_kind = match (field.kind, expected) {
-            (Kind::Scalar(found), Some(expected)) => found == *expected,
-            (Kind::Scalar(_), None) | (_, Some(_)) => false,
+            (FieldKind::Scalar(found), Some(expected)) => found == *expected,
+            (FieldKind::Scalar(_), None) | (_, Some(_)) => false,
             (_, None) => true,
         };
         let is_shape = match form {
-            Form::Struct => field.shape == Shape::Map,
-            Form::ListValue => matches!(field.shape, Shape::Repeated { .. }),
-            _ => matches!(field.shape, Shape::Singular(_)),
+            MessageForm::Struct => field.cardinality == Cardinality::Map,
+            MessageForm::ListValue => matches!(field.cardinality, Cardinality::Repeated { .. }),
+            _ => matches!(field.cardinality, Cardinality::Singular(_)),
         };
         // Those of JSON's kinds are one of a oneof, and all others have no presence.
         let is_plain = match form {
-            Form::Value => field.oneof == Some(0),
+            MessageForm::Value => field.oneof == Some(0),
             _ => field.oneof.is_none() && (expected.is_none() || !field.has_presence),
         };
         is_kind && is_shape && is_plain && field.number as usize == index + 1
@@ -54,7 +57,7 @@ pub(super) fn form_of(name: &str, fields: &[Field]) -> Form {
     if all_fit && fields.len() == shape.len() {
         form
     } else {
-        Form::Object
+        MessageForm::Object
     }
 }
 
@@ -160,7 +163,7 @@ pub(super) fn time_of_day_text([hours, minutes, seconds, nanoseconds]: [i32; 4])
 }
 
 pub(super) fn time_of_day_of(text: &str) -> Option<[i32; 4]> {
-    let nanoseconds = time::time_of(text, TimeUnit::Nanoseconds)?;
+    let nanoseconds = time::time_of(text, TimePrecision::Nanoseconds)?;
     let seconds = nanoseconds / 1_000_000_000;
     let parts = [
         seconds / 3_600,

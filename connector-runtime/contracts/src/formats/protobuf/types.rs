@@ -6,7 +6,7 @@ use prost_types::field_descriptor_proto::Type;
 use prost_types::{DescriptorProto, EnumDescriptorProto};
 
 use super::files::ProtoFile;
-use super::plan::{EnumId, MessageId};
+use super::schema::{EnumId, MessageId};
 use connect_api::text::cut;
 
 /// Bytes of a name with its package and the messages around it. Names are looked up in every scope, so that long ones
@@ -24,14 +24,14 @@ pub(super) struct DefinedMessage<'f> {
 }
 
 #[derive(Clone, Copy)]
-pub(super) enum Target {
+pub(super) enum TypeId {
     Message(MessageId),
     Enum(EnumId),
 }
 
 pub(super) struct Definition {
     pub(super) file: usize,
-    pub(super) target: Target,
+    pub(super) type_id: TypeId,
 }
 
 /// All types of all files by their full names.
@@ -88,7 +88,7 @@ impl<'f> Types<'f> {
         is_synthetic: bool,
     ) -> Result<MessageId, String> {
         let id = self.messages.len();
-        let name = self.define(scope, proto.name(), Target::Message(id))?;
+        let name = self.define(scope, proto.name(), TypeId::Message(id))?;
         self.messages.push(DefinedMessage {
             file: scope.file,
             name: name.clone(),
@@ -127,13 +127,13 @@ impl<'f> Types<'f> {
         scope: Scope<'_>,
         proto: &'f EnumDescriptorProto,
     ) -> Result<(), String> {
-        self.define(scope, proto.name(), Target::Enum(self.enums.len()))?;
+        self.define(scope, proto.name(), TypeId::Enum(self.enums.len()))?;
         self.enums.push(proto);
         Ok(())
     }
 
     /// The full name.
-    fn define(&mut self, scope: Scope<'_>, name: &str, target: Target) -> Result<String, String> {
+    fn define(&mut self, scope: Scope<'_>, name: &str, type_id: TypeId) -> Result<String, String> {
         let full = match scope.name {
             "" => name.to_owned(),
             outer => format!("{outer}.{name}"),
@@ -150,7 +150,7 @@ impl<'f> Types<'f> {
         }
         definitions.push(Definition {
             file: scope.file,
-            target,
+            type_id,
         });
         Ok(full)
     }

@@ -1,7 +1,7 @@
 //! Protobuf's wire format: tags, and the values behind them.
 
 use super::MAX_DEPTH;
-use super::plan::{Kind, Scalar};
+use super::schema::{FieldKind, Scalar};
 use crate::trail::{Misread, misread};
 
 /// How a value is written, which a reader without a schema needs to skip it.
@@ -27,9 +27,9 @@ pub(super) enum Wire<'a> {
 const END_OF_GROUP: u32 = 4;
 
 impl WireType {
-    pub(super) fn of(kind: Kind) -> WireType {
+    pub(super) fn of(kind: FieldKind) -> WireType {
         match kind {
-            Kind::Scalar(scalar) => match scalar {
+            FieldKind::Scalar(scalar) => match scalar {
                 Scalar::Double | Scalar::Fixed64 | Scalar::Sfixed64 => WireType::Fixed64,
                 Scalar::Float | Scalar::Fixed32 | Scalar::Sfixed32 => WireType::Fixed32,
                 Scalar::String | Scalar::Bytes => WireType::Sized,
@@ -41,9 +41,9 @@ impl WireType {
                 | Scalar::Sint64
                 | Scalar::Bool => WireType::Varint,
             },
-            Kind::Enum(_) => WireType::Varint,
-            Kind::Message(_) => WireType::Sized,
-            Kind::Group(_) => WireType::Group,
+            FieldKind::Enum(_) => WireType::Varint,
+            FieldKind::Message(_) => WireType::Sized,
+            FieldKind::Group(_) => WireType::Group,
         }
     }
 
@@ -84,13 +84,13 @@ impl Wire<'_> {
 
 /// The rest of a message, of a packed field or of the indexes before a message.
 #[derive(Clone, Copy)]
-pub(super) struct Input<'a> {
+pub(super) struct WireReader<'a> {
     pub(super) rest: &'a [u8],
 }
 
-impl<'a> Input<'a> {
-    pub(super) fn new(bytes: &'a [u8]) -> Input<'a> {
-        Input { rest: bytes }
+impl<'a> WireReader<'a> {
+    pub(super) fn new(bytes: &'a [u8]) -> WireReader<'a> {
+        WireReader { rest: bytes }
     }
 
     pub(super) fn is_empty(&self) -> bool {

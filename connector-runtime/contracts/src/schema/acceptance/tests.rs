@@ -2,7 +2,7 @@
 
 use connect_api::{JsonLimits, Value};
 
-use super::super::CompiledSchema;
+use super::super::JsonSchemaContract;
 use super::super::tests::compile;
 
 fn value(json: &str) -> Value {
@@ -11,7 +11,7 @@ fn value(json: &str) -> Value {
 
 /// `accepted` are accepted quickly, `others` are not; the validator accepts all of `accepted`, which `validate` asserts.
 fn check(schema: &str, accepted: &[&str], others: &[&str]) {
-    let compiled: CompiledSchema = compile(schema);
+    let compiled: JsonSchemaContract = compile(schema);
     let acceptance = compiled.acceptance.as_ref().expect(schema);
     for json in accepted {
         assert!(acceptance.accepts(value(json).root()), "{schema}: {json}");

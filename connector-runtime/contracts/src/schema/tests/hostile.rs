@@ -18,7 +18,7 @@ fn chain(count: usize, link: impl Fn(&str) -> Json) -> String {
 }
 
 /// Compiles and drops on a stack as threads have it, and in time.
-fn outcome(schema: &str) -> Result<CompiledSchema, String> {
+fn outcome(schema: &str) -> Result<JsonSchemaContract, String> {
     let start = Instant::now();
     let folder = Folder::new(&[("schema.json", schema)]);
     let compiled = folder.compile("schema.json");

@@ -61,7 +61,7 @@ impl Lane {
                     self.kind
                 );
                 let source_of = |record: usize| write.source_of.get(record).copied();
-                let blame = |refusal: &connect_api::Refusal| {
+                let blame = |refusal: &connect_api::RejectedRecord| {
                     let source = source_of(refusal.record);
                     let source = source.expect("a sink refuses only records of the batch");
                     (source, refusal.cause.clone())

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::time::Instant;
 
-use connect_api::{Batch, Refusal};
+use connect_api::{Batch, RejectedRecord};
 
 use crate::failure::WriteError;
 use crate::order::Segment;
@@ -62,7 +62,7 @@ impl Search<'_> {
     }
 
     /// Notes records, in order, that are refused by name. Returns their source records.
-    pub(super) fn named(&mut self, named: Vec<Refusal>) -> Vec<usize> {
+    pub(super) fn named(&mut self, named: Vec<RejectedRecord>) -> Vec<usize> {
         let mut sources = Vec::new();
         for refusal in named {
             let is_before = |records: &Range<usize>| records.end <= refusal.record;
@@ -128,7 +128,7 @@ pub(super) fn refused(failed: Vec<Failed>, sources: &[Range<usize>]) -> WriteErr
     let refusals = failed.into_iter().map(|failed| {
         let records = sources.get(failed.source);
         let records = records.expect("only source records of the batch fail");
-        Refusal {
+        RejectedRecord {
             record: records.start,
             cause: refusal_cause(&failed.error),
         }

@@ -1,7 +1,7 @@
 //! Values behind their tags, by the types of their fields.
 
-use super::plan::{Field, Kind, Scalar};
-use super::wire::{Wire, unzigzag};
+use crate::formats::protobuf::schema::{FieldKind, MessageField, Scalar};
+use crate::formats::protobuf::wire::{Wire, unzigzag};
 use crate::trail::{Misread, misread};
 
 pub(super) fn content<'a>(wire: Wire<'a>) -> &'a [u8] {
@@ -49,8 +49,8 @@ pub(super) fn signed(scalar: Scalar, wire: Wire<'_>) -> Result<i64, Misread> {
 }
 
 /// A map's key as the name of a member.
-pub(super) fn key_text(field: &Field, key: Option<Wire<'_>>) -> Result<String, Misread> {
-    let Kind::Scalar(scalar) = field.kind else {
+pub(super) fn key_text(field: &MessageField, key: Option<Wire<'_>>) -> Result<String, Misread> {
+    let FieldKind::Scalar(scalar) = field.kind else {
         unreachable!("the resolver gives a map no other key");
     };
     let zero = match scalar {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-/// Index into [`Plans`].
+/// Index into [`ProtobufSchema`].
 pub(super) type MessageId = usize;
 pub(super) type EnumId = usize;
 
@@ -27,7 +27,7 @@ pub(super) enum Scalar {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum FieldKind {
     Scalar(Scalar),
     Enum(EnumId),
     Message(MessageId),
@@ -37,7 +37,7 @@ pub(super) enum Kind {
 
 /// How often a field occurs, and what it is if it does not.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Shape {
+pub(super) enum Cardinality {
     Singular(Absent),
     Repeated {
         packed: bool,
@@ -66,12 +66,12 @@ pub(super) enum DefaultValue {
 }
 
 #[derive(Debug)]
-pub(super) struct Field {
+pub(super) struct MessageField {
     /// As in the .proto file.
     pub(super) name: Box<str>,
     pub(super) number: u32,
-    pub(super) kind: Kind,
-    pub(super) shape: Shape,
+    pub(super) kind: FieldKind,
+    pub(super) cardinality: Cardinality,
     /// Index among the message's oneofs.
     pub(super) oneof: Option<usize>,
     /// Whether not to be set differs from every value that can be set.
@@ -80,7 +80,7 @@ pub(super) struct Field {
 
 /// What a message becomes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Form {
+pub(super) enum MessageForm {
     /// An object of its fields.
     Object,
     Timestamp,
@@ -99,9 +99,9 @@ pub(super) enum Form {
 pub(super) struct Message {
     /// The full name.
     pub(super) name: Box<str>,
-    pub(super) form: Form,
+    pub(super) form: MessageForm,
     /// In the order of the .proto file.
-    pub(super) fields: Box<[Field]>,
+    pub(super) fields: Box<[MessageField]>,
     /// Indexes of `fields` in the order of their numbers.
     pub(super) by_number: Box<[usize]>,
     pub(super) oneofs: usize,
@@ -118,7 +118,7 @@ impl Message {
         self.by_number.get(position.ok()?).copied()
     }
 
-    pub(super) fn field(&self, index: usize) -> &Field {
+    pub(super) fn field(&self, index: usize) -> &MessageField {
         self.fields
             .get(index)
             .expect("indexes of fields come from the message")
@@ -164,17 +164,21 @@ impl Enum {
 
 /// All types of a schema.
 #[derive(Debug)]
-pub(super) struct Plans {
+pub(super) struct ProtobufSchema {
     messages: Vec<Message>,
     enums: Vec<Enum>,
     /// The messages of the schema's own file, outside of any other; at least one.
     pub(super) top: Box<[MessageId]>,
 }
 
-impl Plans {
+impl ProtobufSchema {
     /// Every id is an index.
-    pub(super) fn new(messages: Vec<Message>, enums: Vec<Enum>, top: &[MessageId]) -> Plans {
-        Plans {
+    pub(super) fn new(
+        messages: Vec<Message>,
+        enums: Vec<Enum>,
+        top: &[MessageId],
+    ) -> ProtobufSchema {
+        ProtobufSchema {
             messages,
             enums,
             top: top.into(),

@@ -10,7 +10,7 @@ use super::source::{ReferencedSchema, SchemaReference, SchemaSource};
 use super::unusable::Unusable;
 use crate::compiling;
 use crate::config::RegistryVersion;
-use crate::formats::{self, Codec, Entry};
+use crate::formats::{self, Codec, FormatEntry};
 use connect_api::text::cut;
 
 /// More schemas than this do not belong together.
@@ -19,7 +19,7 @@ const MOST_REFERENCES: usize = 1_000;
 const LONGEST_SOURCE: usize = 16 << 20;
 
 /// A compiled schema of the registry.
-pub(crate) struct RegisteredContract {
+pub(crate) struct LoadedSchema {
     pub(crate) id: u32,
     /// How messages call it, such as `sales-value version 3 (schema id 7)`.
     pub(crate) name: String,
@@ -28,7 +28,7 @@ pub(crate) struct RegisteredContract {
 
 enum Schema {
     Compiled {
-        format: &'static Entry,
+        format: &'static FormatEntry,
         codec: Arc<dyn Codec>,
     },
     /// Of a type that no format here has. The registry's word for it.
@@ -43,14 +43,14 @@ pub(crate) enum LoadError {
     Unusable(Unusable),
 }
 
-impl RegisteredContract {
+impl LoadedSchema {
     pub(crate) fn new(
         id: u32,
         name: String,
-        format: &'static Entry,
+        format: &'static FormatEntry,
         codec: Arc<dyn Codec>,
-    ) -> RegisteredContract {
-        RegisteredContract {
+    ) -> LoadedSchema {
+        LoadedSchema {
             id,
             name,
             schema: Schema::Compiled { format, codec },
@@ -63,7 +63,7 @@ impl RegisteredContract {
         interrupted: &Interrupted,
         id: u32,
         schema: RegisteredSchema,
-    ) -> Result<RegisteredContract, LoadError> {
+    ) -> Result<LoadedSchema, LoadError> {
         let name = match (&schema.subject, schema.version) {
             (Some(subject), Some(version)) => {
                 format!("{subject} version {version} (schema id {id})")
@@ -75,7 +75,7 @@ impl RegisteredContract {
         let Some((format, registered)) =
             format.and_then(|format| Some((format, format.registered.as_ref()?)))
         else {
-            return Ok(RegisteredContract {
+            return Ok(LoadedSchema {
                 id,
                 name,
                 schema: Schema::Foreign(cut(word, 60)),
@@ -85,13 +85,13 @@ impl RegisteredContract {
         let compile = registered.compile;
         let compiled = compiling::apart_from_the_runtime(move || compile(&source)).await;
         match compiled.flatten() {
-            Ok(codec) => Ok(RegisteredContract::new(id, name, format, codec)),
+            Ok(codec) => Ok(LoadedSchema::new(id, name, format, codec)),
             Err(reason) => Err(unusable(&name, &reason)),
         }
     }
 
     /// The codec, if the schema is one of `format`.
-    pub(crate) fn codec(&self, format: &'static Entry) -> Option<&Arc<dyn Codec>> {
+    pub(crate) fn codec(&self, format: &'static FormatEntry) -> Option<&Arc<dyn Codec>> {
         match &self.schema {
             Schema::Compiled {
                 format: found,
