@@ -39,21 +39,6 @@ const TO_RENAME: &[(&str, &[&str])] = &[
         &["Document", "Draft", "Kind", "Leaf", "SourceFile"],
     ),
     ("engine", &["Decision", "Made"]),
-    (
-        "sinks/postgres",
-        &[
-            "Fields",
-            "Found",
-            "Input",
-            "Misfit",
-            "Mode",
-            "Place",
-            "Precision",
-            "Source",
-            "Span",
-            "Write",
-        ],
-    ),
 ];
 
 fn workspace() -> PathBuf {

@@ -11,7 +11,7 @@ use crate::order::{Pass, Segment};
 use crate::orphans;
 use crate::reduce::{EqualKeys, Reduced};
 use crate::rows::Row;
-use crate::target::{Target, Write};
+use crate::target::{Target, WriteMethod};
 use crate::transaction::within;
 use crate::unnest::Session;
 
@@ -97,7 +97,7 @@ async fn write_rows(
         Some(reduced) => reduced.writes.clone(),
         None => rows_of(target, segment),
     };
-    if target.write == Write::Copy {
+    if target.write == WriteMethod::Copy {
         return Ok(copy::send(session, target, &rows).await?);
     }
     let mut touched = 0;
@@ -105,7 +105,7 @@ async fn write_rows(
         touched += session.write(target, &group.shape, &group.rows).await?;
     }
     if let Some(reduced) = reduced
-        && target.write == Write::Update
+        && target.write == WriteMethod::Update
         && target.refuses_missing_rows
         && (touched < rows.len() as u64 || !target.has_unique_key)
     {

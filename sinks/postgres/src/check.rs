@@ -8,7 +8,9 @@ use std::path::Path;
 
 use connect_api::{CheckContext, Failure, Finding, Reference, pointer};
 
-use crate::config::{ColumnSource, Config, MissingRow, Mode, OnConflict, Orphans, TableConfig};
+use crate::config::{
+    ColumnSource, Config, MissingRow, OnConflict, Orphans, TableConfig, WriteMode,
+};
 use crate::connect;
 use crate::entries::{self, mode_word};
 use crate::identifier::{self, TableName};
@@ -208,16 +210,16 @@ fn name(table: &TableConfig, pointer: &str, findings: &mut Vec<Finding>) {
 fn key(table: &TableConfig, pointer: &str, findings: &mut Vec<Finding>) {
     const CODE: &str = "postgres.key";
     let mode = mode_word(table.mode);
-    if table.key.is_empty() && table.mode != Mode::Insert {
+    if table.key.is_empty() && table.mode != WriteMode::Insert {
         let message = format!("mode {mode} needs a `key`: the columns that identify a row");
         findings.push(Finding::error(CODE, pointer, message).with_help("add `key = [\"id\"]`"));
     }
-    if !table.key.is_empty() && table.mode == Mode::Insert {
+    if !table.key.is_empty() && table.mode == WriteMode::Insert {
         let message = "`key` has no meaning for mode insert, which keeps every row";
         let finding = Finding::warning(CODE, format!("{pointer}/key"), message);
         findings.push(finding.with_help("take it out, or write `mode = \"upsert\"`"));
     }
-    if table.missing_row == MissingRow::Ignore && table.mode != Mode::Update {
+    if table.missing_row == MissingRow::Ignore && table.mode != WriteMode::Update {
         let message = format!("`missing_row` has no meaning for mode {mode}, only for update");
         findings.push(Finding::warning(
             CODE,
@@ -225,7 +227,7 @@ fn key(table: &TableConfig, pointer: &str, findings: &mut Vec<Finding>) {
             message,
         ));
     }
-    if table.on_conflict == OnConflict::Nothing && table.mode != Mode::Insert {
+    if table.on_conflict == OnConflict::Nothing && table.mode != WriteMode::Insert {
         let message = format!("`on_conflict` has no meaning for mode {mode}, only for insert");
         findings.push(Finding::warning(
             CODE,
@@ -244,7 +246,7 @@ fn key(table: &TableConfig, pointer: &str, findings: &mut Vec<Finding>) {
             .columns
             .as_ref()
             .is_none_or(|columns| columns.keys().any(|name| name.eq_ignore_ascii_case(column)));
-        if !is_mapped && table.mode != Mode::Insert {
+        if !is_mapped && table.mode != WriteMode::Insert {
             let message = format!("key column `{column}` is not among `columns`");
             let help = format!("add `{column} = \"$.{column}\"` to `columns`");
             findings.push(Finding::error(CODE, pointer, message).with_help(help));
@@ -306,7 +308,7 @@ fn each(table: &TableConfig, pointer: &str, findings: &mut Vec<Finding>) {
 /// A table whose rows no tombstone can name, although tombstones come.
 fn tombstones(table: &TableConfig, pointer: &str, findings: &mut Vec<Finding>) {
     let sweeps = table.orphans == Orphans::Delete;
-    let deletes = matches!(table.mode, Mode::Upsert | Mode::Delete);
+    let deletes = matches!(table.mode, WriteMode::Upsert | WriteMode::Delete);
     // A condition may leave tombstones out; one that reads their value is pointed out with every other condition.
     if !deletes || table.when.is_some() || (table.each.is_some() && !sweeps) {
         return;

@@ -51,7 +51,7 @@ pub(crate) struct Reading {
 
 /// What was found where a column's value was expected.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Input<'a> {
+pub(crate) enum ColumnInput<'a> {
     Null,
     Bool(bool),
     /// A JSON number's digits.
@@ -67,43 +67,43 @@ pub(crate) enum Input<'a> {
 }
 
 /// Why a value does not fit; half a sentence without the value.
-pub(crate) type Misfit = std::borrow::Cow<'static, str>;
+pub(crate) type CoerceError = std::borrow::Cow<'static, str>;
 
-impl<'a> Input<'a> {
-    pub(crate) fn of(value: ValueRef<'a>) -> Input<'a> {
+impl<'a> ColumnInput<'a> {
+    pub(crate) fn of(value: ValueRef<'a>) -> ColumnInput<'a> {
         match value.kind() {
-            Kind::Null => Input::Null,
-            Kind::Bool(boolean) => Input::Bool(boolean),
-            Kind::Number(number) => Input::Number(number.as_str()),
-            Kind::String(content) => Input::Text(content),
-            Kind::Bytes(content) => Input::Bytes(content),
-            Kind::Array(_) | Kind::Object(_) => Input::Nested(value),
+            Kind::Null => ColumnInput::Null,
+            Kind::Bool(boolean) => ColumnInput::Bool(boolean),
+            Kind::Number(number) => ColumnInput::Number(number.as_str()),
+            Kind::String(content) => ColumnInput::Text(content),
+            Kind::Bytes(content) => ColumnInput::Bytes(content),
+            Kind::Array(_) | Kind::Object(_) => ColumnInput::Nested(value),
         }
     }
 
     /// `None` is a missing field.
-    pub(crate) fn resolved(resolved: Resolved<'a>) -> Option<Input<'a>> {
+    pub(crate) fn resolved(resolved: Resolved<'a>) -> Option<ColumnInput<'a>> {
         Some(match resolved {
             Resolved::Missing => return None,
-            Resolved::Value(value) => Input::of(value),
-            Resolved::Text(content) => Input::Text(content),
-            Resolved::Integer(number) => Input::Integer(number),
-            Resolved::Timestamp(milliseconds) => Input::Instant(milliseconds),
+            Resolved::Value(value) => ColumnInput::of(value),
+            Resolved::Text(content) => ColumnInput::Text(content),
+            Resolved::Integer(number) => ColumnInput::Integer(number),
+            Resolved::Timestamp(milliseconds) => ColumnInput::Instant(milliseconds),
         })
     }
 
     pub(crate) fn found(&self) -> Found {
         match self {
-            Input::Null => Found::new("null"),
-            Input::Bool(is_true) => Found::boolean(*is_true),
-            Input::Number(digits) => Found::number(digits),
-            Input::Text(content) => Found::string(content),
-            Input::Bytes(content) => Found::bytes(content),
-            Input::Integer(number) => Found::number(&number.to_string()),
-            Input::Instant(milliseconds) => {
+            ColumnInput::Null => Found::new("null"),
+            ColumnInput::Bool(is_true) => Found::boolean(*is_true),
+            ColumnInput::Number(digits) => Found::number(digits),
+            ColumnInput::Text(content) => Found::string(content),
+            ColumnInput::Bytes(content) => Found::bytes(content),
+            ColumnInput::Integer(number) => Found::number(&number.to_string()),
+            ColumnInput::Instant(milliseconds) => {
                 Found::new("a time").with_value(&connect_api::time::format_ms(*milliseconds))
             }
-            Input::Nested(value) => Found::from(*value),
+            ColumnInput::Nested(value) => Found::from(*value),
         }
     }
 }
@@ -111,13 +111,13 @@ impl<'a> Input<'a> {
 /// Appends one field: its length and its bytes.
 pub(crate) fn field(
     out: &mut Vec<u8>,
-    content: impl FnOnce(&mut Vec<u8>) -> Result<(), Misfit>,
-) -> Result<(), Misfit> {
+    content: impl FnOnce(&mut Vec<u8>) -> Result<(), CoerceError>,
+) -> Result<(), CoerceError> {
     let start = out.len();
     out.extend_from_slice(&[0; 4]);
     content(out)?;
-    let length =
-        i32::try_from(out.len() - start - 4).map_err(|_| Misfit::from("it has more than 2 GiB"))?;
+    let length = i32::try_from(out.len() - start - 4)
+        .map_err(|_| CoerceError::from("it has more than 2 GiB"))?;
     if let Some(place) = out.get_mut(start..start + 4) {
         place.copy_from_slice(&length.to_be_bytes());
     }
@@ -134,8 +134,8 @@ fn fixed<const N: usize>(out: &mut Vec<u8>, bytes: [u8; N]) {
     out.extend_from_slice(&bytes);
 }
 
-fn expected(what: &'static str) -> Misfit {
-    Misfit::from(what)
+fn expected(what: &'static str) -> CoerceError {
+    CoerceError::from(what)
 }
 
 /// Without the blanks that PostgreSQL skips around a value. Others, such as U+00A0, are characters like any.

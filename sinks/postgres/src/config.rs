@@ -81,7 +81,7 @@ pub struct TableConfig {
     pub table: String,
     /// What is done with a row.
     #[serde(default)]
-    pub mode: Mode,
+    pub mode: WriteMode,
     /// Columns that identify a row, for upsert (they need a unique index), update and delete.
     #[serde(default)]
     pub key: Vec<String>,
@@ -108,7 +108,7 @@ pub struct TableConfig {
 /// What is done with a row.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Mode {
+pub enum WriteMode {
     /// Append: every row is kept.
     #[default]
     Insert,

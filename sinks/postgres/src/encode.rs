@@ -5,15 +5,15 @@ mod size;
 
 use connect_api::{Cause, Element, Failure, Record, RejectedRecord, Resolved, ValueRef};
 
-use crate::coerce::{Input, null};
-use crate::config::Mode;
+use crate::coerce::{ColumnInput, null};
+use crate::config::WriteMode;
 use crate::copy;
-use crate::lookup::{Found, follow};
-use crate::mapping::{Entry, EntryColumn, IfMissing, Plan, Source};
+use crate::lookup::{SlotValues, follow};
+use crate::mapping::{Entry, EntryColumn, IfMissing, Plan, ValueSource};
 use crate::rows::{Operation, Row, Sweep};
-use crate::target::{Target, Write};
+use crate::target::{Target, WriteMethod};
 
-use rejection::{Place, orphans_of_tombstone};
+use rejection::{CellContext, orphans_of_tombstone};
 use size::{MOST_BYTES_OF_A_BATCH, MOST_BYTES_OF_A_RECORD, batch_too_large, record_too_large};
 
 impl Plan {
@@ -27,7 +27,7 @@ impl Plan {
         let mut is_mixed = false;
         for target in &mut self.targets {
             let is_uniform = target.is_uniform();
-            is_mixed |= target.write == Write::Copy && !is_uniform;
+            is_mixed |= target.write == WriteMethod::Copy && !is_uniform;
             target.prefers_insert = !is_uniform;
         }
         if is_mixed {
@@ -42,12 +42,12 @@ impl Plan {
             target.sets.clear();
             if target.takes_copy {
                 target.write = if target.prefers_insert {
-                    Write::Insert
+                    WriteMethod::Insert
                 } else {
-                    Write::Copy
+                    WriteMethod::Copy
                 };
             }
-            if target.write == Write::Copy {
+            if target.write == WriteMethod::Copy {
                 target.rows.data.extend_from_slice(copy::HEADER);
             }
         }
@@ -121,8 +121,8 @@ struct Scratch<'a> {
     /// Whether a path led somewhere that shows that the record, or the element, is meant for the table.
     has_evidence: bool,
     /// What the entry's lookups found in the value and in the element.
-    members: Found<'a>,
-    of_element: Found<'a>,
+    members: SlotValues<'a>,
+    of_element: SlotValues<'a>,
 }
 
 impl<'a> Encoder<'_, 'a> {
@@ -183,8 +183,8 @@ impl<'a> Encoder<'_, 'a> {
         root: ValueRef<'a>,
     ) -> Result<(), Cause> {
         let operation = match entry.mode {
-            Mode::Delete => Operation::Delete,
-            Mode::Insert | Mode::Upsert | Mode::Update => Operation::Write,
+            WriteMode::Delete => Operation::Delete,
+            WriteMode::Insert | WriteMode::Upsert | WriteMode::Update => Operation::Write,
         };
         entry.members.fill(Some(root), &mut self.scratch.members);
         let Some(each) = &entry.each else {
@@ -320,13 +320,13 @@ impl<'a> Encoder<'_, 'a> {
         data: &mut Vec<u8>,
     ) -> Result<(), Cause> {
         let column = target.column(entry_column.position);
-        let place = Place {
+        let place = CellContext {
             entry_column,
             column,
             target,
         };
         let input = match self.member(entry_column) {
-            Some(value) => Some(Input::of(value)),
+            Some(value) => Some(ColumnInput::of(value)),
             None => self.otherwise(&place, element)?,
         };
         let Some(input) = input else {
@@ -340,8 +340,8 @@ impl<'a> Encoder<'_, 'a> {
         };
         self.scratch.has_evidence |= entry_column.is_evidence;
         let is_key = entry_column.position < target.key_length;
-        if matches!(input, Input::Null) && (is_key || !column.takes_null) {
-            return Err(place.misfit(
+        if matches!(input, ColumnInput::Null) && (is_key || !column.takes_null) {
+            return Err(place.mismatch(
                 input,
                 if is_key {
                     "a key column cannot be NULL".into()
@@ -350,7 +350,7 @@ impl<'a> Encoder<'_, 'a> {
                 },
             ));
         }
-        let written = if entry_column.travels_as_text && target.write != Write::Copy {
+        let written = if entry_column.travels_as_text && target.write != WriteMethod::Copy {
             column
                 .column_type
                 .write_text(input, &entry_column.reading, data)
@@ -359,7 +359,7 @@ impl<'a> Encoder<'_, 'a> {
                 .column_type
                 .write_binary(input, &entry_column.reading, data)
         };
-        written.map_err(|misfit| place.misfit(input, misfit))?;
+        written.map_err(|mismatch| place.mismatch(input, mismatch))?;
         self.scratch.present.push(entry_column.position);
         Ok(())
     }
@@ -368,9 +368,9 @@ impl<'a> Encoder<'_, 'a> {
     #[inline]
     fn member(&self, column: &EntryColumn) -> Option<ValueRef<'a>> {
         let (found, slot, rest) = match &column.source {
-            Source::Member(slot, rest) => (&self.scratch.members, slot, rest),
-            Source::OfElement(slot, rest) => (&self.scratch.of_element, slot, rest),
-            Source::Reference => return None,
+            ValueSource::Member(slot, rest) => (&self.scratch.members, slot, rest),
+            ValueSource::OfElement(slot, rest) => (&self.scratch.of_element, slot, rest),
+            ValueSource::Reference => return None,
         };
         follow(found.get(*slot).copied().flatten()?, rest)
     }
@@ -378,13 +378,13 @@ impl<'a> Encoder<'_, 'a> {
     /// The input of a column that no lookup found: metadata, or a member whose name is spelled otherwise.
     fn otherwise(
         &self,
-        place: &Place<'_>,
+        place: &CellContext<'_>,
         element: Option<Element<'a>>,
-    ) -> Result<Option<Input<'a>>, Cause> {
+    ) -> Result<Option<ColumnInput<'a>>, Cause> {
         let column = place.entry_column;
         let resolved = match &column.source {
-            Source::Member(..) | Source::OfElement(..) => Resolved::Missing,
-            Source::Reference => {
+            ValueSource::Member(..) | ValueSource::OfElement(..) => Resolved::Missing,
+            ValueSource::Reference => {
                 let resolved = column.reference.resolve(self.record, element, self.now_ms);
                 resolved.map_err(|reason| {
                     Cause::new(format!(
@@ -395,11 +395,11 @@ impl<'a> Encoder<'_, 'a> {
             }
         };
         let (Resolved::Missing, Some(name)) = (&resolved, &column.by_name) else {
-            return Ok(Input::resolved(resolved));
+            return Ok(ColumnInput::resolved(resolved));
         };
         let start = element.map(|element| element.value).or(self.record.root());
         let similar = start.and_then(|start| similar_member(start, name));
-        Ok(similar.map(Input::of))
+        Ok(similar.map(ColumnInput::of))
     }
 }
 

@@ -3,7 +3,7 @@
 
 use connect_api::FieldPath;
 
-use crate::config::{Mode, Orphans, TableConfig};
+use crate::config::{Orphans, TableConfig, WriteMode};
 
 /// Why two entries of one table do not go together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,20 +37,20 @@ pub(crate) fn agree(
     same_column: impl Fn(&str, &str) -> bool,
 ) -> Result<(), Disagreement> {
     match (left.mode, right.mode) {
-        (Mode::Insert, Mode::Insert) => {
+        (WriteMode::Insert, WriteMode::Insert) => {
             return if left.on_conflict == right.on_conflict {
                 Ok(())
             } else {
                 Err(Disagreement::OnConflict)
             };
         }
-        (Mode::Insert, _) | (_, Mode::Insert) => return Err(Disagreement::Modes),
-        (Mode::Upsert, Mode::Update) | (Mode::Update, Mode::Upsert) => {
+        (WriteMode::Insert, _) | (_, WriteMode::Insert) => return Err(Disagreement::Modes),
+        (WriteMode::Upsert, WriteMode::Update) | (WriteMode::Update, WriteMode::Upsert) => {
             return Err(Disagreement::Modes);
         }
         _ => {}
     }
-    let both_write = left.mode != Mode::Delete && right.mode != Mode::Delete;
+    let both_write = left.mode != WriteMode::Delete && right.mode != WriteMode::Delete;
     let sweeps = |entry: &TableConfig| entry.orphans == Orphans::Delete;
     if both_write && (sweeps(left) || sweeps(right)) {
         return Err(Disagreement::Orphans);
@@ -101,7 +101,7 @@ pub(crate) fn orphans(entry: &TableConfig) -> Result<Option<FieldPath>, OrphansP
     if entry.orphans == Orphans::Keep {
         return Ok(None);
     }
-    if entry.mode != Mode::Upsert {
+    if entry.mode != WriteMode::Upsert {
         return Err(OrphansProblem {
             message: "only an upsert of all elements says which rows are left over",
             help: "write `mode = \"upsert\"`, or take `orphans` out",
@@ -135,11 +135,11 @@ pub(crate) fn orphans(entry: &TableConfig) -> Result<Option<FieldPath>, OrphansP
     Ok(Some(array))
 }
 
-pub(crate) fn mode_word(mode: Mode) -> &'static str {
+pub(crate) fn mode_word(mode: WriteMode) -> &'static str {
     match mode {
-        Mode::Insert => "insert",
-        Mode::Upsert => "upsert",
-        Mode::Update => "update",
-        Mode::Delete => "delete",
+        WriteMode::Insert => "insert",
+        WriteMode::Upsert => "upsert",
+        WriteMode::Update => "update",
+        WriteMode::Delete => "delete",
     }
 }

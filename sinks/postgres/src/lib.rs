@@ -37,8 +37,8 @@ use connect_api::{
 };
 
 pub use config::{
-    ColumnSource, Config, DecimalFormat, Delivery, MissingRow, Mode, NaiveTime, NullCharacter,
-    OnConflict, Orphans, SslMode, TableConfig, TimeUnit,
+    ColumnSource, Config, DecimalFormat, Delivery, MissingRow, NaiveTime, NullCharacter,
+    OnConflict, Orphans, SslMode, TableConfig, TimeUnit, WriteMode,
 };
 pub use sink::PostgresSink;
 

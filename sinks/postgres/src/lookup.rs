@@ -17,7 +17,7 @@ pub(crate) struct Lookup {
 }
 
 /// What an object has for each slot.
-pub(crate) type Found<'a> = Vec<Option<ValueRef<'a>>>;
+pub(crate) type SlotValues<'a> = Vec<Option<ValueRef<'a>>>;
 
 impl Lookup {
     /// The slot of a name.
@@ -31,7 +31,7 @@ impl Lookup {
     }
 
     /// Fills `found` with what the object has.
-    pub(crate) fn fill<'a>(&mut self, object: Option<ValueRef<'a>>, found: &mut Found<'a>) {
+    pub(crate) fn fill<'a>(&mut self, object: Option<ValueRef<'a>>, found: &mut SlotValues<'a>) {
         found.clear();
         found.resize(self.names.len(), None);
         let members = object.and_then(ValueRef::members).into_iter().flatten();

@@ -11,12 +11,12 @@ use connect_api::{
 
 use crate::catalog::Table;
 use crate::coerce::Reading;
-use crate::config::{Config, MissingRow, Mode, TableConfig};
+use crate::config::{Config, MissingRow, TableConfig, WriteMode};
 use crate::entries;
 use crate::lookup::Lookup;
 use crate::order::{Cuts, Order, Segment};
 use crate::rows::{ColumnSets, Rows};
-use crate::target::{Target, Write};
+use crate::target::{Target, WriteMethod};
 
 use columns::{Mapped, key_indexes, map_columns};
 
@@ -39,7 +39,7 @@ impl Plan {
 /// One `[[sinks.tables]]` entry.
 pub(crate) struct Entry {
     pub(crate) target: usize,
-    pub(crate) mode: Mode,
+    pub(crate) mode: WriteMode,
     pub(crate) each: Option<ElementsPath>,
     pub(crate) when: Option<Predicate>,
     /// The members of the value and of the element that columns begin with.
@@ -63,7 +63,7 @@ pub(crate) struct EntryColumn {
     /// As it is written.
     pub(crate) reference: Reference,
     /// The same, ready to be followed.
-    pub(crate) source: Source,
+    pub(crate) source: ValueSource,
     /// Mapped by name: a member that differs only in upper and lower case is taken too.
     pub(crate) by_name: Option<String>,
     pub(crate) reading: Reading,
@@ -75,7 +75,7 @@ pub(crate) struct EntryColumn {
 }
 
 /// How a column's value is found.
-pub(crate) enum Source {
+pub(crate) enum ValueSource {
     /// The member in this slot of the value's lookup, and the steps from there.
     Member(usize, Box<[PathStep]>),
     /// The same in the element of `each`.
@@ -84,19 +84,19 @@ pub(crate) enum Source {
     Reference,
 }
 
-impl Source {
-    fn new(reference: &Reference, members: &mut Lookup, of_element: &mut Lookup) -> Source {
+impl ValueSource {
+    fn new(reference: &Reference, members: &mut Lookup, of_element: &mut Lookup) -> ValueSource {
         let Reference::Path(path) = reference else {
-            return Source::Reference;
+            return ValueSource::Reference;
         };
         match (path.steps().split_first(), path.root()) {
             (Some((PathStep::Name(name), rest)), PathRoot::Value) => {
-                Source::Member(members.slot(name), rest.into())
+                ValueSource::Member(members.slot(name), rest.into())
             }
             (Some((PathStep::Name(name), rest)), PathRoot::Element) => {
-                Source::OfElement(of_element.slot(name), rest.into())
+                ValueSource::OfElement(of_element.slot(name), rest.into())
             }
-            _ => Source::Reference,
+            _ => ValueSource::Reference,
         }
     }
 }
@@ -124,7 +124,7 @@ pub(crate) fn plan(config: &Config, tables: &[Table]) -> Result<Plan, Failure> {
         let target = target_at(&mut targets, target_index);
         target.include(columns.iter().map(|mapped| mapped.index));
         target.refuses_missing_rows |=
-            entry.mode == Mode::Update && entry.missing_row == MissingRow::Refuse;
+            entry.mode == WriteMode::Update && entry.missing_row == MissingRow::Refuse;
         mapped.push((entry, columns, target_index, key));
     }
     for target in &mut targets {
@@ -159,9 +159,9 @@ fn target_of(
     key: &[usize],
 ) -> usize {
     let write = match entry.mode {
-        Mode::Insert => Write::Insert,
-        Mode::Update => Write::Update,
-        Mode::Upsert | Mode::Delete => Write::Upsert,
+        WriteMode::Insert => WriteMethod::Insert,
+        WriteMode::Update => WriteMethod::Update,
+        WriteMode::Upsert | WriteMode::Delete => WriteMethod::Upsert,
     };
     let existing = targets
         .iter_mut()
@@ -169,7 +169,7 @@ fn target_of(
         .find(|(_, target)| target.table.name == table.name);
     if let Some((index, target)) = existing {
         // An entry that deletes goes with upserts as well as with updates, whichever is first in the file.
-        if write == Write::Update {
+        if write == WriteMethod::Update {
             target.write = write;
         }
         return index;
@@ -228,7 +228,7 @@ impl EntryMapping<'_> {
         target: &mut Target,
     ) -> Result<Entry, Failure> {
         self.check_key(&columns, target)?;
-        let is_delete = self.entry.mode == Mode::Delete;
+        let is_delete = self.entry.mode == WriteMode::Delete;
         let (mut members, mut of_element) = (Lookup::default(), Lookup::default());
         let mut entry_columns: Vec<EntryColumn> = columns
             .into_iter()
@@ -251,7 +251,7 @@ impl EntryMapping<'_> {
         let orphans = self.orphans(key_columns, target)?;
         let names_rows = self.entry.each.is_none() || orphans.is_some();
         let takes_tombstones = target.is_keyed()
-            && self.entry.mode != Mode::Update
+            && self.entry.mode != WriteMode::Update
             && names_rows
             && key_columns
                 .iter()
@@ -329,14 +329,14 @@ impl EntryMapping<'_> {
         let is_key = position < target.key_length;
         let if_missing = match (self.entry.mode, column.has_default) {
             _ if is_key => IfMissing::Refuse,
-            (Mode::Update | Mode::Delete, _) | (_, true) => IfMissing::LeaveOut,
+            (WriteMode::Update | WriteMode::Delete, _) | (_, true) => IfMissing::LeaveOut,
             (_, false) if !column.takes_null => IfMissing::Refuse,
-            (Mode::Insert, false) => IfMissing::Null,
-            (Mode::Upsert, false) => IfMissing::LeaveOut,
+            (WriteMode::Insert, false) => IfMissing::Null,
+            (WriteMode::Upsert, false) => IfMissing::LeaveOut,
         };
         EntryColumn {
             position,
-            source: Source::new(&mapped.source.path, members, of_element),
+            source: ValueSource::new(&mapped.source.path, members, of_element),
             reading: Reading::new(self.config, &mapped.source),
             reference: mapped.source.path,
             by_name: mapped.by_name,

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
-use crate::rows::{ColumnSets, Operation, Row, Rows, Span};
+use crate::rows::{ColumnSets, FieldSpan, Operation, Row, Rows};
 
 /// Which keys the table finds equal although their bytes differ (`1.0` and `1.00`, two texts of one citext). Only the
 /// server knows.
@@ -109,12 +109,12 @@ impl Rows {
 
     /// One row with, for each column, what the last row that has it says. The key is that of the last row.
     fn overlay(&mut self, rows: &[Row], last: Row, sets: &mut ColumnSets) -> Row {
-        let mut latest: BTreeMap<usize, Span> = BTreeMap::new();
+        let mut latest: BTreeMap<usize, FieldSpan> = BTreeMap::new();
         for row in rows {
             latest.extend(sets.positions(row.set).iter().copied().zip(self.spans(row)));
         }
         let columns: Vec<usize> = latest.keys().copied().collect();
-        let fields: Vec<Span> = latest.into_values().collect();
+        let fields: Vec<FieldSpan> = latest.into_values().collect();
         self.append(last, sets.index(&columns), &fields)
     }
 }

@@ -64,8 +64,8 @@ impl Rows {
     }
 
     /// The row's fields, each with its length in front.
-    pub(crate) fn fields(&self, row: &Row) -> Fields<'_> {
-        Fields(self.range(row.start + COUNT_BYTES, row.end))
+    pub(crate) fn fields(&self, row: &Row) -> EncodedFields<'_> {
+        EncodedFields(self.range(row.start + COUNT_BYTES, row.end))
     }
 
     /// Begins a row at the end of the buffer and returns where it starts. [`Rows::finish`] writes its count of fields.
@@ -85,7 +85,7 @@ impl Rows {
     }
 
     /// Appends a row that consists of these ranges of the buffer and has the same key as `like`.
-    pub(crate) fn append(&mut self, like: Row, set: usize, fields: &[Span]) -> Row {
+    pub(crate) fn append(&mut self, like: Row, set: usize, fields: &[FieldSpan]) -> Row {
         let start = self.begin();
         for field in fields {
             self.data.extend_from_within(field.start..field.end);
@@ -101,17 +101,17 @@ impl Rows {
     }
 
     /// The row's fields as ranges of the buffer.
-    pub(crate) fn spans(&self, row: &Row) -> impl Iterator<Item = Span> {
+    pub(crate) fn spans(&self, row: &Row) -> impl Iterator<Item = FieldSpan> {
         let mut end = row.start + COUNT_BYTES;
         self.fields(row).map(move |field| {
             let start = end;
             end = start + field.len();
-            Span { start, end }
+            FieldSpan { start, end }
         })
     }
 
     /// The row's field of the column at `wanted`, among the columns of the row.
-    pub(crate) fn span_of(&self, row: &Row, positions: &[usize], wanted: usize) -> Span {
+    pub(crate) fn span_of(&self, row: &Row, positions: &[usize], wanted: usize) -> FieldSpan {
         let mut fields = positions.iter().zip(self.spans(row));
         let found = fields.find(|(position, _)| **position == wanted);
         found.expect("the row has this column").1
@@ -126,16 +126,16 @@ impl Rows {
 
 /// A range of the buffer.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Span {
+pub(crate) struct FieldSpan {
     start: usize,
     end: usize,
 }
 
 /// Iterates over the fields of a row.
 #[derive(Clone, Copy)]
-pub(crate) struct Fields<'a>(&'a [u8]);
+pub(crate) struct EncodedFields<'a>(&'a [u8]);
 
-impl<'a> Iterator for Fields<'a> {
+impl<'a> Iterator for EncodedFields<'a> {
     type Item = &'a [u8];
 
     fn next(&mut self) -> Option<&'a [u8]> {

@@ -7,7 +7,7 @@
 use crate::catalog::Column;
 use crate::config::OnConflict;
 use crate::identifier::quote;
-use crate::target::{Shape, Target, Write};
+use crate::target::{Shape, Target, WriteMethod};
 
 /// The index of a row in the batch, from 1.
 const ROW_NUMBER: &str = "row_number";
@@ -18,10 +18,10 @@ pub(crate) const BITMAP_COLUMNS: usize = 62;
 /// The statement that writes rows of this shape.
 pub(crate) fn write_statement(target: &Target, shape: &Shape) -> String {
     match target.write {
-        Write::Copy => copy_statement(target, shape),
-        Write::Insert => insert_statement(target, shape),
-        Write::Upsert => upsert_statement(target, shape),
-        Write::Update => update_statement(target, shape),
+        WriteMethod::Copy => copy_statement(target, shape),
+        WriteMethod::Insert => insert_statement(target, shape),
+        WriteMethod::Upsert => upsert_statement(target, shape),
+        WriteMethod::Update => update_statement(target, shape),
     }
 }
 

@@ -9,7 +9,7 @@ use crate::rows::{ColumnSets, Row, Rows};
 /// A table and what is done with its rows.
 pub(crate) struct Target {
     pub(crate) table: Table,
-    pub(crate) write: Write,
+    pub(crate) write: WriteMethod,
     /// Indexes into `table.columns`; the key's come first.
     pub(crate) columns: Vec<usize>,
     pub(crate) key_length: usize,
@@ -33,7 +33,7 @@ pub(crate) struct Target {
 
 /// What is done with rows that are not deleted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Write {
+pub(crate) enum WriteMethod {
     /// Append by COPY BINARY.
     Copy,
     /// Append by INSERT, where COPY cannot go.
@@ -86,7 +86,7 @@ impl Target {
     }
 
     pub(crate) fn is_keyed(&self) -> bool {
-        matches!(self.write, Write::Upsert | Write::Update)
+        matches!(self.write, WriteMethod::Upsert | WriteMethod::Update)
     }
 
     /// Whether the batch writes to the table.
@@ -107,12 +107,12 @@ impl Target {
     pub(crate) fn choose_copy(&mut self) {
         let all_binary =
             (0..self.columns.len()).all(|position| self.column(position).column_type.has_binary());
-        self.takes_copy = self.write == Write::Insert
+        self.takes_copy = self.write == WriteMethod::Insert
             && self.on_conflict == OnConflict::Error
             && self.table.takes_copy
             && all_binary;
         if self.takes_copy {
-            self.write = Write::Copy;
+            self.write = WriteMethod::Copy;
         }
     }
 
@@ -191,15 +191,16 @@ impl Target {
     /// The columns that the statement of a row with this set names: those that some row of the batch has, except where
     /// the statement could not leave a column of one row alone.
     fn named(&self, set: &[usize], union: &[usize]) -> Vec<usize> {
-        if self.write == Write::Upsert && self.table.has_insert_triggers {
+        if self.write == WriteMethod::Upsert && self.table.has_insert_triggers {
             // `excluded` is what a trigger made of the row, whose key may be another than ours: the statement could not
             // find out which columns the record had.
             return set.to_vec();
         }
         let named = union.iter().copied().filter(|position| {
             let column = self.column(*position);
-            let can_be_absent =
-                self.write == Write::Update || !column.has_default || column.default_sql.is_some();
+            let can_be_absent = self.write == WriteMethod::Update
+                || !column.has_default
+                || column.default_sql.is_some();
             can_be_absent || set.contains(position)
         });
         named.collect()

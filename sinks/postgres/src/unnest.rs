@@ -8,7 +8,7 @@ use sqlx::{Arguments, Encode, Executor, Postgres, Row as _, Type};
 
 use crate::coerce;
 use crate::reduce::EqualKeys;
-use crate::rows::{Fields, Row};
+use crate::rows::{EncodedFields, Row};
 use crate::statement::{self, BITMAP_COLUMNS};
 use crate::target::{Shape, Target};
 
@@ -228,7 +228,7 @@ fn presence(columns: &[usize], present: &[usize]) -> i64 {
 struct Cursor<'a> {
     /// The columns of the fields that are left.
     positions: &'a [usize],
-    fields: Fields<'a>,
+    fields: EncodedFields<'a>,
 }
 
 impl<'a> Cursor<'a> {

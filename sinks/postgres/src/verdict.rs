@@ -9,7 +9,7 @@ use crate::identifier::quote;
 use crate::mapping::Plan;
 use crate::progress::ProgressTable;
 use crate::sqlstate::Meaning;
-use crate::target::Write;
+use crate::target::WriteMethod;
 
 /// How often a batch is tried with a record whose function asks for another try.
 const TRIES: u32 = 5;
@@ -191,9 +191,9 @@ pub(crate) fn grants(role: &str, plan: &Plan, progress: Option<&ProgressTable>) 
         .iter()
         .map(|target| {
             let privileges = match target.write {
-                Write::Copy | Write::Insert => "INSERT",
-                Write::Upsert => "SELECT, INSERT, UPDATE, DELETE",
-                Write::Update => "SELECT, UPDATE, DELETE",
+                WriteMethod::Copy | WriteMethod::Insert => "INSERT",
+                WriteMethod::Upsert => "SELECT, INSERT, UPDATE, DELETE",
+                WriteMethod::Update => "SELECT, UPDATE, DELETE",
             };
             format!(
                 "GRANT {privileges} ON {} TO {role}",

@@ -3,7 +3,7 @@
 use connect_api::{Contract, Finding, PathRoot, PathStep, Presence, Reference};
 
 use super::{is_path, source_pointer};
-use crate::config::{Mode, TableConfig};
+use crate::config::{TableConfig, WriteMode};
 
 /// Finds paths that no valid record has, and key columns that some valid records lack.
 pub(super) fn compare(
@@ -17,7 +17,7 @@ pub(super) fn compare(
             continue;
         };
         let field = contract.field(&steps);
-        let is_key = table.mode != Mode::Insert
+        let is_key = table.mode != WriteMode::Insert
             && table
                 .key
                 .iter()

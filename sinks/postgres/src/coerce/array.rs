@@ -2,13 +2,13 @@
 
 use connect_api::ValueRef;
 
-use super::{ColumnType, Input, Misfit, Reading, expected, null};
+use super::{CoerceError, ColumnInput, ColumnType, Reading, expected, null};
 
 /// PostgreSQL's own limit.
 const MOST_DIMENSIONS: usize = 6;
 
 /// The lengths of a JSON array's dimensions. An array that is one value of the element's type is no dimension.
-fn dimensions(element: &ColumnType, value: ValueRef<'_>) -> Result<Vec<usize>, Misfit> {
+fn dimensions(element: &ColumnType, value: ValueRef<'_>) -> Result<Vec<usize>, CoerceError> {
     let mut lengths = Vec::new();
     let mut next = Some(value);
     while let Some(elements) = next.and_then(ValueRef::elements) {
@@ -32,9 +32,9 @@ fn dimensions(element: &ColumnType, value: ValueRef<'_>) -> Result<Vec<usize>, M
     Ok(lengths)
 }
 
-fn nested(input: Input<'_>) -> Result<ValueRef<'_>, Misfit> {
+fn nested(input: ColumnInput<'_>) -> Result<ValueRef<'_>, CoerceError> {
     match input {
-        Input::Nested(value) => Ok(value),
+        ColumnInput::Nested(value) => Ok(value),
         _ => Err(expected("an array is expected")),
     }
 }
@@ -42,10 +42,10 @@ fn nested(input: Input<'_>) -> Result<ValueRef<'_>, Misfit> {
 pub(super) fn write_binary(
     element: &ColumnType,
     element_oid: u32,
-    input: Input<'_>,
+    input: ColumnInput<'_>,
     reading: &Reading,
     out: &mut Vec<u8>,
-) -> Result<(), Misfit> {
+) -> Result<(), CoerceError> {
     let value = nested(input)?;
     let lengths = dimensions(element, value)?;
     out.extend_from_slice(&(lengths.len() as i32).to_be_bytes());
@@ -61,7 +61,7 @@ pub(super) fn write_binary(
             null(out);
             Ok(())
         } else {
-            element.write_binary(Input::of(place), reading, out)
+            element.write_binary(ColumnInput::of(place), reading, out)
         }
     })
 }
@@ -70,8 +70,8 @@ pub(super) fn write_binary(
 fn each_element(
     value: ValueRef<'_>,
     lengths: &[usize],
-    write: &mut impl FnMut(ValueRef<'_>) -> Result<(), Misfit>,
-) -> Result<(), Misfit> {
+    write: &mut impl FnMut(ValueRef<'_>) -> Result<(), CoerceError>,
+) -> Result<(), CoerceError> {
     let Some((length, inner)) = lengths.split_first() else {
         return Ok(());
     };
@@ -89,7 +89,7 @@ fn each_element(
 fn elements(
     value: ValueRef<'_>,
     length: usize,
-) -> Result<impl Iterator<Item = ValueRef<'_>>, Misfit> {
+) -> Result<impl Iterator<Item = ValueRef<'_>>, CoerceError> {
     value
         .elements()
         .filter(|elements| elements.len() == length)
@@ -100,10 +100,10 @@ fn elements(
 pub(super) fn write_literal(
     element: &ColumnType,
     delimiter: u8,
-    input: Input<'_>,
+    input: ColumnInput<'_>,
     reading: &Reading,
     out: &mut Vec<u8>,
-) -> Result<(), Misfit> {
+) -> Result<(), CoerceError> {
     let value = nested(input)?;
     let lengths = dimensions(element, value)?;
     if lengths.is_empty() {
@@ -133,7 +133,7 @@ impl Literal<'_> {
         value: ValueRef<'_>,
         lengths: &[usize],
         out: &mut Vec<u8>,
-    ) -> Result<(), Misfit> {
+    ) -> Result<(), CoerceError> {
         let (length, inner) = lengths
             .split_first()
             .expect("a dimension is left where elements are");
@@ -149,7 +149,7 @@ impl Literal<'_> {
                 out.extend_from_slice(b"NULL");
             } else {
                 self.scratch.clear();
-                let input = Input::of(child);
+                let input = ColumnInput::of(child);
                 self.element
                     .write_plain_text(input, self.reading, &mut self.scratch)?;
                 quoted(&self.scratch, out);
@@ -217,7 +217,7 @@ mod tests {
             let written = write_literal(
                 element,
                 b',',
-                Input::of(value.root()),
+                ColumnInput::of(value.root()),
                 &Reading::default(),
                 &mut out,
             );
@@ -239,7 +239,7 @@ mod tests {
         builder.bytes(b"\"\\").unwrap();
         builder.end().unwrap();
         let value = builder.finish();
-        let (input, reading) = (Input::of(value.root()), Reading::default());
+        let (input, reading) = (ColumnInput::of(value.root()), Reading::default());
         let mut literal = Vec::new();
         write_literal(&ColumnType::Bytea, b',', input, &reading, &mut literal).unwrap();
         assert_eq!(

@@ -4,13 +4,13 @@ use base64::Engine;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use base64::engine::{DecodePaddingMode, general_purpose};
 
-use super::{Input, Misfit, expected};
+use super::{CoerceError, ColumnInput, expected};
 
 /// 32 hexadecimal digits as PostgreSQL takes them: in braces or not, with a hyphen or none after every fourth.
-pub(super) fn uuid(input: Input<'_>) -> Result<[u8; 16], Misfit> {
-    let misfit = || expected("a UUID is expected");
-    let Input::Text(content) = input else {
-        return Err(misfit());
+pub(super) fn uuid(input: ColumnInput<'_>) -> Result<[u8; 16], CoerceError> {
+    let mismatch = || expected("a UUID is expected");
+    let ColumnInput::Text(content) = input else {
+        return Err(mismatch());
     };
     let mut bytes = [0_u8; 16];
     let mut count = 0;
@@ -25,14 +25,14 @@ pub(super) fn uuid(input: Input<'_>) -> Result<[u8; 16], Misfit> {
             continue;
         }
         after_hyphen = false;
-        let digit = character.to_digit(16).ok_or_else(misfit)?;
-        let byte = bytes.get_mut(count / 2).ok_or_else(misfit)?;
+        let digit = character.to_digit(16).ok_or_else(mismatch)?;
+        let byte = bytes.get_mut(count / 2).ok_or_else(mismatch)?;
         *byte = (*byte << 4) | digit as u8;
         count += 1;
     }
     match count {
         32 => Ok(bytes),
-        _ => Err(misfit()),
+        _ => Err(mismatch()),
     }
 }
 
@@ -60,13 +60,13 @@ const URL_SAFE: GeneralPurpose =
     general_purpose::GeneralPurpose::new(&base64::alphabet::URL_SAFE, LENIENT);
 
 /// Bytes as they are, or base64 in its standard or its URL alphabet, with or without padding.
-pub(super) fn bytes(input: Input<'_>, out: &mut Vec<u8>) -> Result<(), Misfit> {
+pub(super) fn bytes(input: ColumnInput<'_>, out: &mut Vec<u8>) -> Result<(), CoerceError> {
     let content = match input {
-        Input::Bytes(content) => {
+        ColumnInput::Bytes(content) => {
             out.extend_from_slice(content);
             return Ok(());
         }
-        Input::Text(content) => content,
+        ColumnInput::Text(content) => content,
         _ => return Err(expected("bytes or a base64 string is expected")),
     };
     let start = out.len();
@@ -82,7 +82,7 @@ pub(super) fn bytes(input: Input<'_>, out: &mut Vec<u8>) -> Result<(), Misfit> {
 }
 
 /// The text form of bytes, for the elements of an array's text form.
-pub(super) fn bytes_as_hex(input: Input<'_>, out: &mut Vec<u8>) -> Result<(), Misfit> {
+pub(super) fn bytes_as_hex(input: ColumnInput<'_>, out: &mut Vec<u8>) -> Result<(), CoerceError> {
     let mut decoded = Vec::new();
     bytes(input, &mut decoded)?;
     out.extend_from_slice(b"\\x");
@@ -97,9 +97,11 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
-    fn written(write: impl FnOnce(&mut Vec<u8>) -> Result<(), Misfit>) -> Result<String, String> {
+    fn written(
+        write: impl FnOnce(&mut Vec<u8>) -> Result<(), CoerceError>,
+    ) -> Result<String, String> {
         let mut out = Vec::new();
-        write(&mut out).map_err(|misfit| misfit.to_string())?;
+        write(&mut out).map_err(|mismatch| mismatch.to_string())?;
         Ok(String::from_utf8(out).unwrap())
     }
 
@@ -107,7 +109,7 @@ mod tests {
     fn uuids() {
         let plain = "0189f7e2-3c4b-7d5e-8f90-a1b2c3d4e5f6";
         let mut out = Vec::new();
-        uuid_text(uuid(Input::Text(plain)).unwrap(), &mut out);
+        uuid_text(uuid(ColumnInput::Text(plain)).unwrap(), &mut out);
         assert_eq!(out, plain.as_bytes());
         for (content, is_uuid) in [
             ("0189F7E23C4B7D5E8F90A1B2C3D4E5F6", true),
@@ -124,7 +126,11 @@ mod tests {
             ("not a uuid", false),
             ("", false),
         ] {
-            assert_eq!(uuid(Input::Text(content)).is_ok(), is_uuid, "{content}");
+            assert_eq!(
+                uuid(ColumnInput::Text(content)).is_ok(),
+                is_uuid,
+                "{content}"
+            );
         }
     }
 
@@ -132,7 +138,9 @@ mod tests {
     fn base64_in_both_alphabets() {
         let decode = |content: &str| {
             let mut out = Vec::new();
-            bytes(Input::Text(content), &mut out).ok().map(|()| out)
+            bytes(ColumnInput::Text(content), &mut out)
+                .ok()
+                .map(|()| out)
         };
         assert_eq!(decode("AP+/").unwrap(), [0, 255, 191]);
         assert_eq!(decode("AP-_").unwrap(), [0, 255, 191]);
@@ -141,7 +149,7 @@ mod tests {
         assert_eq!(decode("").unwrap(), Vec::<u8>::new());
         assert_eq!(decode("not base64!"), None);
         assert_eq!(
-            written(|out| bytes_as_hex(Input::Text("AP+/"), out)).unwrap(),
+            written(|out| bytes_as_hex(ColumnInput::Text("AP+/"), out)).unwrap(),
             "\\x00ffbf"
         );
     }

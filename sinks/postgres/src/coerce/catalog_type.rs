@@ -3,7 +3,7 @@
 use super::ColumnType;
 use super::interval;
 use super::money::Money;
-use super::number::{Numeric, Precision};
+use super::number::{Numeric, NumericPrecision};
 use super::server_read::Form;
 use super::time::Decimals;
 
@@ -51,7 +51,7 @@ impl DeclaredType {
             "float4" => ColumnType::Float4,
             "float8" => ColumnType::Float8,
             "numeric" => ColumnType::Numeric(Numeric {
-                precision: parenthesis.map(|coded| Precision {
+                precision: parenthesis.map(|coded| NumericPrecision {
                     precision: (coded >> 16) & 0xFFFF,
                     // Eleven bits with a sign.
                     scale: ((coded & 0x7FF) ^ 0x400) - 0x400,
@@ -71,7 +71,9 @@ impl DeclaredType {
             "time" => ColumnType::Time(decimals),
             "timestamp" => ColumnType::Timestamp(decimals),
             "timestamptz" => ColumnType::TimestampTz(decimals),
-            "interval" => ColumnType::Interval(interval::Precision::of_modifier(self.modifier)),
+            "interval" => {
+                ColumnType::Interval(interval::IntervalPrecision::of_modifier(self.modifier))
+            }
             "json" => ColumnType::Json,
             "jsonb" => ColumnType::Jsonb,
             "bytea" => ColumnType::Bytea,

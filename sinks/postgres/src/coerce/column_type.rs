@@ -1,8 +1,8 @@
 //! The types of columns: which binary or text form a value gets.
 
 use super::{
-    Input, Misfit, Reading, array, binary, calendar, expected, field, fixed, interval, json, money,
-    null, number, server_read, text, time, unscaled,
+    CoerceError, ColumnInput, Reading, array, binary, calendar, expected, field, fixed, interval,
+    json, money, null, number, server_read, text, time, unscaled,
 };
 
 /// The type of a column, as far as it decides about bytes. Domains are their base types.
@@ -33,7 +33,7 @@ pub(crate) enum ColumnType {
     Time(time::Decimals),
     Timestamp(time::Decimals),
     TimestampTz(time::Decimals),
-    Interval(interval::Precision),
+    Interval(interval::IntervalPrecision),
     Json,
     Jsonb,
     Bytea,
@@ -54,18 +54,18 @@ impl ColumnType {
     /// Appends the value as a binary field. After an error `out` holds a part of it: the caller cuts it off.
     pub(crate) fn write_binary(
         &self,
-        input: Input<'_>,
+        input: ColumnInput<'_>,
         reading: &Reading,
         out: &mut Vec<u8>,
-    ) -> Result<(), Misfit> {
-        if let Input::Null = input {
+    ) -> Result<(), CoerceError> {
+        if let ColumnInput::Null = input {
             null(out);
             return Ok(());
         }
         if reading.unscaled.is_some()
             && let Some(digits) = unscaled::digits(input, reading)?
         {
-            return self.write_binary(Input::Number(&digits), reading, out);
+            return self.write_binary(ColumnInput::Number(&digits), reading, out);
         }
         match self {
             ColumnType::Bool => fixed(out, [u8::from(text::boolean(input)?)]),
@@ -98,10 +98,10 @@ impl ColumnType {
     /// The binary forms whose length depends on the value, without the length in front.
     fn write_sized(
         &self,
-        input: Input<'_>,
+        input: ColumnInput<'_>,
         reading: &Reading,
         out: &mut Vec<u8>,
-    ) -> Result<(), Misfit> {
+    ) -> Result<(), CoerceError> {
         match self {
             ColumnType::Numeric(numeric) => number::numeric(input, *numeric, out),
             ColumnType::Jsonb => {
@@ -121,11 +121,11 @@ impl ColumnType {
     /// Appends the value as a field of text, which the statement casts.
     pub(crate) fn write_text(
         &self,
-        input: Input<'_>,
+        input: ColumnInput<'_>,
         reading: &Reading,
         out: &mut Vec<u8>,
-    ) -> Result<(), Misfit> {
-        if let Input::Null = input {
+    ) -> Result<(), CoerceError> {
+        if let ColumnInput::Null = input {
             null(out);
             return Ok(());
         }
@@ -135,13 +135,13 @@ impl ColumnType {
     /// The text form without a length in front. `input` is not null.
     pub(super) fn write_plain_text(
         &self,
-        input: Input<'_>,
+        input: ColumnInput<'_>,
         reading: &Reading,
         out: &mut Vec<u8>,
-    ) -> Result<(), Misfit> {
+    ) -> Result<(), CoerceError> {
         use std::io::Write;
         if let Some(digits) = unscaled::digits(input, reading)? {
-            return self.write_plain_text(Input::Number(&digits), reading, out);
+            return self.write_plain_text(ColumnInput::Number(&digits), reading, out);
         }
         // Writing to a vector does not fail.
         let _ = match self {
@@ -251,7 +251,7 @@ impl ColumnType {
 
 /// A nested value where a type has no form for one. As text it would be read as something else: PostgreSQL's interval
 /// skips punctuation, and `[1,5]` is a range.
-pub(super) fn no_nested_form() -> Misfit {
+pub(super) fn no_nested_form() -> CoerceError {
     expected("an object or array has no form in this type; a json or jsonb column takes any value")
 }
 

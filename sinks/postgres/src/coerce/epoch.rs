@@ -5,7 +5,7 @@
 
 use super::calendar::{MICROSECONDS_A_DAY, SECONDS_A_DAY};
 use super::decimal::Decimal;
-use super::{Misfit, expected};
+use super::{CoerceError, expected};
 use crate::config::TimeUnit;
 
 /// A number where only a unit would say what it counts.
@@ -15,7 +15,7 @@ pub(super) const TIME_NEEDS_UNIT: &str = "a number there needs a unit, such as {
 pub(super) const FRACTION_NEEDS_UNIT: &str = "a number with a fraction needs a unit, such as { path = \"$.field\", unit = \"s\" } for seconds since 1970; days, ms, us and ns are known too";
 
 /// Microseconds, exact or to the nearest.
-pub(super) fn microseconds(decimal: &Decimal<'_>, unit: TimeUnit) -> Result<i64, Misfit> {
+pub(super) fn microseconds(decimal: &Decimal<'_>, unit: TimeUnit) -> Result<i64, CoerceError> {
     let out_of_range =
         || expected("it is out of range: is its unit right? { path = \"$.field\", unit = \"s\" }");
     let shift = match unit {
@@ -47,7 +47,7 @@ pub(super) fn microseconds(decimal: &Decimal<'_>, unit: TimeUnit) -> Result<i64,
 }
 
 /// Whole days.
-pub(super) fn days(decimal: &Decimal<'_>) -> Result<i64, Misfit> {
+pub(super) fn days(decimal: &Decimal<'_>) -> Result<i64, CoerceError> {
     if decimal.fraction_digits() > 0 {
         return Err(expected(
             "days are counted in integers, and it has a fraction",

@@ -11,11 +11,11 @@ use connect_api::{Kind, ValueRef};
 use super::calendar::MICROSECONDS_A_SECOND;
 use super::column_type::no_nested_form;
 use super::decimal::Decimal;
-use super::{Input, Misfit, Reading, expected, number, text, trimmed};
+use super::{CoerceError, ColumnInput, Reading, expected, number, text, trimmed};
 
 /// What `interval` keeps, besides its fractions of a second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Precision {
+pub(crate) struct IntervalPrecision {
     /// The smallest unit: `interval day to minute` ends at minutes.
     least: Unit,
 }
@@ -31,9 +31,9 @@ enum Unit {
     Year,
 }
 
-impl Precision {
+impl IntervalPrecision {
     /// From `pg_attribute.atttypmod`: a bit for each unit above the digits of the seconds.
-    pub(super) fn of_modifier(modifier: i32) -> Precision {
+    pub(super) fn of_modifier(modifier: i32) -> IntervalPrecision {
         const SMALLEST_FIRST: [(i32, Unit); 6] = [
             (12, Unit::Second),
             (11, Unit::Minute),
@@ -51,10 +51,10 @@ impl Precision {
             .iter()
             .find(|(bit, _)| units >> bit & 1 == 1)
             .map_or(Unit::Second, |(_, unit)| *unit);
-        Precision { least }
+        IntervalPrecision { least }
     }
 
-    fn keeps(self, found: &Amounts) -> Result<(), Misfit> {
+    fn keeps(self, found: &Amounts) -> Result<(), CoerceError> {
         let unit = match self.least {
             Unit::Second => return Ok(()),
             Unit::Minute if found.microseconds % (60 * MICROSECONDS_A_SECOND) == 0 => return Ok(()),
@@ -83,19 +83,19 @@ struct Amounts {
 }
 
 pub(super) fn interval(
-    input: Input<'_>,
-    precision: Precision,
+    input: ColumnInput<'_>,
+    precision: IntervalPrecision,
     reading: &Reading,
     out: &mut Vec<u8>,
-) -> Result<(), Misfit> {
+) -> Result<(), CoerceError> {
     match input {
-        Input::Nested(value) => {
+        ColumnInput::Nested(value) => {
             let amounts = Amounts::of_duration(value)?;
             precision.keeps(&amounts)?;
             amounts.write(out);
             Ok(())
         }
-        Input::Text(content) => {
+        ColumnInput::Text(content) => {
             if content.contains(['{', '}', '[', ']', '"']) {
                 return Err(expected(
                     "an interval such as P1DT2H or 1 day 02:00 is expected, and the string has brackets, braces or quotes",
@@ -110,7 +110,7 @@ pub(super) fn interval(
             text::text(input, None, false, reading, out)
         }
         // PostgreSQL reads a number alone as seconds, or as the column's smallest unit: the cast has no column.
-        Input::Number(_) | Input::Integer(_) if precision.least == Unit::Second => {
+        ColumnInput::Number(_) | ColumnInput::Integer(_) if precision.least == Unit::Second => {
             text::text(input, None, false, reading, out)
         }
         _ => Err(expected(
@@ -121,7 +121,7 @@ pub(super) fn interval(
 
 impl Amounts {
     /// Avro's `duration`: exactly these members, each an integer.
-    fn of_duration(value: ValueRef<'_>) -> Result<Amounts, Misfit> {
+    fn of_duration(value: ValueRef<'_>) -> Result<Amounts, CoerceError> {
         let (mut months, mut days, mut milliseconds) = (None, None, None);
         for (name, member) in value.members().ok_or_else(no_nested_form)? {
             let found = match name {
@@ -133,7 +133,7 @@ impl Amounts {
             if !matches!(member.kind(), Kind::Number(_)) {
                 return Err(not_a_duration());
             }
-            *found = Some(number::integer::<i64>(Input::of(member))?);
+            *found = Some(number::integer::<i64>(ColumnInput::of(member))?);
         }
         let (Some(months), Some(days), Some(milliseconds)) = (months, days, milliseconds) else {
             return Err(not_a_duration());
@@ -175,7 +175,7 @@ impl Amounts {
     }
 }
 
-fn not_a_duration() -> Misfit {
+fn not_a_duration() -> CoerceError {
     expected("an object of exactly months, days and milliseconds, each an integer, is expected")
 }
 

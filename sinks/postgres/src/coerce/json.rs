@@ -5,42 +5,46 @@ use bytes::Bytes;
 use connect_api::{JsonLimits, Kind, Value, ValueRef};
 
 use super::text::checked;
-use super::{Input, Misfit, Reading, binary, expected};
+use super::{CoerceError, ColumnInput, Reading, binary, expected};
 use crate::config::NullCharacter;
 
 /// Any value as JSON text. Numbers keep their digits.
-pub(super) fn json(input: Input<'_>, reading: &Reading, out: &mut Vec<u8>) -> Result<(), Misfit> {
+pub(super) fn json(
+    input: ColumnInput<'_>,
+    reading: &Reading,
+    out: &mut Vec<u8>,
+) -> Result<(), CoerceError> {
     use std::io::Write;
     // Writing to a vector does not fail.
     let _ = match input {
-        Input::Null => write!(out, "null"),
-        Input::Bool(boolean) => write!(out, "{boolean}"),
-        Input::Number(digits) => write!(out, "{digits}"),
-        Input::Integer(number) => write!(out, "{number}"),
-        Input::Instant(milliseconds) => {
+        ColumnInput::Null => write!(out, "null"),
+        ColumnInput::Bool(boolean) => write!(out, "{boolean}"),
+        ColumnInput::Number(digits) => write!(out, "{digits}"),
+        ColumnInput::Integer(number) => write!(out, "{number}"),
+        ColumnInput::Instant(milliseconds) => {
             write!(out, "\"{}\"", connect_api::time::format_ms(milliseconds))
         }
-        Input::Text(content) if reading.parse => return parsed(content, reading, out),
-        Input::Text(content) => {
+        ColumnInput::Text(content) if reading.parse => return parsed(content, reading, out),
+        ColumnInput::Text(content) => {
             let mut plain = Vec::new();
             checked(content, reading, &mut plain)?;
             serde_json::to_writer(&mut *out, &String::from_utf8_lossy(&plain))
                 .map_err(std::io::Error::from)
         }
-        Input::Bytes(content) => {
+        ColumnInput::Bytes(content) => {
             let encoded = binary::STANDARD.encode(content);
             write!(out, "\"{encoded}\"")
         }
-        Input::Nested(value) => return nested_json(value, reading, out),
+        ColumnInput::Nested(value) => return nested_json(value, reading, out),
     };
     Ok(())
 }
 
 /// A string that holds JSON text: as it is written, so that `json` keeps its blanks and every number its digits.
-fn parsed(content: &str, reading: &Reading, out: &mut Vec<u8>) -> Result<(), Misfit> {
+fn parsed(content: &str, reading: &Reading, out: &mut Vec<u8>) -> Result<(), CoerceError> {
     let bytes = Bytes::copy_from_slice(content.as_bytes());
     let value = Value::parse_json(bytes, JsonLimits::default()).map_err(|error| {
-        Misfit::from(format!(
+        CoerceError::from(format!(
             "`parse = true` expects JSON text, and byte {} of the string is wrong: {}",
             error.offset, error.message
         ))
@@ -50,7 +54,11 @@ fn parsed(content: &str, reading: &Reading, out: &mut Vec<u8>) -> Result<(), Mis
     without_null_characters(value.root(), start, reading, out)
 }
 
-fn nested_json(value: ValueRef<'_>, reading: &Reading, out: &mut Vec<u8>) -> Result<(), Misfit> {
+fn nested_json(
+    value: ValueRef<'_>,
+    reading: &Reading,
+    out: &mut Vec<u8>,
+) -> Result<(), CoerceError> {
     let start = out.len();
     value.write_json(out);
     without_null_characters(value, start, reading, out)
@@ -63,7 +71,7 @@ fn without_null_characters(
     start: usize,
     reading: &Reading,
     out: &mut Vec<u8>,
-) -> Result<(), Misfit> {
+) -> Result<(), CoerceError> {
     const ESCAPE: &[u8] = b"\\u0000";
     let written = out
         .get(start..)
@@ -122,9 +130,11 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
-    fn written(write: impl FnOnce(&mut Vec<u8>) -> Result<(), Misfit>) -> Result<String, String> {
+    fn written(
+        write: impl FnOnce(&mut Vec<u8>) -> Result<(), CoerceError>,
+    ) -> Result<String, String> {
         let mut out = Vec::new();
-        write(&mut out).map_err(|misfit| misfit.to_string())?;
+        write(&mut out).map_err(|mismatch| mismatch.to_string())?;
         Ok(String::from_utf8(out).unwrap())
     }
 
@@ -135,7 +145,7 @@ mod tests {
             null_character: NullCharacter::Remove,
             ..reject
         };
-        let content = Input::Text("a\0b");
+        let content = ColumnInput::Text("a\0b");
         assert!(written(|out| checked("a\0b", &reject, out)).is_err());
         assert_eq!(written(|out| checked("a\0b", &remove, out)).unwrap(), "ab");
         assert_eq!(
@@ -146,14 +156,14 @@ mod tests {
             Value::parse_json(Bytes::from(text.to_owned()), JsonLimits::default()).unwrap()
         };
         let nested = parse(r#"{"a":["x\u0000y","\\u0000"]}"#);
-        assert!(written(|out| json(Input::of(nested.root()), &reject, out)).is_err());
+        assert!(written(|out| json(ColumnInput::of(nested.root()), &reject, out)).is_err());
         assert_eq!(
-            written(|out| json(Input::of(nested.root()), &remove, out)).unwrap(),
+            written(|out| json(ColumnInput::of(nested.root()), &remove, out)).unwrap(),
             r#"{"a":["xy","\\u0000"]}"#
         );
         let harmless = parse(r#"["\\u0000"]"#);
         assert_eq!(
-            written(|out| json(Input::of(harmless.root()), &reject, out)).unwrap(),
+            written(|out| json(ColumnInput::of(harmless.root()), &reject, out)).unwrap(),
             r#"["\\u0000"]"#
         );
     }
@@ -186,7 +196,7 @@ mod tests {
         ];
         for (content, reading, expected) in cases {
             match (
-                written(|out| json(Input::Text(content), reading, out)),
+                written(|out| json(ColumnInput::Text(content), reading, out)),
                 expected,
             ) {
                 (Ok(found), Ok(right)) => assert_eq!(found, right, "{content}"),

@@ -2,7 +2,7 @@
 //! how its text form is read: `12.34` is 1234 where the point separates thousands. Hence digits only, and binary.
 
 use super::decimal::Decimal;
-use super::{Input, Misfit, expected, trimmed};
+use super::{CoerceError, ColumnInput, expected, trimmed};
 
 /// `money` on this server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,12 +13,12 @@ pub(crate) struct Money {
 
 impl Money {
     /// The amount in the smallest unit.
-    pub(super) fn amount(self, input: Input<'_>) -> Result<i64, Misfit> {
+    pub(super) fn amount(self, input: ColumnInput<'_>) -> Result<i64, CoerceError> {
         let written;
         let digits = match input {
-            Input::Number(digits) => digits,
-            Input::Text(content) => trimmed(content),
-            Input::Integer(number) => {
+            ColumnInput::Number(digits) => digits,
+            ColumnInput::Text(content) => trimmed(content),
+            ColumnInput::Integer(number) => {
                 written = number.to_string();
                 &written
             }
@@ -42,7 +42,7 @@ impl Money {
     }
 
     /// The amount in digits, which the statement casts by way of `numeric`.
-    pub(super) fn text(self, input: Input<'_>) -> Result<String, Misfit> {
+    pub(super) fn text(self, input: ColumnInput<'_>) -> Result<String, CoerceError> {
         let amount = self.amount(input)?;
         let decimals = usize::from(self.decimals);
         let digits = format!("{:0>width$}", amount.unsigned_abs(), width = decimals + 1);
@@ -53,7 +53,7 @@ impl Money {
     }
 }
 
-fn not_an_amount() -> Misfit {
+fn not_an_amount() -> CoerceError {
     expected(
         "an amount in digits such as 1234.50 is expected, without currency signs and without separators of thousands: how the server reads those depends on lc_monetary",
     )
@@ -94,7 +94,7 @@ mod tests {
         ];
         for (content, decimals, expected) in cases {
             let money = Money { decimals };
-            for input in [Input::Number(content), Input::Text(content)] {
+            for input in [ColumnInput::Number(content), ColumnInput::Text(content)] {
                 match (money.amount(input), money.text(input), expected) {
                     (Ok(amount), Ok(text), Ok(right)) => {
                         assert_eq!((amount, text.as_str()), right, "{content}");

@@ -1,11 +1,11 @@
 //! Integers, floats and `numeric`. Nothing passes through a float unless the column is one.
 
 use super::decimal::Decimal;
-use super::{Input, Misfit, expected, short_number, trimmed};
+use super::{CoerceError, ColumnInput, expected, short_number, trimmed};
 
 /// `numeric(precision, scale)`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Precision {
+pub(crate) struct NumericPrecision {
     pub(crate) precision: i32,
     /// Digits after the point; negative ones round before it.
     pub(crate) scale: i32,
@@ -14,7 +14,7 @@ pub(crate) struct Precision {
 /// A column of type `numeric`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Numeric {
-    pub(crate) precision: Option<Precision>,
+    pub(crate) precision: Option<NumericPrecision>,
     /// Whether this server has infinite numerics.
     pub(crate) takes_infinity: bool,
 }
@@ -24,17 +24,17 @@ const MOST_INTEGER_DIGITS: i64 = 131_072;
 const MOST_FRACTION_DIGITS: i64 = 16_383;
 
 /// An integer, also one written as `1.0`, `1e3` or `"1"`: what counts is the value.
-pub(super) fn integer<T: TryFrom<i64>>(input: Input<'_>) -> Result<T, Misfit> {
+pub(super) fn integer<T: TryFrom<i64>>(input: ColumnInput<'_>) -> Result<T, CoerceError> {
     let number = match input {
-        Input::Number(digits) => whole(digits)?,
-        Input::Text(content) => whole(trimmed(content))?,
-        Input::Integer(number) | Input::Instant(number) => number,
+        ColumnInput::Number(digits) => whole(digits)?,
+        ColumnInput::Text(content) => whole(trimmed(content))?,
+        ColumnInput::Integer(number) | ColumnInput::Instant(number) => number,
         _ => return Err(expected("an integer is expected")),
     };
     T::try_from(number).map_err(|_| expected("it is out of range"))
 }
 
-fn whole(digits: &str) -> Result<i64, Misfit> {
+fn whole(digits: &str) -> Result<i64, CoerceError> {
     if let Ok(number) = digits.parse::<i64>() {
         return Ok(number);
     }
@@ -49,11 +49,11 @@ fn whole(digits: &str) -> Result<i64, Misfit> {
         .ok_or(expected("it is out of range"))
 }
 
-pub(super) fn float8(input: Input<'_>) -> Result<f64, Misfit> {
+pub(super) fn float8(input: ColumnInput<'_>) -> Result<f64, CoerceError> {
     let (content, is_text) = match input {
-        Input::Number(digits) => (digits, false),
-        Input::Text(content) => (trimmed(content), true),
-        Input::Integer(number) | Input::Instant(number) => return Ok(number as f64),
+        ColumnInput::Number(digits) => (digits, false),
+        ColumnInput::Text(content) => (trimmed(content), true),
+        ColumnInput::Integer(number) | ColumnInput::Instant(number) => return Ok(number as f64),
         _ => return Err(expected("a number is expected")),
     };
     if is_text && let Some(special) = special_float(content) {
@@ -70,13 +70,15 @@ pub(super) fn float8(input: Input<'_>) -> Result<f64, Misfit> {
     }
 }
 
-pub(super) fn float4(input: Input<'_>) -> Result<f32, Misfit> {
+pub(super) fn float4(input: ColumnInput<'_>) -> Result<f32, CoerceError> {
     let wide = float8(input)?;
     // Parsed again, so that the nearest float of the digits is taken and not the nearest of the nearest.
     let narrow = match input {
-        Input::Number(content) | Input::Text(content) if wide.is_finite() => trimmed(content)
-            .parse::<f32>()
-            .expect("what parses as a double parses as a float"),
+        ColumnInput::Number(content) | ColumnInput::Text(content) if wide.is_finite() => {
+            trimmed(content)
+                .parse::<f32>()
+                .expect("what parses as a double parses as a float")
+        }
         _ => wide as f32,
     };
     if wide.is_finite() && !narrow.is_finite() {
@@ -121,18 +123,18 @@ enum NumericInput<'a> {
 }
 
 fn numeric_input<'a>(
-    input: Input<'a>,
+    input: ColumnInput<'a>,
     written: &'a mut String,
     column: Numeric,
-) -> Result<NumericInput<'a>, Misfit> {
+) -> Result<NumericInput<'a>, CoerceError> {
     use std::fmt::Write;
     let content = match input {
-        Input::Number(digits) => digits,
-        Input::Text(content) => match special_float(trimmed(content)) {
+        ColumnInput::Number(digits) => digits,
+        ColumnInput::Text(content) => match special_float(trimmed(content)) {
             Some(special) => return special_numeric(special, column),
             None => trimmed(content),
         },
-        Input::Integer(number) | Input::Instant(number) => {
+        ColumnInput::Integer(number) | ColumnInput::Instant(number) => {
             // Writing to a string does not fail.
             let _ = write!(written, "{number}");
             written.as_str()
@@ -144,7 +146,7 @@ fn numeric_input<'a>(
     Ok(NumericInput::Decimal(decimal))
 }
 
-fn special_numeric<'a>(special: f64, column: Numeric) -> Result<NumericInput<'a>, Misfit> {
+fn special_numeric<'a>(special: f64, column: Numeric) -> Result<NumericInput<'a>, CoerceError> {
     if special.is_infinite() && column.precision.is_some() {
         return Err(expected("a numeric with a precision holds no infinity"));
     }
@@ -164,12 +166,15 @@ fn digits(count: impl Into<i64>) -> &'static str {
 }
 
 /// PostgreSQL would round to the scale in silence; money that changes on its way is refused instead.
-fn check_limits(decimal: &Decimal<'_>, precision: Option<Precision>) -> Result<(), Misfit> {
+fn check_limits(
+    decimal: &Decimal<'_>,
+    precision: Option<NumericPrecision>,
+) -> Result<(), CoerceError> {
     if decimal.significant == 0 {
         return Ok(());
     }
     match precision {
-        Some(Precision { precision, scale }) => {
+        Some(NumericPrecision { precision, scale }) => {
             let whole_digits = i64::from(precision - scale);
             if decimal.point > whole_digits {
                 return Err(format!(
@@ -202,13 +207,17 @@ fn check_limits(decimal: &Decimal<'_>, precision: Option<Precision>) -> Result<(
     Ok(())
 }
 
-pub(super) fn check_numeric(input: Input<'_>, column: Numeric) -> Result<(), Misfit> {
+pub(super) fn check_numeric(input: ColumnInput<'_>, column: Numeric) -> Result<(), CoerceError> {
     numeric_input(input, &mut String::new(), column).map(drop)
 }
 
 /// The binary form: groups of four decimal digits, aligned at the point, most significant first.
-pub(super) fn numeric(input: Input<'_>, column: Numeric, out: &mut Vec<u8>) -> Result<(), Misfit> {
-    if let Input::Number(digits) = input
+pub(super) fn numeric(
+    input: ColumnInput<'_>,
+    column: Numeric,
+    out: &mut Vec<u8>,
+) -> Result<(), CoerceError> {
+    if let ColumnInput::Number(digits) = input
         && short_number::write(digits, column, out)
     {
         return Ok(());
@@ -238,7 +247,7 @@ pub(super) fn numeric(input: Input<'_>, column: Numeric, out: &mut Vec<u8>) -> R
         }
     };
     let scale = match column.precision {
-        Some(Precision { scale, .. }) => i64::from(scale.max(0)),
+        Some(NumericPrecision { scale, .. }) => i64::from(scale.max(0)),
         None => decimal.written_fraction.min(MOST_FRACTION_DIGITS),
     };
     if decimal.significant == 0 {

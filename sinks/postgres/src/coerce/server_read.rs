@@ -8,7 +8,7 @@ use std::io::Write;
 use connect_api::{Kind, ValueRef};
 
 use super::column_type::no_nested_form;
-use super::{Input, Misfit, Reading, expected, number, text, trimmed};
+use super::{CoerceError, ColumnInput, Reading, expected, number, text, trimmed};
 
 /// Which values a type takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,10 +60,10 @@ impl Form {
 
 pub(super) fn write(
     form: Form,
-    input: Input<'_>,
+    input: ColumnInput<'_>,
     reading: &Reading,
     out: &mut Vec<u8>,
-) -> Result<(), Misfit> {
+) -> Result<(), CoerceError> {
     match (form, input) {
         (Form::Unsigned { largest }, _) => {
             let number = unsigned(input, largest)?;
@@ -71,34 +71,37 @@ pub(super) fn write(
             let _ = write!(out, "{number}");
             Ok(())
         }
-        (Form::Int2Vector, Input::Nested(value)) => integers(value, out, |input| {
+        (Form::Int2Vector, ColumnInput::Nested(value)) => integers(value, out, |input| {
             number::integer::<i16>(input).map(i64::from)
         }),
-        (Form::OidVector, Input::Nested(value)) => integers(value, out, |input| {
+        (Form::OidVector, ColumnInput::Nested(value)) => integers(value, out, |input| {
             unsigned(input, u64::from(u32::MAX)).map(|number| number as i64)
         }),
-        (Form::Numbers, Input::Nested(value)) if is_array_of_numbers(value) => {
+        (Form::Numbers, ColumnInput::Nested(value)) if is_array_of_numbers(value) => {
             value.write_json(out);
             Ok(())
         }
-        (Form::Geometry, Input::Nested(value)) if is_geo_json(value) => {
+        (Form::Geometry, ColumnInput::Nested(value)) if is_geo_json(value) => {
             value.write_json(out);
             Ok(())
         }
-        (_, Input::Nested(_)) => Err(no_nested_form()),
+        (_, ColumnInput::Nested(_)) => Err(no_nested_form()),
         (
             Form::String | Form::Int2Vector | Form::OidVector,
-            Input::Number(_) | Input::Integer(_) | Input::Bool(_) | Input::Instant(_),
+            ColumnInput::Number(_)
+            | ColumnInput::Integer(_)
+            | ColumnInput::Bool(_)
+            | ColumnInput::Instant(_),
         ) => Err(expected("a string is expected")),
         _ => text::text(input, None, false, reading, out),
     }
 }
 
-fn unsigned(input: Input<'_>, largest: u64) -> Result<u64, Misfit> {
+fn unsigned(input: ColumnInput<'_>, largest: u64) -> Result<u64, CoerceError> {
     let digits = match input {
-        Input::Number(digits) => digits,
-        Input::Text(content) => trimmed(content),
-        Input::Integer(number) => {
+        ColumnInput::Number(digits) => digits,
+        ColumnInput::Text(content) => trimmed(content),
+        ColumnInput::Integer(number) => {
             return u64::try_from(number)
                 .ok()
                 .filter(|number| *number <= largest)
@@ -119,8 +122,8 @@ fn unsigned(input: Input<'_>, largest: u64) -> Result<u64, Misfit> {
 fn integers(
     value: ValueRef<'_>,
     out: &mut Vec<u8>,
-    integer: impl Fn(Input<'_>) -> Result<i64, Misfit>,
-) -> Result<(), Misfit> {
+    integer: impl Fn(ColumnInput<'_>) -> Result<i64, CoerceError>,
+) -> Result<(), CoerceError> {
     let elements = value
         .elements()
         .ok_or(expected("an array of integers is expected"))?;
@@ -128,7 +131,7 @@ fn integers(
         if index > 0 {
             out.push(b' ');
         }
-        let number = integer(Input::of(element))?;
+        let number = integer(ColumnInput::of(element))?;
         // Writing to a vector does not fail.
         let _ = write!(out, "{number}");
     }

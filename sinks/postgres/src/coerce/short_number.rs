@@ -2,7 +2,7 @@
 //!
 //! What is not written here, because it is unusual or does not fit its column, is for [`super::number`], which says why.
 
-use super::number::{Numeric, Precision};
+use super::number::{Numeric, NumericPrecision};
 
 /// Digits before the point, and behind it, at most.
 const MOST_DIGITS: usize = 16;
@@ -39,8 +39,8 @@ impl ShortNumber {
         })
     }
 
-    fn fits(&self, precision: Option<Precision>) -> bool {
-        let Some(Precision { precision, scale }) = precision else {
+    fn fits(&self, precision: Option<NumericPrecision>) -> bool {
+        let Some(NumericPrecision { precision, scale }) = precision else {
             return true;
         };
         let (Ok(scale), Ok(whole_digits)) =
@@ -111,7 +111,7 @@ pub(super) fn write(digits: &str, column: Numeric, out: &mut Vec<u8>) -> bool {
         return false;
     };
     let scale = match column.precision {
-        Some(Precision { scale, .. }) => scale as u16,
+        Some(NumericPrecision { scale, .. }) => scale as u16,
         None => number.fraction_digits as u16,
     };
     let weight = (GROUPS as i16 - 1) - first as i16;

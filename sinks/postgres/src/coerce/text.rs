@@ -1,9 +1,9 @@
 //! Text and what is written as text: strings of a limited length, booleans, enums.
 
-use super::{Input, Misfit, Reading, expected, trimmed};
+use super::{CoerceError, ColumnInput, Reading, expected, trimmed};
 use crate::config::NullCharacter;
 
-pub(super) fn boolean(input: Input<'_>) -> Result<bool, Misfit> {
+pub(super) fn boolean(input: ColumnInput<'_>) -> Result<bool, CoerceError> {
     const TRUE: [&str; 6] = ["true", "t", "yes", "y", "on", "1"];
     const FALSE: [&str; 6] = ["false", "f", "no", "n", "off", "0"];
     let is = |content: &str, words: [&str; 6]| {
@@ -12,28 +12,28 @@ pub(super) fn boolean(input: Input<'_>) -> Result<bool, Misfit> {
             .any(|word| trimmed(content).eq_ignore_ascii_case(word))
     };
     match input {
-        Input::Bool(boolean) => Ok(boolean),
-        Input::Number("1") | Input::Integer(1) => Ok(true),
-        Input::Number("0") | Input::Integer(0) => Ok(false),
-        Input::Text(content) if is(content, TRUE) => Ok(true),
-        Input::Text(content) if is(content, FALSE) => Ok(false),
+        ColumnInput::Bool(boolean) => Ok(boolean),
+        ColumnInput::Number("1") | ColumnInput::Integer(1) => Ok(true),
+        ColumnInput::Number("0") | ColumnInput::Integer(0) => Ok(false),
+        ColumnInput::Text(content) if is(content, TRUE) => Ok(true),
+        ColumnInput::Text(content) if is(content, FALSE) => Ok(false),
         _ => Err(expected("a boolean is expected")),
     }
 }
 
 /// A string, or a number or boolean as it is written. `longest` is in characters.
 pub(super) fn text(
-    input: Input<'_>,
+    input: ColumnInput<'_>,
     longest: Option<usize>,
     is_padded: bool,
     reading: &Reading,
     out: &mut Vec<u8>,
-) -> Result<(), Misfit> {
+) -> Result<(), CoerceError> {
     use std::io::Write;
     let start = out.len();
     // Writing to a vector does not fail.
     let _ = match input {
-        Input::Text(content) => {
+        ColumnInput::Text(content) => {
             let content = if is_padded {
                 content.trim_end_matches(' ')
             } else {
@@ -42,21 +42,21 @@ pub(super) fn text(
             checked(content, reading, out)?;
             Ok(())
         }
-        Input::Number(digits) => {
+        ColumnInput::Number(digits) => {
             out.extend_from_slice(digits.as_bytes());
             Ok(())
         }
-        Input::Integer(number) => write!(out, "{number}"),
-        Input::Bool(boolean) => write!(out, "{boolean}"),
-        Input::Instant(milliseconds) => {
+        ColumnInput::Integer(number) => write!(out, "{number}"),
+        ColumnInput::Bool(boolean) => write!(out, "{boolean}"),
+        ColumnInput::Instant(milliseconds) => {
             write!(out, "{}", connect_api::time::format_ms(milliseconds))
         }
-        Input::Bytes(_) => {
+        ColumnInput::Bytes(_) => {
             return Err(expected(
                 "a string is expected; a bytea column takes bytes, and the transform `cast` makes them base64 text",
             ));
         }
-        Input::Nested(_) | Input::Null => {
+        ColumnInput::Nested(_) | ColumnInput::Null => {
             return Err(expected(
                 "a string is expected; a json or jsonb column takes any value",
             ));
@@ -70,7 +70,7 @@ pub(super) fn text(
 
 /// Holds the text from `start` to a length in characters; UTF-8's continuation bytes are none. Blanks beyond it are cut
 /// as PostgreSQL does and the SQL standard says: here already, so that a key has the bytes that its column stores.
-fn limit_length(out: &mut Vec<u8>, start: usize, longest: usize) -> Result<(), Misfit> {
+fn limit_length(out: &mut Vec<u8>, start: usize, longest: usize) -> Result<(), CoerceError> {
     let is_character = |byte: &u8| *byte & 0xC0 != 0x80;
     let beyond = out
         .iter()
@@ -93,7 +93,11 @@ fn limit_length(out: &mut Vec<u8>, start: usize, longest: usize) -> Result<(), M
 }
 
 /// `name`, which PostgreSQL cuts at 63 bytes in silence.
-pub(super) fn name(input: Input<'_>, reading: &Reading, out: &mut Vec<u8>) -> Result<(), Misfit> {
+pub(super) fn name(
+    input: ColumnInput<'_>,
+    reading: &Reading,
+    out: &mut Vec<u8>,
+) -> Result<(), CoerceError> {
     const LONGEST: usize = 63;
     let start = out.len();
     text(input, None, false, reading, out)?;
@@ -106,12 +110,12 @@ pub(super) fn name(input: Input<'_>, reading: &Reading, out: &mut Vec<u8>) -> Re
 }
 
 /// `"char"`: one byte, of which PostgreSQL's text form is the character, `\ooo` (octal) or, for zero, nothing.
-pub(super) fn single_byte(input: Input<'_>) -> Result<u8, Misfit> {
-    let misfit = || expected("more than 1 byte, which is all that the type \"char\" keeps");
+pub(super) fn single_byte(input: ColumnInput<'_>) -> Result<u8, CoerceError> {
+    let mismatch = || expected("more than 1 byte, which is all that the type \"char\" keeps");
     let written;
     let content = match input {
-        Input::Text(content) | Input::Number(content) => content,
-        Input::Integer(number) => {
+        ColumnInput::Text(content) | ColumnInput::Number(content) => content,
+        ColumnInput::Integer(number) => {
             written = number.to_string();
             &written
         }
@@ -129,7 +133,7 @@ pub(super) fn single_byte(input: Input<'_>) -> Result<u8, Misfit> {
             middle @ b'0'..=b'7',
             low @ b'0'..=b'7',
         ] => Ok((high - b'0') << 6 | (middle - b'0') << 3 | (low - b'0')),
-        _ => Err(misfit()),
+        _ => Err(mismatch()),
     }
 }
 
@@ -146,7 +150,11 @@ pub(super) fn single_byte_text(byte: u8, out: &mut Vec<u8>) {
 }
 
 /// PostgreSQL stores every character but U+0000.
-pub(super) fn checked(content: &str, reading: &Reading, out: &mut Vec<u8>) -> Result<(), Misfit> {
+pub(super) fn checked(
+    content: &str,
+    reading: &Reading,
+    out: &mut Vec<u8>,
+) -> Result<(), CoerceError> {
     if !content.as_bytes().contains(&0) {
         out.extend_from_slice(content.as_bytes());
         return Ok(());
@@ -162,8 +170,12 @@ pub(super) fn checked(content: &str, reading: &Reading, out: &mut Vec<u8>) -> Re
     }
 }
 
-pub(super) fn label(input: Input<'_>, labels: &[String], out: &mut Vec<u8>) -> Result<(), Misfit> {
-    let Input::Text(content) = input else {
+pub(super) fn label(
+    input: ColumnInput<'_>,
+    labels: &[String],
+    out: &mut Vec<u8>,
+) -> Result<(), CoerceError> {
+    let ColumnInput::Text(content) = input else {
         return Err(expected("a string is expected"));
     };
     if !labels.iter().any(|label| label == content) {
@@ -181,9 +193,11 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
-    fn written(write: impl FnOnce(&mut Vec<u8>) -> Result<(), Misfit>) -> Result<String, String> {
+    fn written(
+        write: impl FnOnce(&mut Vec<u8>) -> Result<(), CoerceError>,
+    ) -> Result<String, String> {
         let mut out = Vec::new();
-        write(&mut out).map_err(|misfit| misfit.to_string())?;
+        write(&mut out).map_err(|mismatch| mismatch.to_string())?;
         Ok(String::from_utf8(out).unwrap())
     }
 
@@ -201,27 +215,28 @@ mod tests {
             ("", Some(1), Ok("")),
         ];
         for (content, longest, expected) in cases {
-            let found = written(|out| text(Input::Text(content), longest, false, &reading, out));
+            let found =
+                written(|out| text(ColumnInput::Text(content), longest, false, &reading, out));
             assert_eq!(
                 found.as_deref().map_err(String::as_str),
                 expected,
                 "{content}"
             );
         }
-        let padded = written(|out| text(Input::Text("ab  "), Some(2), true, &reading, out));
+        let padded = written(|out| text(ColumnInput::Text("ab  "), Some(2), true, &reading, out));
         assert_eq!(padded.unwrap(), "ab");
     }
 
     #[test]
     fn booleans() {
         for (input, expected) in [
-            (Input::Bool(true), Some(true)),
-            (Input::Text("FALSE"), Some(false)),
-            (Input::Text("t"), Some(true)),
-            (Input::Number("0"), Some(false)),
-            (Input::Number("2"), None),
-            (Input::Text("maybe"), None),
-            (Input::Text(""), None),
+            (ColumnInput::Bool(true), Some(true)),
+            (ColumnInput::Text("FALSE"), Some(false)),
+            (ColumnInput::Text("t"), Some(true)),
+            (ColumnInput::Number("0"), Some(false)),
+            (ColumnInput::Number("2"), None),
+            (ColumnInput::Text("maybe"), None),
+            (ColumnInput::Text(""), None),
         ] {
             assert_eq!(boolean(input).ok(), expected, "{input:?}");
         }

@@ -11,7 +11,7 @@ use super::calendar::{
 };
 use super::decimal::Decimal;
 use super::usual_time::UsualTime;
-use super::{Input, Misfit, Reading, debezium, epoch, expected, trimmed};
+use super::{CoerceError, ColumnInput, Reading, debezium, epoch, expected, trimmed};
 use crate::config::{NaiveTime, TimeUnit};
 
 /// The last year of `timestamp` is 294276; of what is written with four digits nothing is too late.
@@ -45,12 +45,12 @@ impl Decimals {
 
 /// Microseconds since 2000-01-01, UTC.
 pub(super) fn timestamp(
-    input: Input<'_>,
+    input: ColumnInput<'_>,
     reading: &Reading,
     decimals: Decimals,
-) -> Result<i64, Misfit> {
+) -> Result<i64, CoerceError> {
     let microseconds = match input {
-        Input::Text(content) => match Written::parse(trimmed(content)) {
+        ColumnInput::Text(content) => match Written::parse(trimmed(content)) {
             Some(written) => written.instant(reading.naive_time)?,
             None => match infinity(content) {
                 Some(true) => TIMESTAMP_INFINITY,
@@ -75,8 +75,8 @@ pub(super) fn timestamp(
 }
 
 /// Days since 2000-01-01. Of a time with an offset it is the date that is written, as PostgreSQL has it.
-pub(super) fn date(input: Input<'_>, reading: &Reading) -> Result<i32, Misfit> {
-    if let Input::Text(content) = input {
+pub(super) fn date(input: ColumnInput<'_>, reading: &Reading) -> Result<i32, CoerceError> {
+    if let ColumnInput::Text(content) = input {
         if let Some(written) = Written::parse(trimmed(content)) {
             return day(written.day - DAYS_TO_2000);
         }
@@ -89,7 +89,7 @@ pub(super) fn date(input: Input<'_>, reading: &Reading) -> Result<i32, Misfit> {
     epoch_day(input, reading, "a date such as 2026-11-20 is expected")
 }
 
-fn day(days: i64) -> Result<i32, Misfit> {
+fn day(days: i64) -> Result<i32, CoerceError> {
     i32::try_from(days)
         .ok()
         .filter(|days| (FIRST_DATE..=LAST_DATE).contains(&i64::from(*days)))
@@ -98,13 +98,13 @@ fn day(days: i64) -> Result<i32, Misfit> {
 
 /// Microseconds since midnight.
 pub(super) fn time_of_day(
-    input: Input<'_>,
+    input: ColumnInput<'_>,
     reading: &Reading,
     decimals: Decimals,
-) -> Result<i64, Misfit> {
+) -> Result<i64, CoerceError> {
     const WORDS: &str = "a time of day such as 20:35:19 is expected";
     let written = match input {
-        Input::Text(content) => {
+        ColumnInput::Text(content) => {
             let mut rest = Scanner(trimmed(content).as_bytes());
             rest.time_of_day().filter(|_| rest.0.is_empty())
         }
@@ -136,29 +136,33 @@ fn infinity(content: &str) -> Option<bool> {
 
 /// The number of a value that is no written time: digits of a string count only where a unit says that they may.
 fn epoch_number<'a>(
-    input: Input<'a>,
+    input: ColumnInput<'a>,
     unit: Option<TimeUnit>,
     words: &'static str,
-) -> Result<Decimal<'a>, Misfit> {
+) -> Result<Decimal<'a>, CoerceError> {
     let digits = match input {
-        Input::Number(digits) => Some(digits),
-        Input::Text(content) => unit.and(Some(trimmed(content))),
+        ColumnInput::Number(digits) => Some(digits),
+        ColumnInput::Text(content) => unit.and(Some(trimmed(content))),
         _ => None,
     };
     digits.and_then(Decimal::parse).ok_or(expected(words))
 }
 
 /// Microseconds since 2000-01-01 of an epoch number, or infinity.
-fn from_epoch(input: Input<'_>, reading: &Reading, words: &'static str) -> Result<i64, Misfit> {
+fn from_epoch(
+    input: ColumnInput<'_>,
+    reading: &Reading,
+    words: &'static str,
+) -> Result<i64, CoerceError> {
     let written;
     let (input, unit) = match input {
-        Input::Instant(milliseconds) => {
+        ColumnInput::Instant(milliseconds) => {
             written = milliseconds.to_string();
-            (Input::Number(&written), Some(TimeUnit::Milliseconds))
+            (ColumnInput::Number(&written), Some(TimeUnit::Milliseconds))
         }
-        Input::Integer(number) => {
+        ColumnInput::Integer(number) => {
             written = number.to_string();
-            (Input::Number(&written), reading.unit)
+            (ColumnInput::Number(&written), reading.unit)
         }
         _ => (input, reading.unit),
     };
@@ -182,10 +186,16 @@ fn from_epoch(input: Input<'_>, reading: &Reading, words: &'static str) -> Resul
 
 /// Days since 2000-01-01 of an epoch number, or infinity. Without a unit it is refused: as milliseconds, days would be
 /// 1970-01-01.
-fn epoch_day(input: Input<'_>, reading: &Reading, words: &'static str) -> Result<i32, Misfit> {
+fn epoch_day(
+    input: ColumnInput<'_>,
+    reading: &Reading,
+    words: &'static str,
+) -> Result<i32, CoerceError> {
     match (input, reading.unit) {
-        (Input::Number(_) | Input::Integer(_), None) => Err(expected(epoch::DATE_NEEDS_UNIT)),
-        (Input::Number(_) | Input::Text(_), Some(TimeUnit::Days)) => {
+        (ColumnInput::Number(_) | ColumnInput::Integer(_), None) => {
+            Err(expected(epoch::DATE_NEEDS_UNIT))
+        }
+        (ColumnInput::Number(_) | ColumnInput::Text(_), Some(TimeUnit::Days)) => {
             let number = epoch_number(input, reading.unit, words)?;
             let days = epoch::days(&number)?;
             match debezium::infinite_days(days) {
@@ -245,7 +255,7 @@ impl Written {
         rest.0.is_empty().then_some(Written { day, time, offset })
     }
 
-    fn instant(&self, naive_time: NaiveTime) -> Result<i64, Misfit> {
+    fn instant(&self, naive_time: NaiveTime) -> Result<i64, CoerceError> {
         if self.offset.is_none() && naive_time == NaiveTime::Reject {
             return Err(expected(
                 "it has no offset from UTC such as Z or +01:00, and naive_time = \"reject\"",

@@ -1,7 +1,7 @@
 //! Decimals as Kafka Connect writes them by default (`decimal.format=BASE64`): the unscaled integer in two's complement,
 //! most significant byte first, in base64. Its scale is in the schema that JSON records do not carry.
 
-use super::{Input, Misfit, Reading, binary, expected};
+use super::{CoerceError, ColumnInput, Reading, binary, expected};
 
 /// Digits after the point; negative ones are zeros before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,14 +12,20 @@ const MOST_BYTES: usize = 4_096;
 
 /// The digits of an unscaled decimal, in base64 or as bytes; `None` where the column has no such decimals, and for a
 /// number, which says its value itself.
-pub(super) fn digits(input: Input<'_>, reading: &Reading) -> Result<Option<String>, Misfit> {
+pub(super) fn digits(
+    input: ColumnInput<'_>,
+    reading: &Reading,
+) -> Result<Option<String>, CoerceError> {
     let Some(scale) = reading.unscaled else {
         return Ok(None);
     };
     match input {
-        Input::Text(_) | Input::Bytes(_) => {}
-        Input::Bool(_) | Input::Instant(_) => return Err(not_a_decimal()),
-        Input::Null | Input::Number(_) | Input::Integer(_) | Input::Nested(_) => return Ok(None),
+        ColumnInput::Text(_) | ColumnInput::Bytes(_) => {}
+        ColumnInput::Bool(_) | ColumnInput::Instant(_) => return Err(not_a_decimal()),
+        ColumnInput::Null
+        | ColumnInput::Number(_)
+        | ColumnInput::Integer(_)
+        | ColumnInput::Nested(_) => return Ok(None),
     }
     let mut bytes = Vec::new();
     binary::bytes(input, &mut bytes).map_err(|_| not_a_decimal())?;
@@ -32,7 +38,7 @@ pub(super) fn digits(input: Input<'_>, reading: &Reading) -> Result<Option<Strin
     Ok(Some(scaled(&bytes, scale)))
 }
 
-fn not_a_decimal() -> Misfit {
+fn not_a_decimal() -> CoerceError {
     expected(
         "`decimal = \"base64\"` expects an integer in two's complement, in base64, such as \"AN4=\"",
     )
@@ -128,7 +134,7 @@ mod tests {
                 unscaled: Some(Scale(scale)),
                 ..Reading::default()
             };
-            match (digits(Input::Text(content), &reading), expected) {
+            match (digits(ColumnInput::Text(content), &reading), expected) {
                 (Ok(Some(found)), Ok(right)) => assert_eq!(found, right, "{content}"),
                 (Err(found), Err(part)) => assert!(found.contains(part), "{content}: {found}"),
                 found => unreachable!("{content}: {found:?}"),
@@ -147,9 +153,9 @@ mod tests {
             let bytes = vec![1_u8; length];
             base64::engine::general_purpose::STANDARD.encode(bytes)
         };
-        let found = digits(Input::Text(&encoded(MOST_BYTES)), &reading).unwrap();
+        let found = digits(ColumnInput::Text(&encoded(MOST_BYTES)), &reading).unwrap();
         assert_eq!(found.unwrap().len(), 9_862);
-        assert!(digits(Input::Text(&encoded(MOST_BYTES + 1)), &reading).is_err());
+        assert!(digits(ColumnInput::Text(&encoded(MOST_BYTES + 1)), &reading).is_err());
     }
 
     #[test]
@@ -158,11 +164,14 @@ mod tests {
             unscaled: Some(Scale(2)),
             ..Reading::default()
         };
-        assert_eq!(digits(Input::Number("12.34"), &reading), Ok(None));
-        assert!(digits(Input::Bool(true), &reading).is_err());
-        let of_bytes = digits(Input::Bytes(&[0, 0xDE]), &reading);
+        assert_eq!(digits(ColumnInput::Number("12.34"), &reading), Ok(None));
+        assert!(digits(ColumnInput::Bool(true), &reading).is_err());
+        let of_bytes = digits(ColumnInput::Bytes(&[0, 0xDE]), &reading);
         assert_eq!(of_bytes, Ok(Some("2.22".to_owned())));
-        assert!(digits(Input::Bytes(&[]), &reading).is_err());
-        assert_eq!(digits(Input::Text("AQ=="), &Reading::default()), Ok(None));
+        assert!(digits(ColumnInput::Bytes(&[]), &reading).is_err());
+        assert_eq!(
+            digits(ColumnInput::Text("AQ=="), &Reading::default()),
+            Ok(None)
+        );
     }
 }

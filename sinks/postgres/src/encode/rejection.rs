@@ -3,7 +3,7 @@
 use connect_api::Cause;
 
 use crate::catalog::Column;
-use crate::coerce::{Input, Misfit};
+use crate::coerce::{CoerceError, ColumnInput};
 use crate::mapping::EntryColumn;
 use crate::target::Target;
 
@@ -19,17 +19,17 @@ pub(super) fn orphans_of_tombstone(target: &Target) -> Cause {
 }
 
 /// A column and where its value comes from, for messages.
-pub(super) struct Place<'a> {
+pub(super) struct CellContext<'a> {
     pub(super) entry_column: &'a EntryColumn,
     pub(super) column: &'a Column,
     pub(super) target: &'a Target,
 }
 
-impl Place<'_> {
-    pub(super) fn misfit(&self, input: Input<'_>, misfit: Misfit) -> Cause {
+impl CellContext<'_> {
+    pub(super) fn mismatch(&self, input: ColumnInput<'_>, mismatch: CoerceError) -> Cause {
         let found = input.found();
         Cause::new(format!(
-            "{} at {} does not fit column `{}` ({}) of table `{}`: {misfit}",
+            "{} at {} does not fit column `{}` ({}) of table `{}`: {mismatch}",
             found.description,
             self.entry_column.reference,
             self.column.name,

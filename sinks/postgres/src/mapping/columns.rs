@@ -3,7 +3,7 @@
 use connect_api::{Cause, Failure, FieldPath, Reference};
 
 use crate::catalog::{Column, Table};
-use crate::config::{ColumnSource, Mode, TableConfig};
+use crate::config::{ColumnSource, TableConfig, WriteMode};
 use crate::identifier::quote;
 
 /// A column of the table and where its value comes from, before the target's order is known.
@@ -77,7 +77,7 @@ fn can_be_set(entry: &TableConfig, table: &Table, index: usize) -> bool {
         let mut key = entry.key.iter();
         key.any(|name| table.column(name) == Some(index))
     };
-    entry.mode != Mode::Update || !column.is_identity_always || is_key()
+    entry.mode != WriteMode::Update || !column.is_identity_always || is_key()
 }
 
 /// Every column that can be written, from the field of the same name.
@@ -121,7 +121,7 @@ fn missing_column(table: &Table, name: &str) -> Failure {
 
 /// The key's columns in the table; none for inserts.
 pub(super) fn key_indexes(entry: &TableConfig, table: &Table) -> Result<Vec<usize>, Failure> {
-    if entry.mode == Mode::Insert {
+    if entry.mode == WriteMode::Insert {
         return Ok(Vec::new());
     }
     let places = entry
@@ -148,7 +148,7 @@ pub(super) fn key_indexes(entry: &TableConfig, table: &Table) -> Result<Vec<usiz
         .filter_map(|place| table.columns.get(*place))
         .map(|column| column.name.clone())
         .collect();
-    if entry.mode == Mode::Upsert && !table.has_unique_key(&names) {
+    if entry.mode == WriteMode::Upsert && !table.has_unique_key(&names) {
         let quoted: Vec<_> = names.iter().map(|name| quote(name)).collect();
         let cause = Cause::new(format!(
             "table `{}` has no unique index over ({}), which upsert needs",

@@ -26,7 +26,7 @@ use crate::order::{Cuts, Segment};
 use crate::transaction::{SinkConnection, within};
 use crate::unnest::Session;
 
-use findings::{Failed, Found, Search, parts, refused, sources_of};
+use findings::{Failed, Search, SearchResult, parts, refused, sources_of};
 use pieces::Pieces;
 
 /// A search holds locks, and a stop waits for it: well below the grace period. What it has found by then is taken out, and
@@ -80,7 +80,7 @@ impl PostgresSink {
         &mut self,
         batch: &Batch<'_>,
         sources: &[Range<usize>],
-    ) -> Result<Found, WriteError> {
+    ) -> Result<SearchResult, WriteError> {
         self.plan
             .encode(&batch.records)
             .map_err(WriteError::Decided)?;
@@ -108,7 +108,7 @@ impl PostgresSink {
         &mut self,
         connection: &mut SinkConnection,
         mut search: Search<'_>,
-    ) -> Result<Found, WriteError> {
+    ) -> Result<SearchResult, WriteError> {
         self.begin(connection, &search.batch.progress).await?;
         self.run(connection, BEGIN).await?;
         self.try_in_order(connection, &mut search).await?;

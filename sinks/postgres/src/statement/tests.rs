@@ -41,7 +41,7 @@ fn appending() {
         written(&copied)[0],
         r#"COPY "shop"."Sales" ("id", "note") FROM STDIN (FORMAT binary)"#
     );
-    copied.write = Write::Insert;
+    copied.write = WriteMethod::Insert;
     assert_eq!(
         written(&copied),
         [

@@ -7,16 +7,16 @@ use super::super::testing::named;
 use super::*;
 
 /// A value of each kind, by its letter.
-fn inputs<'a>(object: &'a Value, array: &'a Value) -> [(char, Input<'a>); 8] {
+fn inputs<'a>(object: &'a Value, array: &'a Value) -> [(char, ColumnInput<'a>); 8] {
     [
-        ('b', Input::Bool(true)),
-        ('n', Input::Number("1")),
-        ('t', Input::Text("1")),
-        ('y', Input::Bytes(&[1])),
-        ('i', Input::Integer(1)),
-        ('m', Input::Instant(1)),
-        ('o', Input::of(object.root())),
-        ('a', Input::of(array.root())),
+        ('b', ColumnInput::Bool(true)),
+        ('n', ColumnInput::Number("1")),
+        ('t', ColumnInput::Text("1")),
+        ('y', ColumnInput::Bytes(&[1])),
+        ('i', ColumnInput::Integer(1)),
+        ('m', ColumnInput::Instant(1)),
+        ('o', ColumnInput::of(object.root())),
+        ('a', ColumnInput::of(array.root())),
     ]
 }
 
@@ -71,7 +71,7 @@ fn kinds_of_values_and_types() {
     for (name, expected) in cases {
         let column_type = named(name, -1);
         let reading = Reading::default();
-        let takes = |column_type: &ColumnType, input: Input<'_>| {
+        let takes = |column_type: &ColumnType, input: ColumnInput<'_>| {
             let mut out = Vec::new();
             let binary = column_type.write_binary(input, &reading, &mut out).is_ok();
             let text = column_type.write_text(input, &reading, &mut out).is_ok();
@@ -102,9 +102,9 @@ fn kinds_of_values_and_types() {
         } else {
             assert_eq!(taken, as_element, "{name}[]");
         }
-        let objects = takes(&array_type, Input::of(of_objects.root()));
+        let objects = takes(&array_type, ColumnInput::of(of_objects.root()));
         assert_eq!(objects, expected.contains('o'), "{name}[] of objects");
-        let arrays = takes(&array_type, Input::of(of_arrays.root()));
+        let arrays = takes(&array_type, ColumnInput::of(of_arrays.root()));
         assert_eq!(arrays, expected.contains('a'), "{name}[] of arrays");
     }
 }
@@ -137,7 +137,7 @@ fn values_of_extensions() {
         let value = Value::parse_json(Bytes::from(json.to_owned()), JsonLimits::default()).unwrap();
         let mut out = Vec::new();
         let written = column_type
-            .write_plain_text(Input::of(value.root()), &Reading::default(), &mut out)
+            .write_plain_text(ColumnInput::of(value.root()), &Reading::default(), &mut out)
             .is_ok();
         let found = written.then(|| String::from_utf8(out).unwrap());
         assert_eq!(found.as_deref(), expected, "{name} {json}");

@@ -8,13 +8,13 @@ fn written(json: &str, least: Unit) -> Result<String, String> {
     let value = Value::parse_json(Bytes::from(json.to_owned()), JsonLimits::default()).unwrap();
     let mut out = Vec::new();
     interval(
-        Input::of(value.root()),
-        Precision { least },
+        ColumnInput::of(value.root()),
+        IntervalPrecision { least },
         &Reading::default(),
         &mut out,
     )
     .map(|()| String::from_utf8(out).unwrap())
-    .map_err(|misfit| misfit.to_string())
+    .map_err(|mismatch| mismatch.to_string())
 }
 
 #[test]
@@ -118,8 +118,8 @@ fn modifiers() {
     ];
     for (modifier, least) in cases {
         assert_eq!(
-            Precision::of_modifier(modifier),
-            Precision { least },
+            IntervalPrecision::of_modifier(modifier),
+            IntervalPrecision { least },
             "{modifier}"
         );
     }

@@ -23,7 +23,7 @@ fn integers() {
         ("", Err("an integer is expected")),
     ];
     for (digits, expected) in cases {
-        for input in [Input::Number(digits), Input::Text(digits)] {
+        for input in [ColumnInput::Number(digits), ColumnInput::Text(digits)] {
             match (integer::<i64>(input), expected) {
                 (Ok(found), Ok(number)) => assert_eq!(found, number, "{digits}"),
                 (Err(found), Err(part)) => assert!(found.contains(part), "{digits}: {found}"),
@@ -31,38 +31,42 @@ fn integers() {
             }
         }
     }
-    assert!(integer::<i16>(Input::Number("32768")).is_err());
-    assert_eq!(integer::<i16>(Input::Number("-32768")), Ok(-32768));
+    assert!(integer::<i16>(ColumnInput::Number("32768")).is_err());
+    assert_eq!(integer::<i16>(ColumnInput::Number("-32768")), Ok(-32768));
 }
 
 #[test]
 fn floats() {
-    assert_eq!(float8(Input::Number("0.1")), Ok(0.1));
-    assert_eq!(float4(Input::Number("0.1")), Ok(0.1_f32));
-    assert!(float8(Input::Number("1e400")).is_err());
-    assert!(float4(Input::Number("1e39")).is_err());
-    assert_eq!(float8(Input::Text("-Infinity")), Ok(f64::NEG_INFINITY));
-    assert!(float8(Input::Text("NaN")).unwrap().is_nan());
-    assert!(float8(Input::Text("infinit")).is_err());
-    assert!(float8(Input::Text("")).is_err());
-    assert!(float8(Input::Bool(true)).is_err());
+    assert_eq!(float8(ColumnInput::Number("0.1")), Ok(0.1));
+    assert_eq!(float4(ColumnInput::Number("0.1")), Ok(0.1_f32));
+    assert!(float8(ColumnInput::Number("1e400")).is_err());
+    assert!(float4(ColumnInput::Number("1e39")).is_err());
+    assert_eq!(
+        float8(ColumnInput::Text("-Infinity")),
+        Ok(f64::NEG_INFINITY)
+    );
+    assert!(float8(ColumnInput::Text("NaN")).unwrap().is_nan());
+    assert!(float8(ColumnInput::Text("infinit")).is_err());
+    assert!(float8(ColumnInput::Text("")).is_err());
+    assert!(float8(ColumnInput::Bool(true)).is_err());
     for nothing in ["0", "-0.0", "0e-400", "0.00E5"] {
-        assert_eq!(float8(Input::Number(nothing)), Ok(0.0), "{nothing}");
-        assert_eq!(float4(Input::Text(nothing)), Ok(0.0), "{nothing}");
+        assert_eq!(float8(ColumnInput::Number(nothing)), Ok(0.0), "{nothing}");
+        assert_eq!(float4(ColumnInput::Text(nothing)), Ok(0.0), "{nothing}");
     }
-    assert_eq!(float8(Input::Number("5e-324")), Ok(5e-324));
-    assert!(float8(Input::Number("1e-400")).is_err());
-    assert!(float4(Input::Number("1e-46")).is_err());
+    assert_eq!(float8(ColumnInput::Number("5e-324")), Ok(5e-324));
+    assert!(float8(ColumnInput::Number("1e-400")).is_err());
+    assert!(float4(ColumnInput::Number("1e-46")).is_err());
 }
 
 /// The fields of the binary form: groups, weight, sign, scale, then the groups.
 fn binary(digits: &str, precision: Option<(i32, i32)>) -> Result<Vec<i16>, String> {
     let column = Numeric {
-        precision: precision.map(|(precision, scale)| Precision { precision, scale }),
+        precision: precision.map(|(precision, scale)| NumericPrecision { precision, scale }),
         takes_infinity: true,
     };
     let mut out = Vec::new();
-    numeric(Input::Number(digits), column, &mut out).map_err(|misfit| misfit.to_string())?;
+    numeric(ColumnInput::Number(digits), column, &mut out)
+        .map_err(|mismatch| mismatch.to_string())?;
     Ok(out
         .chunks(2)
         .map(|pair| i16::from_be_bytes([pair[0], pair[1]]))
@@ -102,8 +106,8 @@ fn numerics() {
 /// As text a number takes the long road.
 fn check_short(digits: &str, column: Numeric) {
     let (mut short, mut long) = (Vec::new(), Vec::new());
-    let taken = numeric(Input::Number(digits), column, &mut short);
-    let expected = numeric(Input::Text(digits), column, &mut long);
+    let taken = numeric(ColumnInput::Number(digits), column, &mut short);
+    let expected = numeric(ColumnInput::Text(digits), column, &mut long);
     assert_eq!(taken, expected, "{digits} {column:?}");
     assert_eq!(short, long, "{digits} {column:?}");
 }
@@ -144,7 +148,7 @@ fn short_numbers_are_written_as_others_are() {
     ];
     for precision in columns {
         let column = Numeric {
-            precision: precision.map(|(precision, scale)| Precision { precision, scale }),
+            precision: precision.map(|(precision, scale)| NumericPrecision { precision, scale }),
             takes_infinity: true,
         };
         for whole in wholes {

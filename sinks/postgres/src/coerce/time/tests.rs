@@ -5,7 +5,7 @@ use super::*;
 
 fn instant(content: &str) -> Option<String> {
     timestamp(
-        Input::Text(content),
+        ColumnInput::Text(content),
         &Reading::default(),
         Decimals::default(),
     )
@@ -155,13 +155,17 @@ fn epoch_numbers() {
             found.map(|microseconds| TimestampText(microseconds).to_string())
         };
         assert_eq!(
-            found(Input::Number(digits)).as_deref(),
+            found(ColumnInput::Number(digits)).as_deref(),
             expected,
             "{digits}"
         );
         // Digits in a string are a number where the column says what they count.
         let of_text = if unit.is_some() { expected } else { None };
-        assert_eq!(found(Input::Text(digits)).as_deref(), of_text, "{digits}");
+        assert_eq!(
+            found(ColumnInput::Text(digits)).as_deref(),
+            of_text,
+            "{digits}"
+        );
     }
 }
 
@@ -189,7 +193,7 @@ fn infinity_as_debezium_writes_it() {
             unit: Some(unit),
             ..Reading::default()
         };
-        for input in [Input::Number(digits), Input::Text(digits)] {
+        for input in [ColumnInput::Number(digits), ColumnInput::Text(digits)] {
             let found = timestamp(input, &reading, Decimals(Some(0))).ok();
             let found = found.map(|microseconds| TimestampText(microseconds).to_string());
             assert_eq!(found.as_deref(), expected, "{digits} {unit:?}");
@@ -214,7 +218,7 @@ fn infinity_as_debezium_writes_it() {
         ..Reading::default()
     };
     for (digits, expected) in dates {
-        let found = date(Input::Number(digits), &reading).ok();
+        let found = date(ColumnInput::Number(digits), &reading).ok();
         let found = found.map(|days| DateText(days).to_string());
         assert_eq!(found.as_deref(), expected, "{digits}");
     }
@@ -226,7 +230,7 @@ fn naive_times_can_be_refused() {
         naive_time: NaiveTime::Reject,
         ..Reading::default()
     };
-    let instant = |content| timestamp(Input::Text(content), &reading, Decimals::default());
+    let instant = |content| timestamp(ColumnInput::Text(content), &reading, Decimals::default());
     assert!(instant("2026-11-20T20:35:19").is_err());
     assert!(instant("2026-11-20").is_err());
     assert!(instant("2026-11-20T20:35:19Z").is_ok());
@@ -235,24 +239,28 @@ fn naive_times_can_be_refused() {
 #[test]
 fn dates() {
     use TimeUnit::{Days, Milliseconds, Seconds};
-    let number = Input::Number;
+    let number = ColumnInput::Number;
     let cases = [
-        (Input::Text("2000-01-01"), None, Some("2000-01-01")),
+        (ColumnInput::Text("2000-01-01"), None, Some("2000-01-01")),
         (
-            Input::Text("1999-12-31T23:00:00-05:00"),
+            ColumnInput::Text("1999-12-31T23:00:00-05:00"),
             None,
             Some("1999-12-31"),
         ),
-        (Input::Text("infinity"), None, Some("infinity")),
-        (Input::Text("-infinity"), Some(Days), Some("-infinity")),
-        (Input::Text("1999-12-32"), None, None),
+        (ColumnInput::Text("infinity"), None, Some("infinity")),
+        (
+            ColumnInput::Text("-infinity"),
+            Some(Days),
+            Some("-infinity"),
+        ),
+        (ColumnInput::Text("1999-12-32"), None, None),
         (number("-1"), None, None),
         (number("20412"), None, None),
-        (Input::Integer(20_412), None, None),
+        (ColumnInput::Integer(20_412), None, None),
         (number("20412"), Some(Days), Some("2025-11-20")),
         (number("20412.0"), Some(Days), Some("2025-11-20")),
-        (Input::Text("20412"), Some(Days), Some("2025-11-20")),
-        (Input::Integer(20_412), Some(Days), Some("2025-11-20")),
+        (ColumnInput::Text("20412"), Some(Days), Some("2025-11-20")),
+        (ColumnInput::Integer(20_412), Some(Days), Some("2025-11-20")),
         (number("-1"), Some(Days), Some("1969-12-31")),
         (number("20412.5"), Some(Days), None),
         (number("2145042905"), Some(Days), Some("5874897-12-31")),
@@ -267,9 +275,13 @@ fn dates() {
         ),
         (number("-1"), Some(Milliseconds), Some("1969-12-31")),
         (number("1763670919.5"), Some(Seconds), Some("2025-11-20")),
-        (Input::Instant(1_763_670_919_042), None, Some("2025-11-20")),
-        (Input::Text("20412"), None, None),
-        (Input::Bool(true), Some(Days), None),
+        (
+            ColumnInput::Instant(1_763_670_919_042),
+            None,
+            Some("2025-11-20"),
+        ),
+        (ColumnInput::Text("20412"), None, None),
+        (ColumnInput::Bool(true), Some(Days), None),
     ];
     for (input, unit, expected) in cases {
         let reading = Reading {
@@ -287,7 +299,7 @@ fn dates() {
 #[test]
 fn times_of_day() {
     use TimeUnit::{Microseconds, Milliseconds, Nanoseconds, Seconds};
-    let (text, number) = (Input::Text, Input::Number);
+    let (text, number) = (ColumnInput::Text, ColumnInput::Number);
     let cases = [
         (text("20:35:19.5"), None, Some("20:35:19.500000")),
         (text("24:00"), None, Some("24:00:00.000000")),
@@ -322,7 +334,7 @@ fn times_of_day() {
         (number("86400"), Some(Seconds), Some("24:00:00.000000")),
         (number("86400.000001"), Some(Seconds), None),
         (number("-1"), Some(Seconds), None),
-        (Input::Bool(true), Some(Seconds), None),
+        (ColumnInput::Bool(true), Some(Seconds), None),
     ];
     for (input, unit, expected) in cases {
         let reading = Reading {
@@ -368,7 +380,7 @@ fn seconds_are_rounded_to_what_the_column_declares() {
     ];
     for (content, decimals, expected) in cases {
         let found = timestamp(
-            Input::Text(content),
+            ColumnInput::Text(content),
             &Reading::default(),
             Decimals(decimals),
         );
@@ -376,7 +388,7 @@ fn seconds_are_rounded_to_what_the_column_declares() {
         assert_eq!(found.as_deref(), Ok(expected), "{content}");
     }
     let midnight = time_of_day(
-        Input::Text("23:59:59.6"),
+        ColumnInput::Text("23:59:59.6"),
         &Reading::default(),
         Decimals(Some(0)),
     );

@@ -11,7 +11,7 @@ use crate::verdict::refusal_cause;
 
 /// What a search found.
 #[derive(Debug)]
-pub(super) struct Found {
+pub(super) struct SearchResult {
     /// Source records that are refused, in order.
     pub(super) refused: Vec<Failed>,
     /// Those that were written, in order.
@@ -91,7 +91,7 @@ impl Search<'_> {
         (written_after > 0 && !self.is_over()).then_some(first)
     }
 
-    pub(super) fn found(mut self) -> Found {
+    pub(super) fn found(mut self) -> SearchResult {
         // Some may be refused by name before their turn, which did not come.
         self.failed.retain(|failed| failed.source <= self.reached);
         self.failed.sort_by_key(|failed| failed.source);
@@ -112,7 +112,7 @@ impl Search<'_> {
             .take_while(|failed| !is_open(failed))
             .count();
         let waits = self.failed.drain(judged..).next();
-        Found {
+        SearchResult {
             refused: self.failed,
             written,
             waits: waits

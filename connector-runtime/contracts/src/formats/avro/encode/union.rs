@@ -50,7 +50,7 @@ fn fits(schema: &AvroSchema, avro_type: &AvroType, value: ValueRef<'_>) -> bool 
                     })
                 })
         }),
-        _ => fits_plan_outside(avro_type, value),
+        _ => fits_type_outside(avro_type, value),
     }
 }
 
@@ -59,12 +59,12 @@ fn fits_outside(schema: &AvroSchema, id: AvroTypeId, value: ValueRef<'_>) -> boo
     match schema.get(id) {
         AvroType::Union(branches) => branches
             .iter()
-            .any(|branch| fits_plan_outside(schema.get(*branch), value)),
-        avro_type => fits_plan_outside(avro_type, value),
+            .any(|branch| fits_type_outside(schema.get(*branch), value)),
+        avro_type => fits_type_outside(avro_type, value),
     }
 }
 
-fn fits_plan_outside(avro_type: &AvroType, value: ValueRef<'_>) -> bool {
+fn fits_type_outside(avro_type: &AvroType, value: ValueRef<'_>) -> bool {
     match avro_type {
         AvroType::Array(_) => value.elements().is_some(),
         AvroType::Map(_) | AvroType::Record(_) => value.members().is_some(),

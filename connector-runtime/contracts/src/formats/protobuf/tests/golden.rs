@@ -113,8 +113,8 @@ fn every_golden_message_is_read_as_its_value() {
 #[test]
 fn every_golden_message_is_written_as_python_wrote_it() {
     each(&[MESSAGES, RANDOM], |source, codec, golden| {
-        let plans = resolve::resolve(&files::gather(source).unwrap()).unwrap();
-        let (message, fields) = index::read(&plans, &golden.payload).unwrap();
+        let schema = resolve::resolve(&files::gather(source).unwrap()).unwrap();
+        let (message, fields) = index::read(&schema, &golden.payload).unwrap();
         let value = codec.decode(&golden.payload).unwrap();
         let mut out = Vec::new();
         encode::from_value(&schema, message, value.root(), &mut out)
