@@ -34,10 +34,7 @@ const REPLACED: &[&str] = &[
 /// Duplicates and replaced names that are still in the code, by the crate that gives way. A rename deletes its name from
 /// here; nothing is added.
 const TO_RENAME: &[(&str, &[&str])] = &[
-    (
-        "config",
-        &["Document", "Draft", "Kind", "Leaf", "SourceFile"],
-    ),
+    ("config", &["Document", "Draft", "Leaf", "SourceFile"]),
     ("engine", &["Decision", "Made"]),
 ];
 
