@@ -30,7 +30,7 @@ pub use error::keep_every_record;
 pub use event::{ConsumerOptions, Event, GroupMetadata, Rebalance, Subscription};
 pub use mock::Embedded;
 pub use offsets::{ANSWER_WITHIN, Bound, Committed, GroupOffsets, GroupState};
-pub use ownership::{Ownership, PartitionOwner};
+pub use ownership::{OwnerOptions, Ownership, PartitionOwner};
 pub use producer::Producer;
 pub use settings::{
     ClientSettings, REVOCATION_WITHIN, allowed_settings, check_setting, check_setting_name,

@@ -26,6 +26,17 @@ pub enum Ownership {
     Waiting(Cause),
 }
 
+/// What one member of a source's group is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnerOptions {
+    /// The consumer group whose members compete for the partition.
+    pub group: String,
+    /// Shown by the broker's tools and in log lines.
+    pub client_id: String,
+    /// Its partition 0 stands for the source.
+    pub topic: String,
+}
+
 /// A member of a source's group. It reads nothing; holding the partition is all. Polling it keeps it a member: at least
 /// every few seconds.
 pub struct PartitionOwner {
@@ -53,9 +64,7 @@ impl PartitionOwner {
     /// Joins the group; does not wait for the cluster.
     pub fn open(
         settings: &ClientSettings,
-        group: &str,
-        topic: &str,
-        client_id: &str,
+        options: &OwnerOptions,
     ) -> Result<PartitionOwner, Cause> {
         let held = Arc::new(Mutex::new(Held::default()));
         let context = OwnerContext {
@@ -63,11 +72,11 @@ impl PartitionOwner {
             log: LogFilter::default(),
         };
         let client: BaseConsumer<OwnerContext> = settings
-            .member(client_id, group, Duration::from_secs(5))
+            .member(&options.client_id, &options.group, Duration::from_secs(5))
             .create_with_context(context)
             .map_err(|error| cause("joining the source's group", &error))?;
         client
-            .subscribe(&[topic])
+            .subscribe(&[options.topic.as_str()])
             .map_err(|error| cause("joining the source's group", &error))?;
         Ok(PartitionOwner { client, held })
     }

@@ -5,11 +5,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use connect_api::Cause;
-use connect_kafka::{Ownership, PartitionOwner};
+use connect_kafka::{OwnerOptions, Ownership, PartitionOwner};
 use tokio::sync::watch;
 
 use super::positions::TOPIC;
 use crate::cluster::Cluster;
+use crate::offsets::group_of;
 use connect_config::Fingerprint;
 
 /// Membership in a source's group, kept up by a thread of its own.
@@ -38,9 +39,8 @@ impl Owner {
                 _alone: Some(alone),
             });
         }
-        let group = format!("connect-{connector}");
-        let client_id = format!("{group}.{fingerprint}");
-        let member = PartitionOwner::open(&cluster.settings(), &client_id, TOPIC, &group)?;
+        let options = options_of(connector, fingerprint);
+        let member = PartitionOwner::open(&cluster.settings(), &options)?;
         let (tell, owns) = watch::channel(false);
         let (tell_left, left) = tokio::sync::oneshot::channel();
         let asked_to_leave = leave.clone();
@@ -102,6 +102,16 @@ impl Drop for Owner {
     }
 }
 
+/// One group for every version of the connector's file: processes that run different versions compete for the source, too.
+fn options_of(connector: &str, fingerprint: Fingerprint) -> OwnerOptions {
+    let group = group_of(connector);
+    OwnerOptions {
+        client_id: format!("{group}.{fingerprint}"),
+        group,
+        topic: TOPIC.to_owned(),
+    }
+}
+
 fn keep_membership(
     connector: &str,
     mut member: PartitionOwner,
@@ -127,4 +137,20 @@ fn keep_membership(
         tell.send_if_modified(|told| std::mem::replace(told, owns) != owns);
     }
     member.close(Duration::from_secs(5));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn processes_with_different_files_of_one_source_compete_in_one_group() {
+        let (old, new) = (Fingerprint::of("rate = 1"), Fingerprint::of("rate = 2"));
+        let options = |fingerprint| options_of("users", fingerprint);
+        assert_eq!(options(old).group, "connect-users");
+        assert_eq!(options(new).group, "connect-users");
+        let file_of = |options: OwnerOptions| Fingerprint::at_end_of(&options.client_id);
+        assert_eq!(file_of(options(old)), Some(old));
+        assert_eq!(file_of(options(new)), Some(new));
+    }
 }

@@ -391,7 +391,12 @@ async fn a_source_has_one_owner() {
     kafka.create_topic("connect_positions", 1).unwrap();
     tokio::task::spawn_blocking(move || {
         let open = |name: &str| {
-            PartitionOwner::open(&settings, "connect-x", "connect_positions", name).unwrap()
+            let options = OwnerOptions {
+                group: "connect-x".to_owned(),
+                client_id: name.to_owned(),
+                topic: "connect_positions".to_owned(),
+            };
+            PartitionOwner::open(&settings, &options).unwrap()
         };
         let wait = |owner: &mut PartitionOwner, other: Option<&mut PartitionOwner>| {
             let give_up = Instant::now() + SOON;
