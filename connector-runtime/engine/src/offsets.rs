@@ -141,7 +141,7 @@ pub async fn set(
     let mut moves = Vec::new();
     for (configured, targets) in sink.sinks.iter().zip(targets) {
         if only.moves(configured) {
-            desk.refuse_what_kafka_has_not(&targets).await?;
+            desk.refuse_offsets_out_of_range(&targets).await?;
             moves.extend(moves_of(&current, configured, &targets));
             lanes.push(targets);
         } else {
@@ -180,8 +180,7 @@ pub async fn forget(
     };
     let desk = Desk::open(connector, process, clients)?;
     let group = GroupOffsets::open(clients, &group_of(other))?;
-    let members = group.state().await?.map_or(0, |group| group.members.len());
-    if members > 0 {
+    if !group.members().await?.is_empty() {
         return Err(Cause::new(format!("`{other}` is running"))
             .with_help("its progress is what it goes on from; stop it first"));
     }

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use connect_kafka::GroupMember;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::cluster::Cluster;
@@ -36,9 +37,9 @@ pub(crate) async fn compare(cluster: Cluster, connectors: Vec<(Arc<Connector>, M
     }
 }
 
-fn compare_one(name: &str, members: &[String], meters: &Meters) {
+fn compare_one(name: &str, members: &[GroupMember], meters: &Meters) {
     let ours = meters.status().fingerprint;
-    let theirs = another(members, ours);
+    let theirs = another(members.iter().map(|member| &*member.client_id), ours);
     let has_changed = meters.set_differs(theirs.is_some());
     if let (true, Some(theirs)) = (has_changed, theirs) {
         tracing::warn!(
@@ -52,8 +53,11 @@ fn compare_one(name: &str, members: &[String], meters: &Meters) {
 }
 
 /// The first fingerprint that is not ours.
-fn another(members: &[String], ours: Fingerprint) -> Option<Fingerprint> {
-    let mut fingerprints = members.iter().filter_map(|id| Fingerprint::at_end_of(id));
+fn another<'a>(
+    client_ids: impl Iterator<Item = &'a str>,
+    ours: Fingerprint,
+) -> Option<Fingerprint> {
+    let mut fingerprints = client_ids.filter_map(Fingerprint::at_end_of);
     fingerprints.find(|theirs| *theirs != ours)
 }
 
@@ -84,7 +88,8 @@ mod tests {
             ),
         ];
         for (members, expected) in cases {
-            assert_eq!(another(&members, ours), expected, "{members:?}");
+            let client_ids = members.iter().map(String::as_str);
+            assert_eq!(another(client_ids, ours), expected, "{members:?}");
         }
     }
 }

@@ -13,7 +13,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use crate::blocking::{SharedClient, off_the_runtime};
 use crate::error::{cause, code_cause};
 use crate::log::LogContext;
-use crate::offsets::{self, ANSWER_WITHIN, Bound};
+use crate::offsets::{self, Bound, GroupMember};
 use crate::settings::{ClientSettings, SESSION_TIMEOUT_MS};
 use crate::trouble;
 
@@ -63,7 +63,8 @@ impl Admin {
         timeout: Duration,
     ) -> Result<Option<Vec<i32>>, Cause> {
         let topic = topic.to_owned();
-        self.ask(move |client| offsets::partitions(client, &topic, timeout))
+        self.client
+            .ask(move |client| offsets::partitions(client, &topic, timeout))
             .await
     }
 
@@ -77,41 +78,36 @@ impl Admin {
         partitions: Vec<TopicPartition>,
         bound: Bound,
     ) -> Result<HashMap<TopicPartition, i64>, Cause> {
-        self.ask(move |client| offsets::bounds(client, &partitions, bound))
+        self.client
+            .ask(move |client| offsets::bounds(client, &partitions, bound))
             .await
     }
 
-    /// The client ids of a group's members. The mock cluster cannot say: none.
-    pub async fn members(&self, group: &str) -> Result<Vec<String>, Cause> {
+    /// The members of a group. The mock cluster cannot list them: none.
+    pub async fn members(&self, group: &str) -> Result<Vec<GroupMember>, Cause> {
         if self.settings.is_embedded() {
             return Ok(Vec::new());
         }
         let group = group.to_owned();
-        self.ask(move |client| {
-            let list = client
-                .fetch_group_list(Some(&group), offsets::ANSWER_WITHIN)
-                .map_err(|error| cause("asking who is in the group", &error))?;
-            let members = list.groups().iter().flat_map(|group| group.members());
-            Ok(members
-                .map(|member| member.client_id().to_owned())
-                .collect())
-        })
-        .await
+        self.client
+            .ask(move |client| offsets::members(client, &group))
+            .await
     }
 
     /// All topics that we may see, with their partitions: one request.
     pub async fn topics(&self, timeout: Duration) -> Result<BTreeMap<String, Vec<i32>>, Cause> {
-        self.ask(move |client| {
-            let metadata = client
-                .fetch_metadata(None, timeout)
-                .map_err(|error| cause("listing topics", &error))?;
-            let topics = metadata.topics().iter().map(|topic| {
-                let partitions = topic.partitions().iter().map(|partition| partition.id());
-                (topic.name().to_owned(), partitions.collect())
-            });
-            Ok(topics.collect())
-        })
-        .await
+        self.client
+            .ask(move |client| {
+                let metadata = client
+                    .fetch_metadata(None, timeout)
+                    .map_err(|error| cause("listing topics", &error))?;
+                let topics = metadata.topics().iter().map(|topic| {
+                    let partitions = topic.partitions().iter().map(|partition| partition.id());
+                    (topic.name().to_owned(), partitions.collect())
+                });
+                Ok(topics.collect())
+            })
+            .await
     }
 
     /// Makes the topics; those that exist already are left as they are. Returns the names of those that were made. The
@@ -182,16 +178,6 @@ impl Admin {
             .client("connect-admin")
             .create_with_context(LogContext::of(&self.settings))
             .map_err(|error| Failure::Fatal(cause("making the admin client", &error)))
-    }
-
-    /// Asks off the runtime; no answer is explained as well as the client can.
-    async fn ask<R: Send + 'static>(
-        &self,
-        question: impl FnOnce(&BaseConsumer<LogContext>) -> Result<R, Cause> + Send + 'static,
-    ) -> Result<R, Cause> {
-        self.client
-            .call(move |client| trouble::ask(client, ANSWER_WITHIN, question))
-            .await?
     }
 }
 

@@ -21,6 +21,8 @@ use crate::assignment::Generation;
 use crate::consumer_context::{PendingEvent, SharedConsumerState, SinkConsumerContext, list_of};
 use crate::error::cause;
 use crate::event::{ConsumerOptions, Event, GroupMetadata, Subscription};
+#[cfg(test)]
+use crate::offsets::Watermarks;
 use crate::offsets::{self, ANSWER_WITHIN, Committed};
 use crate::payload::Payloads;
 use crate::settings::ClientSettings;
@@ -142,14 +144,9 @@ impl SinkConsumer {
         offsets::committed_with_metadata(&self.client, partitions)
     }
 
-    /// The first offset that Kafka has and the one after the last committed record. Asks the cluster.
     #[cfg(test)]
-    pub(crate) fn watermarks(
-        &self,
-        partition: &TopicPartition,
-        timeout: std::time::Duration,
-    ) -> Result<(i64, i64), Cause> {
-        offsets::watermarks(&self.client, partition, timeout)
+    pub(crate) fn watermarks(&self, partition: &TopicPartition) -> Result<Watermarks, Cause> {
+        offsets::watermarks_of(&self.client, partition)
     }
 
     /// How many partitions a topic has; 0 if it does not exist. Asks the cluster.

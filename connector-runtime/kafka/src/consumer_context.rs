@@ -64,19 +64,10 @@ impl SinkConsumerContext {
         }
     }
 
-    /// Takes the partitions and pauses them before anything is fetched. They begin nowhere yet: an explicit offset keeps
-    /// librdkafka from asking for the group's (and from an error where there is none); it is never read from, because the
-    /// partition is paused and `begin_at` seeks first.
+    /// Takes the partitions, paused until `begin_at` seeks them.
     fn assigned(&self, consumer: &BaseConsumer<Self>, list: &mut TopicPartitionList) {
         let partitions = partitions_of(list);
-        let done = list
-            .set_all_offsets(Offset::Offset(0))
-            .and_then(|()| match consumer.rebalance_protocol() {
-                RebalanceProtocol::Cooperative => consumer.incremental_assign(list),
-                RebalanceProtocol::None | RebalanceProtocol::Eager => consumer.assign(list),
-            })
-            .and_then(|()| consumer.pause(list));
-        self.report("taking partitions", done);
+        self.report("taking partitions", assign_paused(consumer, list));
         let mut state = self.shared.lock();
         let generations = state.assignment.assign(&partitions);
         let given = partitions.into_iter().zip(generations).collect();
@@ -124,10 +115,7 @@ impl SinkConsumerContext {
             }
         }
         let taken = self.shared.lock().assignment.remove(partitions);
-        let done = match consumer.rebalance_protocol() {
-            RebalanceProtocol::Cooperative => consumer.incremental_unassign(&list_of(partitions)),
-            RebalanceProtocol::None | RebalanceProtocol::Eager => consumer.unassign(),
-        };
+        let done = unassign(consumer, &list_of(partitions));
         self.report("giving partitions back", done);
         taken
     }
@@ -185,6 +173,31 @@ impl ConsumerContext for SinkConsumerContext {
             .lock()
             .pending
             .push_back(PendingEvent::Other(Event::Waiting(cause)));
+    }
+}
+
+/// Accepts an assignment and pauses it before anything is fetched. The explicit offset is never read from. It only keeps
+/// librdkafka from asking for the group's, and from an error if the group has none.
+pub(crate) fn assign_paused<C: ConsumerContext>(
+    consumer: &BaseConsumer<C>,
+    list: &mut TopicPartitionList,
+) -> KafkaResult<()> {
+    list.set_all_offsets(Offset::Offset(0))?;
+    match consumer.rebalance_protocol() {
+        RebalanceProtocol::Cooperative => consumer.incremental_assign(list)?,
+        RebalanceProtocol::None | RebalanceProtocol::Eager => consumer.assign(list)?,
+    }
+    consumer.pause(list)
+}
+
+/// Confirms a revocation.
+pub(crate) fn unassign<C: ConsumerContext>(
+    consumer: &BaseConsumer<C>,
+    list: &TopicPartitionList,
+) -> KafkaResult<()> {
+    match consumer.rebalance_protocol() {
+        RebalanceProtocol::Cooperative => consumer.incremental_unassign(list),
+        RebalanceProtocol::None | RebalanceProtocol::Eager => consumer.unassign(),
     }
 }
 

@@ -29,7 +29,7 @@ pub use delivery::DeliveryOutcome;
 pub use error::keep_every_record;
 pub use event::{ConsumerOptions, Event, GroupMetadata, Rebalance, Subscription};
 pub use mock::Embedded;
-pub use offsets::{ANSWER_WITHIN, Bound, Committed, GroupOffsets, GroupState};
+pub use offsets::{ANSWER_WITHIN, Bound, Committed, GroupMember, GroupOffsets, Watermarks};
 pub use ownership::{OwnerOptions, Ownership, PartitionOwner};
 pub use producer::Producer;
 pub use settings::{

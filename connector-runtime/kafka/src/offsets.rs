@@ -1,6 +1,7 @@
 //! Offsets as Kafka knows them: the group's committed ones, a partition's ends, the first one at a time.
 
 use std::collections::{BTreeMap, HashMap};
+use std::fmt;
 use std::time::Duration;
 
 use connect_api::{Cause, Position, StartAt, TopicPartition};
@@ -15,7 +16,6 @@ use crate::consumer_context::list_of;
 use crate::error::{cause, code_cause, is_rebalance};
 use crate::log::LogContext;
 use crate::settings::ClientSettings;
-use crate::trouble;
 
 /// How long one question to the cluster may take.
 pub const ANSWER_WITHIN: Duration = Duration::from_secs(10);
@@ -99,17 +99,6 @@ impl<'a> ByPartition<'a> {
     }
 }
 
-/// The first offset that Kafka has and the one after the last that readers of committed records get.
-pub(crate) fn watermarks<C: ConsumerContext>(
-    client: &BaseConsumer<C>,
-    partition: &TopicPartition,
-    timeout: Duration,
-) -> Result<(i64, i64), Cause> {
-    client
-        .fetch_watermarks(&partition.topic, partition.partition, timeout)
-        .map_err(|error| cause(&format!("asking for the offsets of {partition}"), &error))
-}
-
 /// One question for many partitions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bound {
@@ -129,7 +118,50 @@ impl Bound {
     }
 }
 
-/// The bound of each partition, in one request a broker; a partition that is not answered for is left out.
+/// What Kafka has of a partition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Watermarks {
+    /// The first offset.
+    pub low: i64,
+    /// The offset after the last record that readers of committed records get.
+    pub high: i64,
+}
+
+impl Watermarks {
+    /// Whether a consumer can read from this offset on.
+    pub fn contain(self, offset: i64) -> bool {
+        (self.low..=self.high).contains(&offset)
+    }
+}
+
+/// The watermarks of these partitions, in their order: two requests per broker, however many partitions there are. An error
+/// in the list is of one partition alone.
+pub(crate) fn watermarks<C: ConsumerContext>(
+    client: &BaseConsumer<C>,
+    partitions: &[TopicPartition],
+) -> Result<Vec<Result<Watermarks, Cause>>, Cause> {
+    let lows = resolve_kind(client, partitions, StartAt::Earliest)?;
+    let highs = resolve_kind(client, partitions, StartAt::Latest)?;
+    let both = lows.into_iter().zip(highs);
+    let watermarks = both.map(|(low, high)| {
+        Ok(Watermarks {
+            low: low?,
+            high: high?,
+        })
+    });
+    Ok(watermarks.collect())
+}
+
+/// The watermarks of one partition.
+pub(crate) fn watermarks_of<C: ConsumerContext>(
+    client: &BaseConsumer<C>,
+    partition: &TopicPartition,
+) -> Result<Watermarks, Cause> {
+    let mut watermarks = watermarks(client, std::slice::from_ref(partition))?;
+    watermarks.pop().expect("one answer for one partition")
+}
+
+/// The bound of each partition, in one request per broker. A partition without an answer is left out.
 pub(crate) fn bounds<C: ConsumerContext>(
     client: &BaseConsumer<C>,
     partitions: &[TopicPartition],
@@ -273,13 +305,32 @@ pub struct GroupOffsets {
     embedded: bool,
 }
 
-/// Who is in a group.
+/// A member of a group.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct GroupState {
-    /// Kafka's word: `Stable`, `Empty`, `Dead`, `PreparingRebalance`, …
-    pub state: String,
-    /// As `client.id (host)`.
-    pub members: Vec<String>,
+pub struct GroupMember {
+    pub client_id: String,
+    pub host: String,
+}
+
+impl fmt::Display for GroupMember {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} ({})", self.client_id, self.host)
+    }
+}
+
+pub(crate) fn members<C: ConsumerContext>(
+    client: &BaseConsumer<C>,
+    group: &str,
+) -> Result<Vec<GroupMember>, Cause> {
+    let list = client
+        .fetch_group_list(Some(group), ANSWER_WITHIN)
+        .map_err(|error| cause("listing the members of the group", &error))?;
+    let members = list.groups().iter().flat_map(|group| group.members());
+    let members = members.map(|member| GroupMember {
+        client_id: member.client_id().to_owned(),
+        host: member.client_host().to_owned(),
+    });
+    Ok(members.collect())
 }
 
 impl GroupOffsets {
@@ -301,7 +352,9 @@ impl GroupOffsets {
         partitions: &[TopicPartition],
     ) -> Result<HashMap<TopicPartition, Option<i64>>, Cause> {
         let partitions = partitions.to_vec();
-        self.ask(move |client| committed(client, &partitions)).await
+        self.client
+            .ask(move |client| committed(client, &partitions))
+            .await
     }
 
     /// As `committed`, with the text that was stored beside each offset.
@@ -310,14 +363,19 @@ impl GroupOffsets {
         partitions: &[TopicPartition],
     ) -> Result<HashMap<TopicPartition, Option<Committed>>, Cause> {
         let partitions = partitions.to_vec();
-        self.ask(move |client| committed_with_metadata(client, &partitions))
+        self.client
+            .ask(move |client| committed_with_metadata(client, &partitions))
             .await
     }
 
-    /// The first offset that Kafka has and the one after the last.
-    pub async fn watermarks(&self, partition: &TopicPartition) -> Result<(i64, i64), Cause> {
-        let partition = partition.clone();
-        self.ask(move |client| watermarks(client, &partition, ANSWER_WITHIN))
+    /// The watermarks of these partitions, in their order.
+    pub async fn watermarks(
+        &self,
+        partitions: &[TopicPartition],
+    ) -> Result<Vec<Watermarks>, Cause> {
+        let partitions = partitions.to_vec();
+        self.client
+            .ask(move |client| watermarks(client, &partitions)?.into_iter().collect())
             .await
     }
 
@@ -331,36 +389,24 @@ impl GroupOffsets {
             .iter()
             .map(|partition| (partition.clone(), start));
         let starts: Vec<(TopicPartition, StartAt)> = starts.collect();
-        self.ask(move |client| {
-            let resolved = resolve(client, &starts)?;
-            let resolved = starts.into_iter().zip(resolved);
-            resolved
-                .map(|((partition, _), offset)| Ok((partition, offset?)))
-                .collect()
-        })
-        .await
+        self.client
+            .ask(move |client| {
+                let resolved = resolve(client, &starts)?;
+                let resolved = starts.into_iter().zip(resolved);
+                resolved
+                    .map(|((partition, _), offset)| Ok((partition, offset?)))
+                    .collect()
+            })
+            .await
     }
 
-    /// The group's members. The mock cluster cannot say: `None`.
-    pub async fn state(&self) -> Result<Option<GroupState>, Cause> {
+    /// The group's members. The mock cluster cannot list them: none.
+    pub async fn members(&self) -> Result<Vec<GroupMember>, Cause> {
         if self.embedded {
-            return Ok(None);
+            return Ok(Vec::new());
         }
         let group = self.group.clone();
-        self.ask(move |client| {
-            let list = client
-                .fetch_group_list(Some(&group), ANSWER_WITHIN)
-                .map_err(|error| cause("asking who is in the group", &error))?;
-            Ok(list.groups().first().map(|info| GroupState {
-                state: info.state().to_owned(),
-                members: info
-                    .members()
-                    .iter()
-                    .map(|member| format!("{} ({})", member.client_id(), member.client_host()))
-                    .collect(),
-            }))
-        })
-        .await
+        self.client.ask(move |client| members(client, &group)).await
     }
 
     /// Writes the group's offsets. Refused by Kafka while the group has members, which would not notice.
@@ -382,10 +428,10 @@ impl GroupOffsets {
                 .map_err(|error| cause("writing the group's offsets", &error))?;
             element.set_metadata(metadata(partition));
         }
-        if let Some(state) = self.state().await?
-            && !state.members.is_empty()
-        {
-            return Err(self.group_is_active(&state.members.join(", ")));
+        let members = self.members().await?;
+        if !members.is_empty() {
+            let names: Vec<String> = members.iter().map(ToString::to_string).collect();
+            return Err(self.group_is_active(&names.join(", ")));
         }
         let committed = self
             .client
@@ -398,16 +444,6 @@ impl GroupOffsets {
             }
             Err(error) => Err(cause("writing the group's offsets", &error)),
         }
-    }
-
-    /// Asks off the runtime; no answer is explained as well as the client can.
-    async fn ask<R: Send + 'static>(
-        &self,
-        question: impl FnOnce(&BaseConsumer<LogContext>) -> Result<R, Cause> + Send + 'static,
-    ) -> Result<R, Cause> {
-        self.client
-            .call(move |client| trouble::ask(client, ANSWER_WITHIN, question))
-            .await?
     }
 
     fn group_is_active(&self, members: &str) -> Cause {

@@ -4,14 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use connect_api::Cause;
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::Mutex;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, RebalanceProtocol};
-use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaRespErr;
-use rdkafka::{ClientContext, Offset, TopicPartitionList};
+use rdkafka::{ClientContext, TopicPartitionList};
 
 use crate::blocking::with_deadline;
+use crate::consumer_context::{assign_paused, unassign};
 use crate::error::cause;
 use crate::log::LogFilter;
 use crate::settings::ClientSettings;
@@ -84,7 +85,7 @@ impl PartitionOwner {
     /// A change, or none within the timeout.
     pub fn poll(&mut self, timeout: Duration) -> Option<Ownership> {
         let polled = self.client.poll(timeout);
-        if let Some(change) = lock(&self.held).change() {
+        if let Some(change) = self.held.lock().change() {
             return Some(change);
         }
         match polled {
@@ -98,12 +99,12 @@ impl PartitionOwner {
 
     /// Whether the partition is held as of the last poll.
     pub fn owns(&self) -> bool {
-        lock(&self.held).now
+        self.held.lock().now
     }
 
     /// Whether another member had the partition before this one got it.
     pub fn has_taken_over(&self) -> bool {
-        lock(&self.held).taken_over
+        self.held.lock().taken_over
     }
 
     /// Leaves the group, so that another takes over at once. False if that took longer than the deadline.
@@ -139,32 +140,9 @@ impl Held {
     }
 }
 
-fn lock(held: &Mutex<Held>) -> MutexGuard<'_, Held> {
-    held.lock()
-}
-
 struct OwnerContext {
     held: Arc<Mutex<Held>>,
     log: LogFilter,
-}
-
-impl OwnerContext {
-    /// Takes the partition and pauses it: its records are read by somebody else.
-    fn take(consumer: &BaseConsumer<Self>, list: &mut TopicPartitionList) -> KafkaResult<()> {
-        list.set_all_offsets(Offset::Offset(0))?;
-        match consumer.rebalance_protocol() {
-            RebalanceProtocol::Cooperative => consumer.incremental_assign(list)?,
-            RebalanceProtocol::None | RebalanceProtocol::Eager => consumer.assign(list)?,
-        }
-        consumer.pause(list)
-    }
-
-    fn give_back(consumer: &BaseConsumer<Self>, list: &TopicPartitionList) -> KafkaResult<()> {
-        match consumer.rebalance_protocol() {
-            RebalanceProtocol::Cooperative => consumer.incremental_unassign(list),
-            RebalanceProtocol::None | RebalanceProtocol::Eager => consumer.unassign(),
-        }
-    }
 }
 
 impl ClientContext for OwnerContext {
@@ -189,10 +167,11 @@ impl ConsumerContext for OwnerContext {
             .iter()
             .any(|element| element.partition() == 0);
         let taken = what == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
+        // Its records are read elsewhere: the partition stays paused.
         let done = if taken {
-            Self::take(consumer, list)
+            assign_paused(consumer, list)
         } else {
-            Self::give_back(consumer, list)
+            unassign(consumer, list)
         };
         if let Err(error) = done {
             tracing::warn!(%error, "changing the source's owner");
@@ -201,7 +180,7 @@ impl ConsumerContext for OwnerContext {
             RebalanceProtocol::Cooperative => Protocol::Cooperative,
             RebalanceProtocol::None | RebalanceProtocol::Eager => Protocol::Eager,
         };
-        lock(&self.held).rebalanced(taken, holds_it, protocol);
+        self.held.lock().rebalanced(taken, holds_it, protocol);
     }
 }
 

@@ -11,7 +11,7 @@ use crate::consumer::SinkConsumer;
 use crate::consumer_context::list_of;
 use crate::error::cause;
 use crate::event::Event;
-use crate::offsets::{self, ByPartition};
+use crate::offsets::{self, ByPartition, Watermarks};
 
 /// How long a seek may take altogether, and how long it rests before it asks again.
 const SEEK_WITHIN: Duration = Duration::from_secs(10);
@@ -148,30 +148,25 @@ impl SinkConsumer {
         self.client.pause(&list)
     }
 
-    /// Finds out which partitions are out of range: librdkafka only says that one is, and has stopped fetching it. One
-    /// that turns out to be within its range begins again where it was.
+    /// Finds the partitions that are out of range: librdkafka reports that one is, but not which one, and has stopped fetching
+    /// it. All are asked about at once. Those that turn out to be within their range start again where they were.
     pub(crate) fn check_ranges(&mut self) {
-        let Some(at) = self.check_range_at else {
-            return;
-        };
-        if Instant::now() < at {
+        if self.check_range_at.is_none_or(|at| Instant::now() < at) {
             return;
         }
         self.check_range_at = None;
         let running = self.shared.lock().assignment.running();
-        for partition in running {
+        let watermarks = offsets::watermarks(&self.client, &running)
+            .unwrap_or_else(|cause| vec![Err(cause); running.len()]);
+        let mut in_range = Vec::with_capacity(running.len());
+        let mut unanswered = None;
+        for (partition, watermarks) in running.into_iter().zip(watermarks) {
             let Some(wanted) = self.position(&partition) else {
                 continue;
             };
-            match offsets::watermarks(&self.client, &partition, offsets::ANSWER_WITHIN) {
-                Ok((low, high)) if (low..=high).contains(&wanted) => {
-                    self.seek(vec![(partition.clone(), wanted)]);
-                    // A failure is seen again as a partition that stands still, and asked about again.
-                    if let Err(cause) = self.resume_running(std::slice::from_ref(&partition)) {
-                        self.push(Event::Waiting(cause));
-                    }
-                }
-                Ok((low, high)) => {
+            match watermarks {
+                Ok(watermarks) if watermarks.contain(wanted) => in_range.push((partition, wanted)),
+                Ok(Watermarks { low, high }) => {
                     self.shared.lock().assignment.out_of_range(&partition);
                     self.push(Event::OutOfRange {
                         partition,
@@ -180,12 +175,18 @@ impl SinkConsumer {
                         high,
                     });
                 }
-                Err(cause) => {
-                    self.check_range_at = Some(Instant::now() + RANGE_AGAIN_AFTER);
-                    self.push(Event::Waiting(cause));
-                    return;
-                }
+                Err(cause) => unanswered = Some(cause),
             }
+        }
+        if let Some(cause) = unanswered {
+            self.check_range_at = Some(Instant::now() + RANGE_AGAIN_AFTER);
+            self.push(Event::Waiting(cause));
+        }
+        let names: Vec<TopicPartition> = in_range.iter().map(|(name, _)| name.clone()).collect();
+        // librdkafka reports a partition whose seek failed as out of range again.
+        self.seek(in_range);
+        if let Err(cause) = self.resume_running(&names) {
+            self.push(Event::Waiting(cause));
         }
     }
 }

@@ -16,7 +16,7 @@ use rdkafka::{Offset, TopicPartitionList};
 use crate::blocking::off_the_runtime;
 use crate::error::cause;
 use crate::log::LogContext;
-use crate::offsets::{self, ANSWER_WITHIN};
+use crate::offsets;
 use crate::settings::ClientSettings;
 use crate::trouble::explain;
 
@@ -66,9 +66,9 @@ fn client(settings: &ClientSettings, isolation: &str) -> Result<BaseConsumer<Log
 /// The offset behind everything that is written, committed or not.
 fn end_of_now(settings: &ClientSettings, partition: &TopicPartition) -> Result<i64, Cause> {
     let client = client(settings, "read_uncommitted")?;
-    let (_, end) = offsets::watermarks(&client, partition, ANSWER_WITHIN)
-        .map_err(|cause| explain(&client, cause))?;
-    Ok(end)
+    let watermarks = offsets::watermarks_of(&client, partition);
+    let watermarks = watermarks.map_err(|cause| explain(&client, cause))?;
+    Ok(watermarks.high)
 }
 
 /// Waits until every transaction that has records below `end` is committed or aborted.
@@ -79,8 +79,8 @@ fn settle(
     deadline: Instant,
 ) -> Result<(), Cause> {
     loop {
-        let (_, settled) = offsets::watermarks(client, partition, ANSWER_WITHIN)
-            .map_err(|cause| explain(client, cause))?;
+        let watermarks = offsets::watermarks_of(client, partition);
+        let settled = watermarks.map_err(|cause| explain(client, cause))?.high;
         if settled >= end {
             return Ok(());
         }

@@ -7,8 +7,10 @@ use parking_lot::{Mutex, MutexGuard};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
+use crate::blocking::SharedClient;
 use crate::error::code_cause;
 use crate::log::LogContext;
+use crate::offsets::ANSWER_WITHIN;
 
 /// The last thing that a client said about its connections.
 #[derive(Debug, Default)]
@@ -87,14 +89,19 @@ fn speaks_another_protocol(reason: &str) -> bool {
 /// How long a client may stay unconnected without a word before its own words are looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
-/// Asks the cluster once this client has reached it; no answer is explained as well as the client can.
-pub(crate) fn ask<R>(
-    client: &BaseConsumer<LogContext>,
-    timeout: Duration,
-    question: impl FnOnce(&BaseConsumer<LogContext>) -> Result<R, Cause>,
-) -> Result<R, Cause> {
-    cluster_id(client, timeout)?;
-    question(client).map_err(|cause| explain(client, cause))
+impl SharedClient<BaseConsumer<LogContext>> {
+    /// Sends a request from a blocking thread, once the client has reached the cluster. If no answer comes, the error is the
+    /// best reason that the client has given.
+    pub(crate) async fn ask<R: Send + 'static>(
+        &self,
+        question: impl FnOnce(&BaseConsumer<LogContext>) -> Result<R, Cause> + Send + 'static,
+    ) -> Result<R, Cause> {
+        self.call(move |client| {
+            cluster_id(client, ANSWER_WITHIN)?;
+            question(client).map_err(|cause| explain(client, cause))
+        })
+        .await?
+    }
 }
 
 /// The cluster's identity. Once it is known it is answered from memory, so this tells whether the client has ever reached

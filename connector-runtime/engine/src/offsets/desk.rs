@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use connect_api::{Cause, Failure, Position, Sink, StartAt, TopicPartition};
 use connect_contracts::Contracts;
-use connect_kafka::{Admin, ClientSettings, GroupOffsets};
+use connect_kafka::{Admin, ClientSettings, GroupOffsets, Watermarks};
 
 use super::PartitionOffsets;
 use crate::cluster::Cluster;
@@ -44,13 +44,15 @@ impl<'a> Desk<'a> {
         self.cluster.partitions_of(&sink.topics).await
     }
 
-    pub(super) async fn refuse_what_kafka_has_not(
+    pub(super) async fn refuse_offsets_out_of_range(
         &self,
         targets: &[Position],
     ) -> Result<(), Cause> {
-        for Position { partition, next } in targets {
-            let (low, high) = self.group.watermarks(partition).await?;
-            if !(low..=high).contains(next) {
+        let partitions: Vec<_> = targets.iter().map(|one| one.partition.clone()).collect();
+        let watermarks = self.group.watermarks(&partitions).await?;
+        for (Position { partition, next }, watermarks) in targets.iter().zip(watermarks) {
+            if !watermarks.contain(*next) {
+                let Watermarks { low, high } = watermarks;
                 return Err(Cause::new(format!(
                     "{partition} has offsets {low} to {high}; {next} is not among them"
                 )));
@@ -73,8 +75,8 @@ impl<'a> Desk<'a> {
             );
         }
         let mut rows = Vec::with_capacity(partitions.len() * sink.sinks.len());
-        for (index, partition) in partitions.iter().enumerate() {
-            let (low, high) = self.group.watermarks(partition).await?;
+        let watermarks = self.group.watermarks(&partitions).await?;
+        for (index, (partition, watermarks)) in partitions.iter().zip(watermarks).enumerate() {
             let group = group.get(partition).and_then(Option::as_ref);
             let group = group.map(GroupOffset::of);
             for (configured, stored) in sink.sinks.iter().zip(&stored) {
@@ -85,8 +87,8 @@ impl<'a> Desk<'a> {
                     group: group
                         .as_ref()
                         .and_then(|group| group.of_lane(&configured.name)),
-                    low,
-                    high,
+                    low: watermarks.low,
+                    high: watermarks.high,
                 });
             }
         }

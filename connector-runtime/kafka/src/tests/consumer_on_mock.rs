@@ -28,7 +28,7 @@ async fn every_partition_begins_where_it_is_told_and_nothing_comes_before() {
         let mut expected = 0;
         for (partition, result) in consumer.begin_at(&starts) {
             let start = result.unwrap();
-            let (low, high) = consumer.watermarks(&partition, SOON).unwrap();
+            let Watermarks { low, high } = consumer.watermarks(&partition).unwrap();
             match partition.partition {
                 0 => assert_eq!(start, low),
                 1 => assert_eq!(start, high),
@@ -284,7 +284,7 @@ async fn resume_leaves_partitions_paused_that_were_not_begun() {
         consumer.begin_at(&[(partitions[0].clone(), StartAt::Earliest)]);
         consumer.pause_all().unwrap();
         consumer.resume_all().unwrap();
-        let high = consumer.watermarks(&partitions[0], SOON).unwrap().1;
+        let high = consumer.watermarks(&partitions[0]).unwrap().high;
         for (origin, _) in records(&mut consumer, usize::try_from(high).unwrap()) {
             assert_eq!(origin.partition, 0);
         }
@@ -339,7 +339,7 @@ async fn a_range_that_is_gone_is_reported_exactly_and_can_be_begun_anew() {
             assert_eq!(below, wanted < low);
         }
         begin_all(&mut consumer, StartAt::Earliest);
-        let low = consumer.watermarks(&only, SOON).unwrap().0;
+        let low = consumer.watermarks(&only).unwrap().low;
         assert_eq!(records(&mut consumer, 1)[0].0.offset, low);
     })
     .await

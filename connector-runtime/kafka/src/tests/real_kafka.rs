@@ -292,9 +292,10 @@ async fn records_deleted_below_the_position_are_reported_as_a_range() {
     let only = {
         let offsets = GroupOffsets::open(&settings, "none").unwrap();
         let mut full = None;
-        for number in 0..2 {
-            let candidate = partition(&name, number);
-            if offsets.watermarks(&candidate).await.unwrap().1 == 100 {
+        let both = [partition(&name, 0), partition(&name, 1)];
+        let watermarks = offsets.watermarks(&both).await.unwrap();
+        for (candidate, watermarks) in both.into_iter().zip(watermarks) {
+            if watermarks.high == 100 {
                 full = Some(candidate);
             }
         }
@@ -393,8 +394,8 @@ async fn a_groups_offsets_are_set_only_while_nobody_reads() {
         member
     })
     .await;
-    let state = offsets.state().await.unwrap().unwrap();
-    assert_eq!(state.members.len(), 1, "{state:?}");
+    let members = offsets.members().await.unwrap();
+    assert_eq!(members.len(), 1, "{members:?}");
     let cause = offsets.set(&[at(only.clone(), 5)]).await.unwrap_err();
     assert_eq!(cause.code.as_deref(), Some("NonEmptyGroup"));
     assert!(cause.message.contains(&group), "{cause}");

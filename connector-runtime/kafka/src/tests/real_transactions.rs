@@ -48,7 +48,7 @@ async fn aborted_records_never_come_and_markers_are_passed() {
         assigned(&mut consumer, 1);
         begin_all(&mut consumer, StartAt::Earliest);
         let only = partition(&name, 0);
-        let high = consumer.watermarks(&only, SOON).unwrap().1;
+        let high = consumer.watermarks(&only).unwrap().high;
         let mut last = None;
         let mut position = None;
         let (next, generation) = poll_until(&mut consumer, |event| match event {
