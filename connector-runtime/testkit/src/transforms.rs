@@ -39,6 +39,27 @@ pub fn record_of(text: &str) -> Record {
     }
 }
 
+/// A record with an empty object and these headers.
+pub fn with_headers(headers: &[(&str, &str)]) -> Record {
+    let mut record = record_of("{}");
+    let headers = headers.iter().map(|(name, value)| Header {
+        name: (*name).to_owned(),
+        value: Some(Bytes::copy_from_slice(value.as_bytes())),
+    });
+    Arc::make_mut(&mut record.origin).headers = headers.collect();
+    record
+}
+
+/// The record's headers in their order: `trace=t1 country=DE`.
+pub fn headers_of(record: &Record) -> String {
+    let print = |header: &Header| {
+        let value = header.value.as_deref().unwrap_or(b"-");
+        format!("{}={}", header.name, String::from_utf8_lossy(value))
+    };
+    let headers: Vec<String> = record.origin.headers.iter().map(print).collect();
+    headers.join(" ")
+}
+
 /// The transform that these keys of a `[[transforms]]` table configure.
 pub fn build<P: TransformPlugin>(config: &str) -> Result<P::Transform, Finding> {
     let table: toml::Value =

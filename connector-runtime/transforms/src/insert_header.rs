@@ -51,15 +51,12 @@ type = "insert_header"
 name = "country"
 from = "$.store.country"
 "##;
-    const EXPLANATIONS: &'static [Explanation] = &[part::CONTENT, part::REFERENCE];
+    const EXPLANATIONS: &'static [Explanation] = &[part::CONTENT, part::HEADER, part::REFERENCE];
     type Config = Config;
     type Transform = HeaderInsertion;
 
     fn build(config: &Config) -> Result<HeaderInsertion, Finding> {
-        if config.name.starts_with("__connect.") {
-            let message = "headers that begin with `__connect.` are reserved for this program";
-            return Err(Finding::error("transform.content", "/name", message));
-        }
+        part::check_header("/name", &config.name)?;
         let content = match (&config.value, &config.from) {
             (Some(literal), None) => Content::Literal(Bytes::from(literal.clone())),
             (None, Some(from)) => Content::From(part::of_record(from)?),
@@ -103,39 +100,24 @@ impl Transform for HeaderInsertion {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::panic)]
+    #![allow(clippy::unwrap_used)]
 
     use super::*;
-    use connect_testkit::transforms::{build, check_refused, record_of};
+    use connect_testkit::transforms::{apply, check_refused, headers_of, record_of, with_headers};
 
     #[test]
     fn a_header_is_set_replaced_or_removed() {
         for (config, expected) in [
-            ("name = 'a'\nvalue = 'x'", vec![("b", "2"), ("a", "x")]),
-            ("name = 'a'\nfrom = '$.n'", vec![("b", "2"), ("a", "1.50")]),
-            ("name = 'a'\nfrom = '$.t'", vec![("b", "2"), ("a", "text")]),
-            ("name = 'a'\nfrom = '$.missing'", vec![("b", "2")]),
-            (
-                "name = 'c'\nfrom = '#header.b'",
-                vec![("a", "1"), ("b", "2"), ("a", "3"), ("c", "2")],
-            ),
+            ("name = 'a'\nvalue = 'x'", "b=2 a=x"),
+            ("name = 'a'\nfrom = '$.n'", "b=2 a=1.50"),
+            ("name = 'a'\nfrom = '$.t'", "b=2 a=text"),
+            ("name = 'a'\nfrom = '$.missing'", "b=2"),
+            ("name = 'c'\nfrom = '#header.b'", "a=1 b=2 a=3 c=2"),
         ] {
             let mut record = record_of(r#"{"n":1.50,"t":"text"}"#);
-            let header = |(name, value): (&str, &str)| Header {
-                name: name.to_owned(),
-                value: Some(Bytes::from(value.to_owned())),
-            };
-            let headers = [("a", "1"), ("b", "2"), ("a", "3")];
-            Arc::make_mut(&mut record.origin).headers = headers.map(header).to_vec();
-            let Step::Keep(made) = build::<InsertHeader>(config)
-                .unwrap()
-                .apply(record)
-                .unwrap()
-            else {
-                panic!("{config}");
-            };
-            let expected: Vec<Header> = expected.into_iter().map(header).collect();
-            assert_eq!(made.origin.headers, expected, "{config}");
+            record.origin = with_headers(&[("a", "1"), ("b", "2"), ("a", "3")]).origin;
+            let made = apply::<InsertHeader>(config, record).unwrap();
+            assert_eq!(headers_of(&made), expected, "{config}");
         }
     }
 

@@ -24,11 +24,7 @@ impl Part {
     ) -> Result<Step, Cause> {
         let part = match self {
             Part::Value => record.value.as_mut(),
-            Part::Key => match &mut record.key {
-                Key::Absent => None,
-                Key::Decoded(key) => Some(key),
-                Key::Undecodable(reason) => return Err(Cause::new(&**reason)),
-            },
+            Part::Key => decoded(&mut record.key)?,
         };
         if let Some(part) = part {
             change(part)?;
@@ -39,6 +35,32 @@ impl Part {
     pub(crate) fn is_key(self) -> bool {
         self == Part::Key
     }
+}
+
+/// The decoded key; `None` if the record has none.
+pub(crate) fn decoded(key: &mut Key) -> Result<Option<&mut Value>, Cause> {
+    match key {
+        Key::Absent => Ok(None),
+        Key::Decoded(key) => Ok(Some(key)),
+        Key::Undecodable(reason) => Err(Cause::new(&**reason)),
+    }
+}
+
+/// `transform.header`, for transforms that write headers.
+pub(crate) const HEADER: Explanation = Explanation {
+    code: "transform.header",
+    why: "Headers that begin with `__connect.` say why and where this program rejected a record. One that a transform writes would be mistaken for that.",
+    example: "[[transforms]]\ntype = \"insert_header\"\nname = \"__connect.errors.topic\"\nvalue = \"x\"",
+    fix: "[[transforms]]\ntype = \"insert_header\"\nname = \"errors_topic\"\nvalue = \"x\"",
+};
+
+/// Checks the name of a header that a transform writes.
+pub(crate) fn check_header(pointer: &str, name: &str) -> Result<(), Finding> {
+    if name.starts_with("__connect.") {
+        let message = "headers that begin with `__connect.` are reserved for this program";
+        return Err(Finding::error(HEADER.code, pointer, message));
+    }
+    Ok(())
 }
 
 /// Writes `new` to the field.
