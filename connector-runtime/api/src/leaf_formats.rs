@@ -4,11 +4,12 @@ use crate::leaf::{Leaf, LeafFormat};
 use crate::predicate::Predicate;
 use crate::reference::Reference;
 use crate::start_at::StartAt;
+use crate::template::Template;
 use crate::units::{Duration, FilePath, Pattern, SchemaFile, Secret, Size};
 use crate::value::{ElementsPath, Field, FieldPath, Fields};
 
 /// Every leaf format of the API.
-pub const LEAF_FORMATS: [LeafFormat; 14] = [
+pub const LEAF_FORMATS: [LeafFormat; 15] = [
     LeafFormat::of::<Duration>(),
     LeafFormat::of::<ElementsPath>(),
     LeafFormat::of::<Field>(),
@@ -22,6 +23,7 @@ pub const LEAF_FORMATS: [LeafFormat; 14] = [
     LeafFormat::of::<Secret>(),
     LeafFormat::of::<Size>(),
     LeafFormat::of::<StartAt>(),
+    LeafFormat::of::<Template>(),
     LeafFormat::of::<jiff::Timestamp>(),
 ];
 

@@ -18,6 +18,7 @@ mod registry;
 mod sink;
 mod source;
 mod start_at;
+mod template;
 pub mod text;
 pub mod time;
 mod tls_error;
@@ -52,6 +53,7 @@ pub use sink::{
 };
 pub use source::{Polled, Positions, Source, SourceContext, SourcePlugin, SourceRecord};
 pub use start_at::StartAt;
+pub use template::Template;
 pub use tls_error::tls_error;
 pub use transform::{Step, Transform, TransformPlugin};
 pub use units::{Duration, FilePath, Pattern, SchemaFile, Secret, Size};

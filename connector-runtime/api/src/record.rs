@@ -86,6 +86,9 @@ pub struct Record {
     pub value: Option<Value>,
     /// 0, or the place among the parts that a split made.
     pub ordinal: u32,
+    /// The topic that a router chose for sinks to write to (`#routed_topic`). Where the record came from is unchanged:
+    /// topic, partition and offset identify it, and routed topics would make two records equal.
+    pub routed_topic: Option<Arc<str>>,
 }
 
 impl Record {

@@ -22,6 +22,8 @@ pub enum Reference {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Metadata {
     Topic,
+    /// The topic that a router chose; without a router, the record's own.
+    RoutedTopic,
     Partition,
     Offset,
     /// The record's own time.
@@ -39,8 +41,9 @@ pub enum Metadata {
     Header(Arc<str>),
 }
 
-const WORDS: [(&str, Metadata); 8] = [
+const WORDS: [(&str, Metadata); 9] = [
     ("#topic", Metadata::Topic),
+    ("#routed_topic", Metadata::RoutedTopic),
     ("#partition", Metadata::Partition),
     ("#offset", Metadata::Offset),
     ("#timestamp", Metadata::Timestamp),
@@ -166,6 +169,9 @@ impl Reference {
                 found(start.and_then(|start| path.follow(start)))
             }
             Reference::Metadata(Metadata::Topic) => Resolved::Text(&origin.topic),
+            Reference::Metadata(Metadata::RoutedTopic) => {
+                Resolved::Text(record.routed_topic.as_ref().unwrap_or(&origin.topic))
+            }
             Reference::Metadata(Metadata::Partition) => {
                 Resolved::Integer(i64::from(origin.partition))
             }
@@ -237,7 +243,7 @@ impl fmt::Display for Reference {
 
 leaf_type!(Reference {
     const FORMAT: &'static str = "reference";
-    const ABOUT: &'static str = "A path (`$.store.id` from the value, `@.sku` from the element of `each`) or metadata: `#topic #partition #offset #timestamp #now #key #key.NAME #index #ordinal #header.NAME`.";
+    const ABOUT: &'static str = "A path (`$.store.id` from the value, `@.sku` from the element of `each`) or metadata: `#topic #routed_topic #partition #offset #timestamp #now #key #key.NAME #index #ordinal #header.NAME`.";
     const EXPECTED: &'static str = "a path such as \"$.store.id\" or metadata such as \"#timestamp\"";
     const EXAMPLE: &'static str = "$.…";
     const STAND_IN: Option<&'static str> = Some("$");

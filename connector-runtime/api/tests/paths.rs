@@ -250,6 +250,7 @@ fn record() -> Record {
         key: Key::Decoded(value(r#"{"id":7,"a.b":{"c":[1,2]}}"#)),
         value: Some(value(r#"{"total":1.50}"#)),
         ordinal: 5,
+        routed_topic: None,
     }
 }
 

@@ -46,6 +46,7 @@ fn record() -> Record {
         key: Key::Decoded(value(r#"{"id":"k1"}"#)),
         value: Some(value(SALE)),
         ordinal: 0,
+        routed_topic: None,
     }
 }
 

@@ -63,6 +63,7 @@ pub fn tombstone(offset: i64) -> Record {
         key: Key::Decoded(Value::string(&key)),
         value: None,
         ordinal: 0,
+        routed_topic: None,
     }
 }
 

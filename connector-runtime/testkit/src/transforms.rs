@@ -36,6 +36,7 @@ pub fn record_of(text: &str) -> Record {
         key: parse(key).map_or(Key::Absent, Key::Decoded),
         value: parse(value),
         ordinal: 0,
+        routed_topic: None,
     }
 }
 

@@ -79,11 +79,11 @@ operation = "move"
 impl Transform for FieldsToHeaders {
     fn apply(&mut self, mut record: Record) -> Result<Step, Cause> {
         let origin = &mut record.origin;
-        let mut part = match self.on {
+        let part = match self.on {
             Part::Value => record.value.as_mut(),
             Part::Key => part::decoded(&mut record.key)?,
         };
-        let Some(part) = part.as_deref_mut() else {
+        let Some(part) = part else {
             return Ok(Step::Keep(record));
         };
         let headers = &mut Arc::make_mut(origin).headers;

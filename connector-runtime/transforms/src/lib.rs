@@ -19,9 +19,12 @@ mod lookup;
 mod mask_field;
 mod part;
 mod pick;
+mod regex_router;
 mod replace_field;
+mod router;
 mod split;
 mod timestamp_convert;
+mod timestamp_router;
 mod value_to_key;
 
 use connect_api::Plugins;
@@ -42,9 +45,11 @@ pub use lookup::Lookup;
 pub use mask_field::MaskField;
 pub use part::Part;
 pub use pick::Pick;
+pub use regex_router::RegexRouter;
 pub use replace_field::ReplaceField;
 pub use split::Split;
 pub use timestamp_convert::TimestampConvert;
+pub use timestamp_router::TimestampRouter;
 pub use value_to_key::ValueToKey;
 
 /// Adds every transform of this crate.
@@ -68,6 +73,8 @@ pub fn register(plugins: Plugins) -> Plugins {
         .transform::<HoistField>()
         .transform::<HeaderFrom>()
         .transform::<DropHeaders>()
+        .transform::<RegexRouter>()
+        .transform::<TimestampRouter>()
 }
 
 #[cfg(test)]
@@ -80,7 +87,7 @@ mod tests {
     #[test]
     fn every_example_builds() {
         let plugins = register(Plugins::new());
-        assert_eq!(plugins.transforms().len(), 18);
+        assert_eq!(plugins.transforms().len(), 20);
         for plugin in plugins.transforms() {
             let file: toml::Table = toml::from_str(plugin.example).unwrap();
             let mut table = file["transforms"][0].as_table().unwrap().clone();

@@ -3,6 +3,7 @@
 use connect_api::{
     Cause, Explanation, Field, Fields, Finding, Key, Record, Reference, Step, Value, pointer,
 };
+use jiff::tz::TimeZone;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -61,6 +62,28 @@ pub(crate) fn check_header(pointer: &str, name: &str) -> Result<(), Finding> {
         return Err(Finding::error(HEADER.code, pointer, message));
     }
     Ok(())
+}
+
+/// `transform.timezone`, for transforms that work in a time zone.
+pub(crate) const TIMEZONE: Explanation = Explanation {
+    code: "transform.timezone",
+    why: "A time zone is a name of the IANA database; abbreviations such as CET mean several.",
+    example: "timezone = \"Berlin\"",
+    fix: "timezone = \"Europe/Berlin\"",
+};
+
+/// The time zone that is configured as `timezone`.
+pub(crate) fn time_zone(name: &str) -> Result<TimeZone, Finding> {
+    TimeZone::get(name).map_err(|_| {
+        let message = format!("`{name}` is not a time zone of the IANA database");
+        Finding::error(TIMEZONE.code, "/timezone", message)
+            .with_help("write a name such as \"Europe/Berlin\" or \"UTC\"")
+    })
+}
+
+/// The default of `timezone`.
+pub(crate) fn utc() -> String {
+    "UTC".to_owned()
 }
 
 /// Writes `new` to the field.

@@ -81,6 +81,7 @@ impl Transform for SplitArray {
                 key: record.key.clone(),
                 value: Some(part_value(around.as_ref(), element.to_value())?),
                 ordinal: record.ordinal,
+                routed_topic: record.routed_topic.clone(),
             });
         }
         Ok(Step::Split(parts))

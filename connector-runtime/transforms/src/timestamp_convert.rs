@@ -9,7 +9,7 @@ use jiff::tz::TimeZone;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::part::Part;
+use crate::part::{self, Part};
 use time_format::{Ambiguous, TimeFormat};
 
 /// The plugin `timestamp_convert`.
@@ -31,7 +31,7 @@ pub struct Config {
     /// The form to write.
     to: String,
     /// The time zone of patterns without an offset, such as `Europe/Berlin`.
-    #[serde(default = "utc")]
+    #[serde(default = "part::utc")]
     timezone: String,
     /// What happens to a local time that a clock change repeats or skips.
     #[serde(default)]
@@ -44,13 +44,9 @@ pub struct Config {
     on: Part,
 }
 
-fn utc() -> String {
-    "UTC".to_owned()
-}
-
 const FORMAT: Explanation = Explanation {
     code: "transform.time-format",
-    why: "A form of time is `unix_s`, `unix_ms`, `unix_us`, `unix_ns`, `rfc3339` or a pattern of strftime with at least the date; a time zone is a name of the IANA database.",
+    why: "A form of time is `unix_s`, `unix_ms`, `unix_us`, `unix_ns`, `rfc3339` or a pattern of strftime with at least the date.",
     example: "from = \"yyyy-MM-dd\"",
     fix: "from = \"%Y-%m-%d\"",
 };
@@ -76,7 +72,7 @@ from     = "%d.%m.%Y %H:%M"
 to       = "rfc3339"
 timezone = "Europe/Berlin"
 "#;
-    const EXPLANATIONS: &'static [Explanation] = &[FORMAT];
+    const EXPLANATIONS: &'static [Explanation] = &[FORMAT, part::TIMEZONE];
     type Config = Config;
     type Transform = Conversion;
 
@@ -87,14 +83,7 @@ timezone = "Europe/Berlin"
         let from = form("/from", &config.from)?;
         from.check_readable()
             .map_err(|reason| Finding::error(FORMAT.code, "/from", reason))?;
-        let zone = TimeZone::get(&config.timezone).map_err(|_| {
-            let message = format!(
-                "`{}` is not a time zone of the IANA database",
-                config.timezone
-            );
-            Finding::error(FORMAT.code, "/timezone", message)
-                .with_help("write a name such as \"Europe/Berlin\" or \"UTC\"")
-        })?;
+        let zone = part::time_zone(&config.timezone)?;
         Ok(Conversion {
             fields: config.fields.clone(),
             from,

@@ -76,6 +76,7 @@ impl Preparer {
             key,
             value,
             ordinal: 0,
+            routed_topic: None,
         };
         match self.transforms.apply(record, out) {
             Ok(()) if out.len() == start => Made::Filtered,

@@ -156,6 +156,7 @@ fn batch(generation: Generation, rejected: &[(i32, i64)]) -> Prepared {
                 key: Key::Absent,
                 value: None,
                 ordinal: 0,
+                routed_topic: None,
             });
             Outcome::Records(start..start + 1)
         };

@@ -94,6 +94,7 @@ impl Maker {
             key,
             value: polled.value,
             ordinal: 0,
+            routed_topic: None,
         };
         let original = record.value.clone();
         match self.encode(record) {
@@ -121,6 +122,7 @@ impl Maker {
     }
 
     fn message(&self, record: &Record) -> Result<Outgoing, Rejection> {
+        self.check_topic(record)?;
         let value = match &record.value {
             None => None,
             Some(value) => {
@@ -135,6 +137,23 @@ impl Maker {
             headers: record.origin.headers.clone(),
             timestamp_ms: record.origin.timestamp_ms,
         })
+    }
+
+    /// A source connector writes one topic, whose contract its records have met. A record that a router sends elsewhere
+    /// would be written to the wrong topic in silence.
+    fn check_topic(&self, record: &Record) -> Result<(), Rejection> {
+        match &record.routed_topic {
+            Some(topic) if *topic != self.topic => Err(Rejection::plain(
+                RejectionStage::Transformation,
+                "topic",
+                "RoutedTopic",
+                format!(
+                    "a router chose the topic {topic}; this connector writes {} alone",
+                    self.topic
+                ),
+            )),
+            _ => Ok(()),
+        }
     }
 
     fn key_of(&self, record: &Record) -> Result<Option<Bytes>, Rejection> {

@@ -213,6 +213,7 @@ pub(crate) fn record(offset: i64, key: Option<&str>, value: Option<&str>) -> Rec
         key: key.map_or(Key::Absent, |key| Key::Decoded(parse(key))),
         value: value.map(parse),
         ordinal: 0,
+        routed_topic: None,
     }
 }
 
