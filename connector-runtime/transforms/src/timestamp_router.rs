@@ -139,7 +139,7 @@ mod tests {
             ("topic = '{timestamp}'", "/topic", "needs a pattern"),
             ("topic = '{topic:%Y}'", "/topic", "`{topic}` is not known"),
             (
-                "topic = '{timestamp:%Q}'",
+                "topic = '{timestamp:%!}'",
                 "/topic",
                 "not a pattern of strftime",
             ),
