@@ -41,7 +41,7 @@ pub use hoist_field::HoistField;
 pub use image_info::ImageInfo;
 pub use insert_field::InsertField;
 pub use insert_header::InsertHeader;
-pub use lookup::Lookup;
+pub use lookup::StaticLookup;
 pub use mask_field::MaskField;
 pub use part::Part;
 pub use pick::Pick;
@@ -68,7 +68,7 @@ pub fn register(plugins: Plugins) -> Plugins {
         .transform::<ImageInfo>()
         .transform::<TimestampConvert>()
         .transform::<Split>()
-        .transform::<Lookup>()
+        .transform::<StaticLookup>()
         .transform::<Flatten>()
         .transform::<HoistField>()
         .transform::<HeaderFrom>()

@@ -15,7 +15,7 @@ use crate::part::{self, Part};
 use table::LookupTable;
 
 /// The plugin `lookup`.
-pub struct Lookup;
+pub struct StaticLookup;
 
 /// Puts columns of a static table into fields: the row is the one whose key equals a field or metadata of the record.
 /// The table is read when the connector starts: a CSV file with a header line, whose cells are text, or a JSON file with
@@ -71,7 +71,7 @@ pub struct TableLookup {
     on: Part,
 }
 
-impl TransformPlugin for Lookup {
+impl TransformPlugin for StaticLookup {
     const NAME: &'static str = "lookup";
     const ABOUT: &'static str = "puts columns of a static table (CSV or JSON) into fields";
     const EXAMPLE: &'static str = r#"[[transforms]]
@@ -247,7 +247,7 @@ mod tests {
             ),
         ] {
             let (_folder, config) = config_of(file, content, config);
-            check::<Lookup>(&config, start, expected);
+            check::<StaticLookup>(&config, start, expected);
         }
     }
 
@@ -324,9 +324,9 @@ mod tests {
             ),
         ] {
             let (_folder, config) = config_of(file, content, config);
-            check_refused::<Lookup>(&config, pointer, message);
+            check_refused::<StaticLookup>(&config, pointer, message);
         }
-        check_refused::<Lookup>(
+        check_refused::<StaticLookup>(
             "file = '/nowhere/t.csv'\nkey = 'id'\nfrom = '$.s'\nfields = { c = 'city' }",
             "/file",
             "cannot be read",
