@@ -53,6 +53,11 @@ impl Finding {
         }
     }
 
+    pub fn with_severity(mut self, severity: Severity) -> Finding {
+        self.severity = severity;
+        self
+    }
+
     pub fn with_label(mut self, label: impl Into<String>) -> Finding {
         self.label = Some(label.into());
         self
@@ -74,4 +79,16 @@ pub struct Explanation {
     pub example: &'static str,
     /// What to write instead.
     pub fix: &'static str,
+}
+
+impl Explanation {
+    /// An error of this code. Findings that are made this way have an explanation.
+    pub fn error(&self, pointer: impl Into<String>, message: impl Into<String>) -> Finding {
+        Finding::error(self.code, pointer, message)
+    }
+
+    /// A warning of this code.
+    pub fn warning(&self, pointer: impl Into<String>, message: impl Into<String>) -> Finding {
+        Finding::warning(self.code, pointer, message)
+    }
 }

@@ -1,28 +1,27 @@
-//! Conditions and tombstones: a condition that reads a value that is not there.
+//! Conditions that read a value that tombstones do not have.
 //!
-//! Where tombstones are kept, every condition is asked about them, `value` being null. One that reads a member of it
-//! without asking first rejects each tombstone, and the rows that they should delete stay.
+//! If tombstones are kept, every condition is evaluated for them with a `value` of null. A condition that reads a member of
+//! `value` without checking for null rejects each tombstone, so the rows that the tombstones should delete remain.
 
-use connect_api::{Leaf as _, Predicate, Severity};
+use connect_api::{Leaf as _, Predicate};
 use serde_json::Value as Json;
 
-use super::code;
-use super::leaves::Leaf;
-use super::places::Places;
-use super::report::{Draft, Report};
+use super::codes;
+use super::file::ConfigFile;
+use super::formatted::FormattedString;
 
-/// Whether records without a value get as far as the conditions.
+/// Whether conditions are evaluated for records without a value.
 pub(super) fn keep_tombstones(root: &Json) -> bool {
     root.pointer("/value/tombstone").and_then(Json::as_str) == Some("delete")
 }
 
-/// Points out a condition that fails for a tombstone, or may.
-pub(super) fn check_tombstones(leaf: &Leaf<'_>, places: &Places, report: &mut Report) {
-    if leaf.format != Predicate::FORMAT || report.is_unknown(leaf.pointer) {
+/// Reports a condition that fails, or may fail, for a tombstone.
+pub(super) fn check_tombstones(string: &FormattedString<'_>, file: &mut ConfigFile) {
+    if string.format != Predicate::FORMAT {
         return;
     }
-    // What does not parse is reported already.
-    let Ok(condition) = Predicate::parse(leaf.text) else {
+    // A condition that does not parse is reported already.
+    let Ok(condition) = Predicate::parse(string.text) else {
         return;
     };
     let Some(read) = condition.read_of_tombstone() else {
@@ -31,14 +30,12 @@ pub(super) fn check_tombstones(leaf: &Leaf<'_>, places: &Places, report: &mut Re
     let message = format!(
         "this condition reads `{read}`, which a tombstone does not have: with value.tombstone = \"delete\" tombstones come here and are rejected"
     );
-    let draft = Draft::error(
-        code::CONDITION_OF_TOMBSTONE,
-        places.value(leaf.pointer),
-        message,
-    )
-    .severity(Severity::Warning)
-    .label("`value` is null for a tombstone")
-    .help("write `value == null || …` if it holds for tombstones, `value != null && …` if not")
-    .at(leaf.pointer);
-    report.add(draft);
+    file.add(
+        codes::CONDITION_OF_TOMBSTONE
+            .warning(string.pointer, message)
+            .with_label("`value` is null for a tombstone")
+            .with_help(
+                "write `value == null || …` if it holds for tombstones, `value != null && …` if not",
+            ),
+    );
 }

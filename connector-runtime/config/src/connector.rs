@@ -1,169 +1,103 @@
-//! One connector file, from text to a [`Connector`].
+//! One connector file, from text to a [`ConnectorKind`].
 
-use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
-use connect_api::{
-    CheckContext, Contract, PluginEntry, PluginKind, SinkFactory, SourceFactory, TransformFactory,
-};
+use connect_api::Contract;
 use connect_contracts::JsonSchemaContract;
 use serde_json::Value as Json;
 
 use super::checks;
-use super::code;
 use super::conditions;
-use super::exposed;
+use super::file::{ConfigFile, Syntax};
 use super::files;
-use super::interpolate::Interpolation;
-use super::leaves;
+use super::formatted;
+use super::inherited;
 use super::loading::Loading;
-use super::parse::{Document, Syntax, parse};
-use super::places::Places;
-use super::plugin_tables::{self, PluginTable};
-use super::report::{Draft, Report};
+use super::parse::parse;
+use super::plugin_tables;
+use super::plugins::{self, ConfiguredPlugins};
 use super::resolve::{
-    ConfiguredSink, ConfiguredSource, ConfiguredTransform, Connector, ConnectorKind, Fingerprint,
-    SinkConnector, SinkFormats, SourceConnector, Topics,
+    ConfiguredSink, ConfiguredSource, ConnectorKind, SinkConnector, SinkFormats, SourceConnector,
+    Topics,
 };
 use super::schema;
-use super::validate::{Unit, validate};
-use super::written::{Direction, SinkFile, SourceFile};
+use super::section::Section;
+use super::stages::interpolate_and_validate;
+use super::tables::{Direction, SinkConnectorFile, SourceConnectorFile};
 
-/// What one file turned out to be.
+/// A connector file that was read.
 pub(super) struct Read {
     pub(super) name: Arc<str>,
-    /// Where the name stands.
-    pub(super) name_place: Range<usize>,
     /// `None` if there are errors.
-    pub(super) connector: Option<Connector>,
-    pub(super) report: Report,
+    pub(super) kind: Option<ConnectorKind>,
+    pub(super) file: ConfigFile,
 }
 
-/// Reads one file and checks everything about it that does not need the other files.
+/// Reads one file and checks everything about it that does not depend on other connectors.
 pub(super) fn load(loading: &mut Loading<'_>, path: &Path) -> Read {
+    let mut file = files::read(path, loading.root.as_deref());
     let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-    let mut report = match files::read(path, loading.root.as_deref()) {
-        Ok(report) => report,
-        Err(report) => {
-            return Read {
-                name: stem.into(),
-                name_place: 0..0,
-                connector: None,
-                report,
-            };
-        }
-    };
-    let document = parse(&mut report);
-    let written_name = document.root.get("name").and_then(Json::as_str);
-    let name: Arc<str> = written_name.unwrap_or(&stem).into();
-    let name_place = match written_name {
-        Some(_) => document.places.value("/name"),
-        None => 0..0,
-    };
-    let kind = match document.syntax {
-        Syntax::Scrambled => None,
-        Syntax::Whole | Syntax::Gaps => check(loading, document, &name, &mut report),
-    };
-    exposed::check_file(&mut report);
-    let connector = kind.map(|kind| Connector {
-        name: name.clone(),
-        file: path.to_owned(),
-        fingerprint: Fingerprint::of(&report.text),
-        kind,
-    });
-    Read {
-        name,
-        name_place,
-        connector,
-        report,
+    if file.has_errors() {
+        let name = stem.into();
+        let kind = None;
+        return Read { name, kind, file };
     }
+    let root = parse(&mut file);
+    let written = root.get("name").and_then(Json::as_str);
+    let name: Arc<str> = written.unwrap_or(&stem).into();
+    let kind = match file.syntax {
+        Syntax::Scrambled => None,
+        Syntax::Whole | Syntax::Gaps => check(loading, root, &name, &mut file),
+    };
+    Read { name, kind, file }
 }
 
 fn check(
     loading: &mut Loading<'_>,
-    document: Document,
+    mut root: Json,
     name: &str,
-    report: &mut Report,
+    file: &mut ConfigFile,
 ) -> Option<ConnectorKind> {
-    let Document {
-        mut root,
-        places,
-        syntax,
-    } = document;
-    let direction = checks::direction(&root, &places, syntax, report)?;
+    let direction = checks::direction(&root, file)?;
     let (owner, schema) = match direction {
-        Direction::Sink => ("a sink connector", schema::of::<SinkFile>()),
-        Direction::Source => ("a source connector", schema::of::<SourceFile>()),
+        Direction::Sink => ("a sink connector", schema::of::<SinkConnectorFile>()),
+        Direction::Source => ("a source connector", schema::of::<SourceConnectorFile>()),
     };
-    let mut tables = plugin_tables::take(&mut root, direction, loading.plugins, &places, report);
-    let mut interpolation = Interpolation {
-        mode: loading.mode,
-        places: &places,
-        report,
-        environment: loading.environment,
-    };
-    interpolation.walk(&mut root, &schema, "");
-    for table in &mut tables {
-        interpolation.walk(&mut table.value, &table.schema, &table.pointer);
+    let mut tables = plugin_tables::take(&mut root, direction, loading.plugins, file);
+    let keys = schema::keys(&schema);
+    let mut root = Section::root(owner, schema, root);
+    let mut sections = vec![&mut root];
+    sections.extend(tables.iter_mut().map(|table| &mut table.section));
+    interpolate_and_validate(sections, &keys, loading, file);
+
+    let keeps_tombstones = conditions::keep_tombstones(&root.value);
+    for section in
+        std::iter::once(&mut root).chain(tables.iter_mut().map(|table| &mut table.section))
+    {
+        formatted::visit_formatted(section, file, &mut |string, file| {
+            formatted::check_file(loading, string, file);
+            if keeps_tombstones {
+                conditions::check_tombstones(string, file);
+            }
+        });
     }
-    let outer_keys: Vec<&str> = keys(&schema);
-    validate(
-        &Unit {
-            owner,
-            schema: &schema,
-            value: &root,
-            pointer: "",
-            engine_keys: &[],
-            outer_keys: &outer_keys,
-        },
-        &places,
-        syntax,
-        report,
-    );
-    for table in &tables {
-        let unit = Unit {
-            owner: &table.owner(),
-            schema: &table.schema,
-            value: &table.value,
-            pointer: &table.pointer,
-            engine_keys: plugin_tables::engine_keys(table.kind),
-            outer_keys: &outer_keys,
-        };
-        validate(&unit, &places, syntax, report);
-    }
-    let keep_tombstones = conditions::keep_tombstones(&root);
-    let mut check_leaf = |leaf: &leaves::Leaf<'_>| {
-        leaves::check_file(loading, leaf, &places, report);
-        if keep_tombstones {
-            conditions::check_tombstones(leaf, &places, report);
-        }
-    };
-    leaves::each(&root, &schema, "", &mut check_leaf);
-    for table in &tables {
-        leaves::each(&table.value, &table.schema, &table.pointer, &mut check_leaf);
-    }
-    checks::connector(&root, direction, name, loading, &places, report);
-    if syntax != Syntax::Whole {
+    checks::connector(&root, direction, name, loading, file);
+    if file.syntax != Syntax::Whole {
         return None;
     }
-    let contract = contract_of_values(loading, &root, direction);
-    let plugins = configure(loading, tables, contract.as_deref(), &root, &places, report);
-    if report.has_errors() {
-        None
-    } else {
-        resolve(loading, root, direction, plugins, report)
-    }
+    let contract = contract_of_values(loading, &root.value, direction);
+    let context = connect_api::CheckContext {
+        contract: contract
+            .as_deref()
+            .map(|contract| contract as &dyn Contract),
+        keeps_tombstones,
+    };
+    let plugins = plugins::configure(loading.plugins, tables, &context, &root.value, file);
+    resolve(loading, root.value, direction, plugins, file)
 }
 
-fn keys(schema: &Json) -> Vec<&str> {
-    let properties = schema.get("properties").and_then(Json::as_object);
-    properties
-        .map(|properties| properties.keys().map(String::as_str).collect())
-        .unwrap_or_default()
-}
-
-/// The contract of the records that reach a sink: a local one, if no transform changes them.
+/// The contract of the records that reach a sink, if it is a file and no transform changes the records.
 fn contract_of_values(
     loading: &mut Loading<'_>,
     root: &Json,
@@ -177,132 +111,42 @@ fn contract_of_values(
     loading.contracts.compile(Path::new(path)).ok()
 }
 
-/// The plugins of a file, configured.
-#[derive(Default)]
-struct Configured {
-    sinks: Vec<(&'static str, Arc<dyn SinkFactory>)>,
-    sources: Vec<(&'static str, Arc<dyn SourceFactory>)>,
-    transforms: Vec<(&'static str, Arc<dyn TransformFactory>)>,
-}
-
-/// Configures each plugin whose table is free of errors and lets it check itself.
-fn configure(
-    loading: &Loading<'_>,
-    tables: Vec<PluginTable>,
-    contract: Option<&JsonSchemaContract>,
-    root: &Json,
-    places: &Places,
-    report: &mut Report,
-) -> Configured {
-    let context = CheckContext {
-        contract: contract.map(|contract| contract as &dyn Contract),
-        keeps_tombstones: conditions::keep_tombstones(root),
-    };
-    let plugins = loading.plugins;
-    let mut configured = Configured::default();
-    for table in tables {
-        if report.has_errors_in(&table.pointer) {
-            continue;
-        }
-        let pointer = table.pointer.clone();
-        let findings = match table.kind {
-            PluginKind::Sink => {
-                one(plugins.sinks(), table, places, report).map(|(name, factory)| {
-                    checks::target_topics(&factory.target_topics(), root, &pointer, places, report);
-                    if !factory.writes_formats() {
-                        checks::unused_formats(name, root, &pointer, places, report);
-                    }
-                    let findings = factory.check(&context);
-                    configured.sinks.push((name, factory));
-                    findings
-                })
-            }
-            PluginKind::Source => {
-                one(plugins.sources(), table, places, report).map(|(name, factory)| {
-                    let findings = factory.check(&context);
-                    configured.sources.push((name, factory));
-                    findings
-                })
-            }
-            PluginKind::Transform => {
-                one(plugins.transforms(), table, places, report).map(|(name, factory)| {
-                    let findings = factory.build().err().into_iter().collect();
-                    configured.transforms.push((name, factory));
-                    findings
-                })
-            }
-        };
-        for finding in findings.unwrap_or_default() {
-            if !report.is_unknown(&format!("{pointer}{}", finding.pointer)) {
-                report.add(Draft::of_finding(&pointer, finding, places));
-            }
-        }
-    }
-    configured
-}
-
-fn one<Factory>(
-    entries: &[PluginEntry<Factory>],
-    table: PluginTable,
-    places: &Places,
-    report: &mut Report,
-) -> Option<(&'static str, Factory)> {
-    let entry = entries.iter().find(|entry| entry.name == table.name)?;
-    let owner = table.owner();
-    match (entry.configure)(table.value) {
-        Ok(factory) => Some((entry.name, factory)),
-        Err(reason) => {
-            // What stands in for an unset variable may not parse; the real value is looked at where it is set.
-            if !report.has_unknown_in(&table.pointer) {
-                let message = format!("{owner} does not take this: {reason}");
-                report.add(
-                    Draft::error(code::REJECTED, places.value(&table.pointer), message)
-                        .at(table.pointer),
-                );
-            }
-            None
-        }
-    }
-}
-
 fn resolve(
     loading: &Loading<'_>,
-    root: Json,
+    mut root: Json,
     direction: Direction,
-    plugins: Configured,
-    report: &mut Report,
+    plugins: ConfiguredPlugins,
+    file: &mut ConfigFile,
 ) -> Option<ConnectorKind> {
-    let kind = match direction {
-        Direction::Sink => serde_json::from_value(root).map(|file| sink(loading, file, plugins)),
-        Direction::Source => {
-            serde_json::from_value(root).map(|file| source(loading, file, plugins))
+    let errors = inherited::errors(&root, loading);
+    let batch = inherited::batch(&root, loading);
+    let table = root.as_object_mut()?;
+    table.insert("errors".to_owned(), errors);
+    match direction {
+        Direction::Sink => {
+            table.insert("batch".to_owned(), batch);
+            sink(file.typed(root)?, plugins)
         }
-    };
-    match kind {
-        Ok(kind) => kind,
-        Err(error) => {
-            if report.unknown.is_empty() {
-                report.add(Draft::error(code::REJECTED, 0..0, error.to_string()));
-            }
-            None
-        }
+        Direction::Source => source(file.typed(root)?, plugins),
     }
 }
 
-fn sink(loading: &Loading<'_>, file: SinkFile, plugins: Configured) -> Option<ConnectorKind> {
+fn sink(file: SinkConnectorFile, plugins: ConfiguredPlugins) -> Option<ConnectorKind> {
     let topics = match (file.topics, file.topics_regex) {
         (Some(names), _) => Topics::Named(names),
-        (None, Some(pattern)) => Topics::Pattern(pattern),
-        (None, None) => return None,
+        (None, pattern) => Topics::Pattern(pattern?),
     };
-    let start = file.start;
+    // A sink whose variables are not set may not be configured; the others must not get its table.
+    if plugins.sinks.is_empty() || plugins.sinks.len() != file.sinks.len() {
+        return None;
+    }
     let sinks = plugins.sinks.into_iter().zip(file.sinks);
     let sinks: Vec<ConfiguredSink> = sinks
         .map(|((kind, factory), table)| ConfiguredSink {
             name: table.name.as_deref().unwrap_or(kind).into(),
             kind,
             when: table.when,
-            start: table.start.or(start),
+            start: table.start.or(file.start),
             formats: SinkFormats {
                 key: table.key_format,
                 value: table.value_format,
@@ -310,49 +154,29 @@ fn sink(loading: &Loading<'_>, file: SinkFile, plugins: Configured) -> Option<Co
             factory,
         })
         .collect();
-    if sinks.is_empty() {
-        return None;
-    }
-    let whens = file.transforms.into_iter().map(|table| table.when);
     Some(ConnectorKind::Sink(SinkConnector {
         topics,
         tasks: file.tasks,
         key: file.key,
         value: file.value,
-        transforms: transforms(plugins.transforms, whens),
+        transforms: plugins::with_conditions(plugins.transforms, file.transforms),
         sinks,
-        batch: file.batch.or(&loading.defaults.batch),
-        errors: file.errors.or(&loading.defaults.errors),
-        create_topics: file.create_topics.map(Into::into),
+        batch: file.batch,
+        errors: file.errors,
+        create_topics: file.create_topics,
     }))
 }
 
-fn source(loading: &Loading<'_>, file: SourceFile, plugins: Configured) -> Option<ConnectorKind> {
+fn source(file: SourceConnectorFile, plugins: ConfiguredPlugins) -> Option<ConnectorKind> {
     let (kind, factory) = plugins.sources.into_iter().next()?;
-    let whens = file.transforms.into_iter().map(|table| table.when);
     Some(ConnectorKind::Source(SourceConnector {
         topic: file.topic,
         key: file.key,
         key_format: file.key_format,
         source: ConfiguredSource { kind, factory },
-        transforms: transforms(plugins.transforms, whens),
+        transforms: plugins::with_conditions(plugins.transforms, file.transforms),
         value: file.value,
-        errors: file.errors.or(&loading.defaults.errors),
-        create_topics: file.create_topics.map(Into::into),
+        errors: file.errors,
+        create_topics: file.create_topics,
     }))
-}
-
-fn transforms(
-    factories: Vec<(&'static str, Arc<dyn TransformFactory>)>,
-    whens: impl Iterator<Item = Option<connect_api::Predicate>>,
-) -> Vec<ConfiguredTransform> {
-    factories
-        .into_iter()
-        .zip(whens)
-        .map(|((kind, factory), when)| ConfiguredTransform {
-            kind,
-            when,
-            factory,
-        })
-        .collect()
 }

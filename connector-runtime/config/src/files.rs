@@ -1,51 +1,44 @@
-//! Which files are connectors.
+//! Finds the connector files below a folder and reads them.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use connect_api::Explanation;
+use connect_api::{Explanation, Finding};
 
-use super::code;
-use super::report::{Draft, Report};
+use super::codes;
+use super::file::ConfigFile;
 
 /// The name of the file with the settings of the process.
-pub(super) const PROCESS_FILE: &str = "connect.toml";
+const PROCESS_FILE: &str = "connect.toml";
 
-/// Every connector file below `folder` in the order of their paths, and what was in the way. A file may be named too.
-pub(super) fn connector_files(folder: &Path) -> (Vec<PathBuf>, Vec<Report>) {
+/// Every connector file below `folder` in the order of their paths, and the findings of the search. `folder` may be a file.
+pub(super) fn connector_files(folder: &Path) -> (Vec<PathBuf>, Vec<ConfigFile>) {
     let mut search = Search::default();
     match std::fs::metadata(folder) {
         Ok(metadata) if metadata.is_dir() => {
             search.visit(folder, &mut BTreeSet::new());
             if search.files.is_empty() && search.reports.is_empty() {
-                search.reports.push(about(
+                search.report(
                     folder,
-                    code::NO_CONNECTORS,
+                    codes::NO_CONNECTORS,
                     "no file below this folder is a connector",
                     "a connector is a file that ends in `.toml`; `connect.toml` and `*.test.toml` are not connectors",
-                ));
+                );
             }
         }
         Ok(_) => search.files.push(folder.to_owned()),
-        Err(error) => search.reports.push(about(
+        Err(error) => search.report(
             folder,
-            code::NO_FOLDER,
+            codes::NO_FOLDER,
             &format!("this folder cannot be opened: {error}"),
             "name the folder that holds the connectors, such as connectors.d/",
-        )),
+        ),
     }
     search.files.sort();
     (search.files, search.reports)
 }
 
-/// A finding about a whole file or folder.
-pub(super) fn about(path: &Path, code: &'static Explanation, message: &str, help: &str) -> Report {
-    let mut report = Report::new(path.to_owned(), String::new());
-    report.add(Draft::error(code, 0..0, message).help(help));
-    report
-}
-
-/// The real path of the folder whose files may be shown: `folder`, or that of the file that is named instead.
+/// The real path of the folder whose files may be shown: `folder`, or the one that contains it if it is a file.
 pub(super) fn root_of(folder: &Path) -> Option<PathBuf> {
     let real = folder.canonicalize().ok()?;
     if real.is_dir() && folder.is_dir() {
@@ -55,88 +48,88 @@ pub(super) fn root_of(folder: &Path) -> Option<PathBuf> {
     named_in.parent()?.canonicalize().ok()
 }
 
-/// Reads a file; what is not text is reported. The lines of a file that is not below `root` are never shown: a link may
-/// lead to what its author may not read, and the reader of a log may.
-pub(super) fn read(path: &Path, root: Option<&Path>) -> Result<Report, Report> {
+/// Reads a file. It has an error if it cannot be read or is not UTF-8. The lines of a file that is not below `root` are never
+/// shown: a link may lead to a file that its author cannot read but the reader of a log can.
+pub(super) fn read(path: &Path, root: Option<&Path>) -> ConfigFile {
+    let mut file = match read_bytes(path).map(String::from_utf8) {
+        // The byte order mark of an editor is not part of the text.
+        Ok(Ok(text)) => {
+            let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+            ConfigFile::new(path.to_owned(), text)
+        }
+        Ok(Err(error)) => not_text(path, &error.into_bytes()),
+        Err(finding) => about(path, finding),
+    };
     let is_inside = match (path.canonicalize(), root) {
         (Ok(real), Some(root)) => real.starts_with(root),
         _ => false,
     };
-    let mark = |mut report: Report| {
-        report.is_outside = !is_inside;
-        report
-    };
-    read_text(path).map(mark).map_err(mark)
+    if !is_inside {
+        file.set_outside();
+    }
+    file
 }
 
-fn read_text(path: &Path) -> Result<Report, Report> {
+/// A finding about a whole file or folder.
+fn about(path: &Path, finding: Finding) -> ConfigFile {
+    let mut file = ConfigFile::new(path.to_owned(), "");
+    file.add(finding);
+    file
+}
+
+fn read_bytes(path: &Path) -> Result<Vec<u8>, Finding> {
     // Reading a pipe or a device might never end.
     if std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
-        let help = "remove it: a connector is a plain file, or a link to one";
-        return Err(about(
-            path,
-            code::UNREADABLE,
-            "this is neither a file nor a link to one",
-            help,
-        ));
+        return Err(codes::UNREADABLE
+            .error("", "this is neither a file nor a link to one")
+            .with_help("remove it: a connector is a plain file, or a link to one"));
     }
-    let bytes = std::fs::read(path).map_err(|error| {
+    std::fs::read(path).map_err(|error| {
         let help = match error.kind() {
             std::io::ErrorKind::NotFound => {
                 "a link leads nowhere: remove it, or restore what it leads to"
             }
             _ => "give the user that runs this program the right to read it",
         };
-        about(
-            path,
-            code::UNREADABLE,
-            &format!("this file cannot be read: {error}"),
-            help,
-        )
-    })?;
-    match String::from_utf8(bytes) {
-        // An editor's byte order mark is no part of the text.
-        Ok(text) => Ok(Report::new(
-            path.to_owned(),
-            text.strip_prefix('\u{feff}')
-                .map(str::to_owned)
-                .unwrap_or(text),
-        )),
-        Err(error) => Err(not_text(path, &error.into_bytes())),
-    }
+        codes::UNREADABLE
+            .error("", format!("this file cannot be read: {error}"))
+            .with_help(help)
+    })
 }
 
-fn not_text(path: &Path, bytes: &[u8]) -> Report {
+fn not_text(path: &Path, bytes: &[u8]) -> ConfigFile {
     let valid = std::str::from_utf8(bytes).map_or_else(|error| error.valid_up_to(), str::len);
-    let text = String::from_utf8_lossy(bytes).into_owned();
     let byte = bytes.get(valid).copied().unwrap_or_default();
-    let mut report = Report::new(path.to_owned(), text);
     let encoding = match bytes {
         [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] => "utf-16",
         _ => "latin1",
     };
-    report.add(
-        Draft::error(
-            code::ENCODING,
-            valid..valid + char::REPLACEMENT_CHARACTER.len_utf8(),
-            "this file is not UTF-8",
-        )
-        .label(format!("byte 0x{byte:02X} is not part of any character"))
-        .help(format!(
-            "save it as UTF-8: `iconv -f {encoding} -t utf-8 old.toml > new.toml`"
-        )),
+    let mut file = ConfigFile::new(path.to_owned(), &String::from_utf8_lossy(bytes));
+    file.add_at(
+        valid..valid + char::REPLACEMENT_CHARACTER.len_utf8(),
+        codes::ENCODING
+            .error("", "this file is not UTF-8")
+            .with_label(format!("byte 0x{byte:02X} is not part of any character"))
+            .with_help(format!(
+                "save it as UTF-8: `iconv -f {encoding} -t utf-8 old.toml > new.toml`"
+            )),
     );
-    report
+    file
 }
 
 #[derive(Default)]
 struct Search {
     files: Vec<PathBuf>,
-    reports: Vec<Report>,
+    reports: Vec<ConfigFile>,
 }
 
 impl Search {
-    /// `above` are the real paths of the folders that lead here.
+    fn report(&mut self, path: &Path, code: &Explanation, message: &str, help: &str) {
+        let finding = code.error("", message).with_help(help);
+        self.reports.push(about(path, finding));
+    }
+
+    /// `above`: the real paths of the folders above this one.
     fn visit(&mut self, folder: &Path, above: &mut BTreeSet<PathBuf>) {
         let entries = folder
             .canonicalize()
@@ -146,23 +139,22 @@ impl Search {
             Err(error) => {
                 let message = format!("this folder cannot be read: {error}");
                 let help = "give the user that runs this program the right to read it";
-                self.reports
-                    .push(about(folder, code::UNREADABLE, &message, help));
+                self.report(folder, codes::UNREADABLE, &message, help);
                 return;
             }
         };
         if !above.insert(real.clone()) {
-            self.reports.push(about(
+            self.report(
                 folder,
-                code::SYMLINK_LOOP,
+                codes::SYMLINK_LOOP,
                 "this symbolic link leads back to a folder above it",
                 "remove the link",
-            ));
+            );
             return;
         }
         for entry in entries.flatten() {
             let path = entry.path();
-            // Hidden entries are editors' leftovers, and the real folders behind a mounted ConfigMap.
+            // Hidden entries are temporary files of editors, and the folders to which the links of a mounted ConfigMap lead.
             if entry.file_name().to_string_lossy().starts_with('.') {
                 continue;
             }
@@ -181,7 +173,7 @@ fn is_connector(path: &Path) -> bool {
     name.ends_with(".toml") && !name.ends_with(".test.toml") && name != PROCESS_FILE
 }
 
-/// `connect.toml` inside the folder, or beside it.
+/// `connect.toml` in the folder, or in the folder above it.
 pub(super) fn process_file(folder: &Path) -> Option<PathBuf> {
     let folder = if folder.is_dir() {
         folder
@@ -197,7 +189,7 @@ pub(super) fn process_file(folder: &Path) -> Option<PathBuf> {
         .find(|path| path.exists())
 }
 
-/// Relative to the current folder where that is shorter.
+/// The path relative to the current folder, if it is below it.
 fn shown(path: &Path) -> PathBuf {
     let here = std::env::current_dir().unwrap_or_default();
     match path.strip_prefix(&here) {

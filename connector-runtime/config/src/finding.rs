@@ -1,26 +1,28 @@
-//! Findings with their places: file, line and column are worked out here, once.
+//! Findings with their places: file, line and column.
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use connect_api::{ContractPlace, Severity};
+use connect_api::{ContractPlace, Finding, Severity};
 
-/// The text of a file, kept for drawing, with the places that nobody may see.
+use super::spans::dotted;
+
+/// The text of a file, as findings draw it.
 #[derive(Debug)]
-pub(super) struct SourceFile {
+pub(super) struct FileText {
     pub(super) path: PathBuf,
-    pub(super) text: String,
-    /// No line of it is drawn.
+    pub(super) text: Arc<str>,
+    /// The file is not below the folder that is loaded, so none of its lines is drawn.
     pub(super) is_outside: bool,
-    /// Byte ranges of secrets.
+    /// Spans of secrets, which are masked before a line is drawn.
     pub(super) secrets: Vec<Range<usize>>,
 }
 
-/// A place in a file.
+/// A span of a file.
 #[derive(Clone, Debug)]
 pub struct Place {
-    pub(super) file: Arc<SourceFile>,
+    pub(super) file: Arc<FileText>,
     pub(super) span: Range<usize>,
 }
 
@@ -47,31 +49,29 @@ impl Place {
     }
 }
 
-/// One problem, with its place.
+/// A finding with its place.
 #[derive(Clone, Debug)]
 pub struct PlacedFinding {
-    /// Stable words with a dot; `connect explain` takes it.
-    pub code: &'static str,
-    pub severity: Severity,
+    /// Its pointer starts at the root of the file.
+    pub finding: Finding,
     pub place: Place,
-    /// The key, such as `sinks[0].tables[1].key`; empty for the file itself.
-    pub key: String,
-    /// One sentence without a full stop.
-    pub message: String,
-    /// A few words under the underlined place.
-    pub label: Option<String>,
-    /// What to type next.
-    pub help: Option<String>,
-    /// A place in another file that has to do with it.
+    /// The place in a contract that the finding refers to.
     pub related: Option<ContractPlace>,
 }
 
-/// Findings of all files, in the order of files and lines.
+impl PlacedFinding {
+    /// The key, such as `sinks[0].tables[1].key`; empty for the file itself.
+    pub fn key(&self) -> String {
+        dotted(&self.finding.pointer)
+    }
+}
+
+/// The findings of all files, in the order of files and lines.
 #[derive(Clone, Debug, Default)]
 pub struct Findings(Vec<PlacedFinding>);
 
 impl Findings {
-    /// The findings of one more file.
+    /// Adds the findings of another file.
     pub(super) fn extend(&mut self, findings: Vec<PlacedFinding>) {
         self.0.extend(findings);
     }
@@ -82,7 +82,7 @@ impl Findings {
 
     pub fn count(&self, severity: Severity) -> usize {
         self.iter()
-            .filter(|finding| finding.severity == severity)
+            .filter(|placed| placed.finding.severity == severity)
             .count()
     }
 

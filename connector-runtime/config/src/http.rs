@@ -1,40 +1,54 @@
-//! `[http]`: where the process answers, and whom.
+//! `[http]`: the address of metrics, health and status, and who may use it.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::Path;
 
-use connect_api::{Cause, FilePath, Leaf, Severity};
+use connect_api::{Cause, FilePath, Leaf};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::code;
-use super::places::Places;
-use super::report::{Draft, Report};
+use super::codes;
+use super::file::ConfigFile;
 
-/// Where to listen, and who is answered.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// Metrics, health and status.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
 pub struct HttpConfig {
+    /// Where to listen, or "off". Default: 127.0.0.1:8083, or the next free port.
+    #[schemars(with = "Option<String>", extend("format" = HttpAddress::FORMAT))]
     pub address: HttpAddress,
-    pub token_file: Option<PathBuf>,
-    pub tls: Option<TlsFiles>,
-    /// Other machines are answered without both of them.
+    /// A file with the token that requests bring as `Authorization: Bearer …`; health probes need none. Read at start.
+    pub token_file: Option<FilePath>,
+    /// A PEM file with the certificate and its chain, for https.
+    pub certificate: Option<FilePath>,
+    /// A PEM file with the key of the certificate (PKCS 8).
+    pub key: Option<FilePath>,
+    /// Answers other machines although anybody there may ask and anybody between may read the answers.
     pub insecure: bool,
 }
 
-/// PEM files of a server.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TlsFiles {
-    pub certificate: PathBuf,
-    pub key: PathBuf,
+/// The PEM files of a server.
+#[derive(Clone, Copy, Debug)]
+pub struct TlsFiles<'a> {
+    pub certificate: &'a Path,
+    pub key: &'a Path,
 }
 
 impl HttpConfig {
-    /// Whether other machines are answered without a token or unencrypted.
-    pub fn is_open(&self) -> bool {
-        self.address.is_for_others() && (self.token_file.is_none() || self.tls.is_none())
+    /// `None`: HTTP without encryption.
+    pub fn tls(&self) -> Option<TlsFiles<'_>> {
+        Some(TlsFiles {
+            certificate: self.certificate.as_ref()?.as_path(),
+            key: self.key.as_ref()?.as_path(),
+        })
     }
 
-    /// Refuses what is open without saying so.
+    /// Whether other machines are answered without a token or unencrypted.
+    pub fn is_open(&self) -> bool {
+        self.address.is_for_others() && (self.token_file.is_none() || self.tls().is_none())
+    }
+
+    /// Refuses an open address unless `insecure` is set.
     pub fn check(&self) -> Result<(), Cause> {
         if !self.is_open() || self.insecure {
             return Ok(());
@@ -54,7 +68,7 @@ pub enum HttpAddress {
     /// 127.0.0.1:8083, or the next free port.
     #[default]
     Default,
-    /// This one and no other.
+    /// Exactly this one.
     At(SocketAddr),
     Off,
 }
@@ -96,62 +110,24 @@ impl<'de> Deserialize<'de> for HttpAddress {
     }
 }
 
-/// Metrics, health and status.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct HttpTable {
-    /// Where to listen, or "off". Default: 127.0.0.1:8083, or the next free port.
-    #[schemars(with = "Option<String>", extend("format" = HttpAddress::FORMAT))]
-    pub(super) address: Option<HttpAddress>,
-    /// A file with the token that requests bring as `Authorization: Bearer …`; health probes need none. Read at start.
-    pub(super) token_file: Option<FilePath>,
-    /// A PEM file with the certificate and its chain, for https.
-    pub(super) certificate: Option<FilePath>,
-    /// A PEM file with the key of the certificate (PKCS 8).
-    pub(super) key: Option<FilePath>,
-    /// Answers other machines although anybody there may ask and anybody between may read the answers.
-    #[serde(default)]
-    pub(super) insecure: bool,
-}
-
-/// What is meant by the table, and what is wrong with it.
-pub(super) fn resolve(written: HttpTable, places: &Places, report: &mut Report) -> HttpConfig {
-    let path = |path: FilePath| path.as_path().to_owned();
-    let tls = match (written.certificate, written.key) {
-        (Some(certificate), Some(key)) => Some(TlsFiles {
-            certificate: path(certificate),
-            key: path(key),
-        }),
-        (None, None) => None,
-        (one, _) => {
-            let (there, missing) = match one {
-                Some(_) => ("certificate", "key"),
-                None => ("key", "certificate"),
-            };
-            let pointer = format!("/http/{there}");
-            let message = format!("`{there}` needs `{missing}`, too");
-            let draft = Draft::error(code::HTTP_TLS_PAIR, places.key(&pointer), message);
-            report.add(draft.at(pointer));
-            None
-        }
+/// Reports what is wrong with the table.
+pub(super) fn check(config: &HttpConfig, file: &mut ConfigFile) {
+    let unpaired = match (&config.certificate, &config.key) {
+        (Some(_), None) => Some(("certificate", "key")),
+        (None, Some(_)) => Some(("key", "certificate")),
+        _ => None,
     };
-    let config = HttpConfig {
-        address: written.address.unwrap_or_default(),
-        token_file: written.token_file.map(path),
-        tls,
-        insecure: written.insecure,
-    };
+    if let Some((present, missing)) = unpaired {
+        let message = format!("`{present}` needs `{missing}`, too");
+        file.add_at_key(codes::HTTP_TLS_PAIR.error(format!("/http/{present}"), message));
+    }
     if let Err(cause) = config.check() {
-        let pointer = "/http/address";
-        let draft = Draft::error(code::HTTP_OPEN, places.value(pointer), cause.message);
-        let help = cause.help.expect("a refusal says what to write");
-        report.add(draft.help(help).at(pointer));
+        let help = cause.help.expect("a refusal has a help");
+        let finding = codes::HTTP_OPEN.error("/http/address", cause.message);
+        file.add(finding.with_help(help));
     } else if config.is_open() {
-        let pointer = "/http/insecure";
         let message =
             "anybody who reaches this address may ask, and anybody between may read the answers";
-        let draft = Draft::error(code::HTTP_INSECURE, places.key(pointer), message);
-        report.add(draft.severity(Severity::Warning).at(pointer));
+        file.add_at_key(codes::HTTP_INSECURE.warning("/http/insecure", message));
     }
-    config
 }

@@ -1,71 +1,58 @@
-//! One walk over what is written: placeholders become values, paths become absolute, places of secrets are noted.
+//! Replaces placeholders by their values, makes paths absolute, and notes the spans of secrets.
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use connect_api::{FilePath, Leaf, Predicate, SchemaFile, Secret, Severity, pointer};
+use connect_api::{Explanation, FilePath, Finding, Leaf, Predicate, SchemaFile, Secret};
 use serde_json::Value as Json;
 
-use super::code;
-use super::exposed;
+use super::codes;
+use super::file::ConfigFile;
 use super::kafka;
-use super::loading::Mode;
-use super::places::Places;
-use super::report::{Draft, Report};
+use super::literal_secrets;
+use super::loading::{Loading, Mode};
 use super::schema;
+use super::section::Section;
 
-/// A file named by a placeholder is a password or a certificate, not a data set.
+/// A placeholder names the file of a password or a certificate, which is small.
 const MAX_FILE_BYTES: u64 = 1 << 20;
 
-/// The walk over one file.
-pub(super) struct Interpolation<'a> {
-    pub(super) mode: Mode,
-    pub(super) places: &'a Places,
-    pub(super) report: &'a mut Report,
-    pub(super) environment: &'a dyn Fn(&str) -> Option<String>,
+/// Interpolates every string of a section.
+pub(super) fn interpolate(section: &mut Section, loading: &Loading<'_>, file: &mut ConfigFile) {
+    let mut interpolation = Interpolation { loading, file };
+    let Section {
+        value,
+        schema,
+        pointer,
+        ..
+    } = section;
+    schema::visit_strings(value, schema, pointer, &mut |value, schema, pointer| {
+        let text = value.as_str().unwrap_or_default();
+        if let Some(replaced) = interpolation.string(text, schema, pointer) {
+            *value = replaced;
+        }
+    });
+}
+
+struct Interpolation<'a> {
+    loading: &'a Loading<'a>,
+    file: &'a mut ConfigFile,
 }
 
 impl Interpolation<'_> {
-    /// Walks `value`, which stands at `pointer` and should be what `schema` says.
-    pub(super) fn walk(&mut self, value: &mut Json, schema: &Json, pointer: &str) {
-        let schema = schema::branch(schema, value);
-        match value {
-            Json::Object(members) => {
-                for (name, member) in members {
-                    let mut pointer = pointer.to_owned();
-                    pointer::push(&mut pointer, name);
-                    self.walk(member, schema::child(schema, name), &pointer);
-                }
-            }
-            Json::Array(elements) => {
-                for (index, element) in elements.iter_mut().enumerate() {
-                    let pointer = format!("{pointer}/{index}");
-                    self.walk(element, schema::child(schema, "items"), &pointer);
-                }
-            }
-            Json::String(text) => {
-                if let Some(replaced) = self.leaf(text, schema, pointer) {
-                    *value = replaced;
-                }
-            }
-            Json::Null | Json::Bool(_) | Json::Number(_) => {}
-        }
-    }
-
-    /// The value of a string leaf; `None` if it stays as it is.
-    fn leaf(&mut self, text: &str, schema: &Json, pointer: &str) -> Option<Json> {
+    /// What replaces a string; `None` if nothing does.
+    fn string(&mut self, text: &str, schema: &Json, pointer: &str) -> Option<Json> {
         let format = schema.get("format").and_then(Json::as_str);
         if format == Some(Secret::FORMAT) || kafka::is_secret(pointer) {
-            let span = self.places.value(pointer);
-            if exposed::is_literal(text) {
-                self.report.add(exposed::literal(span.clone(), pointer));
+            if literal_secrets::is_literal(text) {
+                self.file.add(literal_secrets::finding(pointer));
             }
-            self.report.secrets.push(span);
+            self.file.mask(pointer);
         }
         let replaced = match text.contains("${").then(|| self.replace(text, pointer)) {
             None => text.to_owned(),
             Some(Some(replaced)) => replaced,
-            // Something that is valid there, so that everything else can still be checked.
+            // A valid value, so that everything else is still checked.
             Some(None) => return schema::stand_in(schema),
         };
         if is_one_placeholder(text)
@@ -73,29 +60,27 @@ impl Interpolation<'_> {
         {
             return Some(scalar);
         }
-        if format.is_some_and(|format| [FilePath::FORMAT, SchemaFile::FORMAT].contains(&format)) {
-            let absolute = self.folder().join(&replaced);
-            return Some(Json::String(normal(&absolute).to_string_lossy().into()));
+        match format {
+            Some(FilePath::FORMAT | SchemaFile::FORMAT) => {
+                let path = normal(&self.folder().join(&replaced));
+                Some(Json::String(path.to_string_lossy().into()))
+            }
+            Some(Predicate::FORMAT) if replaced != text => {
+                Some(Json::String(Predicate::substituted(&replaced, text)))
+            }
+            _ => Some(Json::String(replaced)),
         }
-        if format == Some(Predicate::FORMAT) && replaced != text {
-            return Some(Json::String(Predicate::substituted(&replaced, text)));
-        }
-        Some(Json::String(replaced))
     }
 
-    /// The absolute folder of the file: paths are relative to it.
+    /// The absolute folder of the file, to which paths are relative.
     fn folder(&self) -> PathBuf {
-        let folder = self.report.path.parent().unwrap_or(Path::new(""));
-        let here = Path::new(".");
-        let folder = if folder.as_os_str().is_empty() {
-            here
-        } else {
-            folder
-        };
+        let folder = self.file.path().parent();
+        let folder = folder.filter(|folder| !folder.as_os_str().is_empty());
+        let folder = folder.unwrap_or(Path::new("."));
         std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned())
     }
 
-    /// `None`: a placeholder is wrong or has no value here, which is reported.
+    /// `None`: a placeholder is invalid or has no value here, which is reported.
     fn replace(&mut self, text: &str, pointer: &str) -> Option<String> {
         let mut result = String::new();
         let mut known = true;
@@ -106,98 +91,85 @@ impl Interpolation<'_> {
                 Part::Literal => result.push_str("${"),
                 Part::Placeholder(placeholder) => {
                     match self.value_of(placeholder, is_whole, pointer) {
-                        Some(value) => result.push_str(&value),
-                        None => known = false,
+                        Ok(value) => result.push_str(&value),
+                        Err(finding) => {
+                            known = false;
+                            self.file
+                                .add_at(self.span_of(placeholder, pointer), finding);
+                        }
                     }
                 }
             }
         }
         if !known {
-            self.report.unknown.insert(pointer.to_owned());
+            self.file.set_unknown(pointer);
         }
         known.then_some(result)
     }
 
-    /// `is_whole`: the placeholder is all that the text has.
-    fn value_of(&mut self, placeholder: &str, is_whole: bool, pointer: &str) -> Option<String> {
-        let found = match Placeholder::parse(placeholder) {
-            Err(reason) => Err(self
-                .draft(code::PLACEHOLDER, placeholder, pointer, reason)
-                .help("${env:NAME}, ${env:NAME:-default} and ${file:/path} are placeholders; `$${` is a literal `${`")),
-            Ok(Placeholder::Variable { name, default }) => {
-                match ((self.environment)(name), default) {
-                    // As in a shell: what is set to nothing takes the default, too.
+    /// `is_whole`: the placeholder is the whole text.
+    fn value_of(
+        &mut self,
+        placeholder: &str,
+        is_whole: bool,
+        pointer: &str,
+    ) -> Result<String, Finding> {
+        let parsed = Placeholder::parse(placeholder).map_err(|reason| {
+            codes::PLACEHOLDER
+                .error(pointer, reason)
+                .with_help("${env:NAME}, ${env:NAME:-default} and ${file:/path} are placeholders; `$${` is a literal `${`")
+        })?;
+        let value = match parsed {
+            Placeholder::Variable { name, default } => {
+                match ((self.loading.environment)(name), default) {
+                    // As in a shell, an empty variable takes the default, too. A default is not hidden, because the file
+                    // contains it.
                     (Some(value), Some(default)) if value.is_empty() => {
-                        return Some(default.to_owned());
+                        return Ok(default.to_owned());
                     }
+                    (None, Some(default)) => return Ok(default.to_owned()),
                     (Some(value), None) if value.is_empty() && is_whole => {
-                        Err(self.without_value(placeholder, name, "is empty", pointer))
+                        return Err(self.without_value(name, "is empty", pointer));
                     }
-                    (Some(value), _) => Ok(value),
-                    // It stands in the file, for everyone to read.
-                    (None, Some(default)) => return Some(default.to_owned()),
-                    (None, None) => Err(self.without_value(placeholder, name, "is not set", pointer)),
+                    (None, None) => return Err(self.without_value(name, "is not set", pointer)),
+                    (Some(value), _) => value,
                 }
             }
-            Ok(Placeholder::File(path)) => {
-                read(&self.folder().join(path)).map_err(|reason| {
-                    let message = format!("{placeholder} cannot be read: {reason}");
-                    self.draft(code::PLACEHOLDER_FILE, placeholder, pointer, message)
-                        .severity(self.severity())
-                        .help("the file must exist where the connector runs; `connect check` without --env only notes it")
-                })
-            }
+            Placeholder::File(path) => read(&self.folder().join(path)).map_err(|reason| {
+                self.missing(
+                    codes::PLACEHOLDER_FILE,
+                    pointer,
+                    format!("{placeholder} cannot be read: {reason}"),
+                )
+                .with_help("the file must exist where the connector runs; `connect check` without --env only notes it")
+            })?,
         };
-        match found {
-            Ok(value) => {
-                let shown = (value.clone(), placeholder.to_owned());
-                self.report.substituted.push(shown);
-                Some(value)
-            }
-            Err(draft) => {
-                self.report.add(draft);
-                None
-            }
-        }
+        self.file.substitute(value.clone(), placeholder);
+        Ok(value)
     }
 
     /// `what`: the variable is not set, or empty.
-    fn without_value(&self, placeholder: &str, name: &str, what: &str, pointer: &str) -> Draft {
+    fn without_value(&self, name: &str, what: &str, pointer: &str) -> Finding {
         let message = format!("the environment variable {name} {what}");
-        let draft = self
-            .draft(code::UNSET_VARIABLE, placeholder, pointer, message)
-            .severity(self.severity());
-        match self.mode {
-            Mode::Check => draft.label("not looked at here"),
-            Mode::CheckEnv | Mode::Run | Mode::RunEmbedded => draft.label("has no value").help(
-                format!("export {name}=…, or give a default: ${{env:{name}:-default}}"),
-            ),
+        let finding = self.missing(codes::UNSET_VARIABLE, pointer, message);
+        if self.loading.mode == Mode::Check {
+            finding.with_label("not looked at here")
+        } else {
+            finding.with_label("has no value").with_help(format!(
+                "export {name}=…, or give a default: ${{env:{name}:-default}}"
+            ))
         }
     }
 
-    /// CI has no secrets: `check` only notes what is missing in this place.
-    fn severity(&self) -> Severity {
-        match self.mode {
-            Mode::Check => Severity::Note,
-            Mode::CheckEnv | Mode::Run | Mode::RunEmbedded => Severity::Error,
-        }
+    fn missing(&self, code: &Explanation, pointer: &str, message: String) -> Finding {
+        code.error(pointer, message)
+            .with_severity(self.loading.mode.severity_of_missing())
     }
 
-    fn draft(
-        &self,
-        code: &'static connect_api::Explanation,
-        placeholder: &str,
-        pointer: &str,
-        message: String,
-    ) -> Draft {
-        Draft::error(code, self.span_of(placeholder, pointer), message).at(pointer)
-    }
-
-    /// The placeholder itself, where it stands in the text of the file as it is.
+    /// The span of the placeholder in the text of the file.
     fn span_of(&self, placeholder: &str, pointer: &str) -> Range<usize> {
-        let span = self.places.value(pointer);
-        let written = self.report.text.get(span.clone()).unwrap_or_default();
-        match written.find(placeholder) {
+        let span = self.file.spans.value(pointer);
+        match self.file.written(pointer).find(placeholder) {
             Some(at) => span.start + at..span.start + at + placeholder.len(),
             None => span,
         }
@@ -274,7 +246,7 @@ impl Placeholder<'_> {
     }
 }
 
-/// The text of a file without its last line break.
+/// The text of a file without the line break at its end.
 fn read(path: &Path) -> Result<String, String> {
     let metadata = std::fs::metadata(path).map_err(|error| error.to_string())?;
     if !metadata.is_file() {
@@ -288,7 +260,7 @@ fn read(path: &Path) -> Result<String, String> {
     Ok(text.strip_suffix('\r').unwrap_or(text).to_owned())
 }
 
-/// A number or boolean, if the key wants one and not text.
+/// A number or boolean, if the key has such a type and does not take text.
 fn as_scalar(text: &str, types: &[&str]) -> Option<Json> {
     if types.contains(&"string") {
         return None;
@@ -301,8 +273,8 @@ fn as_scalar(text: &str, types: &[&str]) -> Option<Json> {
     })
 }
 
-/// Takes `.` and `..` out, so that a message shows the path that people would type.
-pub(super) fn normal(path: &Path) -> PathBuf {
+/// Resolves `.` and `..`, so that a message shows the path as people type it.
+fn normal(path: &Path) -> PathBuf {
     let mut result = PathBuf::new();
     for component in path.components() {
         match component {

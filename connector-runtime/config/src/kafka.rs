@@ -1,145 +1,115 @@
 //! `[kafka]`: settings of the Kafka client.
 
 use std::collections::BTreeMap;
-use std::ops::Range;
 
-use connect_api::{Secret, Severity, pointer};
+use connect_api::{Finding, Secret, pointer};
 use serde_json::Value as Json;
 
-use super::code;
+use super::codes;
+use super::file::ConfigFile;
 use super::loading::Mode;
-use super::places::Places;
-use super::report::{Draft, Report};
 use super::resolve::ProcessConfig;
 use super::suggest::nearest;
 
-/// The two ways to write the cluster's address: as this project writes keys, and as Kafka does.
+/// The address of the cluster, spelt like this project's keys and like Kafka's.
 const SERVERS_KEYS: [&str; 2] = ["bootstrap_servers", "bootstrap.servers"];
 
-/// Reads the table into the settings of the process.
-pub(super) fn read(
-    table: Option<&Json>,
-    mode: Mode,
-    places: &Places,
-    report: &mut Report,
-    process: &mut ProcessConfig,
-) {
+/// Checks the table and reads it into the settings of the process.
+pub(super) fn read(table: &Json, mode: Mode, file: &mut ConfigFile, process: &mut ProcessConfig) {
     let mut settings = BTreeMap::new();
-    if let Some(table) = table {
-        flatten(table, String::new(), "/kafka".to_owned(), &mut settings);
-    }
+    flatten(table, String::new(), "/kafka".to_owned(), &mut settings);
     let mut servers: Option<String> = None;
     let mut pointers = BTreeMap::new();
     for (name, (pointer, value)) in settings {
         let Some(text) = scalar(value) else {
-            if report.has_errors_in(&pointer) {
-                continue;
+            if !file.has_errors_in(&pointer) {
+                let message = format!("`{name}` must be a string, a number, true or false");
+                let finding = codes::WRONG_TYPE.error(pointer, message);
+                file.add(finding.with_label("not a setting's value"));
             }
-            report.add(
-                Draft::error(
-                    code::WRONG_TYPE,
-                    places.value(&pointer),
-                    format!("`{name}` must be a string, a number, true or false"),
-                )
-                .label("not a setting's value")
-                .at(pointer),
-            );
             continue;
         };
         if SERVERS_KEYS.contains(&name.as_str()) {
             if servers.replace(text).is_some() {
-                report.add(
-                    Draft::error(
-                        code::BOOTSTRAP_TWICE,
-                        places.key(&pointer),
-                        "the address of the cluster is written under two names",
-                    )
-                    .label("one of the two")
-                    .help("leave `bootstrap_servers`")
-                    .at(pointer),
+                file.add_at_key(
+                    codes::BOOTSTRAP_TWICE
+                        .error(
+                            pointer,
+                            "the address of the cluster is written under two names",
+                        )
+                        .with_label("one of the two")
+                        .with_help("leave `bootstrap_servers`"),
                 );
             }
-            continue;
-        }
-        let is_unknown = report.is_unknown(&pointer);
-        let checked = if is_unknown {
-            connect_kafka::check_setting_name(&name)
-        } else {
-            connect_kafka::check_setting(&name, &text)
-        };
-        if let Err(cause) = checked {
-            let of_java = connect_kafka::of_java(&name).is_some();
-            let draft = if connect_kafka::is_setting(&name) && !of_java && cause.help.is_none() {
-                Draft::error(code::KAFKA_SETTING, places.value(&pointer), cause.message)
-                    .label("not a value of this setting")
-            } else {
-                Draft::error(code::KAFKA_SETTING, places.key(&pointer), cause.message)
-                    .label("not a setting for [kafka]")
-            };
-            let help = cause.help.or_else(|| meant_setting(&name));
-            report.add(match help {
-                Some(help) => draft.help(help).at(pointer),
-                None => draft.at(pointer),
-            });
-            continue;
-        }
-        if is_unknown {
-            continue;
-        }
-        if let Some(draft) = missing_file(&name, &text, mode) {
-            report.add(draft(places.value(&pointer)).at(pointer.clone()));
-        }
-        if let Ok(secret) = Secret::parse(&text) {
-            pointers.insert(name.clone(), pointer);
-            process.kafka.insert(name, secret);
+        } else if is_setting(&name, &text, &pointer, file) && !file.is_unknown(&pointer) {
+            if let Some(finding) = missing_file(&name, &text, &pointer, mode) {
+                file.add(finding);
+            }
+            if let Ok(secret) = Secret::parse(&text) {
+                pointers.insert(name.clone(), pointer);
+                process.kafka.insert(name, secret);
+            }
         }
     }
     if let Some(servers) = servers {
         process.bootstrap_servers = servers;
         process.servers_are_default = false;
     }
-    for Exposure {
-        setting,
-        message,
-        help,
-    } in exposures(process)
-    {
+    for exposure in exposures(process) {
         let pointer = pointers
-            .get(setting)
+            .get(exposure.setting)
             .expect("an exposure is of a setting that was read");
-        let draft = Draft::error(code::KAFKA_EXPOSED, places.value(pointer), message);
-        let draft = draft.severity(Severity::Warning).help(help);
-        report.add(draft.at(pointer));
+        let finding = codes::KAFKA_EXPOSED.warning(pointer, exposure.message);
+        file.add(finding.with_help(exposure.help));
     }
 }
 
-/// What is wrong with the file that a setting names, to be put at its place. CI does not have the files of the machines where
-/// connectors run: `check` only notes it.
-fn missing_file(name: &str, path: &str, mode: Mode) -> Option<impl Fn(Range<usize>) -> Draft> {
-    // librdkafka looks for the authorities itself where it is told to probe.
+/// Whether the setting is allowed and has a valid value; reported if not. If the value is not known here, only the name is
+/// checked.
+fn is_setting(name: &str, text: &str, pointer: &str, file: &mut ConfigFile) -> bool {
+    let checked = if file.is_unknown(pointer) {
+        connect_kafka::check_setting_name(name)
+    } else {
+        connect_kafka::check_setting(name, text)
+    };
+    let Err(cause) = checked else {
+        return true;
+    };
+    let is_value_invalid = connect_kafka::is_setting(name)
+        && connect_kafka::of_java(name).is_none()
+        && cause.help.is_none();
+    let mut finding = codes::KAFKA_SETTING.error(pointer, cause.message);
+    finding.help = cause.help.or_else(|| meant_setting(name));
+    if is_value_invalid {
+        file.add(finding.with_label("not a value of this setting"));
+    } else {
+        file.add_at_key(finding.with_label("not a setting for [kafka]"));
+    }
+    false
+}
+
+/// Checks the file that a setting names.
+fn missing_file(name: &str, path: &str, pointer: &str, mode: Mode) -> Option<Finding> {
+    // "probe" makes librdkafka search for the certificate authorities.
     let names_file = name.ends_with(".location") || name.ends_with(".file");
     if !names_file || path == "probe" {
         return None;
     }
-    // Not opened: `check` runs on files before they are reviewed, and a named pipe would hold it.
+    // The file is not opened: `check` runs on files before they are reviewed, and would block on a named pipe.
     let error = std::fs::metadata(path).err()?;
-    let message = format!("the file of `{name}` is not there: {error}");
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.into());
-    let label = format!("looked for {}", absolute.display());
-    let severity = if mode == Mode::Check {
-        Severity::Note
-    } else {
-        Severity::Error
-    };
-    Some(move |span| {
-        Draft::error(code::KAFKA_FILE, span, message.clone())
-            .severity(severity)
-            .label(label.clone())
-            .help("the path is relative to the folder where connect is started; write an absolute one")
-    })
+    let message = format!("the file of `{name}` is not there: {error}");
+    let finding = codes::KAFKA_FILE
+        .error(pointer, message)
+        .with_severity(mode.severity_of_missing())
+        .with_label(format!("looked for {}", absolute.display()))
+        .with_help(
+            "the path is relative to the folder where connect is started; write an absolute one",
+        );
+    Some(finding)
 }
 
-/// A setting that lets others read or pretend.
+/// A setting that lets others read the traffic or impersonate a broker.
 struct Exposure {
     setting: &'static str,
     message: &'static str,
@@ -193,7 +163,7 @@ fn is_this_machine(servers: &str) -> bool {
     })
 }
 
-/// The setting that was probably meant by a name that is none.
+/// The setting that was probably meant by an unknown name.
 fn meant_setting(name: &str) -> Option<String> {
     if let Some(ours) = connect_kafka::of_java(name) {
         return Some(format!("the Java client's `{name}` is here {ours}"));
@@ -205,7 +175,7 @@ fn meant_setting(name: &str) -> Option<String> {
     Some(format!("did you mean `{near}`?"))
 }
 
-/// `security.protocol = "SSL"` without quotes is a table in a table for TOML; here it is one name.
+/// Joins the names of nested tables, because TOML reads `security.protocol = "SSL"` as a table in a table.
 fn flatten<'v>(
     table: &'v Json,
     name: String,
@@ -220,9 +190,7 @@ fn flatten<'v>(
                 } else {
                     format!("{name}.{step}")
                 };
-                let mut pointer = pointer.clone();
-                pointer::push(&mut pointer, step);
-                flatten(member, name, pointer, settings);
+                flatten(member, name, pointer::member(&pointer, step), settings);
             }
         }
         other if !name.is_empty() => {

@@ -1,65 +1,75 @@
-//! Configuration: every problem of every file at once, then the connectors that are meant.
+//! Configuration: reads connector files and `connect.toml`, reports every problem of every file, and resolves the connectors
+//! that have none.
 //!
-//! The road of a file: [`parse`] (text to JSON and places) → [`plugin_tables`] (the plugins' keys go to their plugins'
-//! schemas) → [`interpolate`] (placeholders, paths) → [`validate`] (each error of the validator in the author's words) →
-//! [`checks`] (what no schema says) → [`connector`] (only a file without errors is deserialized).
+//! The stages of a file: [`files`] (reads it) → [`parse`] (TOML to JSON and spans) → [`plugin_tables`] (separates the keys of
+//! plugins) → [`stages`] (replaces placeholders, validates by schema) → [`checks`] (what no schema expresses) → [`plugins`]
+//! (plugins check themselves) → [`connector`] (a file without errors is deserialized).
 
+mod batch;
 mod checks;
-mod code;
+mod codes;
 mod conditions;
 mod connector;
-mod draw;
-mod exposed;
+mod errors;
+mod file;
 mod files;
 mod finding;
 mod formats;
+mod formatted;
 mod http;
+mod inherited;
 mod interpolate;
 mod kafka;
 mod kafka_table;
-mod leaves;
+mod literal_secrets;
 mod load;
 mod loading;
 mod mask;
 mod pages;
 mod parse;
-mod places;
 mod plugin_tables;
+mod plugins;
 mod process;
-mod report;
+mod render;
 mod resolve;
 mod schema;
 mod schema_file;
+mod section;
+mod spans;
+mod stages;
 mod stop_after;
 mod suggest;
+mod tables;
 #[cfg(test)]
 mod tests;
 mod validate;
-mod words;
-mod written;
+mod wording;
 
+pub use batch::BatchConfig;
+pub use errors::{Discard, ErrorsConfig, Tolerance};
 pub use finding::{Findings, Place, PlacedFinding};
 pub use http::{HttpAddress, HttpConfig, TlsFiles};
 pub use load::{load, load_process, load_with};
 pub use loading::Mode;
 pub use pages::{FilePage, engine_keys, file_pages};
 pub use resolve::{
-    BatchConfig, BrokenConnector, ConfiguredSink, ConfiguredSource, ConfiguredTransform, Connector,
-    ConnectorKind, CreateTopics, Discard, ErrorsConfig, Fingerprint, LONGEST_LANE_NAME, Loaded,
-    MOST_LANES, ProcessConfig, SinkConnector, SinkFormats, SourceConnector, Tolerance, Topics,
+    BrokenConnector, ConfiguredSink, ConfiguredSource, ConfiguredTransform, Connector,
+    ConnectorKind, Fingerprint, LONGEST_LANE_NAME, Loaded, MOST_LANES, ProcessConfig,
+    SinkConnector, SinkFormats, SourceConnector, Topics,
 };
 pub use schema::tidy;
 pub use schema_file::{connector_schema, process_schema};
 pub use stop_after::StopAfter;
 pub use suggest::nearest;
-pub use words::toml as toml_value;
+pub use tables::CreateTopics;
+pub use wording::toml as toml_value;
 
 use connect_api::{Explanation, Plugins};
 
-/// The explanation of every finding code: the engine's and those that the plugins bring.
+/// The explanations of all finding codes, those of the engine and those of the plugins.
 pub fn explanations(plugins: &Plugins) -> Vec<Explanation> {
     let of_plugins = plugins.all().flat_map(|plugin| plugin.explanations);
-    let mut all: Vec<Explanation> = code::ALL
+    let mut all: Vec<Explanation> = codes::ALL
         .iter()
         .copied()
         .chain(of_plugins)

@@ -1,4 +1,4 @@
-//! From a folder to connectors: every file is read and checked to its end, whatever was found before.
+//! Loads a folder of connector files. Every file is checked to its end, whatever was found in it or in other files.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -6,17 +6,16 @@ use std::sync::Arc;
 
 use connect_api::Plugins;
 
-use super::code;
+use super::codes;
 use super::connector;
 use super::files;
 use super::finding::Findings;
 use super::loading::{Loading, Mode};
 use super::process;
-use super::report::Draft;
-use super::resolve::{BrokenConnector, Connector, Loaded, ProcessConfig};
+use super::resolve::{BrokenConnector, Connector, Fingerprint, Loaded, ProcessConfig};
 
-/// Reads the connectors below `dir` and the settings of the process from `config` (default: `connect.toml` in or beside
-/// the folder).
+/// Reads the connectors below `dir` and the settings of the process from `config` (default: `connect.toml` in the folder or
+/// in the one above it).
 #[expect(
     clippy::disallowed_methods,
     reason = "placeholders are what the ban sends settings through"
@@ -25,7 +24,7 @@ pub fn load(dir: &Path, config: Option<&Path>, plugins: &Plugins, mode: Mode) ->
     load_with(dir, config, plugins, mode, &|name| std::env::var(name).ok())
 }
 
-/// The settings of the process as their file is now, for a run; `None`: there is no file, or it has errors.
+/// Rereads the settings of the process for a run; `None`: there is no file, or it has errors.
 #[expect(
     clippy::disallowed_methods,
     reason = "placeholders are what the ban sends settings through"
@@ -34,8 +33,8 @@ pub fn load_process(dir: &Path, config: Option<&Path>) -> Option<ProcessConfig> 
     let plugins = Plugins::new();
     let loading = Loading::new(dir, &plugins, Mode::Run, &|name| std::env::var(name).ok());
     let process = process::load(&loading, dir, config);
-    let report = process.report?;
-    (!report.has_errors()).then_some(process.config)
+    let file = process.file?;
+    (!file.has_errors()).then_some(process.config)
 }
 
 /// [`load`] with the environment as an argument.
@@ -48,46 +47,37 @@ pub fn load_with(
 ) -> Loaded {
     let mut loading = Loading::new(dir, plugins, mode, environment);
     let process = process::load(&loading, dir, config);
+    // A `connect.toml` with errors may configure a registry all the same.
+    let is_broken = process.file.as_ref().is_some_and(|file| file.has_errors());
+    loading.has_registry = is_broken || process.config.registry.is_some();
     loading.defaults = process.defaults;
-    if mode == Mode::RunEmbedded {
-        loading.defaults.errors.show_values.get_or_insert(true);
-    }
-    // A broken connect.toml may well hold the registry.
-    let broken = process
-        .report
-        .as_ref()
-        .is_some_and(|report| report.has_errors());
-    loading.has_registry = broken || process.config.registry.is_some();
 
-    let (paths, mut reports) = files::connector_files(dir);
-    reports.extend(process.report);
-    let mut findings = Findings::default();
-    let mut read = Vec::new();
-    for path in &paths {
-        read.push(connector::load(&mut loading, path));
-    }
+    let (paths, mut files) = files::connector_files(dir);
+    files.extend(process.file);
+    let mut read: Vec<connector::Read> = paths
+        .iter()
+        .map(|path| connector::load(&mut loading, path))
+        .collect();
     refuse_equal_names(&mut read);
 
     let (mut connectors, mut broken) = (Vec::new(), Vec::new());
-    for file in read {
-        let connector::Read {
-            name,
-            connector,
-            report,
-            ..
-        } = file;
-        match connector {
-            Some(connector) if !report.has_errors() => connectors.push(connector),
-            _ => broken.push(BrokenConnector {
+    for connector::Read { name, kind, file } in read {
+        let path = file.path().to_owned();
+        match kind {
+            Some(kind) if !file.has_errors() => connectors.push(Connector {
                 name,
-                file: report.path.clone(),
+                file: path,
+                fingerprint: Fingerprint::of(&file.text()),
+                kind,
             }),
+            _ => broken.push(BrokenConnector { name, file: path }),
         }
-        reports.push(report);
+        files.push(file);
     }
-    reports.sort_by(|one, other| one.path.cmp(&other.path));
-    for report in reports {
-        findings.extend(report.finish());
+    files.sort_by(|one, other| one.path().cmp(other.path()));
+    let mut findings = Findings::default();
+    for file in files {
+        findings.extend(file.finish());
     }
     Loaded {
         connectors,
@@ -98,20 +88,19 @@ pub fn load_with(
     }
 }
 
-/// A name is an identity: the second file that uses it is refused.
+/// A name is an identity, so a second file with the same name is refused.
 fn refuse_equal_names(files: &mut [connector::Read]) {
     let mut owners: BTreeMap<Arc<str>, PathBuf> = BTreeMap::new();
-    for file in files {
-        let Some(owner) = owners.get(&file.name) else {
-            owners.insert(file.name.clone(), file.report.path.clone());
+    for connector::Read { name, file, .. } in files {
+        let Some(owner) = owners.get(name) else {
+            owners.insert(name.clone(), file.path().to_owned());
             continue;
         };
-        let message = format!("two connectors are called `{}`", file.name);
-        file.report.add(
-            Draft::error(code::DUPLICATE_NAME, file.name_place.clone(), message)
-                .label(format!("{} has this name already", owner.display()))
-                .help("give this one another `name`: it is the identity of its consumer group and of its progress")
-                .at("/name"),
+        file.add(
+            codes::DUPLICATE_NAME
+                .error("/name", format!("two connectors are called `{name}`"))
+                .with_label(format!("{} has this name already", owner.display()))
+                .with_help("give this one another `name`: it is the identity of its consumer group and of its progress"),
         );
     }
 }

@@ -1,35 +1,48 @@
-//! What loading one file needs from around it: how strict to be, the environment, defaults, contracts that are compiled.
+//! What loading a file needs besides the file: the mode, the environment, inherited settings and compiled contracts.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use connect_api::{ContractPlace, Plugins};
-use connect_contracts::{Contracts, JsonSchemaContract, RegistryConfig};
+use connect_api::{Plugins, Severity};
+use connect_contracts::{Contracts, JsonSchemaContract, SchemaProblem};
+use serde_json::Value as Json;
 
 use super::files;
-use super::written::DefaultsTable;
 
-/// How strict loading is about what only the machine of the connector has.
+/// How strictly settings are checked that only the connector's machine has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// `connect check`: an unset variable is only noted.
+    /// `connect check`: an unset variable is a note.
     Check,
     /// `connect check --env`: an unset variable is an error.
     CheckEnv,
     /// `connect run`.
     Run,
-    /// `connect run --embedded`: for development, so that `errors.show_values` is on unless the files say otherwise.
+    /// `connect run --embedded`: for development, so `errors.show_values` is true unless a file sets it.
     RunEmbedded,
 }
 
-/// What loading one file needs from around it.
+impl Mode {
+    /// The severity of a finding about a variable or a file that is missing on this machine. CI does not have what the
+    /// connector's machine has.
+    pub(super) fn severity_of_missing(self) -> Severity {
+        match self {
+            Mode::Check => Severity::Note,
+            Mode::CheckEnv | Mode::Run | Mode::RunEmbedded => Severity::Error,
+        }
+    }
+}
+
+/// What loading a file needs besides the file.
 pub(super) struct Loading<'a> {
     /// The real path of the folder that is loaded.
     pub(super) root: Option<PathBuf>,
     pub(super) plugins: &'a Plugins,
     pub(super) mode: Mode,
     pub(super) environment: &'a dyn Fn(&str) -> Option<String>,
-    pub(super) defaults: DefaultsTable,
+    /// `[defaults]` of `connect.toml`, without errors.
+    pub(super) defaults: Json,
     pub(super) has_registry: bool,
     pub(super) contracts: ContractFiles,
 }
@@ -46,61 +59,36 @@ impl<'a> Loading<'a> {
             plugins,
             mode,
             environment,
-            defaults: DefaultsTable::default(),
+            defaults: Json::Null,
             has_registry: true,
-            contracts: ContractFiles::default(),
+            contracts: ContractFiles::new(),
         }
     }
 }
 
-/// The contracts that files name, compiled once each.
-#[derive(Default)]
+/// The schema files that connector files name, each compiled once.
 pub(super) struct ContractFiles {
-    contracts: Option<Contracts>,
-    seen: std::collections::BTreeSet<PathBuf>,
+    contracts: Contracts,
+    seen: BTreeSet<PathBuf>,
 }
 
 impl ContractFiles {
+    fn new() -> ContractFiles {
+        ContractFiles {
+            contracts: Contracts::new(None).expect("only a registry can be refused"),
+            seen: BTreeSet::new(),
+        }
+    }
+
     pub(super) fn count(&self) -> usize {
         self.seen.len()
     }
 
-    /// Compiles a schema file; `Err` is the finding, whose place the caller knows.
     pub(super) fn compile(
         &mut self,
         path: &Path,
-    ) -> Result<Arc<JsonSchemaContract>, ContractProblem> {
-        const NO_REGISTRY: Option<&RegistryConfig> = None;
+    ) -> Result<Arc<JsonSchemaContract>, SchemaProblem> {
         self.seen.insert(path.to_owned());
-        let contracts = match &mut self.contracts {
-            Some(contracts) => contracts,
-            empty => {
-                empty.insert(
-                    Contracts::new(NO_REGISTRY).map_err(|cause| ContractProblem {
-                        message: cause.message,
-                        help: cause.help,
-                        place: None,
-                    })?,
-                )
-            }
-        };
-        contracts
-            .compile_file(path)
-            .map_err(|problem| ContractProblem {
-                message: problem.message,
-                help: problem.help,
-                place: Some(ContractPlace {
-                    file: problem.file,
-                    line: problem.line,
-                    column: problem.column,
-                }),
-            })
+        self.contracts.compile_file(path)
     }
-}
-
-/// Why a schema file is no contract.
-pub(super) struct ContractProblem {
-    pub(super) message: String,
-    pub(super) help: Option<String>,
-    pub(super) place: Option<ContractPlace>,
 }

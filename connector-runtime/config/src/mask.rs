@@ -1,26 +1,26 @@
 //! The text of a file without its secrets.
 //!
-//! Two things find them: the schemas know the keys that hold secrets, and a pattern knows names and addresses that look
-//! like it. The pattern also works where the file does not parse or the key is misspelt.
+//! Secrets are found in two ways: schemas name the keys that hold them, and patterns match names and URLs that look like
+//! secrets. The patterns also work if the file does not parse or the key is misspelt.
 
 use std::ops::Range;
 use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::finding::SourceFile;
+use super::finding::FileText;
 
 const MASK: &str = "***";
 
 /// Text with each secret replaced by `***`, line breaks kept.
 pub(super) struct Masked {
     text: String,
-    /// Where each replaced piece stood, in order.
+    /// The spans that were replaced, in order.
     pieces: Vec<Range<usize>>,
 }
 
 impl Masked {
-    pub(super) fn of(file: &SourceFile) -> Masked {
+    pub(super) fn of(file: &FileText) -> Masked {
         let mut ranges: Vec<Range<usize>> = file
             .secrets
             .iter()
@@ -43,7 +43,7 @@ impl Masked {
         &self.text
     }
 
-    /// Where a range of the file stands in the masked text. Ends inside a secret move to its edges.
+    /// The range of the masked text that corresponds to a range of the file. Ends inside a secret move to its edges.
     pub(super) fn moved(&self, range: &Range<usize>) -> Range<usize> {
         self.offset(range.start, false)..self.offset(range.end, true)
     }
@@ -63,7 +63,7 @@ impl Masked {
     }
 }
 
-/// A secret is drawn as it is written if it is a placeholder; else its quotes stay and its text goes.
+/// The part of a written secret that is replaced: nothing of a placeholder, otherwise the text between its quotes.
 fn inner(text: &str, range: &Range<usize>) -> Range<usize> {
     let written = text.get(range.clone()).unwrap_or_default();
     let bare = written.trim_matches(['"', '\'']);
@@ -79,7 +79,7 @@ fn is_only_a_placeholder(text: &str) -> bool {
     text.starts_with("${") && text.find('}') == Some(text.len() - 1) && !text.contains(":-")
 }
 
-/// Values of keys with telling names, and passwords in URLs.
+/// The values of keys whose names suggest a secret, and passwords in URLs.
 fn looks_secret(text: &str) -> Vec<Range<usize>> {
     static NAMED: LazyLock<Option<Regex>> = LazyLock::new(|| {
         Regex::new(r#"(?im)(?:^|[\s{,."'])[\w\-.]*?(?:passw|pwd|secret|token|credential|jaas|private_?key|\.pem|api_?key)[\w.\-]*["']?\s*=\s*(\S.*)$"#).ok()
@@ -135,10 +135,10 @@ mod tests {
             .iter()
             .filter_map(|secret| text.find(secret).map(|start| start..start + secret.len()))
             .collect();
-        let file = SourceFile {
+        let file = FileText {
             is_outside: false,
             path: "x.toml".into(),
-            text: text.to_owned(),
+            text: text.into(),
             secrets,
         };
         Masked::of(&file).text().to_owned()
@@ -195,10 +195,10 @@ mod tests {
     #[test]
     fn places_move_with_the_text() {
         let text = "{ password = \"hunter2\", taks = 2 }";
-        let file = SourceFile {
+        let file = FileText {
             is_outside: false,
             path: "x.toml".into(),
-            text: text.to_owned(),
+            text: text.into(),
             secrets: std::iter::once(14..21).collect(),
         };
         let start = text.find("taks").unwrap_or_default();

@@ -1,15 +1,14 @@
-//! What `connect plugins` shows of the files themselves, and of the engine's keys in a plugin's table: the schemas that
-//! validate them.
+//! The pages of `connect plugins` about files and the engine's keys: the schemas that validate them, with examples.
 
 use connect_api::PluginKind;
 use serde_json::Value as Json;
 
 use super::schema;
-use super::written::{ProcessFile, SinkFile, SinkTable, SourceFile, TransformTable};
+use super::tables::{self, ProcessFile, SinkConnectorFile, SourceConnectorFile};
 
 /// A kind of file.
 pub struct FilePage {
-    /// What is typed to see it.
+    /// The argument of `connect plugins`.
     pub name: &'static str,
     pub about: &'static str,
     pub example: &'static str,
@@ -23,13 +22,13 @@ pub fn file_pages() -> Vec<FilePage> {
             name: "connector",
             about: "a sink connector reads topics and writes to sinks",
             example: SINK_CONNECTOR,
-            schema: schema::of::<SinkFile>(),
+            schema: schema::of::<SinkConnectorFile>(),
         },
         FilePage {
             name: "connector",
             about: "a source connector asks a source and writes to a topic",
             example: SOURCE_CONNECTOR,
-            schema: schema::of::<SourceFile>(),
+            schema: schema::of::<SourceConnectorFile>(),
         },
         FilePage {
             name: "connect.toml",
@@ -40,19 +39,14 @@ pub fn file_pages() -> Vec<FilePage> {
     ]
 }
 
-/// The engine's keys of the table of a sink or transform, without `type`.
+/// The engine's keys in the table of a plugin, without `type`.
 pub fn engine_keys(kind: PluginKind) -> Json {
-    let mut keys = match kind {
-        PluginKind::Sink => schema::of::<SinkTable>(),
-        PluginKind::Transform => schema::of::<TransformTable>(),
-        PluginKind::Source => return Json::Null,
-    };
-    for list in ["properties", "required"] {
-        match keys.get_mut(list) {
-            Some(Json::Object(properties)) => drop(properties.remove("type")),
-            Some(Json::Array(required)) => required.retain(|name| name != "type"),
-            _ => {}
-        }
+    let mut keys = tables::engine_keys(kind);
+    if let Some(properties) = keys.get_mut("properties").and_then(Json::as_object_mut) {
+        properties.remove("type");
+    }
+    if let Some(required) = keys.get_mut("required").and_then(Json::as_array_mut) {
+        required.retain(|name| name != "type");
     }
     keys
 }

@@ -1,92 +1,54 @@
-//! TOML text to JSON and the place of every part of it.
+//! Parses TOML text to JSON, and notes the span of each value.
 
-use connect_api::pointer;
-use std::collections::BTreeSet;
 use std::ops::Range;
 
+use connect_api::{Finding, pointer};
 use serde_json::Value as Json;
 use toml::de::{DeTable, DeValue};
 
-use super::code;
-use super::places::{Places, Spans};
-use super::report::{Draft, Report};
+use super::codes;
+use super::file::{ConfigFile, Syntax};
 
-/// A parsed file.
-#[derive(Debug)]
-pub(super) struct Document {
-    pub(super) root: Json,
-    pub(super) places: Places,
-    pub(super) syntax: Syntax,
-}
-
-/// How much of a file was understood.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Syntax {
-    Whole,
-    /// Some keys are missing, the others are where they belong.
-    Gaps,
-    /// A table header is broken: keys may have landed in another table.
-    Scrambled,
-}
-
-/// Parses a file; every syntax error becomes a finding.
-pub(super) fn parse(report: &mut Report) -> Document {
-    let text = std::mem::take(&mut report.text);
+/// Parses the text of a file. Each syntax error becomes a finding, and what can be parsed nevertheless is returned.
+pub(super) fn parse(file: &mut ConfigFile) -> Json {
+    let text = file.text();
     let (table, errors) = DeTable::parse_recoverable(&text);
-    let mut syntax = Syntax::Whole;
-    let mut drafts = Vec::new();
     let reported = errors.len();
     let errors = without_echoes(errors);
-    if errors.len() < reported {
-        syntax = Syntax::Scrambled;
-    }
+    let breaks_a_header = |error: &toml::de::Error| {
+        error
+            .span()
+            .is_some_and(|span| is_in_a_header(&text, &span))
+    };
+    file.syntax = if errors.len() < reported || errors.iter().any(breaks_a_header) {
+        Syntax::Scrambled
+    } else if errors.is_empty() {
+        Syntax::Whole
+    } else {
+        Syntax::Gaps
+    };
     for error in &errors {
         let span = error.span().unwrap_or_default();
-        let broken = if breaks_a_header(&text, &span) {
-            Syntax::Scrambled
-        } else {
-            Syntax::Gaps
-        };
-        if syntax != Syntax::Scrambled {
-            syntax = broken;
-        }
-        drafts.push(syntax_finding(&text, span, error.message()));
+        let finding = syntax_finding(&text, &span, error.message());
+        file.add_at(span, finding);
     }
-    let mut reader = Reader {
-        text: &text,
-        places: Places::default(),
-        drafts,
-        unknown: BTreeSet::new(),
+    let root = Reader { text: &text, file }.table(table.get_ref(), &mut String::new());
+    mark_broken_values(&errors, file);
+    root
+}
+
+/// Marks each value that has a syntax error in it: nobody knows what it would have been.
+fn mark_broken_values(errors: &[toml::de::Error], file: &mut ConfigFile) {
+    let starts = errors.iter().filter_map(toml::de::Error::span);
+    let starts: Vec<usize> = starts.map(|span| span.start).collect();
+    let is_broken = |span: &Range<usize>| {
+        let mut starts = starts.iter();
+        starts.any(|at| (span.start..=span.end).contains(at))
     };
-    let root = reader.table(table.get_ref(), &mut String::new());
-    let Reader {
-        places,
-        drafts,
-        mut unknown,
-        ..
-    } = reader;
-    // Nobody knows what a broken value would have been.
-    let broken: Vec<usize> = errors
-        .iter()
-        .filter_map(|error| error.span())
-        .map(|span| span.start)
-        .collect();
-    let is_broken = |spans: &Spans| {
-        broken
-            .iter()
-            .any(|at| (spans.value.start..=spans.value.end).contains(at))
-    };
-    let pointers = places.0.iter().filter(|(_, spans)| is_broken(spans));
-    unknown.extend(pointers.map(|(pointer, _)| pointer.clone()));
-    report.unknown = unknown;
-    report.text = text;
-    for draft in drafts {
-        report.add(draft);
-    }
-    Document {
-        root,
-        places,
-        syntax,
+    let values = file.spans.values().filter(|(_, span)| is_broken(span));
+    let broken: Vec<String> = values.map(|(pointer, _)| pointer.to_owned()).collect();
+    for pointer in broken {
+        file.set_unknown(&pointer);
     }
 }
 
@@ -100,14 +62,14 @@ fn line_at(text: &str, offset: usize) -> &str {
     text.get(start..end).unwrap_or_default()
 }
 
-/// A broken header moves the keys below it, and an open string may swallow headers.
-fn breaks_a_header(text: &str, span: &Range<usize>) -> bool {
+/// Whether an error moves keys into another table: a broken header does, and so may a string that is not closed.
+fn is_in_a_header(text: &str, span: &Range<usize>) -> bool {
     let line = line_at(text, span.start).trim_start();
     line.starts_with('[') || line.contains("\"\"\"") || line.contains("'''")
 }
 
-/// After a list or a string that is not closed, the parser stumbles over everything that follows: the first stumble
-/// says it all.
+/// Keeps the errors up to the first one that follows from a list or a string that is not closed: the parser reports
+/// everything after it as well.
 fn without_echoes(mut errors: Vec<toml::de::Error>) -> Vec<toml::de::Error> {
     let is_first = |error: &toml::de::Error| {
         error.message().starts_with("missing comma") || error.message().contains("basic string")
@@ -123,30 +85,29 @@ fn without_echoes(mut errors: Vec<toml::de::Error>) -> Vec<toml::de::Error> {
     errors
 }
 
-fn syntax_finding(text: &str, span: Range<usize>, message: &str) -> Draft {
+fn syntax_finding(text: &str, span: &Range<usize>, message: &str) -> Finding {
     if message == "duplicate key" {
-        let key = text.get(span.clone()).unwrap_or_default().to_owned();
-        return Draft::error(code::DUPLICATE_KEY, span, format!("`{key}` is written twice"))
-            .label("written above already")
-            .help("leave one of them; a second element of a list of tables has a header `[[…]]` of its own");
+        let key = text.get(span.clone()).unwrap_or_default();
+        return codes::DUPLICATE_KEY
+            .error("", format!("`{key}` is written twice"))
+            .with_label("written above already")
+            .with_help("leave one of them; a second element of a list of tables has a header `[[…]]` of its own");
     }
-    let help = syntax_help(line_at(text, span.start), message);
-    let draft = if message.starts_with("invalid boolean")
+    let is_no_value = message.starts_with("invalid boolean")
         || message.starts_with("invalid float")
-        || message.starts_with("string values must be quoted")
-    {
-        Draft::error(code::SYNTAX, span, "not TOML: this is not a value")
-            .label("expected text in quotes, a number, true, false, a list or a table")
+        || message.starts_with("string values must be quoted");
+    let mut finding = if is_no_value {
+        codes::SYNTAX
+            .error("", "not TOML: this is not a value")
+            .with_label("expected text in quotes, a number, true, false, a list or a table")
     } else {
-        Draft::error(code::SYNTAX, span, format!("not TOML: {message}"))
+        codes::SYNTAX.error("", format!("not TOML: {message}"))
     };
-    match help {
-        Some(help) => draft.help(help),
-        None => draft,
-    }
+    finding.help = syntax_help(line_at(text, span.start), message).map(str::to_owned);
+    finding
 }
 
-/// What people of other formats write.
+/// Help for what is valid in other formats.
 fn syntax_help(line: &str, message: &str) -> Option<&'static str> {
     let by_message = [
         (
@@ -192,13 +153,10 @@ fn syntax_help(line: &str, message: &str) -> Option<&'static str> {
     }
 }
 
-/// Walks the parsed table and notes each place.
+/// Converts the parsed table to JSON and notes the span of each value.
 struct Reader<'a> {
     text: &'a str,
-    places: Places,
-    drafts: Vec<Draft>,
-    /// Pointers of values that JSON cannot hold.
-    unknown: BTreeSet<String>,
+    file: &'a mut ConfigFile,
 }
 
 impl Reader<'_> {
@@ -207,14 +165,10 @@ impl Reader<'_> {
         for (key, value) in table {
             let length = pointer.len();
             pointer::push(pointer, key.get_ref());
-            self.places.0.insert(
-                pointer.clone(),
-                Spans {
-                    key: Some(key.span()),
-                    value: value.span(),
-                },
-            );
-            let member = self.value(value.get_ref(), value.span(), pointer);
+            let span = value.span();
+            let spans = &mut self.file.spans;
+            spans.insert(pointer, Some(key.span()), span.clone());
+            let member = self.value(value.get_ref(), span, pointer);
             members.insert(key.get_ref().to_string(), member);
             pointer.truncate(length);
         }
@@ -225,7 +179,7 @@ impl Reader<'_> {
         match value {
             DeValue::String(text) => Json::String(text.to_string()),
             DeValue::Boolean(value) => Json::Bool(*value),
-            // Written without quotes, a time is still the text that a key of this meaning wants.
+            // A time without quotes becomes the text that the key's type parses.
             DeValue::Datetime(time) => Json::String(time.to_string()),
             DeValue::Integer(integer) => {
                 match i64::from_str_radix(integer.as_str(), integer.radix()) {
@@ -246,12 +200,9 @@ impl Reader<'_> {
                 for (index, element) in array.iter().enumerate() {
                     let length = pointer.len();
                     pointer::push(pointer, &index.to_string());
-                    let spans = Spans {
-                        key: None,
-                        value: element.span(),
-                    };
-                    self.places.0.insert(pointer.clone(), spans);
-                    elements.push(self.value(element.get_ref(), element.span(), pointer));
+                    let span = element.span();
+                    self.file.spans.insert(pointer, None, span.clone());
+                    elements.push(self.value(element.get_ref(), span, pointer));
                     pointer.truncate(length);
                 }
                 Json::Array(elements)
@@ -259,22 +210,20 @@ impl Reader<'_> {
         }
     }
 
+    /// Reports a number that JSON cannot hold.
     fn unreadable(&mut self, span: Range<usize>, pointer: &str, expected: &str) -> Json {
         let written = self.text.get(span.clone()).unwrap_or_default();
-        self.unknown.insert(pointer.to_owned());
-        // A word in place of a number is a syntax error and was reported as such.
-        if !written.contains(|c: char| c.is_ascii_digit())
-            && !written.contains("inf")
-            && !written.contains("nan")
-        {
-            return Json::Null;
+        self.file.set_unknown(pointer);
+        // A word instead of a number is a syntax error, which is reported already.
+        let is_number = written.contains(|c: char| c.is_ascii_digit())
+            || written.contains("inf")
+            || written.contains("nan");
+        if is_number {
+            let message = format!("{written} is not {expected}");
+            let finding = codes::OUT_OF_RANGE.error(pointer, message);
+            let label = format!("expected {expected}");
+            self.file.add_at(span, finding.with_label(label));
         }
-        let message = format!("{written} is not {expected}");
-        self.drafts.push(
-            Draft::error(code::OUT_OF_RANGE, span, message)
-                .label(format!("expected {expected}"))
-                .at(pointer),
-        );
         Json::Null
     }
 }

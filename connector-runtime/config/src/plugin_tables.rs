@@ -1,31 +1,16 @@
-//! The plugins' tables of a connector file, each with its plugin's own schema.
+//! The plugins' tables of a connector file, each with the schema of its plugin.
 
-use connect_api::{PluginKind, Plugins};
+use connect_api::{Finding, PluginAbout, PluginKind, Plugins, pointer};
 use serde_json::{Map, Value as Json};
 
-use super::code;
-use super::places::{Places, dotted};
-use super::report::{Draft, Report};
+use super::codes;
+use super::file::ConfigFile;
 use super::schema;
+use super::section::Section;
+use super::spans::dotted;
 use super::suggest::nearest;
-use super::words;
-use super::written::Direction;
-
-/// The keys of a plugin's table that belong to the engine.
-pub(super) fn engine_keys(kind: PluginKind) -> &'static [&'static str] {
-    match kind {
-        PluginKind::Sink => &[
-            "type",
-            "name",
-            "when",
-            "start",
-            "key_format",
-            "value_format",
-        ],
-        PluginKind::Source => &["type"],
-        PluginKind::Transform => &["type", "when"],
-    }
-}
+use super::tables::{self, Direction};
+use super::wording;
 
 /// The header of a plugin's table.
 fn header(kind: PluginKind) -> &'static str {
@@ -36,43 +21,34 @@ fn header(kind: PluginKind) -> &'static str {
     }
 }
 
-/// The plugin's own part of one table.
+/// The plugin's own keys of one table.
 pub(super) struct PluginTable {
     pub(super) kind: PluginKind,
     /// The word in `type = "…"`.
     pub(super) name: &'static str,
-    pub(super) pointer: String,
-    pub(super) schema: Json,
-    pub(super) value: Json,
+    pub(super) section: Section,
 }
 
-impl PluginTable {
-    pub(super) fn owner(&self) -> String {
-        format!("the {} {}", self.name, self.kind.word())
-    }
-}
-
-/// Takes the plugins' keys out of the file; the engine's stay. A table of an unknown type is reported and left out.
+/// Moves the plugins' keys out of the file, and leaves those of the engine. A table of an unknown type is reported and
+/// omitted.
 pub(super) fn take(
     root: &mut Json,
     direction: Direction,
     plugins: &Plugins,
-    places: &Places,
-    report: &mut Report,
+    file: &mut ConfigFile,
 ) -> Vec<PluginTable> {
     let mut taking = Taking {
         plugins,
-        places,
-        report,
+        file,
         tables: Vec::new(),
     };
     match direction {
         Direction::Sink => taking.list(root, "sinks", PluginKind::Sink),
-        Direction::Source => taking.table(
-            root.get_mut("source"),
-            "/source".to_owned(),
-            PluginKind::Source,
-        ),
+        Direction::Source => {
+            if let Some(table) = root.get_mut("source") {
+                taking.table(table, "/source".to_owned(), PluginKind::Source);
+            }
+        }
     }
     taking.list(root, "transforms", PluginKind::Transform);
     taking.tables
@@ -80,80 +56,82 @@ pub(super) fn take(
 
 struct Taking<'a> {
     plugins: &'a Plugins,
-    places: &'a Places,
-    report: &'a mut Report,
+    file: &'a mut ConfigFile,
     tables: Vec<PluginTable>,
 }
 
 impl Taking<'_> {
     fn list(&mut self, root: &mut Json, key: &str, kind: PluginKind) {
-        let Some(Json::Array(elements)) = root.get_mut(key) else {
-            return;
-        };
-        for (index, element) in elements.iter_mut().enumerate() {
-            self.table(Some(element), format!("/{key}/{index}"), kind);
+        let elements = root.get_mut(key).and_then(Json::as_array_mut);
+        for (index, element) in elements.into_iter().flatten().enumerate() {
+            self.table(element, format!("/{key}/{index}"), kind);
         }
     }
 
-    fn table(&mut self, table: Option<&mut Json>, pointer: String, kind: PluginKind) {
-        let Some(Json::Object(members)) = table else {
+    fn table(&mut self, table: &mut Json, pointer: String, kind: PluginKind) {
+        let Some(members) = table.as_object_mut() else {
             return;
         };
-        let name = match members.get("type") {
-            Some(Json::String(name)) => Some(name.clone()),
+        let engine_keys = schema::keys(&tables::engine_keys(kind));
+        let (engine, own): (Map<_, _>, Map<_, _>) = std::mem::take(members)
+            .into_iter()
+            .partition(|(key, _)| engine_keys.contains(key));
+        *members = engine;
+        let plugin = match members.get("type") {
+            Some(Json::String(name)) => self.plugin(kind, name, &pointer),
+            // Validation reports a type that is no string.
             Some(_) => None,
             None => {
-                self.without_type(members, &pointer, kind);
+                self.without_type(&own, &pointer, kind);
+                // The finding is more precise than that of the schema would be.
+                members.insert("type".to_owned(), Json::String(String::new()));
                 None
             }
         };
-        let mut own = Map::new();
-        for (key, value) in std::mem::take(members) {
-            if engine_keys(kind).contains(&key.as_str()) {
-                members.insert(key, value)
-            } else {
-                own.insert(key, value)
-            };
-        }
-        let Some(name) = name else {
-            return;
-        };
-        let mut all = self.plugins.all();
-        match all.find(|plugin| plugin.kind == kind && plugin.name == name) {
-            Some(plugin) => self.tables.push(PluginTable {
+        if let Some(plugin) = plugin {
+            self.tables.push(PluginTable {
                 kind,
                 name: plugin.name,
-                pointer,
-                schema: schema::tidy((plugin.schema)()),
-                value: Json::Object(own),
-            }),
-            None => self.unknown(kind, &name, format!("{pointer}/type")),
+                section: Section {
+                    owner: format!("the {} {}", plugin.name, kind.word()),
+                    pointer,
+                    schema: schema::tidy((plugin.schema)()),
+                    value: Json::Object(own),
+                    engine_keys,
+                },
+            });
         }
     }
 
-    /// Nothing else of such a table can be judged, so the one finding says what is known.
-    fn without_type(&mut self, members: &mut Map<String, Json>, pointer: &str, kind: PluginKind) {
-        let misspelt = nearest("type", members.keys()).map(str::to_owned);
-        let known = words::list(&self.names(kind));
-        let draft = match misspelt {
-            Some(key) => Draft::error(
-                code::UNKNOWN_KEY,
-                self.places.key(&format!("{pointer}/{key}")),
-                format!("unknown key `{key}`"),
-            )
-            .label(format!("not a key of {}", header(kind)))
-            .help(format!("{} has the key `type`", header(kind))),
-            None => Draft::error(
-                code::MISSING_KEY,
-                self.places.value(pointer),
-                "the key `type` is missing",
-            )
-            .label(format!("{} needs `type`", dotted(pointer)))
-            .help(format!("add type = \"…\"; this program has {known}")),
-        };
-        self.report.add(draft.at(pointer));
-        // Reported here, in better words than the schema's.
-        members.insert("type".to_owned(), Json::String(String::new()));
+    /// The plugin of this name; reported if there is none.
+    fn plugin(&mut self, kind: PluginKind, name: &str, table: &str) -> Option<PluginAbout> {
+        let mut all = self.plugins.all();
+        let found = all.find(|plugin| plugin.kind == kind && plugin.name == name);
+        if found.is_none() {
+            self.file.add(self.unknown(kind, name, table));
+        }
+        found
+    }
+
+    /// Nothing else of a table without a type can be checked, so its finding lists the known types.
+    fn without_type(&mut self, own: &Map<String, Json>, table: &str, kind: PluginKind) {
+        let header = header(kind);
+        if let Some(key) = nearest("type", own.keys()) {
+            self.file.add_at_key(
+                codes::UNKNOWN_KEY
+                    .error(pointer::member(table, key), format!("unknown key `{key}`"))
+                    .with_label(format!("not a key of {header}"))
+                    .with_help(format!("{header} has the key `type`")),
+            );
+        } else {
+            let known = wording::list(&self.names(kind));
+            self.file.add(
+                codes::MISSING_KEY
+                    .error(pointer::member(table, "type"), "the key `type` is missing")
+                    .with_label(format!("{} needs `type`", dotted(table)))
+                    .with_help(format!("add type = \"…\"; this program has {known}")),
+            );
+        }
     }
 
     fn names(&self, kind: PluginKind) -> Vec<&'static str> {
@@ -161,7 +139,7 @@ impl Taking<'_> {
         all.map(|plugin| plugin.name).collect()
     }
 
-    fn unknown(&mut self, kind: PluginKind, name: &str, pointer: String) {
+    fn unknown(&self, kind: PluginKind, name: &str, table: &str) -> Finding {
         let names = self.names(kind);
         let word = kind.word();
         let mut all = self.plugins.all();
@@ -173,17 +151,14 @@ impl Taking<'_> {
                 header(other.kind)
             ),
             (Some(near), None) => format!("did you mean \"{near}\"?"),
-            (None, None) => format!("this program has the {word}s {}", words::list(&names)),
+            (None, None) => format!("this program has the {word}s {}", wording::list(&names)),
         };
-        self.report.add(
-            Draft::error(
-                code::UNKNOWN_PLUGIN,
-                self.places.value(&pointer),
+        codes::UNKNOWN_PLUGIN
+            .error(
+                pointer::member(table, "type"),
                 format!("no {word} is called `{name}`"),
             )
-            .label(format!("not a {word} of this program"))
-            .help(help)
-            .at(pointer),
-        );
+            .with_label(format!("not a {word} of this program"))
+            .with_help(help)
     }
 }

@@ -6,29 +6,28 @@ use std::path::Path;
 use connect_contracts::RegistryConfig;
 use serde_json::Value as Json;
 
-use super::code;
-use super::exposed;
+use super::file::ConfigFile;
 use super::files;
 use super::http::{self, HttpConfig};
-use super::interpolate::Interpolation;
 use super::kafka;
 use super::loading::Loading;
-use super::parse::{Syntax, parse};
-use super::places::Places;
-use super::report::{Draft, Report};
+use super::parse::parse;
 use super::resolve::ProcessConfig;
 use super::schema;
-use super::validate::{Unit, validate};
-use super::written::{DefaultsTable, ProcessFile};
+use super::section::Section;
+use super::stages::interpolate_and_validate;
+use super::tables::ProcessFile;
 
 const DEFAULT_SERVERS: &str = "localhost:9092";
 const SERVERS_VARIABLE: &str = "KAFKA_BOOTSTRAP_SERVERS";
 
-/// The settings of the process, and what was found in their file.
+/// The settings of the process, and their file.
 pub(super) struct Process {
     pub(super) config: ProcessConfig,
-    pub(super) defaults: DefaultsTable,
-    pub(super) report: Option<Report>,
+    /// `[defaults]`; null if the file has errors.
+    pub(super) defaults: Json,
+    /// `None`: there is no file.
+    pub(super) file: Option<ConfigFile>,
 }
 
 impl Process {
@@ -43,84 +42,50 @@ impl Process {
                 registry: None,
                 http: HttpConfig::default(),
             },
-            defaults: DefaultsTable::default(),
-            report: None,
+            defaults: Json::Null,
+            file: None,
         }
     }
 }
 
-/// Reads `connect.toml` beside or in the folder, or the file that was named.
+/// Reads the named file, or the `connect.toml` of the folder.
 pub(super) fn load(loading: &Loading<'_>, folder: &Path, named: Option<&Path>) -> Process {
     let mut process = Process::without_file(loading);
-    let Some(file) = named
+    let path = named
         .map(Path::to_owned)
-        .or_else(|| files::process_file(folder))
-    else {
-        return process;
-    };
-    process.config.file = Some(file.clone());
-    let report = match files::read(&file, files::root_of(&file).as_deref()) {
-        Ok(report) => read(loading, report, &mut process),
-        Err(report) => report,
-    };
-    process.report = Some(report);
+        .or_else(|| files::process_file(folder));
+    if let Some(path) = path {
+        let mut file = files::read(&path, files::root_of(&path).as_deref());
+        process.config.file = Some(path);
+        if !file.has_errors() {
+            check(loading, &mut file, &mut process);
+        }
+        process.file = Some(file);
+    }
     process
 }
 
-fn read(loading: &Loading<'_>, mut report: Report, process: &mut Process) -> Report {
-    let mut document = parse(&mut report);
-    let schema = schema::of::<ProcessFile>();
-    let places = &document.places;
-    Interpolation {
-        mode: loading.mode,
-        places,
-        report: &mut report,
-        environment: loading.environment,
+fn check(loading: &Loading<'_>, file: &mut ConfigFile, process: &mut Process) {
+    let mut section = Section::root("connect.toml", schema::of::<ProcessFile>(), parse(file));
+    interpolate_and_validate(vec![&mut section], &[], loading, file);
+    let root = section.value;
+    let table = |name: &str| root.get(name).unwrap_or(&Json::Null);
+    kafka::read(table("kafka"), loading.mode, file, &mut process.config);
+    process.config.registry = registry(table("registry"), file);
+    let defaults = table("defaults").clone();
+    if let Some(typed) = file.typed::<ProcessFile>(root) {
+        http::check(&typed.http, file);
+        process.config.http = typed.http;
+        process.defaults = defaults;
     }
-    .walk(&mut document.root, &schema, "");
-    exposed::check_file(&mut report);
-    if document.syntax != Syntax::Scrambled {
-        let unit = Unit {
-            owner: "connect.toml",
-            schema: &schema,
-            value: &document.root,
-            pointer: "",
-            engine_keys: &[],
-            outer_keys: &[],
-        };
-        validate(&unit, places, document.syntax, &mut report);
-    }
-    kafka::read(
-        document.root.get("kafka"),
-        loading.mode,
-        places,
-        &mut report,
-        &mut process.config,
-    );
-    process.config.registry = registry(document.root.get("registry"), places, &mut report);
-    if report.has_errors() {
-        return report;
-    }
-    match serde_json::from_value::<ProcessFile>(document.root) {
-        Ok(written) => {
-            process.config.http = http::resolve(written.http, places, &mut report);
-            process.defaults = written.defaults;
-        }
-        Err(error) => report.add(Draft::error(code::REJECTED, 0..0, error.to_string())),
-    }
-    report
 }
 
-/// `[registry]`, checked even where other tables have errors.
-fn registry(table: Option<&Json>, places: &Places, report: &mut Report) -> Option<RegistryConfig> {
-    if report.has_errors_in("/registry") {
+/// `[registry]`, which is checked even if other tables have errors.
+fn registry(table: &Json, file: &mut ConfigFile) -> Option<RegistryConfig> {
+    if table.is_null() || file.has_errors_in("/registry") {
         return None;
     }
-    let registry: RegistryConfig = serde_json::from_value(table?.clone()).ok()?;
-    for finding in registry.check() {
-        if !report.is_unknown(&format!("/registry{}", finding.pointer)) {
-            report.add(Draft::of_finding("/registry", finding, places));
-        }
-    }
+    let registry: RegistryConfig = serde_json::from_value(table.clone()).ok()?;
+    file.add_all("/registry", registry.check());
     Some(registry)
 }

@@ -1,6 +1,6 @@
-//! What is meant: the configuration that the engine runs, after every file was read, checked and completed with defaults.
+//! The configuration that the engine runs: connectors and settings of the process, checked and completed with defaults.
 //!
-//! What is *written* in a file are the types of `written.rs`.
+//! The tables of the files are the types of `tables.rs`.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,16 +8,16 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use connect_api::{
-    Duration, Pattern, Predicate, Reference, Secret, SinkFactory, Size, SourceFactory, StartAt,
-    TransformFactory,
+    Pattern, Predicate, Reference, Secret, SinkFactory, SourceFactory, StartAt, TransformFactory,
 };
 use connect_contracts::{FormatConfig, RegistryConfig};
-
 use sha2::{Digest, Sha256};
 
+use super::batch::BatchConfig;
+use super::errors::ErrorsConfig;
 use super::finding::Findings;
 use super::http::HttpConfig;
-use super::stop_after::StopAfter;
+use super::tables::CreateTopics;
 
 /// Everything that [`load`](super::load) found.
 #[derive(Debug)]
@@ -50,8 +50,8 @@ pub struct Connector {
     pub kind: ConnectorKind,
 }
 
-/// The beginning of the SHA-256 digest of a connector's file as it is written, placeholders and all: processes that share a
-/// group know by it whether they run the same file.
+/// The first four bytes of the SHA-256 digest of a connector's file, before placeholders are replaced. Processes that share a
+/// group compare it to detect that they run different files.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Fingerprint(u32);
 
@@ -62,7 +62,7 @@ impl Fingerprint {
         Fingerprint(u32::from_be_bytes([a, b, c, d]))
     }
 
-    /// Of the eight digits at the end of a text such as `connect-sales-0.1a2b3c4d`.
+    /// Parses the eight digits at the end of a text such as `connect-sales-0.1a2b3c4d`.
     pub fn at_end_of(text: &str) -> Option<Fingerprint> {
         let (_, digits) = text.rsplit_once('.')?;
         let is_ours = digits.len() == 8 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
@@ -89,7 +89,7 @@ pub enum ConnectorKind {
 pub struct SinkConnector {
     pub topics: Topics,
     pub tasks: u32,
-    /// `None`: a string, decoded only if it is read.
+    /// `None`: text, decoded only if something reads it.
     pub key: Option<FormatConfig>,
     pub value: FormatConfig,
     pub transforms: Vec<ConfiguredTransform>,
@@ -112,7 +112,7 @@ impl Topics {
     pub fn contains(&self, topic: &str) -> bool {
         match self {
             Topics::Named(names) => names.iter().any(|name| name == topic),
-            // As the consumer subscribes: the whole name has to match.
+            // The consumer subscribes in the same way: the whole name must match.
             Topics::Pattern(pattern) => Pattern::parse(&format!("^(?:{})$", pattern.as_str()))
                 .is_ok_and(|whole| whole.is_match(topic)),
         }
@@ -122,9 +122,9 @@ impl Topics {
 #[derive(Clone, Debug)]
 pub struct SourceConnector {
     pub topic: String,
-    /// What the produced record's key is made from; `None`: as the source made it.
+    /// The value that becomes the key of the produced record; `None`: the source's key.
     pub key: Option<Reference>,
-    /// `None`: text and bytes as they are, everything else as JSON.
+    /// `None`: text and bytes unchanged, everything else as JSON.
     pub key_format: Option<FormatConfig>,
     pub source: ConfiguredSource,
     pub transforms: Vec<ConfiguredTransform>,
@@ -141,15 +141,15 @@ pub struct ConfiguredTransform {
     pub factory: Arc<dyn TransformFactory>,
 }
 
-/// What a sink that writes messages writes them as; `None`: the sink's own default.
+/// The formats of the messages that a sink writes; `None`: the sink's own default.
 #[derive(Clone, Debug, Default)]
 pub struct SinkFormats {
     pub key: Option<FormatConfig>,
     pub value: Option<FormatConfig>,
 }
 
-/// How many sinks a connector may have, and how long their names may be: Kafka keeps their positions beside the group's
-/// offset, in at most 4096 bytes.
+/// The limits of the number of sinks of a connector and of the length of their names in bytes: Kafka stores their positions in
+/// the metadata of the group's offset, which has at most 4096 bytes.
 pub const MOST_LANES: usize = 16;
 pub const LONGEST_LANE_NAME: usize = 100;
 
@@ -161,8 +161,8 @@ pub struct ConfiguredSink {
     pub kind: &'static str,
     pub when: Option<Predicate>,
     pub formats: SinkFormats,
-    /// Where it begins without a position. `None`: not written, which means earliest but asks where a group has offsets
-    /// already.
+    /// Where it starts if no position is stored. `None`: the files do not say, so the engine starts at the earliest offset,
+    /// unless the group has offsets already: then it asks the user.
     pub start: Option<StartAt>,
     pub factory: Arc<dyn SinkFactory>,
 }
@@ -174,7 +174,7 @@ pub struct ConfiguredSource {
     pub factory: Arc<dyn SourceFactory>,
 }
 
-/// Prints the type's word in place of the erased plugin, which may hold secrets.
+/// Prints the plugin's name instead of the erased plugin, which may contain secrets.
 macro_rules! debug_as_kind {
     ($($type:ident),*) => {$(
         impl std::fmt::Debug for $type {
@@ -185,99 +185,6 @@ macro_rules! debug_as_kind {
     )*};
 }
 debug_as_kind!(ConfiguredTransform, ConfiguredSink, ConfiguredSource);
-
-/// How much is read before it is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct BatchConfig {
-    pub max_records: u32,
-    pub max_bytes: Size,
-    /// How long a batch may wait for more records.
-    pub linger: Duration,
-    /// All bytes that a task may hold at a time.
-    pub in_flight: Size,
-}
-
-impl Default for BatchConfig {
-    fn default() -> BatchConfig {
-        BatchConfig {
-            max_records: 5000,
-            max_bytes: Size::from_bytes(4 << 20),
-            linger: Duration::from_millis(200),
-            in_flight: Size::from_bytes(32 << 20),
-        }
-    }
-}
-
-impl BatchConfig {
-    /// How many batches of the largest size `in_flight` holds: one half of it is the client's queue, the other half
-    /// three batches, because one is read while one waits and one is written.
-    pub const LARGEST_BATCHES_IN_FLIGHT: u64 = 6;
-
-    /// How many bytes a sink may have accepted, with those that are being written: of the three batches, the one that is
-    /// read and the one that waits are there too.
-    pub fn may_be_accepted(&self) -> u64 {
-        let batches = self.in_flight.bytes() / 2;
-        batches.saturating_sub(2 * self.max_bytes.bytes())
-    }
-
-    /// Whether `max_bytes` is small enough for `in_flight`. The reader relies on it and cuts at `max_bytes` alone.
-    pub fn fits_in_flight(&self) -> bool {
-        self.max_bytes
-            .bytes()
-            .saturating_mul(Self::LARGEST_BATCHES_IN_FLIGHT)
-            <= self.in_flight.bytes()
-    }
-}
-
-/// What happens to bad records.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ErrorsConfig {
-    pub tolerance: Tolerance,
-    pub dead_letter_topic: Option<String>,
-    /// In place of a topic.
-    pub dead_letter: Option<Discard>,
-    pub stop_after: StopAfter,
-    /// Whether logs, status and headers of dead letters may hold content of records.
-    pub show_values: bool,
-}
-
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    Default,
-    PartialEq,
-    Eq,
-    serde::Deserialize,
-    serde::Serialize,
-    schemars::JsonSchema,
-)]
-#[serde(rename_all = "snake_case")]
-pub enum Tolerance {
-    /// Stop at the first bad record; nothing is skipped.
-    #[default]
-    None,
-    /// Dead-letter bad records and go on.
-    All,
-}
-
-/// The only word of `dead_letter`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Discard {
-    /// Count bad records and keep nothing of them.
-    Discard,
-}
-
-/// How missing topics are created.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CreateTopics {
-    pub partitions: u32,
-    /// `None`: as the broker's default says.
-    pub replication: Option<u16>,
-    /// Topic settings such as `cleanup.policy`.
-    pub config: BTreeMap<String, String>,
-}
 
 /// Settings of the process, from `connect.toml`.
 #[derive(Clone, Debug)]

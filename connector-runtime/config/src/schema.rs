@@ -1,6 +1,7 @@
-//! The schemas of the configuration types, made ready for validation, messages and editors.
+//! JSON Schemas of the configuration types: how they are generated for validation, messages and editors, and how they are
+//! followed along a value.
 
-use connect_api::schema_of;
+use connect_api::{pointer, schema_of};
 use connect_contracts::type_of;
 use schemars::transform::{Transform, transform_subschemas};
 use schemars::{JsonSchema, Schema};
@@ -8,19 +9,19 @@ use serde_json::{Value as Json, json};
 
 use super::formats;
 
-/// The schema of one of the engine's own types.
+/// The schema of one of the engine's configuration types.
 pub(super) fn of<T: JsonSchema>() -> Json {
     tidy(schema_of::<T>())
 }
 
-/// Makes a generated schema ready: see [`Tidy`].
+/// Simplifies a generated schema: see [`Tidy`].
 pub fn tidy(mut schema: Schema) -> Json {
     Tidy.transform(&mut schema);
     schema.to_value()
 }
 
-/// Drops the null of `Option` (TOML has none) and flattens enums whose variants have docstrings into one `enum`, so that
-/// a wrong word gives one error that lists the right ones.
+/// Removes the null of `Option`, because TOML has none, and merges the variants of an enum with docstrings into one `enum`,
+/// so that a wrong word gives one error that lists the right ones.
 #[derive(Clone, Debug)]
 struct Tidy;
 
@@ -60,7 +61,7 @@ fn drop_null(schema: &mut Schema) {
         let only = only.clone();
         object.remove(keyword);
         for (key, value) in only {
-            // What the field says (its description) is nearer than what its type says.
+            // The field's own description takes precedence over that of its type.
             object.entry(key).or_insert(value);
         }
     }
@@ -106,6 +107,16 @@ fn flatten_enum(schema: &mut Schema) {
     }
 }
 
+/// The keys of the table that a schema describes.
+pub(super) fn keys(schema: &Json) -> Vec<String> {
+    let properties = schema.get("properties").and_then(Json::as_object);
+    let keys = properties
+        .into_iter()
+        .flat_map(serde_json::Map::keys)
+        .cloned();
+    keys.collect()
+}
+
 /// The types that a schema allows, in JSON Schema's words.
 pub(super) fn types(schema: &Json) -> Vec<&str> {
     match schema.get("type") {
@@ -120,13 +131,16 @@ fn allows_type(schema: &Json, word: &str) -> bool {
     types.is_empty() || types.contains(&word) || (word == "integer" && types.contains(&"number"))
 }
 
-/// The branch of `oneOf` or `anyOf` that the author of `value` has in mind: the one whose tag is written, else the only
-/// one of its type. A schema without branches is its own branch.
+/// The alternatives of `oneOf` or `anyOf`, if the schema has some.
+pub(super) fn alternatives(schema: &Json) -> Option<&Vec<Json>> {
+    let mut keywords = ["oneOf", "anyOf"].iter();
+    keywords.find_map(|keyword| schema.get(keyword)?.as_array())
+}
+
+/// The branch of `oneOf` or `anyOf` that `value` is meant to match: the one whose tag is written, otherwise the only one
+/// of its type. A schema without branches is its own branch.
 pub(super) fn branch<'s>(schema: &'s Json, value: &Json) -> &'s Json {
-    let alternatives = ["oneOf", "anyOf"]
-        .iter()
-        .find_map(|keyword| schema.get(keyword)?.as_array());
-    let Some(alternatives) = alternatives else {
+    let Some(alternatives) = alternatives(schema) else {
         return schema;
     };
     alternatives
@@ -136,7 +150,7 @@ pub(super) fn branch<'s>(schema: &'s Json, value: &Json) -> &'s Json {
         .map_or(schema, |alternative| branch(alternative, value))
 }
 
-/// Whether a member that this branch fixes with `const` is written with that very word.
+/// Whether a member that this branch fixes with `const` has that value.
 pub(super) fn tag_matches(branch: &Json, value: &Json) -> bool {
     let Some(properties) = branch.get("properties").and_then(Json::as_object) else {
         return false;
@@ -158,7 +172,33 @@ pub(super) fn child<'s>(schema: &'s Json, step: &str) -> &'s Json {
         .unwrap_or(ANYTHING)
 }
 
-/// A valid value for a leaf whose placeholder has no value here; `None` where any text is valid.
+/// Calls `visit` with each string of `value`, its schema and its pointer. `value` is at `pointer`, and `schema` describes it.
+pub(super) fn visit_strings(
+    value: &mut Json,
+    schema: &Json,
+    pointer: &str,
+    visit: &mut dyn FnMut(&mut Json, &Json, &str),
+) {
+    let schema = branch(schema, value);
+    match value {
+        Json::Object(members) => {
+            for (name, member) in members {
+                let pointer = pointer::member(pointer, name);
+                visit_strings(member, child(schema, name), &pointer, visit);
+            }
+        }
+        Json::Array(elements) => {
+            for (index, element) in elements.iter_mut().enumerate() {
+                let pointer = format!("{pointer}/{index}");
+                visit_strings(element, child(schema, "items"), &pointer, visit);
+            }
+        }
+        Json::String(_) => visit(value, schema, pointer),
+        Json::Null | Json::Bool(_) | Json::Number(_) => {}
+    }
+}
+
+/// A valid value for a leaf whose placeholder has no value here; `None` if any text is valid.
 pub(super) fn stand_in(schema: &Json) -> Option<Json> {
     let first = schema.get("enum").and_then(|words| words.get(0));
     if let Some(value) = first.or_else(|| schema.get("default")) {

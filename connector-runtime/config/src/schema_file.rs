@@ -1,24 +1,23 @@
-//! The JSON Schemas of a connector file and of `connect.toml` for editors, put together from the engine's types and the
-//! registered plugins'.
+//! The JSON Schemas of a connector file and of `connect.toml` for editors, composed from those of the engine and of the
+//! registered plugins.
 //!
-//! Editors validate by `if` and `then`, but complete and explain only what stands in `properties`. So each table that has
-//! alternatives lists the keys of all of them there, and an alternative repeats only what it says differently.
+//! Editors validate by `if` and `then`, but complete and explain only the keys in `properties`. So a table with alternatives
+//! lists the keys of all of them there, and an alternative repeats only the keys that differ.
 
 use std::collections::BTreeSet;
 
 use connect_api::{PluginKind, Plugins};
 use serde_json::{Map, Value as Json, json};
 
-use super::plugin_tables::engine_keys;
 use super::schema;
-use super::written::{ProcessFile, SinkFile, SourceFile};
+use super::tables::{self, ProcessFile, SinkConnectorFile, SourceConnectorFile};
 
 const DRAFT_7: &str = "http://json-schema.org/draft-07/schema#";
 
 /// What `connect schema` prints. Draft 7, which Taplo (Even Better TOML) reads: a plugin's keys follow its `type`.
 pub fn connector_schema(plugins: &Plugins) -> Json {
-    let mut sink = schema::of::<SinkFile>();
-    let mut source = schema::of::<SourceFile>();
+    let mut sink = schema::of::<SinkConnectorFile>();
+    let mut source = schema::of::<SourceConnectorFile>();
     let transforms = alternatives(plugins, PluginKind::Transform);
     for file in [&mut sink, &mut source] {
         if let Some(table) = file.pointer_mut("/properties/transforms/items") {
@@ -43,7 +42,7 @@ pub fn connector_schema(plugins: &Plugins) -> Json {
         "description": "A sink connector reads `topics` and has [[sinks]]; a source connector has a [source] and writes to `topic`.",
         "type": "object",
         "properties": properties,
-        // Said for Tombi, whose strict mode takes keys that no `properties` list for mistakes, here too.
+        // For Tombi, whose strict mode reports keys that no `properties` list, in a condition as well.
         "if": { "required": ["source"], "additionalProperties": true },
         "then": source.schema,
         "else": sink.schema,
@@ -63,7 +62,7 @@ pub fn process_schema() -> Json {
 /// One of several schemas that a table may have.
 #[derive(Clone)]
 struct Alternative {
-    /// Whose keys these are, where their descriptions differ.
+    /// The owner of the keys, to which different descriptions are attributed.
     owner: String,
     schema: Json,
 }
@@ -91,7 +90,7 @@ impl Alternative {
     }
 }
 
-/// The plugins of a kind, each with its keys and those of the engine, which the table itself describes.
+/// The plugins of a kind, each with its own keys and with those of the engine, which the table describes.
 fn alternatives(plugins: &Plugins, kind: PluginKind) -> Vec<Alternative> {
     let all = plugins.all().filter(|about| about.kind == kind);
     all.map(|about| {
@@ -100,15 +99,15 @@ fn alternatives(plugins: &Plugins, kind: PluginKind) -> Vec<Alternative> {
             keys.insert("description".to_owned(), json!(about.about));
         }
         let properties = plugin.properties();
-        for key in engine_keys(kind) {
-            properties.entry(*key).or_insert(Json::Bool(true));
+        for key in schema::keys(&tables::engine_keys(kind)) {
+            properties.entry(key).or_insert(Json::Bool(true));
         }
         plugin
     })
     .collect()
 }
 
-/// Lets the plugins say which keys a table has: the plugin is the one that `type` names.
+/// Gives a table the keys of the plugin that `type` names.
 fn open(table: &mut Json, mut plugins: Vec<Alternative>) {
     let names: Vec<String> = plugins.iter().map(|plugin| plugin.owner.clone()).collect();
     let Some(table) = table.as_object_mut() else {
@@ -127,8 +126,8 @@ fn open(table: &mut Json, mut plugins: Vec<Alternative>) {
     }
 }
 
-/// If `type` is this plugin's name, the table has its keys; `otherwise` it is asked about the next. Not a list in `allOf`:
-/// Taplo completes nothing in a table that has one.
+/// The keys of this plugin if `type` is its name, otherwise those of the next plugin. This is a chain instead of a list in
+/// `allOf`, because Taplo completes nothing in a table with such a list.
 fn else_if(otherwise: Option<Json>, plugin: Alternative) -> Option<Json> {
     let mut chain = Map::new();
     let is_it = json!({
@@ -142,8 +141,8 @@ fn else_if(otherwise: Option<Json>, plugin: Alternative) -> Option<Json> {
     Some(Json::Object(chain))
 }
 
-/// The keys of all alternatives but those that the table describes itself, each with a schema that allows what any of them
-/// allows. A key that means the same wherever it occurs becomes `true` in the alternatives.
+/// The keys of all alternatives except those that the table describes, each with a schema that allows what any of them
+/// allows. A key with the same schema in all alternatives becomes `true` in them.
 fn union(alternatives: &mut [Alternative], described: &Map<String, Json>) -> Map<String, Json> {
     let mut keys = Map::new();
     let mut names = BTreeSet::new();
@@ -174,7 +173,7 @@ fn union(alternatives: &mut [Alternative], described: &Map<String, Json>) -> Map
     keys
 }
 
-/// One key with several meanings: described by all of them, and valid if one of them allows the value.
+/// The schema of a key with several meanings: it has all descriptions, and a value is valid if one meaning allows it.
 fn any_of(meanings: &[(String, Json)]) -> Json {
     let described: Vec<String> = meanings
         .iter()

@@ -5,7 +5,7 @@
 mod broken;
 mod fakes;
 mod folders;
-mod meant;
+mod resolved;
 
 use std::path::{Path, PathBuf};
 

@@ -1,73 +1,53 @@
-//! A table against its schema: each error of the validator becomes one finding in the words of the file's author.
+//! Validates a section by its schema: each error of the validator becomes one finding in terms of the file.
 
-mod leaf;
+mod values;
 
-use connect_api::pointer;
 use std::collections::BTreeMap;
-use std::ops::Range;
 
-use connect_api::{Leaf, Secret};
+use connect_api::{Finding, Leaf, Secret, pointer};
 use jsonschema::ValidationError;
 use jsonschema::error::ValidationErrorKind as Kind;
 use serde_json::Value as Json;
 
-use super::code;
+use super::codes;
+use super::file::{ConfigFile, Syntax};
 use super::formats;
-use super::parse::Syntax;
-use super::places::{Places, dotted};
-use super::report::{Draft, Report};
 use super::schema;
+use super::section::Section;
+use super::spans::dotted;
 use super::suggest::nearest;
-use super::words;
+use super::wording;
 
-/// A table that one schema describes.
-pub(super) struct Unit<'a> {
-    /// What its keys are keys of: "a sink connector", "sink postgres".
-    pub(super) owner: &'a str,
-    pub(super) schema: &'a Json,
-    pub(super) value: &'a Json,
-    /// JSON pointer of the table from the root of the file.
-    pub(super) pointer: &'a str,
-    /// Keys of the table that the engine has taken out.
-    pub(super) engine_keys: &'a [&'a str],
-    /// Keys of the connector itself, which people put below a table header by mistake.
-    pub(super) outer_keys: &'a [&'a str],
-}
-
-/// Adds every problem of the table to the report.
-pub(super) fn validate(unit: &Unit<'_>, places: &Places, syntax: Syntax, report: &mut Report) {
+/// Reports every problem of the section. `connector_keys` are the top-level keys of a connector, which may be below a table
+/// header by mistake.
+pub(super) fn validate(section: &Section, connector_keys: &[String], file: &mut ConfigFile) {
     let mut options = jsonschema::options()
         .with_draft(jsonschema::Draft::Draft7)
         .should_validate_formats(true);
     for format in formats::all() {
         options = options.with_format(format.name, move |text: &str| (format.check)(text).is_ok());
     }
-    let validator = match options.build(unit.schema) {
+    let validator = match options.build(&section.schema) {
         Ok(validator) => validator,
         Err(error) => {
-            let message = format!("the schema of {} is not usable: {error}", unit.owner);
-            report.add(Draft::error(
-                code::PLUGIN_SCHEMA,
-                places.key(unit.pointer),
-                message,
-            ));
+            let message = format!("the schema of {} is not usable: {error}", section.owner);
+            file.add_at_key(codes::PLUGIN_SCHEMA.error(&section.pointer, message));
             return;
         }
     };
-    let mut findings = Collector {
-        unit,
-        places,
-        syntax,
-        report,
+    let mut collector = Collector {
+        section,
+        connector_keys,
+        file,
         keys: BTreeMap::new(),
     };
-    for error in validator.iter_errors(unit.value) {
-        findings.take(&error);
+    for error in validator.iter_errors(&section.value) {
+        collector.take(&error);
     }
-    findings.finish_keys();
+    collector.report_keys();
 }
 
-/// Unknown and missing keys of one table: one of each may be one mistake.
+/// The unknown and missing keys of one table: one of each may be one mistake.
 #[derive(Default)]
 struct Keys {
     unknown: Vec<String>,
@@ -77,18 +57,17 @@ struct Keys {
 }
 
 struct Collector<'a> {
-    unit: &'a Unit<'a>,
-    places: &'a Places,
-    syntax: Syntax,
-    report: &'a mut Report,
+    section: &'a Section,
+    connector_keys: &'a [String],
+    file: &'a mut ConfigFile,
     keys: BTreeMap<String, Keys>,
 }
 
 impl Collector<'_> {
     fn take(&mut self, error: &ValidationError<'_>) {
         let within = error.instance_path().as_str();
-        let pointer = format!("{}{within}", self.unit.pointer);
-        if self.report.is_unknown(&pointer) {
+        let pointer = format!("{}{within}", self.section.pointer);
+        if self.file.is_unknown(&pointer) {
             return;
         }
         let node = self.node(error);
@@ -104,38 +83,33 @@ impl Collector<'_> {
                 let missing = property.as_str().unwrap_or_default().to_owned();
                 self.keys_at(pointer, node).missing.push(missing);
             }
-            // What `additionalProperties = false` is for a table that has no keys at all.
+            // `additionalProperties = false` of a table without keys.
             Kind::FalseSchema => {
-                let table = self.unit.value.pointer(within).and_then(Json::as_object);
-                let names: Vec<String> = table
-                    .into_iter()
-                    .flat_map(|table| table.keys().cloned())
-                    .collect();
+                let table = self.section.value.pointer(within);
+                let names = table.and_then(Json::as_object).into_iter();
+                let names = names.flat_map(serde_json::Map::keys).cloned();
                 self.keys_at(pointer, node).unknown.extend(names);
             }
-            // That a number is none of these words follows from its type, of which another error tells.
+            // A number is none of these words because of its type, which another error reports.
             Kind::Enum { .. }
                 if !error.instance().is_string() && schema::types(&node) == ["string"] => {}
             Kind::UniqueItems => self.repeated(error.instance(), &pointer),
             _ => {
-                let draft = self.leaf(error, &node, &pointer);
-                self.report.add(draft);
+                let finding = self.invalid_value(error, &node, &pointer);
+                self.file.add(finding);
             }
         }
     }
 
-    /// The part of the schema that the error speaks of.
+    /// The part of the schema that the error is about.
     fn node(&self, error: &ValidationError<'_>) -> Json {
         let path = error.schema_path().as_str();
         let parent = path.rsplit_once('/').map_or("", |(parent, _)| parent);
-        self.unit
-            .schema
-            .pointer(parent)
-            .cloned()
-            .unwrap_or_default()
+        let node = self.section.schema.pointer(parent);
+        node.cloned().unwrap_or_default()
     }
 
-    /// Of several alternatives, speaks about the one that its author had in mind.
+    /// Of several alternatives, reports the errors of the one that was meant.
     fn take_branch(
         &mut self,
         error: &ValidationError<'_>,
@@ -144,11 +118,9 @@ impl Collector<'_> {
         pointer: &str,
     ) {
         let here = error.instance_path().as_str();
-        let alternatives: Vec<&Json> = ["anyOf", "oneOf"]
-            .iter()
-            .filter_map(|keyword| node.get(keyword)?.as_array())
-            .flatten()
-            .collect();
+        let alternatives = schema::alternatives(node)
+            .map(Vec::as_slice)
+            .unwrap_or_default();
         let of_this_type = |errors: &Vec<ValidationError<'_>>| {
             !errors.iter().any(|error| {
                 matches!(error.kind(), Kind::Type { .. }) && error.instance_path().as_str() == here
@@ -156,217 +128,156 @@ impl Collector<'_> {
         };
         let tagged = context
             .iter()
-            .zip(&alternatives)
+            .zip(alternatives)
             .find(|(_, alternative)| schema::tag_matches(alternative, error.instance()));
         let mut fitting = context.iter().filter(|errors| of_this_type(errors));
         let chosen = match (tagged, fitting.next(), fitting.next()) {
-            (Some((errors, _)), ..) => Some(errors),
-            (None, Some(only), None) => Some(only),
+            (Some((errors, _)), ..) => Some(errors.as_slice()),
+            (None, Some(only), None) => Some(only.as_slice()),
             _ => None,
         };
-        match chosen {
-            Some(errors) => match errors.as_slice() {
-                [only]
-                    if matches!(only.kind(), Kind::Enum { .. })
-                        && only.instance_path().as_str() == here =>
-                {
-                    // Words are not all that can be written here.
-                    let expected = format!("expected {}", words::expected(node));
-                    let draft = self.leaf(only, node, pointer).label(expected);
-                    self.report.add(draft);
-                }
-                errors => errors.iter().for_each(|error| self.take(error)),
-            },
-            None => {
-                let draft = match tag_of(&alternatives) {
-                    Some((tag, options)) if error.instance().is_object() => {
-                        self.wrong_tag(error.instance(), &tag, &options, pointer)
-                    }
-                    _ => self.wrong_type(error.instance(), node, pointer),
-                };
-                self.report.add(draft);
+        let finding = match chosen {
+            // The alternatives are more than the words of this one.
+            Some([only])
+                if matches!(only.kind(), Kind::Enum { .. })
+                    && only.instance_path().as_str() == here =>
+            {
+                let expected = format!("expected {}", wording::expected(node));
+                self.invalid_value(only, node, pointer).with_label(expected)
             }
-        }
+            Some(errors) => {
+                errors.iter().for_each(|error| self.take(error));
+                return;
+            }
+            None => match tag_of(alternatives) {
+                Some((tag, options)) if error.instance().is_object() => {
+                    self.wrong_tag(error.instance(), &tag, &options, pointer)
+                }
+                _ => self.wrong_type(error.instance(), node, pointer),
+            },
+        };
+        self.file.add(finding);
     }
 
-    fn wrong_tag(&self, value: &Json, tag: &str, options: &[Json], pointer: &str) -> Draft {
-        let mut pointer = pointer.to_owned();
-        pointer::push(&mut pointer, tag);
+    fn wrong_tag(&self, value: &Json, tag: &str, options: &[Json], pointer: &str) -> Finding {
+        let pointer = pointer::member(pointer, tag);
         match value.get(tag) {
             Some(found) => self.wrong_word(found, options, &pointer),
-            None => Draft::error(
-                code::MISSING_KEY,
-                self.places.value(&pointer),
-                format!("the key `{tag}` is missing"),
-            )
-            .label(format!("needs `{tag}`"))
-            .help(format!("write {tag} = {}", words::alternatives(options)))
-            .at(pointer),
+            None => codes::MISSING_KEY
+                .error(pointer, format!("the key `{tag}` is missing"))
+                .with_label(format!("needs `{tag}`"))
+                .with_help(format!("write {tag} = {}", wording::alternatives(options))),
         }
     }
 
     fn keys_at(&mut self, pointer: String, node: Json) -> &mut Keys {
-        let is_unit = pointer == self.unit.pointer;
-        let engine_keys = self.unit.engine_keys;
-        self.keys.entry(pointer).or_insert_with(|| {
-            let mut known: Vec<String> = node
-                .get("properties")
-                .and_then(Json::as_object)
-                .map(|properties| properties.keys().cloned().collect())
-                .unwrap_or_default();
-            if is_unit {
-                known.extend(engine_keys.iter().map(|key| (*key).to_owned()));
-            }
-            Keys {
-                known,
-                schema: node,
-                ..Keys::default()
-            }
+        let mut known = schema::keys(&node);
+        if pointer == self.section.pointer {
+            known.extend_from_slice(&self.section.engine_keys);
+        }
+        self.keys.entry(pointer).or_insert_with(|| Keys {
+            known,
+            schema: node,
+            ..Keys::default()
         })
     }
 
-    fn finish_keys(&mut self) {
-        for (pointer, mut keys) in std::mem::take(&mut self.keys) {
+    fn report_keys(&mut self) {
+        for (table, mut keys) in std::mem::take(&mut self.keys) {
             keys.unknown.sort();
             keys.unknown.dedup();
-            for name in std::mem::take(&mut keys.unknown) {
-                let renamed = nearest(&name, &keys.missing).map(str::to_owned);
-                if let Some(renamed) = &renamed {
-                    keys.missing.retain(|missing| missing != renamed);
-                }
-                let draft = self.unknown_key(&pointer, &name, renamed.as_deref(), &keys);
-                self.report.add(draft);
+            for name in &keys.unknown {
+                let renamed = nearest(name, &keys.missing).map(str::to_owned);
+                keys.missing
+                    .retain(|missing| Some(missing) != renamed.as_ref());
+                self.unknown_key(&table, name, renamed, &keys.known, &keys.schema);
             }
-            // A key that a syntax error has swallowed is not missing.
-            if self.syntax == Syntax::Whole {
-                for name in std::mem::take(&mut keys.missing) {
-                    let draft = self.missing_key(&pointer, &name, &keys.schema);
-                    self.report.add(draft);
+            // A key in text that does not parse is not missing.
+            if self.file.syntax == Syntax::Whole {
+                for name in &keys.missing {
+                    let finding = self.missing_key(&table, name, &keys.schema);
+                    self.file.add(finding);
                 }
             }
         }
     }
 
+    /// `renamed`: the missing key that was meant.
     fn unknown_key(
         &mut self,
         table: &str,
         name: &str,
-        renamed: Option<&str>,
-        keys: &Keys,
-    ) -> Draft {
-        let mut pointer = table.to_owned();
-        pointer::push(&mut pointer, name);
-        let unused = || keys.known.iter().filter(|known| *known != name);
-        let near = renamed.or_else(|| nearest(name, unused()));
-        self.hide_value(&pointer, near, &keys.schema);
+        renamed: Option<String>,
+        known: &[String],
+        schema: &Json,
+    ) {
         let owner = self.owner(table);
-        let draft = Draft::error(
-            code::UNKNOWN_KEY,
-            self.places.key(&pointer),
-            format!("unknown key `{name}`"),
-        )
-        .at(pointer.clone())
-        .label(format!("not a key of {owner}"));
-        let within = pointer.strip_prefix(self.unit.pointer).unwrap_or(&pointer);
-        let value = self.unit.value.pointer(within).unwrap_or(&Json::Null);
-        if let Some(help) = words::kafka_connect(&dotted(within), value) {
-            return draft.help(help);
-        }
-        if let Some(known) = near {
-            return draft.help(format!("{owner} has the key `{known}`"));
-        }
-        if !table.is_empty() && self.unit.outer_keys.contains(&name) {
-            return draft.help(format!(
-                "`{name}` is a key of the connector: move it above the first [table]"
-            ));
-        }
-        draft.help(if keys.known.is_empty() {
-            format!("{owner} has no keys")
-        } else {
-            format!("{owner} has the keys {}", words::list(&keys.known))
-        })
-    }
-
-    /// A secret under a misspelt key is still a secret; so may be anything in a table that holds some.
-    fn hide_value(&mut self, pointer: &str, near: Option<&str>, table: &Json) {
-        let is_secret = |schema: &Json| {
-            schema
-                .get("format")
-                .is_some_and(|format| format == Secret::FORMAT)
-        };
-        let mut properties = table
-            .get("properties")
-            .and_then(Json::as_object)
-            .into_iter()
-            .flatten();
-        let hide = match near {
-            Some(near) => is_secret(schema::child(table, near)),
-            None => properties.any(|(_, property)| is_secret(property)),
-        };
-        let within = pointer.strip_prefix(self.unit.pointer).unwrap_or(pointer);
-        if hide && self.unit.value.pointer(within).is_some_and(Json::is_string) {
-            self.report.secrets.push(self.places.value(pointer));
-        }
-    }
-
-    fn missing_key(&self, table: &str, name: &str, schema: &Json) -> Draft {
-        let property = schema::child(schema, name);
-        let owner = self.owner(table);
-        let mut pointer = table.to_owned();
-        pointer::push(&mut pointer, name);
-        let meaning = words::meaning(property).map(|text| format!("  # {text}"));
-        Draft::error(
-            code::MISSING_KEY,
-            self.table_place(table),
-            format!("the key `{name}` is missing"),
-        )
-        .label(format!("{owner} needs `{name}`"))
-        .help(format!(
-            "add {}{}",
-            words::addition(&pointer, name, property),
-            meaning.unwrap_or_default()
-        ))
-        .at(pointer)
-    }
-
-    /// The header of a table; the first line for the file itself.
-    fn table_place(&self, pointer: &str) -> Range<usize> {
-        match pointer {
-            "" => 0..self.report.text.lines().next().map_or(0, str::len),
-            _ => {
-                let span = self.places.value(pointer);
-                // An inline table is underlined as a whole only if it is short.
-                let text = self.report.text.get(span.clone()).unwrap_or_default();
-                let line = text.lines().next().map_or(0, str::len);
-                span.start..span.start + line
+        let pointer = pointer::member(table, name);
+        let within = pointer.strip_prefix(&self.section.pointer);
+        let within = within.unwrap_or(&pointer);
+        let value = self.section.value.pointer(within).unwrap_or(&Json::Null);
+        let others = known.iter().filter(|known| *known != name);
+        let near = renamed.or_else(|| nearest(name, others).map(str::to_owned));
+        let help = wording::kafka_connect(&dotted(within), value);
+        let help = help.unwrap_or_else(|| match &near {
+            Some(near) => format!("{owner} has the key `{near}`"),
+            None if !table.is_empty() && self.connector_keys.iter().any(|key| key == name) => {
+                format!("`{name}` is a key of the connector: move it above the first [table]")
             }
+            None if known.is_empty() => format!("{owner} has no keys"),
+            None => format!("{owner} has the keys {}", wording::list(known)),
+        });
+        // A secret under a misspelt key is still a secret, and so may be any value of a table that has secrets.
+        let may_be_secret = match &near {
+            Some(near) => is_secret(schema::child(schema, near)),
+            None => {
+                let properties = schema.get("properties").and_then(Json::as_object);
+                properties.is_some_and(|all| all.values().any(is_secret))
+            }
+        };
+        if may_be_secret && value.is_string() {
+            self.file.mask(&pointer);
         }
+        let finding = codes::UNKNOWN_KEY.error(pointer, format!("unknown key `{name}`"));
+        let finding = finding.with_label(format!("not a key of {owner}"));
+        self.file.add_at_key(finding.with_help(help));
+    }
+
+    fn missing_key(&self, table: &str, name: &str, schema: &Json) -> Finding {
+        let property = schema::child(schema, name);
+        let pointer = pointer::member(table, name);
+        let addition = wording::addition(&pointer, name, property);
+        let meaning = wording::meaning(property).map(|text| format!("  # {text}"));
+        codes::MISSING_KEY
+            .error(pointer, format!("the key `{name}` is missing"))
+            .with_label(format!("{} needs `{name}`", self.owner(table)))
+            .with_help(format!("add {addition}{}", meaning.unwrap_or_default()))
     }
 
     fn owner(&self, table: &str) -> String {
-        if table == self.unit.pointer {
-            self.unit.owner.to_owned()
+        if table == self.section.pointer {
+            self.section.owner.clone()
         } else {
             format!("`{}`", dotted(table))
         }
     }
 }
 
-/// The member that tells the alternatives apart, and the words that it may be.
-fn tag_of(alternatives: &[&Json]) -> Option<(String, Vec<Json>)> {
+fn is_secret(schema: &Json) -> bool {
+    let format = schema.get("format");
+    format.is_some_and(|format| format == Secret::FORMAT)
+}
+
+/// The member that distinguishes the alternatives, and the words that it may be.
+fn tag_of(alternatives: &[Json]) -> Option<(String, Vec<Json>)> {
     let first = alternatives.first()?.get("properties")?.as_object()?;
     let (tag, _) = first
         .iter()
         .find(|(_, property)| property.get("const").is_some())?;
-    let options = alternatives
-        .iter()
-        .filter_map(|alternative| {
-            alternative
-                .get("properties")?
-                .get(tag)?
-                .get("const")
-                .cloned()
-        })
-        .collect();
+    let tag_in = |alternative: &Json| {
+        let property = alternative.get("properties")?.get(tag)?;
+        property.get("const").cloned()
+    };
+    let options = alternatives.iter().filter_map(tag_in).collect();
     Some((tag.clone(), options))
 }

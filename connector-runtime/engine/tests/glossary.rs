@@ -33,10 +33,7 @@ const REPLACED: &[&str] = &[
 
 /// Duplicates and replaced names that are still in the code, by the crate that gives way. A rename deletes its name from
 /// here; nothing is added.
-const TO_RENAME: &[(&str, &[&str])] = &[
-    ("config", &["Document", "Draft", "Leaf", "SourceFile"]),
-    ("engine", &["Decision", "Made"]),
-];
+const TO_RENAME: &[(&str, &[&str])] = &[("engine", &["Decision", "Made"])];
 
 fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))

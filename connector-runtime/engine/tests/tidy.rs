@@ -62,7 +62,7 @@ fn assert_no_line(folder: &str, found: impl Fn(&str, &str) -> bool) {
     let mut sources = Vec::new();
     files(&workspace().join(folder), ".rs", &mut sources);
     // What `connect explain` shows are examples in an author's words, plugins included.
-    sources.retain(|source| !source.ends_with("config/src/code.rs"));
+    sources.retain(|source| !source.ends_with("config/src/codes.rs"));
     for name in &names {
         for source in &sources {
             let line = line_of_program(source, |line| found(line, name));

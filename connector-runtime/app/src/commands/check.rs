@@ -88,37 +88,47 @@ fn json(loaded: &Loaded) -> String {
     format!("{report:#}")
 }
 
-fn json_of(finding: &PlacedFinding) -> serde_json::Value {
+fn json_of(placed: &PlacedFinding) -> serde_json::Value {
+    let PlacedFinding {
+        finding,
+        place,
+        related,
+    } = placed;
     json!({
         "code": finding.code,
         "severity": finding.severity,
-        "file": finding.place.file(),
-        "line": finding.place.line(),
-        "column": finding.place.column(),
-        "key": finding.key,
+        "file": place.file(),
+        "line": place.line(),
+        "column": place.column(),
+        "key": placed.key(),
         "message": finding.message,
         "label": finding.label,
         "help": finding.help,
-        "related": finding.related.as_ref().map(|place| json!({
-            "file": place.file,
-            "line": place.line,
-            "column": place.column,
+        "related": related.as_ref().map(|related| json!({
+            "file": related.file,
+            "line": related.line,
+            "column": related.column,
         })),
     })
 }
 
 /// <https://docs.github.com/actions/reference/workflow-commands-for-github-actions>
 fn github(loaded: &Loaded) -> String {
-    let line = |finding: &PlacedFinding| {
+    let line = |placed: &PlacedFinding| {
+        let PlacedFinding {
+            finding,
+            place,
+            related,
+        } = placed;
         let command = match finding.severity {
             Severity::Error => "error",
             Severity::Warning => "warning",
             Severity::Note => "notice",
         };
         let label = finding.label.iter().map(|label| format!("\n{label}"));
-        let related = finding.related.iter().map(|place| {
-            let file = place.file.display();
-            format!("\nsee {file}:{}:{}", place.line, place.column)
+        let related = related.iter().map(|related| {
+            let file = related.file.display();
+            format!("\nsee {file}:{}:{}", related.line, related.column)
         });
         let help = finding.help.iter().map(|help| format!("\nhelp: {help}"));
         let message: String = std::iter::once(finding.message.clone())
@@ -128,9 +138,9 @@ fn github(loaded: &Loaded) -> String {
             .collect();
         format!(
             "::{command} file={},line={},col={},title={}::{}",
-            escaped(&finding.place.file().to_string_lossy(), true),
-            finding.place.line(),
-            finding.place.column(),
+            escaped(&place.file().to_string_lossy(), true),
+            place.line(),
+            place.column(),
             finding.code,
             escaped(&message, false),
         )

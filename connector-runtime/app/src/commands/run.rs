@@ -8,7 +8,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use connect_api::{Cause, Plugins, Severity, time};
-use connect_config::{ConnectorKind, Findings, Loaded, Mode, load_process, load_with};
+use connect_config::{
+    ConnectorKind, Findings, Loaded, Mode, PlacedFinding, load_process, load_with,
+};
 use connect_engine::{Engine, EngineOptions, Reload, Reread, Summary, client_settings};
 use connect_kafka::Admin;
 use tracing::level_filters::LevelFilter;
@@ -147,10 +149,10 @@ fn accept(arguments: &RunArguments, loaded: &Loaded, screen: &Screen) -> Result<
 
 /// Logs the findings as events, so that a program reads one JSON object per line throughout.
 fn log(findings: &Findings) {
-    for finding in findings.iter() {
+    for PlacedFinding { finding, place, .. } in findings.iter() {
         let (code, message) = (finding.code, &finding.message);
-        let (file, line) = (finding.place.file().display(), finding.place.line());
-        let (column, help) = (finding.place.column(), finding.help.as_deref());
+        let (file, line) = (place.file().display(), place.line());
+        let (column, help) = (place.column(), finding.help.as_deref());
         match finding.severity {
             Severity::Error => {
                 tracing::error!(event = "finding", code, %message, %file, line, column, help);

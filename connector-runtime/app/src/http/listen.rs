@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
 use std::sync::Arc;
 
-use connect_api::Cause;
+use connect_api::{Cause, FilePath};
 use connect_config::{HttpAddress, HttpConfig, TlsFiles};
 
 const DEFAULT_PORT: u16 = 8083;
@@ -57,8 +57,9 @@ pub(crate) fn bind(wanted: &HttpConfig) -> Result<Option<BoundPort>, Cause> {
     let Some(listener) = listen(wanted.address)? else {
         return Ok(None);
     };
-    let token = wanted.token_file.as_deref().map(read_token).transpose()?;
-    let tls = wanted.tls.as_ref().map(acceptor).transpose()?;
+    let token_file = wanted.token_file.as_ref().map(FilePath::as_path);
+    let token = token_file.map(read_token).transpose()?;
+    let tls = wanted.tls().map(acceptor).transpose()?;
     let failed = |error| Cause::new(format!("cannot listen for HTTP: {error}"));
     listener.set_nonblocking(true).map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
@@ -85,9 +86,9 @@ fn read_token(file: &Path) -> Result<Arc<str>, Cause> {
     Ok(token.into())
 }
 
-fn acceptor(files: &TlsFiles) -> Result<native_tls::TlsAcceptor, Cause> {
+fn acceptor(files: TlsFiles<'_>) -> Result<native_tls::TlsAcceptor, Cause> {
     let read = |file: &Path| std::fs::read(file).map_err(|error| unreadable(file, &error));
-    let (certificate, key) = (read(&files.certificate)?, read(&files.key)?);
+    let (certificate, key) = (read(files.certificate)?, read(files.key)?);
     let refused = |error: native_tls::Error| {
         let (certificate, key) = (files.certificate.display(), files.key.display());
         Cause::new(format!(

@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 
-use connect_api::Guarantee;
+use connect_api::{FilePath, Guarantee};
 use connect_config::{HttpAddress, HttpConfig};
 use connect_engine::{Counters, PartitionStatus, Reason};
 
@@ -335,7 +335,7 @@ fn with_a_token_only_probes_are_answered_without_it() {
     let file = folder.path().join("token");
     std::fs::write(&file, "0123456789abcdef\n").unwrap();
     let wanted = HttpConfig {
-        token_file: Some(file.clone()),
+        token_file: FilePath::parse(&file.to_string_lossy()).ok(),
         ..any_port()
     };
     let server = serve(&wanted, vec![status("sales", ConnectorState::Running)]);

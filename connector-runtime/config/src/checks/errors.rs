@@ -1,116 +1,116 @@
-//! `[errors]`: where bad records go, and that they do not come back.
+//! `[errors]`: bad records have one destination, and do not come back.
 
-use super::{Checks, topics};
-use crate::code;
-use crate::loading::Loading;
-use crate::report::Draft;
-use crate::resolve::{Discard, ErrorsConfig, Tolerance};
+use connect_api::Finding;
+use serde_json::Value as Json;
+
+use super::Checks;
+use super::topics::topics;
+use crate::codes;
+use crate::errors::{ErrorsConfig, Tolerance};
+use crate::inherited;
 use crate::stop_after::StopAfter;
-use crate::written::{Direction, ErrorsTable};
+use crate::tables::Direction;
+
+const TOLERANCE: &str = "/errors/tolerance";
+const DEAD_LETTER_TOPIC: &str = "/errors/dead_letter_topic";
+const DEAD_LETTER: &str = "/errors/dead_letter";
 
 impl Checks<'_> {
-    pub(super) fn errors(&mut self, loading: &Loading<'_>, direction: Direction) {
-        let Some(table) = self.parsed::<ErrorsTable>("/errors") else {
+    pub(super) fn errors(&mut self) {
+        let table = inherited::errors(self.root, self.loading);
+        let Some(errors) = self.typed::<ErrorsConfig>("/errors", &table) else {
             return;
         };
-        let errors = table.or(&loading.defaults.errors);
-        let written = |key: &str| format!("/errors/{key}");
-        let draft = match (
-            errors.tolerance,
-            &errors.dead_letter_topic,
-            errors.dead_letter,
-        ) {
-            (Tolerance::All, None, None) if !self.has(&written("tolerance")) => Some(
-                self.draft(
-                    code::NO_DEAD_LETTER,
-                    &written("tolerance"),
-                    "tolerance = \"all\" of [defaults.errors] in connect.toml does not say where bad records go",
-                )
-                .label("inherits it, and has no [errors] of its own that says where")
-                .help("add dead_letter_topic = \"….dlq\" to [errors] here, or dead_letter = \"discard\" to [defaults.errors]"),
-            ),
-            (Tolerance::All, None, None) => Some(
-                Draft::error(
-                    code::NO_DEAD_LETTER,
-                    self.places.value(&written("tolerance")),
-                    "tolerance = \"all\" does not say where bad records go",
-                )
-                .label("needs `dead_letter_topic`, or `dead_letter = \"discard\"`")
-                .help("add dead_letter_topic = \"….dlq\" below it")
-                .at(written("tolerance")),
-            ),
-            (Tolerance::All, Some(_), Some(Discard::Discard)) => Some(
-                self.draft(
-                    code::TWO_DEAD_LETTERS,
-                    &written("dead_letter"),
-                    "bad records are either kept in a topic or discarded",
-                )
-                .label("`dead_letter_topic` stands here too")
-                .help("leave one of them"),
-            ),
-            (Tolerance::None, Some(_), _) if self.has(&written("dead_letter_topic")) => {
-                Some(self.unused(&written("dead_letter_topic")))
+        match errors.tolerance {
+            Tolerance::All => self.destination(&errors),
+            Tolerance::None => {
+                let mut unused = [DEAD_LETTER_TOPIC, DEAD_LETTER].into_iter();
+                if let Some(key) = unused.find(|key| self.has(key)) {
+                    self.file.add_at_key(unused_key(key));
+                }
             }
-            (Tolerance::None, _, Some(_)) if self.has(&written("dead_letter")) => {
-                Some(self.unused(&written("dead_letter")))
-            }
-            _ => None,
-        };
-        self.report_all(draft);
+        }
         if let StopAfter::Rejects { rejects, in_last } = errors.stop_after
             && rejects > in_last
         {
             let message = format!("{rejects} rejects among {in_last} records cannot happen");
-            let draft = self
-                .draft(code::STOP_AFTER, &written("stop_after"), message)
-                .label("never stops anything")
-                .help("write { rejects = 100, in_last = 1000 }, for example");
-            self.report.add(draft);
+            self.file.add_at_key(
+                codes::STOP_AFTER
+                    .error("/errors/stop_after", message)
+                    .with_label("never stops anything")
+                    .with_help("write { rejects = 100, in_last = 1000 }, for example"),
+            );
         }
-        self.dead_letter_loop(&errors, direction);
+        if let Some(topic) = &errors.dead_letter_topic {
+            self.dead_letter_loop(topic);
+        }
     }
 
-    fn unused(&self, pointer: &str) -> Draft {
-        self.draft(
-            code::UNUSED_DEAD_LETTER,
-            pointer,
+    /// With tolerance = "all", bad records have exactly one destination.
+    fn destination(&mut self, errors: &ErrorsConfig) {
+        match (&errors.dead_letter_topic, errors.dead_letter) {
+            (None, None) if self.has(TOLERANCE) => self.file.add(
+                codes::NO_DEAD_LETTER
+                    .error(
+                        TOLERANCE,
+                        "tolerance = \"all\" does not say where bad records go",
+                    )
+                    .with_label("needs `dead_letter_topic`, or `dead_letter = \"discard\"`")
+                    .with_help("add dead_letter_topic = \"….dlq\" below it"),
+            ),
+            (None, None) => self.file.add_at_key(
+                codes::NO_DEAD_LETTER
+                    .error(
+                        TOLERANCE,
+                        "tolerance = \"all\" of [defaults.errors] in connect.toml does not say where bad records go",
+                    )
+                    .with_label("inherits it, and has no [errors] of its own that says where")
+                    .with_help("add dead_letter_topic = \"….dlq\" to [errors] here, or dead_letter = \"discard\" to [defaults.errors]"),
+            ),
+            (Some(_), Some(_)) => self.file.add_at_key(
+                codes::TWO_DEAD_LETTERS
+                    .error(
+                        DEAD_LETTER,
+                        "bad records are either kept in a topic or discarded",
+                    )
+                    .with_label("`dead_letter_topic` stands here too")
+                    .with_help("leave one of them"),
+            ),
+            _ => {}
+        }
+    }
+
+    /// Dead letters must not be written to a topic from which they return, or in which good records are.
+    fn dead_letter_loop(&mut self, topic: &str) {
+        let (is_own, consequence, help) = match self.direction {
+            Direction::Sink => (
+                topics(self.root).is_some_and(|topics| topics.contains(topic)),
+                "the connector would read its own dead letters",
+                "name another topic, or leave this one out of what is read",
+            ),
+            Direction::Source => (
+                self.root.get("topic").and_then(Json::as_str) == Some(topic),
+                "dead letters would stand among the good records",
+                "name another topic for them",
+            ),
+        };
+        if is_own {
+            self.file.add(
+                codes::LOOP
+                    .error(DEAD_LETTER_TOPIC, format!("`{topic}`: {consequence}"))
+                    .with_label("this topic is the connector's own")
+                    .with_help(help),
+            );
+        }
+    }
+}
+
+fn unused_key(key: &str) -> Finding {
+    codes::UNUSED_DEAD_LETTER
+        .error(
+            key,
             "no dead letter is written with tolerance = \"none\": the connector stops at the first bad record",
         )
-        .label("has no effect")
-        .help("add tolerance = \"all\", or leave this out")
-    }
-
-    fn dead_letter_loop(&mut self, errors: &ErrorsConfig, direction: Direction) {
-        let Some(dead_letters) = &errors.dead_letter_topic else {
-            return;
-        };
-        let reads = match direction {
-            Direction::Sink => {
-                topics(self.root).is_some_and(|topics| topics.contains(dead_letters))
-            }
-            Direction::Source => self.text("/topic") == Some(dead_letters),
-        };
-        if reads {
-            let (what, help) = match direction {
-                Direction::Sink => (
-                    "the connector would read its own dead letters",
-                    "name another topic, or leave this one out of what is read",
-                ),
-                Direction::Source => (
-                    "dead letters would stand among the good records",
-                    "name another topic for them",
-                ),
-            };
-            let pointer = "/errors/dead_letter_topic";
-            let draft = Draft::error(
-                code::LOOP,
-                self.places.value(pointer),
-                format!("`{dead_letters}`: {what}"),
-            )
-            .label("this topic is the connector's own")
-            .help(help)
-            .at(pointer);
-            self.report.add(draft);
-        }
-    }
+        .with_label("has no effect")
+        .with_help("add tolerance = \"all\", or leave this out")
 }

@@ -50,7 +50,7 @@ fn a_folder_that_is_not_there() {
     let loaded = folder.load_dir(&folder.path("conectors.d"), Mode::Run);
     assert!(loaded.findings.has_errors());
     assert_eq!(
-        loaded.findings.iter().next().unwrap().code,
+        loaded.findings.iter().next().unwrap().finding.code,
         "files.no-folder"
     );
 }
@@ -235,8 +235,8 @@ fn names_of_settings_whose_values_are_not_known() {
         .load(Mode::Check)
         .findings
         .iter()
-        .filter(|one| one.severity == Severity::Error)
-        .map(|one| (one.code, one.place.line()))
+        .filter(|one| one.finding.severity == Severity::Error)
+        .map(|one| (one.finding.code, one.place.line()))
         .collect();
     assert_eq!(found, [("kafka.setting", 2), ("kafka.setting", 3)]);
 }

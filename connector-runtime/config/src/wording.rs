@@ -1,4 +1,4 @@
-//! Schemas and values in words.
+//! Describes schemas and values in messages.
 
 use connect_api::{Duration, Leaf as _, Size};
 use serde_json::Value as Json;
@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 use super::formats;
 use super::schema;
 
-/// What a schema wants: "an integer", "a duration such as \"200ms\"", "one of …".
+/// The expected value: "an integer", "a duration such as \"200ms\"", "\"a\" or \"b\"".
 pub(super) fn expected(node: &Json) -> String {
     if let Some(Json::Array(options)) = node.get("enum") {
         return alternatives(options);
@@ -14,10 +14,7 @@ pub(super) fn expected(node: &Json) -> String {
     if let Some(format) = formats::of(node) {
         return format.expected.to_owned();
     }
-    let branches = ["anyOf", "oneOf"]
-        .iter()
-        .find_map(|keyword| node.get(keyword)?.as_array());
-    let mut parts: Vec<String> = match branches {
+    let mut parts: Vec<String> = match schema::alternatives(node) {
         Some(branches) => branches.iter().map(expected).collect(),
         None => schema::types(node)
             .into_iter()
@@ -48,7 +45,7 @@ fn expected_type(word: &str, node: &Json) -> String {
     }
 }
 
-/// A table by the keys that it needs.
+/// A table with the keys that it requires.
 fn table(node: &Json) -> String {
     let required = node.get("required").and_then(Json::as_array);
     let keys = required.into_iter().flatten().filter_map(Json::as_str);
@@ -65,9 +62,9 @@ pub(super) fn example(node: &Json) -> String {
     if let Some(first) = node.get("enum").and_then(|options| options.get(0)) {
         return toml(first);
     }
-    let given = node.get("examples").and_then(|all| all.get(0));
-    if let Some(given) = given.or_else(|| node.get("default")) {
-        return toml(given);
+    let example = node.get("examples").and_then(|all| all.get(0));
+    if let Some(example) = example.or_else(|| node.get("default")) {
+        return toml(example);
     }
     if let Some(format) = formats::of(node) {
         return toml(&Json::from(format.example));
@@ -98,7 +95,7 @@ pub(super) fn addition(pointer: &str, name: &str, node: &Json) -> String {
     }
 }
 
-/// Names that Kafka Connect has for the same things.
+/// Keys of Kafka Connect, and what replaces them here.
 const KAFKA_CONNECT: [(&str, &str); 17] = [
     ("connector.class", "`type` in [[sinks]] or [source]"),
     ("tasks.max", "`tasks`, such as tasks = 2"),
@@ -131,7 +128,7 @@ const KAFKA_CONNECT: [(&str, &str); 17] = [
     ("poll.interval.ms", "`every` in [source]"),
 ];
 
-/// What a key of Kafka Connect is called here. Its dots make tables of it, so that a table is the beginning of one.
+/// What replaces a key of Kafka Connect. TOML makes tables of the dots in a key, so a table may be the start of a key.
 pub(super) fn kafka_connect(key: &str, value: &Json) -> Option<String> {
     let key = key
         .rsplit("].")
@@ -199,7 +196,7 @@ fn cut(text: &str) -> String {
     }
 }
 
-/// `one of "a", "b" or "c"`, as they are written.
+/// `"a", "b" or "c"`
 pub(super) fn alternatives(options: &[Json]) -> String {
     let mut written: Vec<String> = options.iter().map(toml).collect();
     match (written.pop(), written.is_empty()) {
@@ -217,7 +214,7 @@ pub(super) fn list<S: AsRef<str>>(names: &[S]) -> String {
     quoted.join(", ")
 }
 
-/// What to type for a value that is right but written as another type.
+/// What to type for a value that has the wrong type but can be converted.
 pub(super) fn conversion(
     value: &Json,
     node: &Json,

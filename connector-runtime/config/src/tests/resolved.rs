@@ -3,8 +3,7 @@
 use super::*;
 use connect_api::StartAt;
 
-use crate::resolve::*;
-use crate::stop_after::StopAfter;
+use crate::*;
 
 const SINK: &str = r##"
 name = "pos-to-warehouse"
@@ -176,7 +175,7 @@ fn a_batch_may_be_a_sixth_of_what_is_in_flight() {
     let of = |max_bytes: &str, in_flight: &str| {
         format!("[batch]\nmax_bytes = \"{max_bytes}\"\nin_flight = \"{in_flight}\"")
     };
-    let explained = crate::code::BATCH_MEMORY;
+    let explained = crate::codes::BATCH_MEMORY;
     let cases = [
         ("six batches fit exactly", of("1MiB", "6MiB"), true),
         ("one byte more", of("1048577B", "6MiB"), false),

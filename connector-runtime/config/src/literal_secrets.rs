@@ -1,13 +1,13 @@
-//! Secrets that others can read: written in a file, and in a file that every account of the machine may open.
+//! Secrets that are written in a file, and files with such secrets that every account of the machine can read.
 
 use std::path::Path;
 
-use connect_api::Severity;
+use connect_api::Finding;
 
-use super::code;
-use super::report::{Draft, Report};
+use super::codes;
+use super::file::ConfigFile;
 
-/// Whether the text of a secret is one itself, and no placeholder for it. An address without a password is none.
+/// Whether a text that should be a secret contains one instead of a placeholder. A URL without a password is no secret.
 pub(super) fn is_literal(text: &str) -> bool {
     let is_secret = match text.split_once("://") {
         Some((_, rest)) => {
@@ -22,28 +22,24 @@ pub(super) fn is_literal(text: &str) -> bool {
     is_secret && !text.contains("${")
 }
 
-/// A secret that is written out at this pointer.
-pub(super) fn literal(span: std::ops::Range<usize>, pointer: &str) -> Draft {
-    Draft::error(
-        code::SECRET_LITERAL,
-        span,
-        "a secret is written in this file, for everyone who has a copy of it",
-    )
-    .severity(Severity::Warning)
-    .help("write \"${env:NAME}\" or \"${file:/path}\", and put the secret there")
-    .at(pointer)
+/// The finding about a secret that is written at this pointer.
+pub(super) fn finding(pointer: &str) -> Finding {
+    let message = "a secret is written in this file, for everyone who has a copy of it";
+    codes::SECRET_LITERAL
+        .warning(pointer, message)
+        .with_help("write \"${env:NAME}\" or \"${file:/path}\", and put the secret there")
 }
 
-/// Points out a file with a secret that other accounts of this machine may read.
-pub(super) fn check_file(report: &mut Report) {
-    let Some(place) = report.place_of(code::SECRET_LITERAL) else {
+/// Reports a file with a secret that other accounts of this machine can read.
+pub(super) fn check_file(file: &mut ConfigFile) {
+    let Some(span) = file.span_of(codes::SECRET_LITERAL) else {
         return;
     };
-    if is_readable_by_others(&report.path) {
+    if is_readable_by_others(file.path()) {
         let message = "other accounts of this machine may read this secret";
-        let help = format!("chmod 0600 {}", report.path.display());
-        let draft = Draft::error(code::SECRET_READABLE, place, message);
-        report.add(draft.severity(Severity::Warning).help(help));
+        let help = format!("chmod 0600 {}", file.path().display());
+        let finding = codes::SECRET_READABLE.warning("", message);
+        file.add_at(span, finding.with_help(help));
     }
 }
 

@@ -1,19 +1,21 @@
-//! What is written: the keys of a connector file and of `connect.toml`, as serde and schemars see them. The doc comments
-//! here are the documentation that editors, `connect schema` and error messages show.
+//! The tables of connector files and of `connect.toml`, from which serde deserializes and schemars derives schemas. The doc
+//! comments are the documentation that editors, `connect schema` and messages show.
 //!
-//! The plugins' own keys are not here: each plugin table is validated against its plugin's own type.
+//! Plugins' own keys are not among them: the table of a plugin is validated by the schema of the plugin's own type.
 
 use std::collections::BTreeMap;
 
-use connect_api::{Duration, Pattern, Predicate, Reference, Size, StartAt};
+use connect_api::{Pattern, PluginKind, Predicate, Reference, StartAt};
 use connect_contracts::{FormatConfig, RegistryConfig};
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::Value as Json;
 
-use super::http::HttpTable;
+use super::batch::BatchConfig;
+use super::errors::ErrorsConfig;
+use super::http::HttpConfig;
 use super::kafka_table;
-use super::resolve::{BatchConfig, CreateTopics, Discard, ErrorsConfig, Tolerance};
-use super::stop_after::StopAfter;
+use super::schema;
 
 /// The two directions of a connector.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,9 +29,9 @@ pub(super) enum Direction {
 /// A connector that reads topics and writes to a sink.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct SinkFile {
+pub(super) struct SinkConnectorFile {
     /// Identity of the consumer group and of stored progress: connect-<name>. Default: the file's name.
-    #[allow(dead_code, reason = "read before anything else is looked at")]
+    #[allow(dead_code, reason = "read before the file is checked")]
     #[schemars(extend("format" = "connector-name"))]
     pub(super) name: Option<String>,
     /// The topics to read.
@@ -61,21 +63,21 @@ pub(super) struct SinkFile {
     /// How much is read before it is written.
     #[serde(default)]
     #[schemars(extend("default" = null))]
-    pub(super) batch: BatchTable,
+    pub(super) batch: BatchConfig,
     /// What happens to bad records.
     #[serde(default)]
     #[schemars(extend("default" = null))]
-    pub(super) errors: ErrorsTable,
+    pub(super) errors: ErrorsConfig,
     /// Creates the topics if they are missing. Without this table they are waited for.
-    pub(super) create_topics: Option<CreateTopicsTable>,
+    pub(super) create_topics: Option<CreateTopics>,
 }
 
 /// A connector that asks a source and writes to a topic.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct SourceFile {
+pub(super) struct SourceConnectorFile {
     /// Identity of the connector and of its stored positions. Default: the file's name.
-    #[allow(dead_code, reason = "read before anything else is looked at")]
+    #[allow(dead_code, reason = "read before the file is checked")]
     #[schemars(extend("format" = "connector-name"))]
     pub(super) name: Option<String>,
     /// The topic to write to.
@@ -88,7 +90,7 @@ pub(super) struct SourceFile {
     /// Where the records come from.
     #[allow(
         dead_code,
-        reason = "only its schema is used: the table belongs to the plugin"
+        reason = "only its schema is used, because the plugin deserializes the table"
     )]
     pub(super) source: SourceTable,
     /// What changes records on their way, in this order.
@@ -102,9 +104,9 @@ pub(super) struct SourceFile {
     /// What happens to bad records.
     #[serde(default)]
     #[schemars(extend("default" = null))]
-    pub(super) errors: ErrorsTable,
+    pub(super) errors: ErrorsConfig,
     /// Creates the topic if it is missing.
-    pub(super) create_topics: Option<CreateTopicsTable>,
+    pub(super) create_topics: Option<CreateTopics>,
 }
 
 /// The engine's keys of a `[[sinks]]` table.
@@ -112,7 +114,7 @@ pub(super) struct SourceFile {
 #[serde(deny_unknown_fields)]
 pub(super) struct SinkTable {
     /// The kind of sink; `connect plugins` lists them.
-    #[allow(dead_code, reason = "read before the plugin's keys are looked at")]
+    #[allow(dead_code, reason = "read before the file is checked")]
     pub(super) r#type: String,
     /// Part of the identity of stored progress; each sink of a connector has another. Default: the type.
     #[schemars(extend("format" = "connector-name"))]
@@ -133,7 +135,7 @@ pub(super) struct SinkTable {
 #[serde(deny_unknown_fields)]
 pub(super) struct TransformTable {
     /// The kind of transform; `connect plugins` lists them.
-    #[allow(dead_code, reason = "read before the plugin's keys are looked at")]
+    #[allow(dead_code, reason = "read before the file is checked")]
     pub(super) r#type: String,
     /// Only records that meet this condition are changed.
     pub(super) when: Option<Predicate>,
@@ -144,115 +146,24 @@ pub(super) struct TransformTable {
 #[serde(deny_unknown_fields)]
 pub(super) struct SourceTable {
     /// The kind of source; `connect plugins` lists them.
-    #[allow(dead_code, reason = "read before the plugin's keys are looked at")]
+    #[allow(dead_code, reason = "read before the file is checked")]
     pub(super) r#type: String,
 }
 
-/// How much is read before it is written.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct BatchTable {
-    /// The most records of a batch.
-    #[schemars(range(min = 1, max = 1_000_000), extend("default" = BatchConfig::default().max_records))]
-    pub(super) max_records: Option<u32>,
-    /// The most bytes of a batch; one larger record passes alone.
-    #[schemars(extend("default" = BatchConfig::default().max_bytes))]
-    pub(super) max_bytes: Option<Size>,
-    /// How long a batch may wait for more records.
-    #[schemars(extend("default" = BatchConfig::default().linger))]
-    pub(super) linger: Option<Duration>,
-    /// All bytes that a task may hold at a time.
-    #[schemars(extend("default" = BatchConfig::default().in_flight))]
-    pub(super) in_flight: Option<Size>,
-}
-
-/// What happens to bad records.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct ErrorsTable {
-    /// What a bad record does.
-    #[schemars(extend("default" = Tolerance::default()))]
-    pub(super) tolerance: Option<Tolerance>,
-    /// Where bad records go with their bytes and the reason; for tolerance = "all".
-    #[schemars(extend("format" = "topic-name"))]
-    pub(super) dead_letter_topic: Option<String>,
-    /// "discard": keep nothing of bad records; in place of `dead_letter_topic`.
-    pub(super) dead_letter: Option<Discard>,
-    /// Stop if so many of the latest records were rejected, for example { rejects = 100, in_last = 1000 }, or "never".
-    /// Default: stop if all of the first 100 records that a task reads, or a source polls, after a start were rejected;
-    /// filtered records do not count. For tolerance = "all".
-    pub(super) stop_after: Option<StopAfter>,
-    /// For development: logs, status and the headers of dead letters may hold values of records. Otherwise they hold types and lengths only. Default: true with --embedded.
-    #[schemars(extend("default" = false))]
-    pub(super) show_values: Option<bool>,
-}
-
 /// How a missing topic is created.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct CreateTopicsTable {
+pub struct CreateTopics {
     /// Its partitions.
     #[serde(default = "one")]
     #[schemars(range(min = 1, max = 100_000))]
-    pub(super) partitions: u32,
+    pub partitions: u32,
     /// Copies of each partition. Default: as the broker says.
     #[schemars(range(min = 1, max = 32767))]
-    pub(super) replication: Option<u16>,
+    pub replication: Option<u16>,
     /// Topic settings, such as { "cleanup.policy" = "compact" }.
     #[serde(default)]
-    pub(super) config: BTreeMap<String, String>,
-}
-
-impl BatchTable {
-    /// What is meant: what is written here, else what is written in `[defaults.batch]`, else the built-in values.
-    pub(super) fn or(&self, defaults: &BatchTable) -> BatchConfig {
-        let built_in = BatchConfig::default();
-        BatchConfig {
-            max_records: self
-                .max_records
-                .or(defaults.max_records)
-                .unwrap_or(built_in.max_records),
-            max_bytes: self
-                .max_bytes
-                .or(defaults.max_bytes)
-                .unwrap_or(built_in.max_bytes),
-            linger: self.linger.or(defaults.linger).unwrap_or(built_in.linger),
-            in_flight: self
-                .in_flight
-                .or(defaults.in_flight)
-                .unwrap_or(built_in.in_flight),
-        }
-    }
-}
-
-impl ErrorsTable {
-    /// What is meant. Where dead letters go is inherited only by connectors that write some and do not say it themselves.
-    pub(super) fn or(&self, defaults: &ErrorsTable) -> ErrorsConfig {
-        let tolerance = self.tolerance.or(defaults.tolerance).unwrap_or_default();
-        let says_where = self.dead_letter_topic.is_some() || self.dead_letter.is_some();
-        let inherits = !says_where && tolerance == Tolerance::All;
-        let place = if inherits { defaults } else { self };
-        ErrorsConfig {
-            tolerance,
-            dead_letter_topic: place.dead_letter_topic.clone(),
-            dead_letter: place.dead_letter,
-            stop_after: self.stop_after.or(defaults.stop_after).unwrap_or_default(),
-            show_values: self
-                .show_values
-                .or(defaults.show_values)
-                .unwrap_or_default(),
-        }
-    }
-}
-
-impl From<CreateTopicsTable> for CreateTopics {
-    fn from(table: CreateTopicsTable) -> CreateTopics {
-        CreateTopics {
-            partitions: table.partitions,
-            replication: table.replication,
-            config: table.config,
-        }
-    }
+    pub config: BTreeMap<String, String>,
 }
 
 /// `connect.toml`: settings of the process.
@@ -261,7 +172,7 @@ impl From<CreateTopicsTable> for CreateTopics {
 pub(super) struct ProcessFile {
     #[allow(
         dead_code,
-        reason = "read as it is: its names have dots, which TOML makes tables of"
+        reason = "read from JSON: TOML makes tables of the dots in its keys"
     )]
     #[serde(default)]
     #[schemars(schema_with = "kafka_table::schema")]
@@ -269,14 +180,18 @@ pub(super) struct ProcessFile {
     /// The schema registry.
     #[allow(
         dead_code,
-        reason = "read by itself, so that it is checked where other tables have errors"
+        reason = "deserialized separately, so that it is checked even if other tables have errors"
     )]
     pub(super) registry: Option<RegistryConfig>,
     /// Metrics, health and status.
     #[serde(default)]
     #[schemars(extend("default" = null))]
-    pub(super) http: HttpTable,
+    pub(super) http: HttpConfig,
     /// What connectors that do not say otherwise have.
+    #[allow(
+        dead_code,
+        reason = "read from JSON, to be merged with the tables of connectors"
+    )]
     #[serde(default)]
     #[schemars(extend("default" = null))]
     pub(super) defaults: DefaultsTable,
@@ -285,15 +200,25 @@ pub(super) struct ProcessFile {
 /// What connectors that do not say otherwise have.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[allow(dead_code, reason = "only its schema is used")]
 pub(super) struct DefaultsTable {
     /// As in a connector.
     #[serde(default)]
     #[schemars(extend("default" = null))]
-    pub(super) batch: BatchTable,
+    pub(super) batch: BatchConfig,
     /// As in a connector.
     #[serde(default)]
     #[schemars(extend("default" = null))]
-    pub(super) errors: ErrorsTable,
+    pub(super) errors: ErrorsConfig,
+}
+
+/// The engine's keys in the table of a plugin.
+pub(super) fn engine_keys(kind: PluginKind) -> Json {
+    match kind {
+        PluginKind::Sink => schema::of::<SinkTable>(),
+        PluginKind::Source => schema::of::<SourceTable>(),
+        PluginKind::Transform => schema::of::<TransformTable>(),
+    }
 }
 
 fn one() -> u32 {

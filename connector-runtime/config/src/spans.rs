@@ -1,46 +1,46 @@
-//! Where each part of a file is in its text, and how people write a JSON pointer.
+//! The span of each key and value of a file, by JSON pointer, and the notation of a pointer in messages.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 
 use connect_api::pointer;
 
-/// Where the key and the value of each JSON pointer stand in the text.
+/// The spans of a file's keys and values by JSON pointer.
 #[derive(Debug, Default)]
-pub(super) struct Places(pub(super) BTreeMap<String, Spans>);
+pub(super) struct Spans(BTreeMap<String, KeyAndValue>);
 
 #[derive(Clone, Debug, Default)]
-pub(super) struct Spans {
-    pub(super) key: Option<Range<usize>>,
-    pub(super) value: Range<usize>,
+struct KeyAndValue {
+    /// `None` for an element of an array.
+    key: Option<Range<usize>>,
+    value: Range<usize>,
 }
 
-impl Places {
-    /// The value; for something that is not there, the nearest table that would hold it.
+impl Spans {
+    pub(super) fn insert(&mut self, pointer: &str, key: Option<Range<usize>>, value: Range<usize>) {
+        self.0
+            .insert(pointer.to_owned(), KeyAndValue { key, value });
+    }
+
+    /// The span of the value; for a value that does not exist, that of the nearest table above it.
     pub(super) fn value(&self, pointer: &str) -> Range<usize> {
         self.nearest(pointer).value.clone()
     }
 
-    /// The key, or the value if it has none (an element of an array).
+    /// The span of the key, or of the value if it has no key.
     pub(super) fn key(&self, pointer: &str) -> Range<usize> {
         let spans = self.nearest(pointer);
         spans.key.clone().unwrap_or_else(|| spans.value.clone())
     }
 
-    /// The first value below `pointer` that is written as `text`, or the place of `pointer` itself.
-    pub(super) fn below(&self, pointer: &str, file: &str, text: &str) -> Range<usize> {
-        let below = self
-            .0
-            .iter()
-            .filter(|(place, _)| place.starts_with(pointer));
-        let mut values = below.map(|(_, spans)| spans.value.clone());
-        values
-            .find(|span| file.get(span.clone()) == Some(text))
-            .unwrap_or_else(|| self.value(pointer))
+    /// Each value with its pointer, the file itself excluded.
+    pub(super) fn values(&self) -> impl Iterator<Item = (&str, &Range<usize>)> {
+        let all = self.0.iter().filter(|(pointer, _)| !pointer.is_empty());
+        all.map(|(pointer, spans)| (pointer.as_str(), &spans.value))
     }
 
-    fn nearest(&self, pointer: &str) -> &Spans {
-        const NOWHERE: &Spans = &Spans {
+    fn nearest(&self, pointer: &str) -> &KeyAndValue {
+        const NOWHERE: &KeyAndValue = &KeyAndValue {
             key: None,
             value: 0..0,
         };
@@ -55,7 +55,7 @@ impl Places {
     }
 }
 
-/// `/sinks/0/tables/1/key` as people write it: `sinks[0].tables[1].key`.
+/// `/sinks/0/tables/1/key` as messages write it: `sinks[0].tables[1].key`.
 pub(super) fn dotted(pointer: &str) -> String {
     let mut text = String::new();
     for step in pointer::tokens(pointer) {

@@ -1,4 +1,4 @@
-//! Findings as people see them: the line with its place underlined; secrets are masked before anything is drawn.
+//! Draws findings: the line of the file with the place underlined. Secrets are masked before anything is drawn.
 
 use std::ops::Range;
 
@@ -10,63 +10,70 @@ use super::finding::{Findings, PlacedFinding};
 use super::mask::Masked;
 
 impl Findings {
-    /// All findings, one picture after the other, with a blank line between them.
+    /// All findings, with a blank line between them.
     pub fn draw(&self, colour: bool) -> String {
-        let pictures: Vec<String> = self.iter().map(|finding| finding.draw(colour)).collect();
-        pictures.join("\n\n")
+        let drawn: Vec<String> = self.iter().map(|finding| finding.draw(colour)).collect();
+        drawn.join("\n\n")
     }
 }
 
 impl PlacedFinding {
-    /// The finding with its line, without a line break at its end.
+    /// The finding with its line; no line break at the end.
     pub fn draw(&self, colour: bool) -> String {
+        let PlacedFinding {
+            finding,
+            place,
+            related,
+        } = self;
         let renderer = if colour {
             Renderer::styled()
         } else {
             Renderer::plain()
         };
-        let level = match self.severity {
+        let level = match finding.severity {
             Severity::Error => Level::ERROR,
             Severity::Warning => Level::WARNING,
             Severity::Note => Level::NOTE,
         };
-        let path = self.place.file().to_string_lossy();
-        let title = level.primary_title(self.message.as_str()).id(self.code);
-        let masked = Masked::of(&self.place.file);
-        let mut group = if self.place.file.text.is_empty() {
+        let path = place.file().to_string_lossy();
+        let title = level
+            .primary_title(finding.message.as_str())
+            .id(finding.code);
+        let masked = Masked::of(&place.file);
+        let mut group = if place.file.text.is_empty() {
             title.element(Origin::path(path))
-        } else if self.place.file.is_outside {
-            let origin = Origin::path(path).line(self.place.line());
+        } else if place.file.is_outside {
+            let origin = Origin::path(path).line(place.line());
             let why = "a link leads out of the folder to this file, so its lines are not shown";
             title
-                .element(origin.char_column(self.place.column()))
+                .element(origin.char_column(place.column()))
                 .element(Level::NOTE.message(why))
         } else {
-            let span = visible(masked.text(), masked.moved(&self.place.span));
+            let span = visible(masked.text(), masked.moved(&place.span));
             let annotation = AnnotationKind::Primary
                 .span(span)
-                .label(self.label.as_deref());
+                .label(finding.label.as_deref());
             let snippet = Snippet::source(masked.text())
                 .path(path)
                 .annotation(annotation);
             title.element(snippet)
         };
-        if let Some(related) = &self.related {
+        if let Some(related) = related {
             group = group.element(
                 Origin::path(related.file.to_string_lossy())
                     .line(related.line)
                     .char_column(related.column),
             );
         }
-        if let Some(help) = &self.help {
-            // The renderer takes a message to be styled by us and leaves it as it is.
+        if let Some(help) = &finding.help {
+            // The renderer prints a message as it is, because it assumes that the caller has styled it.
             group = group.element(Level::HELP.message(printable_lines(help)));
         }
         renderer.render(&[group] as &[Group<'_>])
     }
 }
 
-/// At least something is underlined, and never more than one line.
+/// The part of a span that is underlined: what is on its first line.
 fn visible(text: &str, span: Range<usize>) -> Range<usize> {
     let start = text.floor_char_boundary(span.start);
     let rest = text.get(start..).unwrap_or_default();
