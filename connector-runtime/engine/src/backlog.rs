@@ -9,7 +9,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use connect_api::Position;
-use connect_kafka::OwnedPosition;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
@@ -107,16 +106,12 @@ pub(crate) struct ReaderBacklog {
 }
 
 impl ReaderBacklog {
-    pub(crate) fn reached(&self, positions: &[OwnedPosition]) {
+    pub(crate) fn reached(&self, positions: impl Iterator<Item = Position>) {
         let mut topics = self.backlog.0.topics.lock();
-        for OwnedPosition {
-            position: Position { partition, next },
-            ..
-        } in positions
-        {
+        for Position { partition, next } in positions {
             let topic = topics.entry(partition.topic.clone()).or_default();
             let reader = topic.readers.entry(self.connector.clone()).or_default();
-            reader.insert(partition.partition, *next);
+            reader.insert(partition.partition, next);
         }
         drop(topics);
         self.backlog.0.moved.notify_waiters();

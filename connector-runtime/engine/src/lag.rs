@@ -131,7 +131,7 @@ impl Measured {
             if has_failed {
                 self.meters.committed(&partition, position);
             } else if let Some(next) = position {
-                self.meters.begins(&partition, next);
+                self.meters.starts(&partition, next);
             }
         }
         if has_failed {

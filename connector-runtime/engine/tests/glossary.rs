@@ -31,10 +31,6 @@ const REPLACED: &[&str] = &[
     "Unfit",
 ];
 
-/// Duplicates and replaced names that are still in the code, by the crate that gives way. A rename deletes its name from
-/// here; nothing is added.
-const TO_RENAME: &[(&str, &[&str])] = &[("engine", &["Decision", "Made"])];
-
 fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../..")
@@ -96,14 +92,10 @@ fn types() -> BTreeMap<String, BTreeSet<String>> {
     types
 }
 
-fn is_to_rename(name: &str) -> bool {
-    TO_RENAME.iter().any(|(_, names)| names.contains(&name))
-}
-
 #[test]
 fn no_two_types_share_a_name() {
     for (name, files) in types() {
-        let is_allowed = SHARED.iter().any(|(shared, _)| *shared == name) || is_to_rename(&name);
+        let is_allowed = SHARED.iter().any(|(shared, _)| *shared == name);
         assert!(
             files.len() == 1 || is_allowed,
             "`{name}` is defined in {files:#?}; rename one of them"
@@ -114,27 +106,12 @@ fn no_two_types_share_a_name() {
 #[test]
 fn no_replaced_name_comes_back() {
     let types = types();
-    for name in REPLACED.iter().filter(|name| !is_to_rename(name)) {
+    for name in REPLACED {
         let files = types.get(*name);
         assert!(
             files.is_none(),
             "`{name}` in {files:?}: the glossary has another name for this concept"
         );
-    }
-}
-
-#[test]
-fn names_that_were_renamed_are_no_longer_excepted() {
-    let types = types();
-    for (crate_name, names) in TO_RENAME {
-        for name in *names {
-            let files = types.get(*name).map_or(0, BTreeSet::len);
-            let is_open = files > 1 || (files == 1 && REPLACED.contains(name));
-            assert!(
-                is_open,
-                "`{name}` is renamed: delete it from TO_RENAME ({crate_name})"
-            );
-        }
     }
 }
 

@@ -138,13 +138,13 @@ impl Assignment {
 
     /// Whether the owner may say where this partition begins. Not if it was given anew and the owner, who has not heard
     /// of that yet, speaks of the assignment before.
-    pub(crate) fn may_begin(&self, partition: &TopicPartition) -> bool {
+    pub(crate) fn may_start(&self, partition: &TopicPartition) -> bool {
         self.get(partition)
             .is_some_and(|state| !matches!(state.phase, Phase::Unannounced | Phase::Revoked))
     }
 
     /// The partition runs from this offset on.
-    pub(crate) fn begin(&mut self, partition: &TopicPartition, offset: i64) {
+    pub(crate) fn start(&mut self, partition: &TopicPartition, offset: i64) {
         if let Some(state) = self.get_mut(partition)
             && !matches!(state.phase, Phase::Unannounced | Phase::Revoked)
         {

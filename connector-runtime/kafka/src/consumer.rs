@@ -2,7 +2,7 @@
 //!
 //! One thread owns it, polls it, and does everything else with it: librdkafka calls back into that thread, between two
 //! polls nothing changes. A partition that the group gives is paused at once and announced; the owner finds out where it
-//! begins, says so with `begin_at`, and only then records of it come. Positions go the other way: the owner stores what
+//! begins, says so with `start_at`, and only then records of it come. Positions go the other way: the owner stores what
 //! is durable, with the generation under which it was read, and commits what is stored. A partition that the group
 //! revokes is held until the owner gives it back: until then positions of it can be stored, and no other member has it.
 
@@ -108,7 +108,7 @@ impl SinkConsumer {
             .map_err(|error| cause("pausing", &error))
     }
 
-    /// Ends `pause_all`. Partitions that still wait for `begin_at` stay paused.
+    /// Ends `pause_all`. Partitions that still wait for `start_at` stay paused.
     pub fn resume_all(&mut self) -> Result<(), Cause> {
         let running = {
             let mut state = self.shared.lock();

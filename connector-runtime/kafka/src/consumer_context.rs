@@ -64,7 +64,7 @@ impl SinkConsumerContext {
         }
     }
 
-    /// Takes the partitions, paused until `begin_at` seeks them.
+    /// Takes the partitions, paused until `start_at` seeks them.
     fn assigned(&self, consumer: &BaseConsumer<Self>, list: &mut TopicPartitionList) {
         let partitions = partitions_of(list);
         self.report("taking partitions", assign_paused(consumer, list));

@@ -62,7 +62,7 @@ impl ConsumerOptions {
 pub enum Rebalance {
     /// The group assigns these partitions to this member. They are paused at once: the owner finds out where each starts (a
     /// sink or the group has its position, or the connector's `start` decides), says so with
-    /// [`crate::SinkConsumer::begin_at`], and only then are records of it delivered.
+    /// [`crate::SinkConsumer::start_at`], and only then are records of it delivered.
     Assigned(Vec<TopicPartition>),
     /// The group takes these partitions from this member, which holds them a moment longer. Nothing of them is delivered any
     /// more, but their positions can still be stored: the owner makes durable what it can, then calls
@@ -96,7 +96,7 @@ pub enum Event {
     TooManyTopics {
         found: usize,
     },
-    /// Kafka has only `low..high` and the partition wants another offset. It stands still until `begin_at`.
+    /// Kafka has only `low..high` and the partition wants another offset. It stands still until `start_at`.
     OutOfRange {
         partition: TopicPartition,
         wanted: i64,

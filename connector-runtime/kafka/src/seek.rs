@@ -22,24 +22,24 @@ const RANGE_AGAIN_AFTER: Duration = Duration::from_secs(1);
 impl SinkConsumer {
     /// Begins the partitions at these offsets. Partitions whose result is an error stay paused: ask again. Nothing of a
     /// partition is delivered before, and nothing below its offset after.
-    pub fn begin_at(
+    pub fn start_at(
         &mut self,
         starts: &[(TopicPartition, StartAt)],
     ) -> Vec<(TopicPartition, Result<i64, Cause>)> {
         let mut results = Vec::with_capacity(starts.len());
-        let mut may_begin = Vec::with_capacity(starts.len());
+        let mut may_start = Vec::with_capacity(starts.len());
         for (partition, start) in starts {
-            if self.shared.lock().assignment.may_begin(partition) {
-                may_begin.push((partition.clone(), *start));
+            if self.shared.lock().assignment.may_start(partition) {
+                may_start.push((partition.clone(), *start));
             } else {
                 let gone = Cause::new(format!("{partition} was revoked or reassigned"));
                 results.push((partition.clone(), Err(gone)));
             }
         }
-        let resolved = offsets::resolve(&self.client, &may_begin)
-            .unwrap_or_else(|cause| vec![Err(cause); may_begin.len()]);
-        let mut wanted = Vec::with_capacity(may_begin.len());
-        for ((partition, _), offset) in may_begin.into_iter().zip(resolved) {
+        let resolved = offsets::resolve(&self.client, &may_start)
+            .unwrap_or_else(|cause| vec![Err(cause); may_start.len()]);
+        let mut wanted = Vec::with_capacity(may_start.len());
+        for ((partition, _), offset) in may_start.into_iter().zip(resolved) {
             match offset {
                 Ok(offset) => wanted.push((partition, offset)),
                 Err(cause) => results.push((partition, Err(cause))),
@@ -49,7 +49,7 @@ impl SinkConsumer {
         for (partition, offset, sought) in self.seek(wanted) {
             match sought {
                 Ok(()) => {
-                    self.shared.lock().assignment.begin(&partition, offset);
+                    self.shared.lock().assignment.start(&partition, offset);
                     begun.push((partition, offset));
                 }
                 Err(cause) => results.push((partition, Err(cause))),
@@ -64,7 +64,7 @@ impl SinkConsumer {
         results
     }
 
-    /// Every partition that was announced stands still, under a new generation, until `begin_at`: for who found that its
+    /// Every partition that was announced stands still, under a new generation, until `start_at`: for who found that its
     /// positions are not what it thought. Nothing that was read before counts any more.
     pub fn start_over(&mut self) -> Vec<TopicPartition> {
         let all = self.shared.lock().assignment.start_over();

@@ -108,13 +108,13 @@ fn committed(
 }
 
 /// Begins every partition that is assigned.
-fn begin_all(consumer: &mut SinkConsumer, start: StartAt) {
+fn start_all(consumer: &mut SinkConsumer, start: StartAt) {
     let starts: Vec<(TopicPartition, StartAt)> = consumer
         .assignment()
         .into_iter()
         .map(|partition| (partition, start))
         .collect();
-    for (partition, result) in consumer.begin_at(&starts) {
+    for (partition, result) in consumer.start_at(&starts) {
         result.unwrap_or_else(|cause| panic!("{partition}: {cause}"));
     }
 }

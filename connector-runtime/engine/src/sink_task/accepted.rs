@@ -24,11 +24,12 @@ pub(crate) struct AcceptedPart {
 
 /// Records that became durable.
 #[derive(Debug, Default)]
-pub(crate) struct Settled {
+pub(crate) struct DurableRecords {
     pub(crate) positions: Vec<OwnedPosition>,
     pub(crate) end: BatchEnd,
-    /// Of the records that are wholly durable; `None` where only a part of a write is.
+    /// `None` if no write is durable as a whole yet.
     pub(crate) first_read: Option<Instant>,
+    /// Milliseconds since 1970 of the last record.
     pub(crate) last_timestamp_ms: Option<i64>,
 }
 
@@ -60,8 +61,8 @@ impl Accepted {
     }
 
     /// The sink says that these positions are durable. `Err`: it cannot be, nothing beyond what it accepted is.
-    pub(crate) fn durable(&mut self, positions: &[Position]) -> Result<Settled, Cause> {
-        let mut settled = Settled::default();
+    pub(crate) fn durable(&mut self, positions: &[Position]) -> Result<DurableRecords, Cause> {
+        let mut durable = DurableRecords::default();
         for position in positions {
             // What is settled already may be said again.
             let Some(parts) = self.partitions.get_mut(&position.partition) else {
@@ -80,9 +81,9 @@ impl Accepted {
                 next <= position.next
             }) {
                 self.bytes -= part.bytes;
-                settled.add(&part);
+                durable.add(&part);
             }
-            settled.positions.push(OwnedPosition {
+            durable.positions.push(OwnedPosition {
                 position: position.clone(),
                 generation,
             });
@@ -90,19 +91,19 @@ impl Accepted {
                 self.partitions.remove(&position.partition);
             }
         }
-        Ok(settled)
+        Ok(durable)
     }
 
     /// All that was accepted is durable.
-    pub(crate) fn all_durable(&mut self) -> Settled {
-        let mut settled = Settled::default();
+    pub(crate) fn all_durable(&mut self) -> DurableRecords {
+        let mut durable = DurableRecords::default();
         for parts in std::mem::take(&mut self.partitions).into_values() {
-            parts.iter().for_each(|part| settled.add(part));
+            parts.iter().for_each(|part| durable.add(part));
             let last = parts.back().expect("a partition without parts is removed");
-            settled.positions.push(last.reached.clone());
+            durable.positions.push(last.reached.clone());
         }
         self.bytes = 0;
-        settled
+        durable
     }
 
     /// Partitions that were assigned anew or elsewhere since their records were accepted.
@@ -134,7 +135,7 @@ impl Accepted {
     }
 }
 
-impl Settled {
+impl DurableRecords {
     fn add(&mut self, part: &AcceptedPart) {
         self.end.add(part.end);
         let first_read = self.first_read.unwrap_or(part.first_read);

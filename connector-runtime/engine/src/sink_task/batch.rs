@@ -10,12 +10,18 @@ use connect_kafka::{Generation, GroupMetadata};
 
 use crate::records::rejection::{Rejection, RejectionStage};
 
-/// What became of one source record while it was prepared.
+/// What became of one input while it was prepared.
 pub(crate) enum Outcome {
     /// These of the batch's records.
     Records(Range<usize>),
     Filtered,
     Rejected(Box<Rejection>),
+}
+
+impl Outcome {
+    pub(crate) fn rejected(rejection: Rejection) -> Outcome {
+        Outcome::Rejected(Box::new(rejection))
+    }
 }
 
 /// One record as Kafka held it, with its outcome.
@@ -27,7 +33,7 @@ pub(crate) struct Input {
 /// A batch that is ready to be written.
 pub(crate) struct Prepared {
     /// In arrival order.
-    pub(crate) sources: Vec<Input>,
+    pub(crate) inputs: Vec<Input>,
     pub(crate) records: Vec<Record>,
     /// What each lane takes of the records; `None`: all of them.
     pub(crate) selections: Vec<Option<Selection>>,
@@ -40,9 +46,9 @@ pub(crate) struct Prepared {
 
 impl Prepared {
     pub(crate) fn origin(&self, index: usize) -> &Arc<Origin> {
-        let source = self.sources.get(index);
-        &source
-            .expect("an index of a source record lies within its batch")
+        let input = self.inputs.get(index);
+        &input
+            .expect("an index of an input lies within its batch")
             .origin
     }
 }
@@ -52,7 +58,7 @@ impl Prepared {
 pub(crate) struct Selection {
     /// By index of the record in its batch.
     taken: Vec<bool>,
-    /// By index of the source record: its condition has no answer, so this lane takes nothing of it.
+    /// By index of the input: its condition has no answer, so this lane takes nothing of it.
     pub(crate) rejected: BTreeMap<usize, Rejection>,
 }
 
@@ -63,19 +69,17 @@ impl Selection {
     }
 
     /// Asks the condition of every record.
-    pub(crate) fn of(when: &Predicate, sources: &[Input], records: &[Record]) -> Selection {
+    pub(crate) fn of(when: &Predicate, inputs: &[Input], records: &[Record]) -> Selection {
         let mut selection = Selection {
             taken: vec![false; records.len()],
             rejected: BTreeMap::new(),
         };
-        for (index, source) in sources.iter().enumerate() {
-            let Outcome::Records(made) = &source.outcome else {
+        for (index, input) in inputs.iter().enumerate() {
+            let Outcome::Records(made) = &input.outcome else {
                 continue;
             };
             for record in made.clone() {
-                let asked = records
-                    .get(record)
-                    .expect("what a source record became is there");
+                let asked = records.get(record).expect("what an input became is there");
                 match when.matches(asked) {
                     Ok(is_taken) => {
                         let slot = selection.taken.get_mut(record);
@@ -105,14 +109,14 @@ pub(crate) struct OwnedProgress {
     pub(crate) progress: Progress,
     pub(crate) generation: Generation,
     /// Where each lane began under this assignment.
-    pub(crate) begins: Arc<[LaneBegin]>,
+    pub(crate) starts: Arc<[LaneStart]>,
     /// The assignment's first progress.
     pub(crate) is_first: bool,
 }
 
-/// Where a lane begins in a partition.
+/// Where a lane starts in a partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct LaneBegin {
+pub(crate) struct LaneStart {
     /// The lane has everything below.
     pub(crate) offset: i64,
     /// A first start of a sink that stores progress: it stores this position although no record moves it.
@@ -122,10 +126,10 @@ pub(crate) struct LaneBegin {
 impl OwnedProgress {
     /// The progress of one lane; `None` where it does not move.
     pub(crate) fn of_lane(&self, lane: usize) -> Option<Progress> {
-        let begin = self.begins.get(lane).expect("every lane begins somewhere");
-        let expected = self.progress.expected.max(begin.offset);
-        let next = self.progress.next.max(begin.offset);
-        (next > expected || (self.is_first && begin.store)).then(|| Progress {
+        let start = self.starts.get(lane).expect("every lane starts somewhere");
+        let expected = self.progress.expected.max(start.offset);
+        let next = self.progress.next.max(start.offset);
+        (next > expected || (self.is_first && start.store)).then(|| Progress {
             expected,
             next,
             ..self.progress.clone()
@@ -133,13 +137,13 @@ impl OwnedProgress {
     }
 }
 
-/// Where a lane begins in each partition in which it begins later than this progress.
-pub(crate) fn begins_of(progress: &[OwnedProgress], lane: usize) -> HashMap<(&Arc<str>, i32), i64> {
+/// Where a lane starts in each partition in which it starts later than this progress.
+pub(crate) fn starts_of(progress: &[OwnedProgress], lane: usize) -> HashMap<(&Arc<str>, i32), i64> {
     let later = progress.iter().filter_map(|owned| {
         let TopicPartition { topic, partition } = &owned.progress.partition;
-        let begin = owned.begins.get(lane).expect("every lane begins somewhere");
-        let is_later = begin.offset > owned.progress.expected;
-        is_later.then_some(((topic, *partition), begin.offset))
+        let start = owned.starts.get(lane).expect("every lane starts somewhere");
+        let is_later = start.offset > owned.progress.expected;
+        is_later.then_some(((topic, *partition), start.offset))
     });
     later.collect()
 }

@@ -26,11 +26,11 @@ pub(crate) trait Feed: Send + 'static {
         starts: &[(TopicPartition, StartAt)],
     ) -> Result<Vec<Result<i64, Cause>>, Cause>;
     /// Seeks and resumes; a partition whose result is an error stays paused.
-    fn begin_at(
+    fn start_at(
         &mut self,
         starts: &[(TopicPartition, StartAt)],
     ) -> Vec<(TopicPartition, Result<i64, Cause>)>;
-    /// Every partition is paused under a new generation, until `begin_at`.
+    /// Every partition is paused under a new generation, until `start_at`.
     fn start_over(&mut self) -> Vec<TopicPartition>;
     /// Lets revoked partitions go.
     fn give_back(&mut self);
@@ -74,11 +74,11 @@ impl Feed for SinkConsumer {
         SinkConsumer::resolve(self, starts)
     }
 
-    fn begin_at(
+    fn start_at(
         &mut self,
         starts: &[(TopicPartition, StartAt)],
     ) -> Vec<(TopicPartition, Result<i64, Cause>)> {
-        SinkConsumer::begin_at(self, starts)
+        SinkConsumer::start_at(self, starts)
     }
 
     fn start_over(&mut self) -> Vec<TopicPartition> {

@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 
 use super::assignment::Assigned;
 use super::batch::Prepared;
-use crate::sink_task::lane_positions::Reached;
+use crate::sink_task::lane_positions::PartitionPositions;
 
 /// From the reader to the writer.
 pub(crate) enum Work {
@@ -30,7 +30,7 @@ pub(crate) enum Work {
 /// From the writer to the reader.
 pub(crate) enum WriterReport {
     /// Everything below these positions is durable.
-    Durable(Vec<Reached>),
+    Durable(Vec<PartitionPositions>),
     Resumed(Vec<Resumed>),
     /// The sink's progress is not what was expected, or an outcome is unclear, or what was accepted did not become
     /// durable: ask again where every partition resumes.

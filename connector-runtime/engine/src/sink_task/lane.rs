@@ -24,7 +24,7 @@ use crate::sink_task::assignment::{Assigned, Generations};
 use crate::sink_task::batch::Prepared;
 use crate::sink_task::halves::{Stored, WriterReport};
 use crate::sink_task::isolation::{Isolation, Write};
-use crate::sink_task::lane_positions::{LanePositions, Reached};
+use crate::sink_task::lane_positions::{LanePositions, PartitionPositions};
 use crate::sink_task::other_names::OtherNames;
 use crate::status::{BatchEnd, LaneMeters};
 use crate::waiting::Waiting;
@@ -57,35 +57,20 @@ pub(crate) struct Lane {
 /// How far all lanes of a task are.
 pub(crate) type SharedPositions = Arc<parking_lot::Mutex<LanePositions>>;
 
-/// How a batch ended in one lane.
-pub(crate) enum BatchOver {
-    Written,
-    /// `tolerance = "none"`: everything before a bad record is written, and the text says which it is.
-    BadRecord(String),
-    /// Somebody else has the progress, or it is lost: every lane begins again where its progress is stored.
-    StartOver,
-    Task(TaskEnd),
-}
+/// What became of a batch in one lane. `Some`, under `tolerance = "none"`: everything before a bad record is written, and the
+/// text explains that record.
+pub(crate) type LaneResult = Result<Option<String>, Ended>;
 
 /// Why the rest of a batch is not written.
-enum Ended {
-    /// The group or another owner has it now.
-    Superseded,
+pub(crate) enum Ended {
+    /// Another owner has the progress, or it is lost: every lane starts again where its progress is stored.
+    StartOver,
     Task(TaskEnd),
 }
 
 impl From<TaskEnd> for Ended {
     fn from(end: TaskEnd) -> Self {
         Ended::Task(end)
-    }
-}
-
-impl From<Ended> for BatchOver {
-    fn from(ended: Ended) -> Self {
-        match ended {
-            Ended::Superseded => BatchOver::StartOver,
-            Ended::Task(end) => BatchOver::Task(end),
-        }
     }
 }
 
@@ -130,27 +115,23 @@ impl Lane {
         isolation
     }
 
-    pub(crate) async fn batch(
+    /// Writes a batch, and gives back what it could not write.
+    pub(crate) async fn write(
         &mut self,
         prepared: &Prepared,
         isolation: &mut Isolation<'_>,
-    ) -> BatchOver {
+    ) -> LaneResult {
         let written = self.write_all(prepared, isolation).await;
         self.give_back(isolation.remaining());
-        match written {
-            Ok(None) => BatchOver::Written,
-            Ok(Some(bad_record)) => BatchOver::BadRecord(bad_record),
-            Err(ended) => ended.into(),
-        }
+        written
     }
 
-    /// Writes what can be written. `Some` under `tolerance = "none"`: the bad record at which the connector stops, all
-    /// before it being durable or accepted.
+    /// One write after another: [`Isolation`] chooses what the next one holds, until all is written or left out.
     async fn write_all(
         &mut self,
         prepared: &Prepared,
         isolation: &mut Isolation<'_>,
-    ) -> Result<Option<String>, Ended> {
+    ) -> LaneResult {
         let mut bad_record = self.settle_rejected(prepared, isolation).await?;
         let mut backoff = Backoff::new();
         while let Some(write) = isolation.next_write() {
@@ -158,7 +139,7 @@ impl Lane {
             match self.sink.write(&write.batch).await {
                 Ok(written) => {
                     backoff = Backoff::new();
-                    self.written(prepared, isolation, &write, written).await?;
+                    self.written(isolation, &write, written).await?;
                     self.committed(&write.batch.progress);
                 }
                 Err(failure) => {
@@ -180,7 +161,7 @@ impl Lane {
         write: &Write<'_>,
         failure: &Failure,
         backoff: &mut Backoff,
-    ) -> Result<Option<String>, Ended> {
+    ) -> LaneResult {
         // What became another owner's meanwhile is not ours to reject.
         let dropped = isolation.drop_stale(&self.generations);
         self.give_back(dropped);
@@ -188,7 +169,7 @@ impl Lane {
         let seen_after = rejecting::seen_after(isolation, &rejected);
         let attempts = Attempts {
             next_delay: backoff.next_delay(),
-            records: write.sources().len(),
+            records: write.inputs().len(),
             superseded_lately: self.supersessions.lately(Instant::now()),
             ..self.rejects.lock().await.attempts(&seen_after)
         };
@@ -218,12 +199,12 @@ impl Lane {
             task = self.waiting.task,
             cause = %failure,
         );
-        Ended::Superseded
+        Ended::StartOver
     }
 
     /// Reports what all lanes have of the partitions that this one moved.
     async fn report(&mut self, durable: &[OwnedPosition]) {
-        let reached: Vec<Reached> = {
+        let reached: Vec<PartitionPositions> = {
             let mut positions = self.positions.lock();
             let moved = durable.iter();
             moved

@@ -1,8 +1,8 @@
-//! How far each lane of a connector is, and what the consumer group keeps of it.
+//! The durable position of each lane in each partition, and what the consumer group stores of them.
 //!
-//! The group has one offset for each partition, which is the smallest of all lanes: from there on somebody needs the
-//! records. Beside it, as the commit's metadata, it keeps the position of each lane by name. So a lane that is ahead does
-//! not repeat what it has, a lane that was added later is known to be new, and one that was removed is forgotten.
+//! The group stores one offset for each partition: the smallest of all lanes, because some lane needs the records from there
+//! on. The commit's metadata holds the position of each lane by name. So a lane that is ahead does not repeat what it has, a
+//! lane that was added later is known to be new, and one that was removed is forgotten.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -12,9 +12,6 @@ use connect_kafka::{Committed, Generation, GroupPosition, OwnedPosition};
 
 use crate::sink_task::assignment::Generations;
 use crate::sink_task::batch::OwnedProgress;
-
-/// The positions of all lanes in one partition, in the order of the file.
-pub(crate) type Lanes = Arc<[i64]>;
 
 /// What a group has committed of one partition.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,23 +72,18 @@ pub(crate) fn metadata(names: &[Arc<str>], lanes: &[i64]) -> Arc<str> {
 #[derive(Debug)]
 pub(crate) struct LanePositions {
     names: Arc<[Arc<str>]>,
-    partitions: HashMap<TopicPartition, Tracked>,
+    partitions: HashMap<TopicPartition, PartitionPositions>,
     /// Partitions in which a lane moved since a Kafka transaction committed the group's offset.
     moved: BTreeSet<TopicPartition>,
 }
 
-#[derive(Debug)]
-struct Tracked {
-    generation: Generation,
-    lanes: Vec<i64>,
-}
-
-/// All lanes of one partition, after one of them moved.
+/// The position of every lane in one partition, under one assignment.
 #[derive(Clone, Debug)]
-pub(crate) struct Reached {
-    /// Of all lanes the smallest.
-    pub(crate) smallest: OwnedPosition,
-    pub(crate) lanes: Lanes,
+pub(crate) struct PartitionPositions {
+    pub(crate) partition: TopicPartition,
+    pub(crate) generation: Generation,
+    /// The next offset of each lane, in the order of the file.
+    pub(crate) lanes: Arc<[i64]>,
 }
 
 impl LanePositions {
@@ -103,49 +95,50 @@ impl LanePositions {
         }
     }
 
-    /// The first batch of an assignment says where each lane begins.
-    pub(crate) fn begin(&mut self, owned: &OwnedProgress) {
-        let partition = &owned.progress.partition;
-        let known = self.partitions.get(partition);
-        if known.is_none_or(|known| known.generation != owned.generation) {
-            let tracked = Tracked {
+    /// The first progress under an assignment defines where each lane starts.
+    pub(crate) fn start(&mut self, batch: &[OwnedProgress]) {
+        for owned in batch {
+            let partition = &owned.progress.partition;
+            let known = self.partitions.get(partition);
+            if known.is_some_and(|known| known.generation == owned.generation) {
+                continue;
+            }
+            let started = PartitionPositions {
+                partition: partition.clone(),
                 generation: owned.generation,
-                lanes: owned.begins.iter().map(|begin| begin.offset).collect(),
+                lanes: owned.starts.iter().map(|start| start.offset).collect(),
             };
-            self.partitions.insert(partition.clone(), tracked);
+            self.partitions.insert(partition.clone(), started);
             self.moved.remove(partition);
         }
     }
 
-    /// Everything below this is durable in this lane. `None`: the partition was assigned anew since.
-    pub(crate) fn reached(&mut self, lane: usize, reached: &OwnedPosition) -> Option<Reached> {
-        let OwnedPosition {
-            position,
-            generation,
-        } = reached;
-        let tracked = self.partitions.get_mut(&position.partition)?;
-        if tracked.generation != *generation {
+    /// Everything below this is durable in this lane. `None`: the partition was reassigned since.
+    pub(crate) fn reached(
+        &mut self,
+        lane: usize,
+        reached: &OwnedPosition,
+    ) -> Option<PartitionPositions> {
+        let Position { partition, next } = &reached.position;
+        let known = self.partitions.get_mut(partition)?;
+        if known.generation != reached.generation {
             return None;
         }
-        let next = tracked
-            .lanes
-            .get_mut(lane)
-            .expect("every lane has a position");
-        if position.next > *next {
-            *next = position.next;
-            self.moved.insert(position.partition.clone());
+        if *next > known.of_lane(lane) {
+            *known = known.with(lane, *next);
+            self.moved.insert(partition.clone());
         }
-        Some(tracked.at(&position.partition))
+        Some(known.clone())
     }
 
     /// What a transaction of this lane without records has to commit: partitions in which other lanes moved since the last
     /// one.
     pub(crate) fn uncommitted(&self, lane: usize, generations: &Generations) -> Vec<Progress> {
         let moved = self.moved.iter().filter_map(|partition| {
-            let tracked = self.partitions.get(partition);
-            let tracked = tracked.expect("only a partition that is tracked moves");
-            let next = *tracked.lanes.get(lane).expect("every lane has a position");
-            let is_ours = generations.is_current(partition, tracked.generation);
+            let known = self.partitions.get(partition);
+            let known = known.expect("only a partition that has started moves");
+            let next = known.of_lane(lane);
+            let is_ours = generations.is_current(partition, known.generation);
             is_ours.then(|| Progress {
                 partition: partition.clone(),
                 expected: next,
@@ -165,40 +158,42 @@ impl LanePositions {
 
     /// What a transaction commits that takes this lane to this position.
     pub(crate) fn with(&self, lane: usize, position: &Position) -> GroupPosition {
-        let tracked = self.partitions.get(&position.partition);
-        let tracked = tracked.expect("a batch is announced before it is written");
-        let mut lanes = tracked.lanes.clone();
-        *lanes.get_mut(lane).expect("every lane has a position") = position.next;
-        let moved = Tracked {
-            generation: tracked.generation,
-            lanes,
-        };
-        moved.at(&position.partition).to_group(&self.names)
+        let known = self.partitions.get(&position.partition);
+        let known = known.expect("a batch starts its partitions before it is written");
+        known.with(lane, position.next).to_group(&self.names)
     }
 }
 
-impl Tracked {
-    fn at(&self, partition: &TopicPartition) -> Reached {
+impl PartitionPositions {
+    /// The position that every lane has reached.
+    pub(crate) fn smallest(&self) -> Position {
         let smallest = self.lanes.iter().min();
-        Reached {
-            smallest: OwnedPosition {
-                position: Position {
-                    partition: partition.clone(),
-                    next: *smallest.expect("a connector has a sink"),
-                },
-                generation: self.generation,
-            },
-            lanes: self.lanes.as_slice().into(),
+        Position {
+            partition: self.partition.clone(),
+            next: *smallest.expect("a connector has a sink"),
         }
     }
-}
 
-impl Reached {
     pub(crate) fn to_group(&self, names: &[Arc<str>]) -> GroupPosition {
         GroupPosition {
-            owned: self.smallest.clone(),
+            owned: OwnedPosition {
+                position: self.smallest(),
+                generation: self.generation,
+            },
             metadata: metadata(names, &self.lanes),
         }
+    }
+
+    fn of_lane(&self, lane: usize) -> i64 {
+        let next = self.lanes.get(lane).copied();
+        next.expect("every lane has a position")
+    }
+
+    fn with(&self, lane: usize, next: i64) -> PartitionPositions {
+        let mut moved = self.clone();
+        let lanes = Arc::make_mut(&mut moved.lanes);
+        *lanes.get_mut(lane).expect("every lane has a position") = next;
+        moved
     }
 }
 
@@ -206,7 +201,7 @@ impl Reached {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::sink_task::batch::LaneBegin;
+    use crate::sink_task::batch::LaneStart;
 
     fn committed(next: i64, metadata: &str) -> GroupOffset {
         GroupOffset::of(&Committed {
@@ -247,11 +242,11 @@ mod tests {
         };
         let assign = |positions: &mut LanePositions, partition: i32, generation: Generation| {
             generations.set(sales(partition), generation);
-            let begin = |offset| LaneBegin {
+            let start = |offset| LaneStart {
                 offset,
                 store: false,
             };
-            positions.begin(&OwnedProgress {
+            positions.start(&[OwnedProgress {
                 progress: Progress {
                     partition: sales(partition),
                     expected: 5,
@@ -260,8 +255,8 @@ mod tests {
                 },
                 generation,
                 is_first: true,
-                begins: [begin(9), begin(5)].into(),
-            });
+                starts: [start(9), start(5)].into(),
+            }]);
         };
         let reach = |positions: &mut LanePositions, lane, partition, generation, next| {
             let position = Position {

@@ -9,6 +9,7 @@ use connect_contracts::{Contracts, DecodeError, Decoder, SchemaNeeded, Side, Tom
 
 use crate::records::rejection::{Rejection, RejectionStage};
 use crate::records::transforms::Transforms;
+use crate::sink_task::batch::Outcome;
 use connect_config::SinkConnector;
 
 /// Prepares the records of one task.
@@ -21,14 +22,10 @@ pub(crate) struct Preparer {
     transforms: Transforms,
 }
 
-/// What one source record became.
-pub(crate) enum Made {
-    /// Its records were appended.
-    Records,
-    Filtered,
-    Rejected(Rejection),
-    /// A schema must be fetched first; nothing was appended.
-    SchemaNeeded(Side, SchemaNeeded),
+/// A schema that must be fetched before a message can be decoded.
+pub(crate) struct SchemaOfSide {
+    pub(crate) side: Side,
+    pub(crate) needed: SchemaNeeded,
 }
 
 impl Preparer {
@@ -53,21 +50,25 @@ impl Preparer {
         }
     }
 
-    /// Appends what `origin` becomes to `out`. A rejected record leaves `out` as it was.
-    pub(crate) fn prepare(&mut self, origin: &Arc<Origin>, out: &mut Vec<Record>) -> Made {
+    /// Appends the records that `origin` becomes to `out`. Without any, `out` stays as it was.
+    pub(crate) fn prepare(
+        &mut self,
+        origin: &Arc<Origin>,
+        out: &mut Vec<Record>,
+    ) -> Result<Outcome, SchemaOfSide> {
         let key = match self.decode_key(origin) {
             Ok(key) => key,
-            Err(made) => return made,
+            Err(error) => return undecoded(Side::Key, error),
         };
         let value = match &origin.value {
             Some(payload) => match self.value.decode(&origin.topic, payload) {
                 Ok(value) => Some(value),
-                Err(error) => return refused(Side::Value, error),
+                Err(error) => return undecoded(Side::Value, error),
             },
             None => match self.tombstone {
                 TombstonePolicy::Delete => None,
-                TombstonePolicy::Ignore => return Made::Filtered,
-                TombstonePolicy::Reject => return Made::Rejected(tombstone_reject()),
+                TombstonePolicy::Ignore => return Ok(Outcome::Filtered),
+                TombstonePolicy::Reject => return Ok(Outcome::rejected(rejected_tombstone())),
             },
         };
         let start = out.len();
@@ -78,26 +79,23 @@ impl Preparer {
             ordinal: 0,
             routed_topic: None,
         };
-        match self.transforms.apply(record, out) {
-            Ok(()) if out.len() == start => Made::Filtered,
-            Ok(()) => Made::Records,
-            Err(reject) => {
+        Ok(match self.transforms.apply(record, out) {
+            Ok(()) if out.len() == start => Outcome::Filtered,
+            Ok(()) => Outcome::Records(start..out.len()),
+            Err(rejection) => {
                 out.truncate(start);
-                Made::Rejected(reject)
+                Outcome::rejected(rejection)
             }
-        }
+        })
     }
 
-    fn decode_key(&self, origin: &Origin) -> Result<Key, Made> {
+    fn decode_key(&self, origin: &Origin) -> Result<Key, DecodeError> {
         let Some(bytes) = &origin.key else {
             return Ok(Key::Absent);
         };
         match &self.key {
             None => Ok(text_key(bytes)),
-            Some(decoder) => match decoder.decode(&origin.topic, bytes) {
-                Ok(value) => Ok(Key::Decoded(value)),
-                Err(error) => Err(refused(Side::Key, error)),
-            },
+            Some(decoder) => decoder.decode(&origin.topic, bytes).map(Key::Decoded),
         }
     }
 }
@@ -111,14 +109,14 @@ fn text_key(bytes: &Bytes) -> Key {
     }
 }
 
-fn refused(side: Side, error: DecodeError) -> Made {
+fn undecoded(side: Side, error: DecodeError) -> Result<Outcome, SchemaOfSide> {
     match error {
-        DecodeError::Refused(rejection) => Made::Rejected(Rejection::of_contract(side, rejection)),
-        DecodeError::SchemaNeeded(needed) => Made::SchemaNeeded(side, needed),
+        DecodeError::Refused(fault) => Ok(Outcome::rejected(Rejection::of_contract(side, fault))),
+        DecodeError::SchemaNeeded(needed) => Err(SchemaOfSide { side, needed }),
     }
 }
 
-fn tombstone_reject() -> Rejection {
+fn rejected_tombstone() -> Rejection {
     Rejection::plain(
         RejectionStage::ValueConverter,
         "tombstone",

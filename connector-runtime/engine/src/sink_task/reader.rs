@@ -13,17 +13,15 @@ mod collect;
 mod rebalance;
 mod send;
 mod start;
+pub(crate) mod waits;
 
 use std::collections::{BTreeMap, HashMap};
-use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use connect_api::{Cause, Origin, Predicate, StartAt, TopicPartition};
+use connect_api::{Cause, Origin, Position, Predicate, StartAt, TopicPartition};
 use connect_kafka::{Generation, GroupMetadata};
-use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
 use tokio::time::Instant;
@@ -32,20 +30,18 @@ use crate::backlog::ReaderBacklog;
 use crate::backoff::Backoff;
 use crate::control::{CLOSE_WITHIN, Stop, TaskEnd, panic_cause};
 use crate::sink_task::assignment::{Assigned, Generations};
-use crate::sink_task::batch::LaneBegin;
+use crate::sink_task::batch::LaneStart;
 use crate::sink_task::feed::Feed;
 use crate::sink_task::halves::{Accepts, Resumed, SharedGroup, Work, WriterReport};
-use crate::sink_task::lane_positions::{Lanes, Reached};
+use crate::sink_task::lane_positions::PartitionPositions;
 use crate::sink_task::prepare::Preparer;
 use crate::sink_task::start_position::FirstSights;
 use crate::status::{LaneMeters, Meters};
 use crate::waiting::Waiting;
 use connect_config::BatchConfig;
+use waits::Waits;
 
 const POLL: Duration = Duration::from_millis(50);
-/// A wait longer than this pauses the partitions and polls on.
-const LONG_WAIT: Duration = Duration::from_secs(5);
-
 /// What a reader is made of.
 pub(crate) struct ReaderParts<F> {
     pub(crate) connector: Arc<str>,
@@ -70,40 +66,12 @@ pub(crate) struct ReaderParts<F> {
     pub(crate) runtime: Waits,
 }
 
-/// The runtime of the reader's timers. The reader has a thread of its own, so it blocks while it waits.
-#[derive(Clone)]
-pub(crate) enum Waits {
-    Of(Handle),
-    /// One that runs only while the reader waits: then the order of everything is the same each time.
-    #[cfg(test)]
-    On(Arc<tokio::runtime::Runtime>),
-}
-
-impl Waits {
-    pub(crate) fn block_on<T>(&self, future: impl Future<Output = T>) -> T {
-        match self {
-            Waits::Of(engine) => engine.block_on(future),
-            #[cfg(test)]
-            Waits::On(runtime) => runtime.block_on(future),
-        }
-    }
-
-    /// From here on the clock is the runtime's, so that tests can stop it.
-    fn enter(&self) -> tokio::runtime::EnterGuard<'_> {
-        match self {
-            Waits::Of(engine) => engine.enter(),
-            #[cfg(test)]
-            Waits::On(runtime) => runtime.enter(),
-        }
-    }
-}
-
 /// A `[[sinks]]` entry, as far as reading goes.
 pub(crate) struct ReaderLane {
     pub(crate) name: Arc<str>,
     /// Which records go there.
     pub(crate) when: Option<Predicate>,
-    /// Where it begins without a position.
+    /// Where it starts without a position.
     pub(crate) start: Option<StartAt>,
     pub(crate) meters: LaneMeters,
 }
@@ -118,11 +86,11 @@ pub(crate) struct Reader<F> {
     /// `to_ask` comes from the writer's [`WriterReport::Superseded`], not from the group.
     superseded: bool,
     /// The sink has answered, not sought yet.
-    to_begin: Vec<Resumed>,
+    to_start: Vec<Resumed>,
     /// What each lane has of each partition that is assigned. The group may not have it yet.
-    durable: HashMap<TopicPartition, Lanes>,
-    next_begin: Instant,
-    begin_backoff: Backoff,
+    durable: HashMap<TopicPartition, Arc<[i64]>>,
+    next_start: Instant,
+    start_backoff: Backoff,
     collected: Collected,
     failed: Option<TaskEnd>,
     /// What was logged as waited for, until a record comes.
@@ -142,8 +110,8 @@ struct Reading {
     sent: i64,
     next: i64,
     /// Where each lane began.
-    begins: Arc<[LaneBegin]>,
-    /// Nothing was sent yet, and some lane stores where it begins although no record moved it.
+    starts: Arc<[LaneStart]>,
+    /// Nothing was sent yet, and some lane stores where it starts although no record moved it.
     store_start: bool,
     is_first: bool,
     /// Records collected and not sent yet, and the time of the first.
@@ -167,10 +135,10 @@ impl<F: Feed> Reader<F> {
             positions: BTreeMap::new(),
             to_ask: Vec::new(),
             superseded: false,
-            to_begin: Vec::new(),
+            to_start: Vec::new(),
             durable: HashMap::new(),
-            next_begin: Instant::now(),
-            begin_backoff: Backoff::new(),
+            next_start: Instant::now(),
+            start_backoff: Backoff::new(),
             collected: Collected::default(),
             failed: None,
             waited_for: None,
@@ -275,9 +243,7 @@ impl<F: Feed> Reader<F> {
         match report {
             WriterReport::Durable(positions) => {
                 if let Some(backlog) = &self.parts.backlog {
-                    let positions = positions.iter();
-                    let smallest = positions.map(|reached| reached.smallest.clone());
-                    backlog.reached(&smallest.collect::<Vec<_>>());
+                    backlog.reached(positions.iter().map(PartitionPositions::smallest));
                 }
                 self.remember_durable(&positions);
                 if self.parts.moves_group {
@@ -285,8 +251,8 @@ impl<F: Feed> Reader<F> {
                 }
             }
             WriterReport::Resumed(partitions) => {
-                self.next_begin = Instant::now();
-                self.to_begin.extend(partitions);
+                self.next_start = Instant::now();
+                self.to_start.extend(partitions);
             }
             WriterReport::Superseded => {
                 let partitions = self.parts.feed.start_over();
@@ -297,19 +263,17 @@ impl<F: Feed> Reader<F> {
         }
     }
 
-    fn remember_durable(&mut self, positions: &[Reached]) {
+    fn remember_durable(&mut self, positions: &[PartitionPositions]) {
         for reached in positions {
-            let partition = &reached.smallest.position.partition;
-            if self.parts.feed.generation(partition) == Some(reached.smallest.generation) {
-                let next = reached.smallest.position.next;
-                self.parts.meters.reached(partition, next);
-                self.durable
-                    .insert(partition.clone(), reached.lanes.clone());
+            if self.parts.feed.generation(&reached.partition) == Some(reached.generation) {
+                let Position { partition, next } = reached.smallest();
+                self.parts.meters.reached(&partition, next);
+                self.durable.insert(partition, reached.lanes.clone());
             }
         }
     }
 
-    fn store(&mut self, positions: &[Reached]) {
+    fn store(&mut self, positions: &[PartitionPositions]) {
         let names = self.parts.lanes.iter().map(|lane| lane.name.clone());
         let names: Vec<Arc<str>> = names.collect();
         let positions = positions.iter().map(|reached| reached.to_group(&names));
@@ -349,70 +313,6 @@ impl<F: Feed> Reader<F> {
         if self.last_shared.elapsed() >= INTERVAL {
             self.last_shared = Instant::now();
             self.share_group();
-        }
-    }
-
-    /// The one way to wait: reports are taken meanwhile, and a long wait pauses the partitions and polls on, so that
-    /// the group does not expel this member. `None`: abandoned.
-    fn wait_for<T>(&mut self, future: impl Future<Output = T>) -> Option<T> {
-        enum Next<T> {
-            Done(T),
-            WriterReport(WriterReport),
-            Abandoned,
-            Slice,
-        }
-        let runtime = self.parts.runtime.clone();
-        let abandon = self.parts.stop.abandon.clone();
-        let started = Instant::now();
-        let mut paused = false;
-        let mut future = pin!(future);
-        let done = loop {
-            let slice = if paused {
-                Duration::from_millis(1)
-            } else {
-                LONG_WAIT
-            };
-            let reports = &mut self.parts.reports;
-            let next = runtime.block_on(async {
-                tokio::select! {
-                    biased;
-                    value = &mut future => Next::Done(value),
-                    Some(report) = reports.recv() => Next::WriterReport(report),
-                    () = abandon.cancelled() => Next::Abandoned,
-                    () = tokio::time::sleep(slice) => Next::Slice,
-                }
-            });
-            match next {
-                Next::Done(value) => break Some(value),
-                Next::Abandoned => break None,
-                Next::WriterReport(report) => self.take_report(report),
-                Next::Slice => {}
-            }
-            if !paused && started.elapsed() >= LONG_WAIT {
-                self.pause(true);
-                paused = true;
-            }
-            if paused && let Some(event) = self.parts.feed.poll(POLL) {
-                self.handle(event);
-            }
-            self.commit_now_and_then();
-        };
-        if paused {
-            self.pause(false);
-        }
-        done
-    }
-
-    fn pause(&mut self, on: bool) {
-        self.waits_long = on;
-        let feed = &mut self.parts.feed;
-        let done = if on {
-            feed.pause_all()
-        } else {
-            feed.resume_all()
-        };
-        if let Err(cause) = done {
-            tracing::warn!(event = "pause_failed", connector = %self.parts.connector, %cause);
         }
     }
 }

@@ -25,52 +25,51 @@ pub(crate) struct Known {
     pub(crate) later: bool,
 }
 
-/// What to do with a newly assigned partition.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Decision {
-    Begin {
-        at: StartAt,
-        /// No position is stored yet: the start is stored at once, so that it is a position from now on.
-        store: bool,
-        /// The group's offset differs from the stored progress, which wins. Logged once.
-        group_differs: Option<i64>,
-    },
-    /// A person must say what is meant.
-    Ask(String),
+/// Where a lane starts in a newly assigned partition, before Kafka is asked which offset that is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct LaneStartAt {
+    pub(crate) at: StartAt,
+    /// No position is stored yet: the start is stored at once, so that it is a position from now on.
+    pub(crate) store: bool,
+    /// The group's offset differs from the stored progress, which wins. Logged once.
+    pub(crate) group_differs: Option<i64>,
 }
 
-/// A stored position always wins. Without one, `start` decides; if it is not set and the group has an offset,
-/// the user decides.
-pub(crate) fn decide(connector: &str, known: Known) -> Decision {
-    let go_on = |at| Decision::Begin {
-        at: StartAt::Offset(at),
-        store: false,
-        group_differs: None,
-    };
-    let first = |at| Decision::Begin {
+/// A stored position always wins. Without one, `start` decides. `Err`: a question to the user, if `start` is not set although
+/// the group has an offset, or asks for an offset that the group does not have.
+pub(crate) fn decide(connector: &str, known: Known) -> Result<LaneStartAt, String> {
+    let first = |at| LaneStartAt {
         at,
         store: true,
         group_differs: None,
     };
-    match (known.stored, known.committed, known.start) {
-        (Stored::InSink(Some(offset)), committed, _) => Decision::Begin {
+    Ok(match (known.stored, known.committed, known.start) {
+        (Stored::InSink(Some(offset)), committed, _) => LaneStartAt {
             at: StartAt::Offset(offset),
             store: false,
             group_differs: committed.filter(|group| *group != offset),
         },
-        (Stored::InGroup, Some(offset), _) => go_on(offset),
+        (Stored::InGroup, Some(offset), _) => LaneStartAt {
+            at: StartAt::Offset(offset),
+            store: false,
+            group_differs: None,
+        },
         (Stored::InSink(None), Some(offset), Some(StartAt::Committed)) => {
             first(StartAt::Offset(offset))
         }
-        (Stored::InSink(None), Some(offset), None) => Decision::Ask(format!(
-            "the sink has no progress, but the consumer group connect-{connector} is at offset {offset}: a new database, or a group taken over from another tool? Write start = \"group\" to go on from the group's offset, or start = \"earliest\" to begin with the oldest record"
-        )),
-        (_, None, Some(StartAt::Committed)) if !known.later => Decision::Ask(format!(
-            "start = \"group\", but the consumer group connect-{connector} has no offset for this partition: write start = \"earliest\" or \"latest\""
-        )),
+        (Stored::InSink(None), Some(offset), None) => {
+            return Err(format!(
+                "the sink has no progress, but the consumer group connect-{connector} is at offset {offset}: a new database, or a group taken over from another tool? Write start = \"group\" to go on from the group's offset, or start = \"earliest\" to begin with the oldest record"
+            ));
+        }
+        (_, None, Some(StartAt::Committed)) if !known.later => {
+            return Err(format!(
+                "start = \"group\", but the consumer group connect-{connector} has no offset for this partition: write start = \"earliest\" or \"latest\""
+            ));
+        }
         _ if known.later => first(StartAt::Earliest),
         (_, _, start) => first(start.unwrap_or(StartAt::Earliest)),
-    }
+    })
 }
 
 /// What is known about one lane of a partition. A lane that was not there when the group's offset was committed is new:

@@ -22,7 +22,7 @@ use crate::control::{Stop, TaskEnd};
 use crate::records::dead_letter::DeadLetters;
 use crate::records::rejection::{Rejection, RejectionStage};
 use crate::sink_task::assignment::Generations;
-use crate::sink_task::batch::{Input, LaneBegin, Outcome, OwnedProgress, Prepared};
+use crate::sink_task::batch::{Input, LaneStart, Outcome, OwnedProgress, Prepared};
 use crate::sink_task::halves::{Work, WriterReport};
 use crate::sink_task::other_names::OtherNames;
 use crate::sink_task::writer::Writer;
@@ -132,7 +132,7 @@ fn partition(number: i32) -> TopicPartition {
 
 /// Ten records, alternating between two partitions (five each); these places were rejected while preparing.
 fn batch(generation: Generation, rejected: &[(i32, i64)]) -> Prepared {
-    let mut sources = Vec::new();
+    let mut inputs = Vec::new();
     let mut records = Vec::new();
     for index in 0..10 {
         let (number, offset) = (index % 2, i64::from(index / 2));
@@ -160,7 +160,7 @@ fn batch(generation: Generation, rejected: &[(i32, i64)]) -> Prepared {
             });
             Outcome::Records(start..start + 1)
         };
-        sources.push(Input { origin, outcome });
+        inputs.push(Input { origin, outcome });
     }
     let progress = [0, 1].map(|number| OwnedProgress {
         progress: Progress {
@@ -170,7 +170,7 @@ fn batch(generation: Generation, rejected: &[(i32, i64)]) -> Prepared {
             last_timestamp_ms: None,
         },
         generation,
-        begins: [LaneBegin {
+        starts: [LaneStart {
             offset: 0,
             store: false,
         }]
@@ -178,7 +178,7 @@ fn batch(generation: Generation, rejected: &[(i32, i64)]) -> Prepared {
         is_first: true,
     });
     Prepared {
-        sources,
+        inputs,
         records,
         selections: Vec::new(),
         progress: progress.into(),
@@ -269,7 +269,7 @@ async fn run_with(case: Case, letters: Option<LetterTopic>) -> Ran {
         match report {
             WriterReport::Durable(positions) => {
                 next.extend(positions.into_iter().map(|reached| {
-                    let position = reached.smallest.position;
+                    let position = reached.smallest();
                     (position.partition.partition, position.next)
                 }));
             }

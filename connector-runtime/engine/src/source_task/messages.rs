@@ -32,12 +32,6 @@ impl PendingTransaction {
     }
 }
 
-/// What one polled record became.
-pub(crate) enum Made {
-    Messages(Vec<Outgoing>),
-    Rejected(Box<Letter>),
-}
-
 /// Makes the messages of one source connector.
 pub(crate) struct Maker {
     name: Arc<str>,
@@ -77,7 +71,8 @@ impl Maker {
         self.key_format.iter().chain([&self.value])
     }
 
-    pub(crate) fn make(&mut self, polled: SourceRecord) -> Made {
+    /// The messages that a polled record becomes. `Err`: it is rejected.
+    pub(crate) fn make(&mut self, polled: SourceRecord) -> Result<Vec<Outgoing>, Box<Letter>> {
         let origin = Arc::new(Origin {
             topic: self.topic.clone(),
             partition: -1,
@@ -97,22 +92,19 @@ impl Maker {
             routed_topic: None,
         };
         let original = record.value.clone();
-        match self.encode(record) {
-            Ok(messages) => Made::Messages(messages),
-            Err(reject) => {
-                let value = original.map(|value| Bytes::from(value.to_json()));
-                let origin = Origin {
-                    value,
-                    ..(*origin).clone()
-                };
-                Made::Rejected(Box::new(Letter {
-                    index: 0,
-                    origin: Arc::new(origin),
-                    rejection: reject,
-                    lane: None,
-                }))
-            }
-        }
+        self.encode(record).map_err(|rejection| {
+            let value = original.map(|value| Bytes::from(value.to_json()));
+            let origin = Origin {
+                value,
+                ..(*origin).clone()
+            };
+            Box::new(Letter {
+                index: 0,
+                origin: Arc::new(origin),
+                rejection,
+                lane: None,
+            })
+        })
     }
 
     fn encode(&mut self, record: Record) -> Result<Vec<Outgoing>, Rejection> {

@@ -7,7 +7,7 @@ use connect_config::ErrorsConfig;
 use connect_kafka::{TransactionError, TransactionalProducer};
 use tokio::time::Instant;
 
-use super::messages::{Made, Maker, PendingTransaction};
+use super::messages::{Maker, PendingTransaction};
 use super::owner::Owner;
 use super::positions;
 use crate::backlog::Backlog;
@@ -135,15 +135,15 @@ impl<P: Transactions> Running<'_, P> {
             pending.sources += 1;
             self.rejects.see();
             match self.maker.make(record) {
-                Made::Messages(messages) if messages.is_empty() => {
+                Ok(messages) if messages.is_empty() => {
                     self.rejects.filter_last();
                     pending.end.filtered += 1;
                 }
-                Made::Messages(messages) => {
+                Ok(messages) => {
                     pending.end.delivered += 1;
                     pending.messages.extend(messages);
                 }
-                Made::Rejected(letter) => self.reject(*letter, pending)?,
+                Err(letter) => self.reject(*letter, pending)?,
             }
         }
         pending.positions.merge(polled.positions);

@@ -237,7 +237,7 @@ impl Meters {
         self.lock().waiting.remove(&waiter)
     }
 
-    /// A run begins: the group assigns every partition again.
+    /// A run starts: the group assigns every partition again.
     pub(crate) fn run_begins(&self, fingerprint: Fingerprint) {
         let mut shared = self.lock();
         shared.partitions.clear();
@@ -263,8 +263,8 @@ impl Meters {
     }
 
     /// Where a partition will begin, as far as is known before the sinks are asked.
-    pub(crate) fn begins(&self, partition: &TopicPartition, next: i64) {
-        self.lock().partitions.begins(partition, next);
+    pub(crate) fn starts(&self, partition: &TopicPartition, next: i64) {
+        self.lock().partitions.starts(partition, next);
     }
 
     pub(crate) fn read(&self, partition: &TopicPartition, range: ReadRange) {

@@ -84,7 +84,7 @@ impl Partitions {
     }
 
     /// Where a task will begin, as far as is known before it asks its sinks.
-    pub(super) fn begins(&mut self, partition: &TopicPartition, next: i64) {
+    pub(super) fn starts(&mut self, partition: &TopicPartition, next: i64) {
         if let Some(known) = self.0.get_mut(partition) {
             known.position.get_or_insert(next);
         }

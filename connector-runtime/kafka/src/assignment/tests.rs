@@ -18,7 +18,7 @@ fn partition(topic: &str, number: i32) -> TopicPartition {
 fn running(assignment: &mut Assignment, partition: &TopicPartition, offset: i64) -> Generation {
     let generation = assignment.assign(std::slice::from_ref(partition))[0];
     assert!(assignment.announce(partition, generation));
-    assignment.begin(partition, offset);
+    assignment.start(partition, offset);
     generation
 }
 
@@ -33,8 +33,8 @@ fn a_record_is_delivered_only_while_its_partition_runs() {
         let generation = assignment.generation(sales).unwrap();
         assignment.announce(sales, generation);
     };
-    let begin_at_10: Step = |assignment, sales| assignment.begin(sales, 10);
-    let begin_at_11: Step = |assignment, sales| assignment.begin(sales, 11);
+    let start_at_10: Step = |assignment, sales| assignment.start(sales, 10);
+    let start_at_11: Step = |assignment, sales| assignment.start(sales, 11);
     let revoke: Step = |assignment, sales| {
         assignment.mark_revoked(std::slice::from_ref(sales));
     };
@@ -48,19 +48,19 @@ fn a_record_is_delivered_only_while_its_partition_runs() {
         ("announced", &[assign, announce], false),
         (
             "begun before it was announced",
-            &[assign, begin_at_10],
+            &[assign, start_at_10],
             false,
         ),
-        ("begun", &[assign, announce, begin_at_10], true),
+        ("begun", &[assign, announce, start_at_10], true),
         (
             "begun after the record",
-            &[assign, announce, begin_at_11],
+            &[assign, announce, start_at_11],
             false,
         ),
-        ("revoked", &[assign, announce, begin_at_10, revoke], false),
+        ("revoked", &[assign, announce, start_at_10, revoke], false),
         (
             "revoked, and begun by who has not heard of it",
-            &[assign, announce, revoke, begin_at_10],
+            &[assign, announce, revoke, start_at_10],
             false,
         ),
         (
@@ -68,26 +68,26 @@ fn a_record_is_delivered_only_while_its_partition_runs() {
             &[
                 assign,
                 announce,
-                begin_at_10,
+                start_at_10,
                 out_of_range,
                 revoke,
-                begin_at_10,
+                start_at_10,
             ],
             false,
         ),
         (
             "gone",
-            &[assign, announce, begin_at_10, revoke, remove],
+            &[assign, announce, start_at_10, revoke, remove],
             false,
         ),
         (
             "given back, not begun",
-            &[assign, announce, begin_at_10, remove, assign, announce],
+            &[assign, announce, start_at_10, remove, assign, announce],
             false,
         ),
         (
             "given back, and begun by who has not heard of it",
-            &[assign, announce, begin_at_10, remove, assign, begin_at_10],
+            &[assign, announce, start_at_10, remove, assign, start_at_10],
             false,
         ),
         (
@@ -95,22 +95,22 @@ fn a_record_is_delivered_only_while_its_partition_runs() {
             &[
                 assign,
                 announce,
-                begin_at_10,
+                start_at_10,
                 remove,
                 assign,
                 announce,
-                begin_at_10,
+                start_at_10,
             ],
             true,
         ),
         (
             "out of range",
-            &[assign, announce, begin_at_10, out_of_range],
+            &[assign, announce, start_at_10, out_of_range],
             false,
         ),
         (
             "out of range, begun anew",
-            &[assign, announce, begin_at_10, out_of_range, begin_at_10],
+            &[assign, announce, start_at_10, out_of_range, start_at_10],
             true,
         ),
     ];
@@ -207,7 +207,7 @@ fn positions_of_a_revoked_partition_are_stored_until_it_is_given_back() {
     assignment.deliver("sales", 0, 10);
     let revoked = assignment.mark_revoked(&[sales.clone(), partition("sales", 1)]);
     assert_eq!(revoked, std::slice::from_ref(&sales));
-    assert!(!assignment.may_begin(&sales));
+    assert!(!assignment.may_start(&sales));
     assert!(!assignment.announce(&sales, generation));
     // What is read again under a new generation is not what is about to go.
     assert_eq!(assignment.start_over(), []);
@@ -228,10 +228,10 @@ fn starting_over_is_a_new_assignment_of_what_was_announced() {
     assert!(assignment.generation(&sales).unwrap() > before);
     assert!(!assignment.may_store(&sales, 1, before));
     assert!(assignment.deliver("sales", 0, 1).is_none());
-    assert!(assignment.may_begin(&sales));
-    assert!(!assignment.may_begin(&users));
+    assert!(assignment.may_start(&sales));
+    assert!(!assignment.may_start(&users));
     assert!(assignment.announce(&users, unheard));
-    assignment.begin(&sales, 0);
+    assignment.start(&sales, 0);
     assert!(assignment.deliver("sales", 0, 0).is_some());
 }
 
@@ -244,9 +244,9 @@ fn an_assignment_that_is_over_is_not_announced() {
     assert!(!assignment.announce(&sales, first));
     let second = assignment.assign(std::slice::from_ref(&sales))[0];
     assert!(!assignment.announce(&sales, first));
-    assert!(!assignment.may_begin(&sales));
+    assert!(!assignment.may_start(&sales));
     assert!(assignment.announce(&sales, second));
-    assert!(assignment.may_begin(&sales));
+    assert!(assignment.may_start(&sales));
 }
 
 #[test]
@@ -336,7 +336,7 @@ fn history(seed: u64) {
             }
             3 => {
                 let offset = random.random_range(0..50);
-                assignment.begin(which, offset);
+                assignment.start(which, offset);
                 if let Some(generation) = assigned.get(which)
                     && announced.contains(generation)
                 {

@@ -26,7 +26,7 @@ async fn every_partition_begins_where_it_is_told_and_nothing_comes_before() {
             .collect();
         let mut wanted = std::collections::HashMap::new();
         let mut expected = 0;
-        for (partition, result) in consumer.begin_at(&starts) {
+        for (partition, result) in consumer.start_at(&starts) {
             let start = result.unwrap();
             let Watermarks { low, high } = consumer.watermarks(&partition).unwrap();
             match partition.partition {
@@ -74,7 +74,7 @@ async fn a_record_is_copied_whole() {
     tokio::task::spawn_blocking(move || {
         let mut consumer = SinkConsumer::open(&settings, &options("g", &["t"])).unwrap();
         assigned(&mut consumer, 1);
-        begin_all(&mut consumer, StartAt::Earliest);
+        start_all(&mut consumer, StartAt::Earliest);
         for ((origin, _), sent) in records(&mut consumer, 3).iter().zip(&sent) {
             assert_eq!(origin.key, sent.key);
             assert_eq!(origin.value, sent.value);
@@ -101,7 +101,7 @@ async fn stored_positions_are_committed_and_stale_ones_are_not() {
         let mut first = SinkConsumer::open(&settings, &options("g", &["t"])).unwrap();
         assigned(&mut first, 1);
         assert_eq!(committed(&first), None);
-        begin_all(&mut first, StartAt::Offset(3));
+        start_all(&mut first, StartAt::Offset(3));
         let stale = records(&mut first, 2)[0].1;
         // Beyond what was delivered: refused. Then the real one.
         first.store(&[owned(only.clone(), 9, stale)]);
@@ -116,7 +116,7 @@ async fn stored_positions_are_committed_and_stale_ones_are_not() {
 
         let mut second = SinkConsumer::open(&settings, &options("g", &["t"])).unwrap();
         assigned(&mut second, 1);
-        begin_all(&mut second, StartAt::Offset(5));
+        start_all(&mut second, StartAt::Offset(5));
         records(&mut second, 3);
         // A generation of another life of this partition.
         second.store(&[owned(only.clone(), 8, Generation::for_tests(99))]);
@@ -138,7 +138,7 @@ async fn a_revoked_partition_is_committed_as_stored_and_its_positions_are_refuse
     tokio::task::spawn_blocking(move || {
         let mut first = SinkConsumer::open(&settings, &options("g", &["t"])).unwrap();
         assigned(&mut first, 2);
-        begin_all(&mut first, StartAt::Earliest);
+        start_all(&mut first, StartAt::Earliest);
         let mut latest = std::collections::HashMap::new();
         for (origin, generation) in records(&mut first, 200) {
             latest.insert(origin.partition, (origin.offset + 1, generation));
@@ -203,7 +203,7 @@ async fn a_pause_keeps_the_membership_and_loses_nothing() {
             .iter()
             .map(|partition| (partition.clone(), StartAt::Earliest))
             .collect();
-        consumer.begin_at(&starts);
+        consumer.start_at(&starts);
         let mut seen: Vec<String> = records(&mut consumer, 5)
             .iter()
             .map(|(origin, _)| text(origin))
@@ -216,7 +216,7 @@ async fn a_pause_keeps_the_membership_and_loses_nothing() {
             }
         }
         // Begun while everything is held back: comes only afterwards.
-        consumer.begin_at(&[(partitions[2].clone(), StartAt::Earliest)]);
+        consumer.start_at(&[(partitions[2].clone(), StartAt::Earliest)]);
         for _ in 0..20 {
             if let Some(Event::Record { origin, .. }) = consumer.poll(Duration::from_millis(20)) {
                 panic!("{origin:?} while paused");
@@ -249,7 +249,7 @@ async fn after_starting_over_nothing_comes_before_a_new_begin() {
         let only = assigned(&mut consumer, 1)[0].clone();
         assert_eq!(consumer.partition_count("t").unwrap(), 1);
         assert_eq!(consumer.partition_count("unknown").unwrap(), 0);
-        begin_all(&mut consumer, StartAt::Offset(10));
+        start_all(&mut consumer, StartAt::Offset(10));
         let before = records(&mut consumer, 20)[0].1;
         assert_eq!(consumer.start_over(), std::slice::from_ref(&only));
         consumer.store(&[owned(only.clone(), 20, before)]);
@@ -258,7 +258,7 @@ async fn after_starting_over_nothing_comes_before_a_new_begin() {
                 panic!("{origin:?} was not begun anew");
             }
         }
-        begin_all(&mut consumer, StartAt::Offset(5));
+        start_all(&mut consumer, StartAt::Offset(5));
         let (origin, generation) = records(&mut consumer, 1).remove(0);
         assert_eq!(origin.offset, 5);
         assert!(generation > before);
@@ -281,7 +281,7 @@ async fn resume_leaves_partitions_paused_that_were_not_begun() {
     tokio::task::spawn_blocking(move || {
         let mut consumer = SinkConsumer::open(&settings, &options("g", &["t"])).unwrap();
         let partitions = assigned(&mut consumer, 2);
-        consumer.begin_at(&[(partitions[0].clone(), StartAt::Earliest)]);
+        consumer.start_at(&[(partitions[0].clone(), StartAt::Earliest)]);
         consumer.pause_all().unwrap();
         consumer.resume_all().unwrap();
         let high = consumer.watermarks(&partitions[0]).unwrap().high;
@@ -323,7 +323,7 @@ async fn a_range_that_is_gone_is_reported_exactly_and_can_be_begun_anew() {
         let mut consumer = SinkConsumer::open(&settings, &options("g", &["t"])).unwrap();
         let only = assigned(&mut consumer, 1)[0].clone();
         for (wanted, below) in [(1, true), (500, false)] {
-            consumer.begin_at(&[(only.clone(), StartAt::Offset(wanted))]);
+            consumer.start_at(&[(only.clone(), StartAt::Offset(wanted))]);
             let (partition, missed, low, high) = poll_until(&mut consumer, |event| match event {
                 Event::OutOfRange {
                     partition,
@@ -338,7 +338,7 @@ async fn a_range_that_is_gone_is_reported_exactly_and_can_be_begun_anew() {
             assert!(low > 1 && low < 200, "low is {low}");
             assert_eq!(below, wanted < low);
         }
-        begin_all(&mut consumer, StartAt::Earliest);
+        start_all(&mut consumer, StartAt::Earliest);
         let low = consumer.watermarks(&only).unwrap().low;
         assert_eq!(records(&mut consumer, 1)[0].0.offset, low);
     })
@@ -360,7 +360,7 @@ async fn an_outage_is_waited_for() {
             matches!(event, Event::Waiting(_)).then_some(())
         });
         kafka.cluster().unwrap().broker_up(1).unwrap();
-        begin_all(&mut consumer, StartAt::Offset(0));
+        start_all(&mut consumer, StartAt::Offset(0));
         assert_eq!(records(&mut consumer, 10).len(), 10);
     })
     .await

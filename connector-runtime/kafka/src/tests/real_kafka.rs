@@ -138,7 +138,7 @@ async fn begins_where_it_is_told_also_partitions_that_come_later() {
             .iter()
             .map(|partition| (partition.clone(), StartAt::Offset(10)))
             .collect();
-        consumer.begin_at(&starts);
+        consumer.start_at(&starts);
         let mut next = HashMap::from([(0, 10), (1, 10), (2, 10)]);
         for (origin, _) in records(&mut consumer, 270) {
             let next: &mut i64 = next.get_mut(&origin.partition).unwrap();
@@ -192,7 +192,7 @@ async fn a_topic_that_comes_later_is_waited_for() {
     produce(&settings, &name, 0..5).await;
     blocking(move || {
         assigned(&mut consumer, 1);
-        begin_all(&mut consumer, StartAt::Earliest);
+        start_all(&mut consumer, StartAt::Earliest);
         assert_eq!(records(&mut consumer, 5).len(), 5);
     })
     .await;
@@ -208,7 +208,7 @@ async fn a_topic_that_is_deleted_and_made_anew_begins_only_where_it_is_told() {
         let options = options(&unique("g"), &[&consumer_topic]);
         let mut consumer = SinkConsumer::open(&consumer_settings, &options).unwrap();
         assigned(&mut consumer, 1);
-        begin_all(&mut consumer, StartAt::Earliest);
+        start_all(&mut consumer, StartAt::Earliest);
         records(&mut consumer, 20);
         consumer
     })
@@ -245,7 +245,7 @@ async fn a_topic_that_is_deleted_and_made_anew_begins_only_where_it_is_told() {
     blocking(move || {
         let only = assigned(&mut consumer, 1)[0].clone();
         // The position of its former life.
-        consumer.begin_at(&[(only, StartAt::Offset(20))]);
+        consumer.start_at(&[(only, StartAt::Offset(20))]);
         let (wanted, low, high) = poll_until(&mut consumer, |event| match event {
             Event::OutOfRange {
                 wanted, low, high, ..
@@ -313,7 +313,7 @@ async fn records_deleted_below_the_position_are_reported_as_a_range() {
         let group = unique("g");
         let mut consumer = SinkConsumer::open(&settings, &options(&group, &[&name])).unwrap();
         assigned(&mut consumer, 2);
-        begin_all(&mut consumer, StartAt::Offset(0));
+        start_all(&mut consumer, StartAt::Offset(0));
         let (partition, wanted, low, high) = poll_until(&mut consumer, |event| match event {
             Event::OutOfRange {
                 partition,
@@ -331,7 +331,7 @@ async fn records_deleted_below_the_position_are_reported_as_a_range() {
                 panic!("jumped to {}", origin.offset);
             }
         }
-        consumer.begin_at(&[(only, StartAt::Earliest)]);
+        consumer.start_at(&[(only, StartAt::Earliest)]);
         let came = records(&mut consumer, 60);
         assert_eq!(came[0].0.offset, 40);
         assert_eq!(came[59].0.offset, 99);
@@ -417,7 +417,7 @@ async fn a_partition_moves_with_its_stored_position() {
         let group = unique("g");
         let mut first = SinkConsumer::open(&settings, &options(&group, &[&name])).unwrap();
         assigned(&mut first, 4);
-        begin_all(&mut first, StartAt::Earliest);
+        start_all(&mut first, StartAt::Earliest);
         let mut stored = HashMap::new();
         for (origin, generation) in records(&mut first, 400) {
             let partition = partition(&origin.topic, origin.partition);

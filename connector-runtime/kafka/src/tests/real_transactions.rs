@@ -46,7 +46,7 @@ async fn aborted_records_never_come_and_markers_are_passed() {
         let group = unique("g");
         let mut consumer = SinkConsumer::open(&settings, &options(&group, &[&name])).unwrap();
         assigned(&mut consumer, 1);
-        begin_all(&mut consumer, StartAt::Earliest);
+        start_all(&mut consumer, StartAt::Earliest);
         let only = partition(&name, 0);
         let high = consumer.watermarks(&only).unwrap().high;
         let mut last = None;
@@ -104,7 +104,7 @@ async fn offsets_move_with_the_transaction_or_not_at_all() {
         let options = options(&consumer_group, &[&consumer_source]);
         let mut consumer = SinkConsumer::open(&consumer_settings, &options).unwrap();
         assigned(&mut consumer, 1);
-        begin_all(&mut consumer, StartAt::Earliest);
+        start_all(&mut consumer, StartAt::Earliest);
         records(&mut consumer, 10);
         let metadata = consumer.group_metadata().unwrap();
         (consumer, metadata)

@@ -16,7 +16,7 @@ struct Scene {
 fn scene(settings: &ClientSettings, topic: &str, group: &str) -> Scene {
     let mut first = SinkConsumer::open(settings, &options(group, &[topic])).unwrap();
     assigned(&mut first, 2);
-    begin_all(&mut first, StartAt::Earliest);
+    start_all(&mut first, StartAt::Earliest);
     let mut read = std::collections::HashMap::new();
     for (origin, generation) in records(&mut first, 200) {
         read.insert(origin.partition, (origin.offset + 1, generation));
@@ -146,7 +146,7 @@ async fn what_is_lost_while_it_is_held_is_not_committed() {
             assert!(!more.is_empty(), "the second member got {taken_over:?}");
             taken_over.extend(more);
         }
-        begin_all(&mut scene.second, StartAt::Earliest);
+        start_all(&mut scene.second, StartAt::Earliest);
         let wanted = scene.revoked.partition;
         let generation = poll_until(&mut scene.second, |event| match event {
             Event::Record { origin, generation } if origin.partition == wanted => {

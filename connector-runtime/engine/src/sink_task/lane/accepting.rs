@@ -8,12 +8,13 @@
 
 use connect_api::{Cause, Failure, ProgressHome, TopicPartition, Written};
 
-use super::{BatchOver, Ended, Lane};
+use std::time::{Duration, Instant};
+
+use super::{Ended, Lane};
 use crate::backoff::Backoff;
 use crate::control::TaskEnd;
 use crate::policy::{Attempts, Directive, Stage, decide};
-use crate::sink_task::accepted::{Accepted, Settled};
-use crate::sink_task::batch::Prepared;
+use crate::sink_task::accepted::{Accepted, DurableRecords};
 use crate::sink_task::halves::Accepts;
 use crate::sink_task::isolation::{Isolation, Write};
 
@@ -55,26 +56,18 @@ impl Lane {
     /// A write succeeded: what is durable is counted and reported, what is accepted stays in flight.
     pub(super) async fn written(
         &mut self,
-        prepared: &Prepared,
         isolation: &mut Isolation<'_>,
         write: &Write<'_>,
         written: Written,
     ) -> Result<(), TaskEnd> {
         self.waiting.over();
         if written == Written::Durable && self.accepting.accepted.is_empty() {
-            let finished = isolation.written(write);
-            let settled = Settled {
-                positions: finished.positions,
-                end: finished.end,
-                first_read: Some(prepared.first_read),
-                last_timestamp_ms: finished.last_timestamp_ms,
-            };
-            self.settle(settled).await;
+            self.durable(isolation.written(write)).await;
             return Ok(());
         }
         self.accepting.accepted.add(isolation.parts(write));
         isolation.written(write);
-        let settled = match written {
+        let durable = match written {
             Written::Durable => self.accepting.accepted.all_durable(),
             Written::Accepted { .. } if self.home == ProgressHome::KafkaTransaction => {
                 return Err(self.broken_promise(
@@ -84,29 +77,29 @@ impl Lane {
             Written::Accepted { durable, flush_by } => {
                 self.accepting.accepts.set();
                 self.accepting.flush_by = flush_by.map(tokio::time::Instant::from_std);
-                let settled = self.accepting.accepted.durable(&durable);
-                settled.map_err(TaskEnd::Crashed)?
+                let durable = self.accepting.accepted.durable(&durable);
+                durable.map_err(TaskEnd::Crashed)?
             }
         };
         if self.accepting.accepted.is_empty() {
             self.accepting.flush_by = None;
         }
-        self.settle(settled).await;
+        self.durable(durable).await;
         Ok(())
     }
 
-    /// These records and positions are durable.
-    async fn settle(&mut self, settled: Settled) {
-        if settled.positions.is_empty() {
+    /// Counts and reports records that became durable.
+    async fn durable(&mut self, durable: DurableRecords) {
+        if durable.positions.is_empty() {
             return;
         }
-        self.meters.ended(settled.end);
-        if let Some(first_read) = settled.first_read {
+        self.meters.ended(durable.end);
+        if let Some(first_read) = durable.first_read {
             let seconds = first_read.elapsed().as_secs_f64();
             self.meters
-                .batch_durable(seconds, settled.last_timestamp_ms);
+                .batch_durable(seconds, durable.last_timestamp_ms);
         }
-        self.report(&settled.positions).await;
+        self.report(&durable.positions).await;
     }
 
     /// Flushes before a write whose records would be too much together with those that are accepted (P5).
@@ -118,40 +111,41 @@ impl Lane {
         Ok(())
     }
 
-    /// What follows from a flush between two batches.
-    pub(crate) async fn flushed(&mut self, flushed: Flushed) -> BatchOver {
-        match flushed {
-            Ok(Ok(())) => BatchOver::Written,
-            Ok(Err(failure)) => self.flush_failed(failure).await.into(),
-            Err(end) => BatchOver::Task(end),
-        }
+    /// Makes everything durable that the sink has accepted. If that fails nothing of it counts: the task starts over at the
+    /// last durable positions, after the wait that the policy demands.
+    pub(crate) async fn flush(&mut self) -> Result<(), Ended> {
+        let tried = self.try_flush().await;
+        self.after_flush(tried).await
     }
 
-    /// Makes everything durable that the sink has accepted. If that fails nothing of it counts: the caller starts over at
-    /// the last durable positions, after the wait that the policy demands.
-    pub(super) async fn flush(&mut self) -> Result<(), Ended> {
-        match self.try_flush().await? {
-            Ok(()) => Ok(()),
-            Err(failure) => Err(self.flush_failed(failure).await),
-        }
-    }
-
-    /// What follows from a flush that failed, after the wait that the policy demands.
-    async fn flush_failed(&mut self, failure: Failure) -> Ended {
+    /// What follows from a flush.
+    pub(crate) async fn after_flush(&mut self, tried: Flushed) -> Result<(), Ended> {
+        let Err(failure) = tried? else {
+            return Ok(());
+        };
         self.forget_accepted().await;
+        let delay = self.accepting.backoff.next_delay();
+        self.accepting.backoff.grow();
+        self.wait_after("flush_retried", &failure, delay).await?;
+        Err(Ended::StartOver)
+    }
+
+    /// Waits as the policy demands after a flush or a commit that failed. `Err`: it is not tried again.
+    pub(super) async fn wait_after(
+        &mut self,
+        event: &'static str,
+        failure: &Failure,
+        delay: Duration,
+    ) -> Result<(), Ended> {
         let attempts = Attempts {
-            next_delay: self.accepting.backoff.next_delay(),
-            superseded_lately: self.supersessions.lately(std::time::Instant::now()),
+            next_delay: delay,
+            superseded_lately: self.supersessions.lately(Instant::now()),
             ..Attempts::default()
         };
-        match decide(Stage::Flush, &failure, &self.errors, &attempts) {
-            Directive::RetryIn(delay) => {
-                self.accepting.backoff.grow();
-                let waited = self.waiting.retry("flush_retried", &failure, delay).await;
-                waited.map_or_else(Ended::Task, |()| Ended::Superseded)
-            }
-            Directive::GiveBack => self.superseded(&failure),
-            Directive::End(end) => Ended::Task(end),
+        match decide(Stage::Flush, failure, &self.errors, &attempts) {
+            Directive::RetryIn(delay) => Ok(self.waiting.retry(event, failure, delay).await?),
+            Directive::GiveBack => Err(self.superseded(failure)),
+            Directive::End(end) => Err(end.into()),
             other => unreachable!("a flush names no record, so not {other:?}"),
         }
     }
@@ -166,9 +160,9 @@ impl Lane {
             Ok(positions) => positions,
             Err(failure) => return Ok(Err(failure)),
         };
-        let settled = self.accepting.accepted.durable(&positions);
+        let durable = self.accepting.accepted.durable(&positions);
         self.waiting.over();
-        self.settle(settled.map_err(TaskEnd::Crashed)?).await;
+        self.durable(durable.map_err(TaskEnd::Crashed)?).await;
         if !self.accepting.accepted.is_empty() {
             return Err(self.broken_promise(
                 "has flushed, and does not say of all that it accepted that it is durable",

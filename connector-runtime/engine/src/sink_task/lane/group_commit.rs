@@ -8,9 +8,8 @@
 use connect_api::{Batch, CommitToken, Failure, Position, Progress, ProgressHome};
 use connect_kafka::{GroupCommit, GroupMetadata};
 
-use super::{BatchOver, Ended, Lane, SharedPositions};
+use super::{Ended, Lane, SharedPositions};
 use crate::backoff::Backoff;
-use crate::policy::{Attempts, Directive, Stage, decide};
 
 /// What a publisher needs to move the group's offsets in its transaction: those of every lane.
 pub(crate) struct LaneCommit {
@@ -53,38 +52,14 @@ impl Lane {
     }
 
     /// Commits what other lanes reached since the last transaction, waiting out an outage.
-    pub(crate) async fn commit_group(&mut self, group: &GroupMetadata) -> BatchOver {
+    pub(crate) async fn commit_group(&mut self, group: &GroupMetadata) -> Result<(), Ended> {
         let mut backoff = Backoff::new();
-        loop {
-            let Err(failure) = self.try_commit_group(group).await else {
-                return BatchOver::Written;
-            };
-            match self.after_failed_commit(&failure, &mut backoff).await {
-                Ok(()) => {}
-                Err(ended) => return ended.into(),
-            }
+        while let Err(failure) = self.try_commit_group(group).await {
+            let delay = backoff.next_delay();
+            backoff.grow();
+            self.wait_after("commit_retried", &failure, delay).await?;
         }
-    }
-
-    async fn after_failed_commit(
-        &mut self,
-        failure: &Failure,
-        backoff: &mut Backoff,
-    ) -> Result<(), Ended> {
-        let attempts = Attempts {
-            next_delay: backoff.next_delay(),
-            superseded_lately: self.supersessions.lately(std::time::Instant::now()),
-            ..Attempts::default()
-        };
-        match decide(Stage::Flush, failure, &self.errors, &attempts) {
-            Directive::RetryIn(delay) => {
-                backoff.grow();
-                Ok(self.waiting.retry("commit_retried", failure, delay).await?)
-            }
-            Directive::GiveBack => Err(self.superseded(failure)),
-            Directive::End(end) => Err(end.into()),
-            other => unreachable!("a commit names no record, so not {other:?}"),
-        }
+        Ok(())
     }
 
     /// Commits it if that succeeds at once: partitions go, or the task ends.

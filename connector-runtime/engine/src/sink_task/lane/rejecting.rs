@@ -2,7 +2,7 @@
 
 use connect_api::Failure;
 
-use super::{Ended, Lane};
+use super::{Ended, Lane, LaneResult};
 use crate::records::dead_letter::Letter;
 use crate::records::rejection::Rejection;
 use crate::records::rejects::{Judged, Rejects};
@@ -16,7 +16,7 @@ impl Lane {
         &mut self,
         prepared: &Prepared,
         isolation: &mut Isolation<'_>,
-    ) -> Result<Option<String>, Ended> {
+    ) -> LaneResult {
         let Some(selection) = prepared.selections.get(self.index).and_then(Option::as_ref) else {
             return Ok(None);
         };
@@ -45,7 +45,7 @@ impl Lane {
         Ok(None)
     }
 
-    /// The source records that a failed write blames and that are still ours, in order.
+    /// The inputs that a failed write blames and that are still ours, in order.
     pub(super) fn rejected_by(
         &self,
         prepared: &Prepared,
@@ -60,16 +60,16 @@ impl Lane {
                     "the sink {} refuses a batch and names no record",
                     self.kind
                 );
-                let source_of = |record: usize| write.source_of.get(record).copied();
+                let input_of = |record: usize| write.input_of.get(record).copied();
                 let blame = |refusal: &connect_api::RejectedRecord| {
-                    let source = source_of(refusal.record);
-                    let source = source.expect("a sink refuses only records of the batch");
-                    (source, refusal.cause.clone())
+                    let input = input_of(refusal.record);
+                    let input = input.expect("a sink refuses only records of the batch");
+                    (input, refusal.cause.clone())
                 };
                 refusals.iter().map(blame).collect()
             }
             // Nobody else is left.
-            Failure::RefusedSomewhere(cause) => match write.sources().as_slice() {
+            Failure::RefusedSomewhere(cause) => match write.inputs().as_slice() {
                 [only] => vec![(*only, cause.clone())],
                 _ => Vec::new(),
             },
@@ -149,7 +149,7 @@ impl Lane {
     }
 }
 
-/// How many source records were read after each of these.
+/// How many inputs were read after each of these.
 pub(super) fn seen_after(isolation: &Isolation<'_>, letters: &[Letter]) -> Vec<u64> {
     let letters = letters.iter();
     letters

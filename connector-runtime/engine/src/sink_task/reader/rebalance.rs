@@ -10,7 +10,8 @@ use connect_api::TopicPartition;
 use connect_kafka::{REVOCATION_WITHIN, Rebalance};
 use tokio::sync::oneshot;
 
-use super::{LONG_WAIT, Reader};
+use super::Reader;
+use super::waits::LONG_WAIT;
 use tokio::time::Instant;
 
 use crate::sink_task::assignment::Assigned;
@@ -57,7 +58,7 @@ impl<F: Feed> Reader<F> {
         self.positions
             .retain(|_, position| !gone(&position.partition));
         self.to_ask.retain(|asked| !gone(&asked.partition));
-        self.to_begin
+        self.to_start
             .retain(|waiting| !gone(&waiting.assigned.partition));
         self.collected
             .origins

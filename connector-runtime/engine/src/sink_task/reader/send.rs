@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use connect_api::{Origin, Progress, Record};
-use connect_contracts::{SchemaNeeded, Side};
 
 use super::Reader;
 use tokio::time::Instant;
@@ -11,10 +10,10 @@ use tokio::time::Instant;
 use crate::control::TaskEnd;
 use crate::policy::Stage;
 use crate::sink_task::batch::Selection;
-use crate::sink_task::batch::{Input, Outcome, OwnedProgress, Prepared, begins_of};
+use crate::sink_task::batch::{Input, Outcome, OwnedProgress, Prepared, starts_of};
 use crate::sink_task::feed::Feed;
 use crate::sink_task::halves::Work;
-use crate::sink_task::prepare::Made;
+use crate::sink_task::prepare::SchemaOfSide;
 use crate::status::ReadRange;
 
 impl<F: Feed> Reader<F> {
@@ -23,7 +22,7 @@ impl<F: Feed> Reader<F> {
         let first_read = collected.first_read.unwrap_or_else(Instant::now);
         // Before any wait: what is collected during one belongs to the next batch.
         let mut progress = self.take_progress();
-        let mut sources = Vec::with_capacity(collected.origins.len());
+        let mut inputs = Vec::with_capacity(collected.origins.len());
         let mut records = Vec::with_capacity(collected.origins.len());
         for (origin, generation) in collected.origins {
             let Some(outcome) = self.prepare(&origin, &mut records) else {
@@ -31,15 +30,15 @@ impl<F: Feed> Reader<F> {
             };
             // A wait for a schema may have cost us the partition.
             if self.positions.contains_key(&generation) {
-                sources.push(Input { origin, outcome });
+                inputs.push(Input { origin, outcome });
             }
         }
         progress.retain(|owned| self.positions.contains_key(&owned.generation));
-        let selections = self.select(&sources, &records);
-        self.count(&sources, &progress);
+        let selections = self.select(&inputs, &records);
+        self.count(&inputs, &progress);
         let group = collected.group;
         let prepared = Prepared {
-            sources,
+            inputs,
             records,
             selections,
             progress,
@@ -50,53 +49,46 @@ impl<F: Feed> Reader<F> {
     }
 
     /// What each lane takes.
-    fn select(&self, sources: &[Input], records: &[Record]) -> Vec<Option<Selection>> {
+    fn select(&self, inputs: &[Input], records: &[Record]) -> Vec<Option<Selection>> {
         let lanes = self.parts.lanes.iter();
         lanes
             .map(|lane| {
                 let when = lane.when.as_ref()?;
-                Some(Selection::of(when, sources, records))
+                Some(Selection::of(when, inputs, records))
             })
             .collect()
     }
 
     /// Counts what is read; for each lane only what it has not had before.
-    fn count(&self, sources: &[Input], progress: &[OwnedProgress]) {
-        self.parts.meters.consumed(sources.len() as u64);
+    fn count(&self, inputs: &[Input], progress: &[OwnedProgress]) {
+        self.parts.meters.consumed(inputs.len() as u64);
         for (index, lane) in self.parts.lanes.iter().enumerate() {
-            let begins = begins_of(progress, index);
-            let is_new = |source: &&Input| {
-                let begin = begins.get(&(&source.origin.topic, source.origin.partition));
-                begin.is_none_or(|begin| source.origin.offset >= *begin)
+            let starts = starts_of(progress, index);
+            let is_new = |input: &&Input| {
+                let start = starts.get(&(&input.origin.topic, input.origin.partition));
+                start.is_none_or(|start| input.origin.offset >= *start)
             };
-            let count = if begins.is_empty() {
-                sources.len()
+            let count = if starts.is_empty() {
+                inputs.len()
             } else {
-                sources.iter().filter(is_new).count()
+                inputs.iter().filter(is_new).count()
             };
             lane.meters.consumed(count as u64);
         }
     }
 
     /// `None`: the task was abandoned while a schema was waited for.
-    pub(super) fn prepare(
-        &mut self,
-        origin: &Arc<Origin>,
-        records: &mut Vec<Record>,
-    ) -> Option<Outcome> {
+    fn prepare(&mut self, origin: &Arc<Origin>, records: &mut Vec<Record>) -> Option<Outcome> {
         loop {
-            let start = records.len();
             match self.parts.preparer.prepare(origin, records) {
-                Made::Records => return Some(Outcome::Records(start..records.len())),
-                Made::Filtered => return Some(Outcome::Filtered),
-                Made::Rejected(reject) => return Some(Outcome::Rejected(Box::new(reject))),
-                Made::SchemaNeeded(side, needed) => self.fetch_schema(side, needed)?,
+                Ok(outcome) => return Some(outcome),
+                Err(schema) => self.fetch_schema(schema)?,
             }
         }
     }
 
     /// An unreachable registry is waited for: it is never a record's fault.
-    pub(super) fn fetch_schema(&mut self, side: Side, needed: SchemaNeeded) -> Option<()> {
+    fn fetch_schema(&mut self, SchemaOfSide { side, needed }: SchemaOfSide) -> Option<()> {
         let decoder = self.parts.preparer.decoder(side);
         let waiting = self.waiting();
         let fetched = self.wait_for(async move {
@@ -111,7 +103,7 @@ impl<F: Feed> Reader<F> {
         fetched.map_err(|end| self.fail(end)).ok()
     }
 
-    pub(super) fn take_progress(&mut self) -> Vec<OwnedProgress> {
+    fn take_progress(&mut self) -> Vec<OwnedProgress> {
         let mut progress = Vec::with_capacity(self.positions.len());
         for (generation, position) in &mut self.positions {
             if position.next == position.sent && !position.store_start {
@@ -125,7 +117,7 @@ impl<F: Feed> Reader<F> {
             };
             self.parts.meters.read(&position.partition, read);
             progress.push(OwnedProgress {
-                begins: position.begins.clone(),
+                starts: position.starts.clone(),
                 is_first: position.is_first,
                 progress: Progress {
                     partition: position.partition.clone(),

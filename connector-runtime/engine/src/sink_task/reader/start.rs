@@ -4,8 +4,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use connect_api::{Cause, Position, StartAt, TopicPartition};
-use connect_kafka::OwnedPosition;
+use connect_api::{Cause, StartAt, TopicPartition};
 
 use super::rebalance::listed;
 use super::{Reader, Reading};
@@ -14,11 +13,11 @@ use tokio::time::Instant;
 use crate::backoff::Backoff;
 use crate::control::TaskEnd;
 use crate::sink_task::assignment::Assigned;
-use crate::sink_task::batch::LaneBegin;
+use crate::sink_task::batch::LaneStart;
 use crate::sink_task::feed::Feed;
 use crate::sink_task::halves::{Resumed, Stored, Work};
-use crate::sink_task::lane_positions::{GroupOffset, Reached};
-use crate::sink_task::start_position::{Decision, decide, known};
+use crate::sink_task::lane_positions::{GroupOffset, PartitionPositions};
+use crate::sink_task::start_position::{LaneStartAt, decide, known};
 
 impl<F: Feed> Reader<F> {
     pub(super) fn ask_where_to_resume(&mut self) {
@@ -41,28 +40,28 @@ impl<F: Feed> Reader<F> {
 
     /// Starts the partitions that the sinks were asked about; what fails is tried again after a while.
     pub(super) fn start_resumed(&mut self) {
-        if self.to_begin.is_empty() || Instant::now() < self.next_begin {
+        if self.to_start.is_empty() || Instant::now() < self.next_start {
             return;
         }
         let is_current =
             |one: &Assigned| self.parts.feed.generation(&one.partition) == Some(one.generation);
-        let mut waiting = std::mem::take(&mut self.to_begin);
+        let mut waiting = std::mem::take(&mut self.to_start);
         waiting.retain(|one| is_current(&one.assigned));
         match self.try_to_start(&waiting) {
             Ok(()) => {
-                self.begin_backoff = Backoff::new();
+                self.start_backoff = Backoff::new();
                 self.recovered();
             }
             // A question to Kafka that was not answered: no record takes part, so it is asked until it is.
             Err(cause) => {
-                let delay = self.begin_backoff.next_delay();
-                self.begin_backoff.grow();
-                self.next_begin = Instant::now() + delay;
-                self.waiting().show("begin_retried", &cause, Some(delay));
+                let delay = self.start_backoff.next_delay();
+                self.start_backoff.grow();
+                self.next_start = Instant::now() + delay;
+                self.waiting().show("start_retried", &cause, Some(delay));
                 let is_reading =
                     |one: &Resumed| self.positions.contains_key(&one.assigned.generation);
-                self.to_begin = waiting;
-                self.to_begin.retain(|one| !is_reading(one));
+                self.to_start = waiting;
+                self.to_start.retain(|one| !is_reading(one));
             }
         }
     }
@@ -74,7 +73,7 @@ impl<F: Feed> Reader<F> {
         let names = waiting.iter().map(|one| one.assigned.partition.clone());
         let names: Vec<TopicPartition> = names.collect();
         let committed = self.parts.feed.committed(&names)?;
-        let mut starts: Vec<Vec<LaneStart>> = Vec::with_capacity(waiting.len());
+        let mut starts: Vec<Vec<LaneStartAt>> = Vec::with_capacity(waiting.len());
         for one in waiting {
             if self.parts.stop.is_draining() {
                 return Ok(());
@@ -88,7 +87,7 @@ impl<F: Feed> Reader<F> {
             }
         }
         let questions = names.iter().zip(&starts).flat_map(|(partition, lanes)| {
-            let of_lane = |lane: &LaneStart| (partition.clone(), lane.at);
+            let of_lane = |lane: &LaneStartAt| (partition.clone(), lane.at);
             lanes.iter().map(of_lane)
         });
         let questions: Vec<(TopicPartition, StartAt)> = questions.collect();
@@ -103,7 +102,7 @@ impl<F: Feed> Reader<F> {
     fn seek(
         &mut self,
         waiting: &[Resumed],
-        starts: &[Vec<LaneStart>],
+        starts: &[Vec<LaneStartAt>],
         resolved: Vec<Result<i64, Cause>>,
     ) -> Result<(), Cause> {
         let mut failed = None;
@@ -119,25 +118,18 @@ impl<F: Feed> Reader<F> {
                     continue;
                 }
             };
-            let lanes = lanes.iter().zip(offsets);
-            let begins: Vec<LaneBegin> = lanes
-                .map(|(lane, offset)| LaneBegin {
-                    offset,
-                    store: lane.store,
-                })
-                .collect();
-            let smallest = begins.iter().map(|begin| begin.offset).min();
+            let smallest = offsets.iter().copied().min();
             let smallest = smallest.expect("a connector has a sink");
             let partition = &one.assigned.partition;
             targets.push((partition.clone(), StartAt::Offset(smallest)));
-            asked.insert(partition.clone(), (one, begins));
+            asked.insert(partition.clone(), (one, lanes, offsets));
         }
         let mut to_store = Vec::new();
-        for (partition, sought) in self.parts.feed.begin_at(&targets) {
+        for (partition, sought) in self.parts.feed.start_at(&targets) {
             let one = asked.remove(&partition);
-            let (one, begins) = one.expect("each partition that is sought was asked for once");
+            let (one, lanes, offsets) = one.expect("each partition that is sought was asked once");
             match sought {
-                Ok(offset) => to_store.extend(self.started(one, offset, begins)),
+                Ok(offset) => to_store.extend(self.started(one, offset, lanes, &offsets)),
                 Err(cause) => {
                     failed.get_or_insert(cause);
                 }
@@ -156,7 +148,7 @@ impl<F: Feed> Reader<F> {
         &mut self,
         one: &Resumed,
         group: Option<&GroupOffset>,
-    ) -> Result<Option<Vec<LaneStart>>, Cause> {
+    ) -> Result<Option<Vec<LaneStartAt>>, Cause> {
         let partition = &one.assigned.partition;
         let is_later = self.is_later(partition)?;
         let durable = self.durable.get(partition).cloned();
@@ -167,7 +159,14 @@ impl<F: Feed> Reader<F> {
             let durable = durable.as_ref().and_then(|lanes| lanes.get(index)).copied();
             let known = known(*stored, group, durable, &lane.name, lane.start, is_later);
             match decide(&self.parts.connector, known) {
-                Decision::Ask(question) => {
+                Ok(start) => {
+                    // With several lanes the group's offset is the smallest of all: it differs as a rule.
+                    if self.parts.lanes.len() == 1 {
+                        self.note_difference(partition, start);
+                    }
+                    starts.push(start);
+                }
+                Err(question) => {
                     let of_lane = match self.parts.lanes.len() {
                         1 => String::new(),
                         _ => format!(", sink {}", lane.name),
@@ -176,24 +175,13 @@ impl<F: Feed> Reader<F> {
                     self.fail(TaskEnd::Failed(text));
                     return Ok(None);
                 }
-                Decision::Begin {
-                    at,
-                    store,
-                    group_differs,
-                } => {
-                    // With several lanes the group's offset is the smallest of all: it differs as a rule.
-                    if self.parts.lanes.len() == 1 {
-                        self.note_difference(partition, at, group_differs);
-                    }
-                    starts.push(LaneStart { at, store });
-                }
             }
         }
         Ok(Some(starts))
     }
 
     /// Only `latest` and a time treat a later partition differently from a first start.
-    pub(super) fn is_later(&mut self, partition: &TopicPartition) -> Result<bool, Cause> {
+    fn is_later(&mut self, partition: &TopicPartition) -> Result<bool, Cause> {
         let matters = |start: Option<StartAt>| start.is_some_and(|at| at != StartAt::Earliest);
         if !self.parts.lanes.iter().any(|lane| matters(lane.start)) {
             return Ok(false);
@@ -212,18 +200,13 @@ impl<F: Feed> Reader<F> {
         })
     }
 
-    /// Only where this process begins: an operator can move a group's offsets only while it has no members, and a
-    /// partition that changes hands among them is often a few records further than its group heard.
-    pub(super) fn note_difference(
-        &self,
-        partition: &TopicPartition,
-        at: StartAt,
-        group: Option<i64>,
-    ) {
+    /// Only at the first start of a process: an operator can move a group's offsets only while it has no members, and a
+    /// partition that moves among members is often a few records further than its group.
+    fn note_difference(&self, partition: &TopicPartition, start: LaneStartAt) {
         if !self.parts.first_sights.is_first(partition) {
             return;
         }
-        let (Some(group), StartAt::Offset(stored)) = (group, at) else {
+        let (Some(group), StartAt::Offset(stored)) = (start.group_differs, start.at) else {
             return;
         };
         tracing::info!(
@@ -239,55 +222,50 @@ impl<F: Feed> Reader<F> {
         );
     }
 
-    /// The partition is read from here on. Returns what the group has to store at once: a start that is kept there.
-    fn started(&mut self, one: &Resumed, offset: i64, begins: Vec<LaneBegin>) -> Option<Reached> {
+    /// The partition is read from `offset` on. Returns what the group has to store at once: a start of a lane whose progress
+    /// it stores.
+    fn started(
+        &mut self,
+        one: &Resumed,
+        offset: i64,
+        lanes: &[LaneStartAt],
+        offsets: &[i64],
+    ) -> Option<PartitionPositions> {
         let Assigned {
             partition,
             generation,
         } = one.assigned.clone();
-        let reached = Reached {
-            smallest: OwnedPosition {
-                position: Position {
-                    partition: partition.clone(),
-                    next: offset,
-                },
-                generation,
-            },
-            lanes: begins.iter().map(|begin| begin.offset).collect(),
+        let started = PartitionPositions {
+            partition: partition.clone(),
+            generation,
+            lanes: offsets.into(),
         };
         if let Some(backlog) = &self.parts.backlog {
-            backlog.reached(std::slice::from_ref(&reached.smallest));
+            backlog.reached([started.smallest()].into_iter());
         }
         self.parts.meters.reached(&partition, offset);
         let in_group = |stored: &Stored| *stored == Stored::InGroup;
-        let mut lanes = begins.iter().zip(&one.stored);
-        let to_group = lanes.any(|(begin, stored)| begin.store && in_group(stored));
-        let begins = begins.into_iter().zip(&one.stored);
-        let begins: Arc<[LaneBegin]> = begins
-            .map(|(begin, stored)| LaneBegin {
-                store: begin.store && !in_group(stored),
-                ..begin
+        let mut stored = lanes.iter().zip(&one.stored);
+        let to_group = stored.any(|(lane, stored)| lane.store && in_group(stored));
+        let lanes = lanes.iter().zip(offsets).zip(&one.stored);
+        let starts: Arc<[LaneStart]> = lanes
+            .map(|((lane, offset), stored)| LaneStart {
+                offset: *offset,
+                store: lane.store && !in_group(stored),
             })
             .collect();
         let reading = Reading {
             partition,
             sent: offset,
             next: offset,
-            store_start: begins.iter().any(|begin| begin.store),
-            begins,
+            store_start: starts.iter().any(|start| start.store),
+            starts,
             is_first: true,
             records: 0,
             first_timestamp_ms: None,
             last_timestamp_ms: None,
         };
         self.positions.insert(generation, reading);
-        to_group.then_some(reached)
+        to_group.then_some(started)
     }
-}
-
-/// Where a lane of a partition starts, before Kafka is asked which offset that is.
-struct LaneStart {
-    at: StartAt,
-    /// No position is stored yet: this one is, at once.
-    store: bool,
 }

@@ -5,12 +5,12 @@ use connect_api::Timestamp;
 use super::*;
 use crate::sink_task::lane_positions::metadata;
 
-fn begin(at: StartAt, store: bool) -> Decision {
-    Decision::Begin {
+fn starts(at: StartAt, store: bool) -> Result<LaneStartAt, String> {
+    Ok(LaneStartAt {
         at,
         store,
         group_differs: None,
-    }
+    })
 }
 
 fn check(
@@ -18,7 +18,7 @@ fn check(
     committed: Option<i64>,
     start: Option<StartAt>,
     later: bool,
-    expected: Decision,
+    expected: Result<LaneStartAt, String>,
 ) {
     let known = Known {
         stored,
@@ -42,48 +42,48 @@ fn a_stored_position_always_wins() {
             Some(7),
             start,
             false,
-            begin(StartAt::Offset(7), false),
+            starts(StartAt::Offset(7), false),
         );
         check(
             Stored::InSink(Some(7)),
             None,
             start,
             true,
-            begin(StartAt::Offset(7), false),
+            starts(StartAt::Offset(7), false),
         );
         check(
             Stored::InGroup,
             Some(9),
             start,
             false,
-            begin(StartAt::Offset(9), false),
+            starts(StartAt::Offset(9), false),
         );
     }
-    let differs = Decision::Begin {
+    let differs = Ok(LaneStartAt {
         at: StartAt::Offset(7),
         store: false,
         group_differs: Some(3),
-    };
+    });
     check(Stored::InSink(Some(7)), Some(3), None, false, differs);
 }
 
 #[test]
 fn without_a_position_start_decides_and_is_stored() {
     for stored in [Stored::InSink(None), Stored::InGroup] {
-        check(stored, None, None, false, begin(StartAt::Earliest, true));
+        check(stored, None, None, false, starts(StartAt::Earliest, true));
         check(
             stored,
             None,
             Some(StartAt::Latest),
             false,
-            begin(StartAt::Latest, true),
+            starts(StartAt::Latest, true),
         );
         check(
             stored,
             None,
             Some(StartAt::Time(Timestamp::UNIX_EPOCH)),
             false,
-            begin(StartAt::Time(Timestamp::UNIX_EPOCH), true),
+            starts(StartAt::Time(Timestamp::UNIX_EPOCH), true),
         );
     }
     check(
@@ -91,14 +91,14 @@ fn without_a_position_start_decides_and_is_stored() {
         Some(4),
         Some(StartAt::Committed),
         false,
-        begin(StartAt::Offset(4), true),
+        starts(StartAt::Offset(4), true),
     );
     check(
         Stored::InSink(None),
         Some(4),
         Some(StartAt::Latest),
         false,
-        begin(StartAt::Latest, true),
+        starts(StartAt::Latest, true),
     );
 }
 
@@ -115,7 +115,7 @@ fn a_later_partition_begins_at_its_first_record_whatever_start_says() {
             None,
             start,
             true,
-            begin(StartAt::Earliest, true),
+            starts(StartAt::Earliest, true),
         );
     }
 }
@@ -129,7 +129,7 @@ fn a_question_is_asked_rather_than_guessed() {
             start,
             later: false,
         };
-        matches!(decide("orders", known), Decision::Ask(_))
+        decide("orders", known).is_err()
     };
     assert!(asks(Stored::InSink(None), Some(4), None));
     assert!(asks(Stored::InGroup, None, Some(StartAt::Committed)));
@@ -153,7 +153,7 @@ fn a_lane_that_was_added_later_begins_where_its_start_says_and_nobody_is_asked()
         next: 7,
         metadata: String::new(),
     });
-    let begin = |at, store| Some((at, store));
+    let starts = |at, store| Some((at, store));
     let (new_rows, in_group) = (Stored::InSink(None), Stored::InGroup);
     // (what is stored, the group, durable in this process, start, later partition, expected; `None`: a question)
     let cases = [
@@ -164,7 +164,7 @@ fn a_lane_that_was_added_later_begins_where_its_start_says_and_nobody_is_asked()
             None,
             None,
             true,
-            begin(StartAt::Earliest, true),
+            starts(StartAt::Earliest, true),
         ),
         (
             in_group,
@@ -172,7 +172,7 @@ fn a_lane_that_was_added_later_begins_where_its_start_says_and_nobody_is_asked()
             None,
             None,
             true,
-            begin(StartAt::Earliest, true),
+            starts(StartAt::Earliest, true),
         ),
         (
             new_rows,
@@ -180,7 +180,7 @@ fn a_lane_that_was_added_later_begins_where_its_start_says_and_nobody_is_asked()
             None,
             Some(StartAt::Latest),
             true,
-            begin(StartAt::Latest, true),
+            starts(StartAt::Latest, true),
         ),
         (
             in_group,
@@ -188,7 +188,7 @@ fn a_lane_that_was_added_later_begins_where_its_start_says_and_nobody_is_asked()
             None,
             Some(StartAt::Latest),
             true,
-            begin(StartAt::Latest, true),
+            starts(StartAt::Latest, true),
         ),
         (
             new_rows,
@@ -196,7 +196,7 @@ fn a_lane_that_was_added_later_begins_where_its_start_says_and_nobody_is_asked()
             None,
             Some(StartAt::Committed),
             true,
-            begin(StartAt::Offset(70), true),
+            starts(StartAt::Offset(70), true),
         ),
         (
             in_group,
@@ -204,7 +204,7 @@ fn a_lane_that_was_added_later_begins_where_its_start_says_and_nobody_is_asked()
             None,
             Some(StartAt::Committed),
             true,
-            begin(StartAt::Offset(70), false),
+            starts(StartAt::Offset(70), false),
         ),
         // Known: its own position.
         (
@@ -213,7 +213,7 @@ fn a_lane_that_was_added_later_begins_where_its_start_says_and_nobody_is_asked()
             None,
             Some(StartAt::Latest),
             true,
-            begin(StartAt::Offset(40), false),
+            starts(StartAt::Offset(40), false),
         ),
         (
             in_group,
@@ -221,7 +221,7 @@ fn a_lane_that_was_added_later_begins_where_its_start_says_and_nobody_is_asked()
             Some(55),
             None,
             false,
-            begin(StartAt::Offset(55), false),
+            starts(StartAt::Offset(55), false),
         ),
         (
             Stored::InSink(Some(45)),
@@ -229,7 +229,7 @@ fn a_lane_that_was_added_later_begins_where_its_start_says_and_nobody_is_asked()
             None,
             None,
             false,
-            begin(StartAt::Offset(45), false),
+            starts(StartAt::Offset(45), false),
         ),
         (
             Stored::InSink(Some(45)),
@@ -237,7 +237,7 @@ fn a_lane_that_was_added_later_begins_where_its_start_says_and_nobody_is_asked()
             None,
             None,
             false,
-            begin(StartAt::Offset(45), false),
+            starts(StartAt::Offset(45), false),
         ),
         // Known, and its sink has lost its progress: only a person knows.
         (new_rows, Some(&with), None, None, false, None),
@@ -248,7 +248,7 @@ fn a_lane_that_was_added_later_begins_where_its_start_says_and_nobody_is_asked()
             None,
             None,
             false,
-            begin(StartAt::Offset(7), false),
+            starts(StartAt::Offset(7), false),
         ),
         (new_rows, Some(&of_another_tool), None, None, false, None),
         // A partition that came later: everything in it is new.
@@ -258,7 +258,7 @@ fn a_lane_that_was_added_later_begins_where_its_start_says_and_nobody_is_asked()
             None,
             Some(StartAt::Latest),
             true,
-            begin(StartAt::Earliest, true),
+            starts(StartAt::Earliest, true),
         ),
         (
             in_group,
@@ -266,15 +266,13 @@ fn a_lane_that_was_added_later_begins_where_its_start_says_and_nobody_is_asked()
             None,
             Some(StartAt::Latest),
             false,
-            begin(StartAt::Latest, true),
+            starts(StartAt::Latest, true),
         ),
     ];
     for (stored, group, durable, start, is_later, expected) in cases {
         let known = known(stored, group, durable, "rows", start, is_later);
-        let decided = match decide("sales", known) {
-            Decision::Ask(_) => None,
-            Decision::Begin { at, store, .. } => Some((at, store)),
-        };
+        let decided = decide("sales", known).ok();
+        let decided = decided.map(|start| (start.at, start.store));
         assert_eq!(
             decided, expected,
             "{stored:?} {group:?} {durable:?} {start:?} {is_later}"

@@ -191,7 +191,7 @@ impl Running {
             match report {
                 WriterReport::Durable(positions) => {
                     durable.extend(positions.into_iter().map(|reached| {
-                        let position = reached.smallest.position;
+                        let position = reached.smallest();
                         (position.partition.partition, position.next)
                     }));
                 }
@@ -235,13 +235,13 @@ async fn settle() {
 
 /// The same batch at later offsets; each record takes ten bytes.
 fn shifted(mut prepared: Prepared, by: i64) -> Prepared {
-    for source in &mut prepared.sources {
-        let origin = Arc::make_mut(&mut source.origin);
+    for input in &mut prepared.inputs {
+        let origin = Arc::make_mut(&mut input.origin);
         origin.offset += by;
         origin.value = Some(bytes::Bytes::from_static(&[0; 10]));
-        if let Outcome::Records(range) = &source.outcome {
+        if let Outcome::Records(range) = &input.outcome {
             for record in &mut prepared.records[range.clone()] {
-                record.origin = source.origin.clone();
+                record.origin = input.origin.clone();
             }
         }
     }

@@ -15,13 +15,13 @@ fn sink(database: &Arc<Mutex<Database>>) -> FakeSink {
     }
 }
 
-/// The batch for so many lanes, each of which begins at its offset in both partitions.
-fn prepared(begins: &[i64]) -> Prepared {
+/// The batch for so many lanes, each of which starts at its offset in both partitions.
+fn prepared(starts: &[i64]) -> Prepared {
     let mut prepared = batch(Generation::for_tests(1), &[]);
     for owned in &mut prepared.progress {
-        let begins = begins.iter();
-        owned.begins = begins
-            .map(|offset| LaneBegin {
+        let starts = starts.iter();
+        owned.starts = starts
+            .map(|offset| LaneStart {
                 offset: *offset,
                 store: false,
             })
@@ -52,11 +52,11 @@ async fn run_with(
     letters: Option<LetterTopic>,
 ) -> Outcomes {
     let databases: Vec<_> = sinks.iter().map(|sink| sink.database.clone()).collect();
-    // They expect to find where the lane begins.
+    // They expect to find where the lane starts.
     for (lane, database) in databases.iter().enumerate() {
         for owned in &prepared.progress {
             let number = owned.progress.partition.partition;
-            let begin = owned.begins[lane].offset;
+            let begin = owned.starts[lane].offset;
             database.lock().unwrap().next.insert(number, begin);
         }
     }
@@ -67,15 +67,15 @@ async fn run_with(
         ..TestLane::new(name, sink)
     });
     let mut joined = writer(lanes.collect(), errors, letters);
-    let count = prepared.sources.len() as u64;
+    let count = prepared.inputs.len() as u64;
     joined.meters.consumed(count);
     for lane in 0..databases.len() {
-        let begins = crate::sink_task::batch::begins_of(&prepared.progress, lane);
-        let is_new = |source: &&Input| {
-            let begin = begins.get(&(&source.origin.topic, source.origin.partition));
-            begin.is_none_or(|begin| source.origin.offset >= *begin)
+        let starts = crate::sink_task::batch::starts_of(&prepared.progress, lane);
+        let is_new = |input: &&Input| {
+            let begin = starts.get(&(&input.origin.topic, input.origin.partition));
+            begin.is_none_or(|begin| input.origin.offset >= *begin)
         };
-        let new = prepared.sources.iter().filter(is_new).count() as u64;
+        let new = prepared.inputs.iter().filter(is_new).count() as u64;
         joined.meters.lane(lane).consumed(new);
     }
     let (work, to_do) = mpsc::channel(1);
@@ -89,7 +89,7 @@ async fn run_with(
         match report {
             WriterReport::Durable(positions) => {
                 for reached in positions {
-                    let position = reached.smallest.position;
+                    let position = reached.smallest();
                     let of_partition = (position.next, reached.lanes.to_vec());
                     reported.insert(position.partition.partition, of_partition);
                 }
@@ -147,8 +147,8 @@ async fn every_lane_gets_every_record_once_whatever_the_others_need() {
 
 #[tokio::test(start_paused = true)]
 async fn a_lane_skips_what_it_has_and_the_group_keeps_the_smallest_position() {
-    // (begins of the lanes, rows of each, the smallest position once all is written)
-    for (begins, counts, smallest) in [
+    // (starts of the lanes, rows of each, the smallest position once all is written)
+    for (starts, counts, smallest) in [
         ([0, 3], [10, 4], 5),
         ([5, 0], [0, 10], 5),
         ([2, 4], [6, 2], 5),
@@ -156,27 +156,27 @@ async fn a_lane_skips_what_it_has_and_the_group_keeps_the_smallest_position() {
     ] {
         let databases = [(); 2].map(|()| Arc::<Mutex<Database>>::default());
         let sinks = databases.iter().map(sink).collect();
-        let mut batch = prepared(&begins);
-        let read_from = *begins.iter().min().unwrap();
+        let mut batch = prepared(&starts);
+        let read_from = *starts.iter().min().unwrap();
         for owned in &mut batch.progress {
             owned.progress.expected = read_from;
         }
         batch
-            .sources
-            .retain(|source| source.origin.offset >= read_from);
+            .inputs
+            .retain(|input| input.origin.offset >= read_from);
         let ran = run(sinks, &TWO, batch).await;
-        for (lane, (begin, count)) in ran.lanes.iter().zip(begins.iter().zip(counts)) {
-            assert_eq!(lane.rows.len(), count, "{begins:?}");
+        for (lane, (begin, count)) in ran.lanes.iter().zip(starts.iter().zip(counts)) {
+            assert_eq!(lane.rows.len(), count, "{starts:?}");
             assert!(
                 lane.rows.iter().all(|(_, offset)| offset >= begin),
-                "{begins:?}"
+                "{starts:?}"
             );
         }
         for (next, lanes) in ran.reported.values() {
             assert_eq!(
                 (*next, lanes.iter().min()),
                 (smallest, Some(next)),
-                "{begins:?}"
+                "{starts:?}"
             );
         }
     }
@@ -216,7 +216,7 @@ async fn a_record_that_preparing_rejects_is_one_dead_letter_for_all_lanes() {
     let sinks = databases.iter().map(sink).collect();
     let mut rejected = batch(Generation::for_tests(1), &[(1, 3)]);
     for (owned, of_lanes) in rejected.progress.iter_mut().zip(prepared(&[0, 0]).progress) {
-        owned.begins = of_lanes.begins;
+        owned.starts = of_lanes.starts;
     }
     let errors = ErrorsConfig {
         tolerance: Tolerance::All,
@@ -241,7 +241,7 @@ async fn a_lane_takes_what_its_condition_selects() {
     let sinks = databases.iter().map(sink).collect();
     let mut batch = prepared(&[0, 0]);
     let when = connect_api::Predicate::parse("offset >= 3").unwrap();
-    let selection = Selection::of(&when, &batch.sources, &batch.records);
+    let selection = Selection::of(&when, &batch.inputs, &batch.records);
     batch.selections = vec![None, Some(selection)];
     let ran = run(sinks, &TWO, batch).await;
     assert_eq!(ran.lanes[0].rows, all_but(&[]));
@@ -269,7 +269,7 @@ async fn a_condition_without_an_answer_rejects_the_record_for_its_lane_only() {
     );
     let mut selection = Selection::of(
         &connect_api::Predicate::parse("true").unwrap(),
-        &batch.sources,
+        &batch.inputs,
         &batch.records,
     );
     selection.rejected.insert(4, rejection);
@@ -342,19 +342,19 @@ async fn a_record_that_no_lane_takes_does_not_disarm_stop_after() {
         let databases = [(); 2].map(|()| Arc::<Mutex<Database>>::default());
         let sinks = databases.iter().map(sink).collect();
         let mut batch = prepared(&[0, 0]);
-        for source in &mut batch.sources[1..] {
+        for input in &mut batch.inputs[1..] {
             let rejection = Rejection::plain(
                 RejectionStage::ValueConverter,
                 "json",
                 "DecodeError",
                 "not JSON",
             );
-            source.outcome = Outcome::Rejected(Box::new(rejection));
+            input.outcome = Outcome::Rejected(Box::new(rejection));
         }
         batch.selections = ["false", when]
             .map(|when| {
                 let when = connect_api::Predicate::parse(when).unwrap();
-                Some(Selection::of(&when, &batch.sources, &batch.records))
+                Some(Selection::of(&when, &batch.inputs, &batch.records))
             })
             .into();
         let errors = ErrorsConfig {

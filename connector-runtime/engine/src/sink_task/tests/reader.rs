@@ -20,7 +20,8 @@ use super::writers::Joined;
 use super::*;
 use crate::sink_task::halves::{Accepts, SharedGroup};
 use crate::sink_task::prepare::Preparer;
-use crate::sink_task::reader::{Reader, ReaderLane, ReaderParts, Waits};
+use crate::sink_task::reader::waits::Waits;
+use crate::sink_task::reader::{Reader, ReaderLane, ReaderParts};
 use crate::sink_task::start_position::FirstSights;
 use scripted::{Answers, Log, ScriptedFeed, Step};
 

@@ -269,7 +269,7 @@ impl Feed for ScriptedFeed {
         Ok(starts.iter().map(answer).collect())
     }
 
-    fn begin_at(
+    fn start_at(
         &mut self,
         starts: &[(TopicPartition, StartAt)],
     ) -> Vec<(TopicPartition, std::result::Result<i64, Cause>)> {
