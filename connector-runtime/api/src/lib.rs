@@ -60,6 +60,7 @@ pub use units::{Duration, FilePath, Pattern, SchemaFile, Secret, Size};
 /// The limits of JSON text are those of values.
 pub use value::ValueLimits as JsonLimits;
 pub use value::{
-    BuildError, EditError, Elements, ElementsPath, Field, FieldPath, Fields, JsonError, JsonReader,
-    Kind, Members, Number, PathRoot, PathStep, Rename, Value, ValueBuilder, ValueLimits, ValueRef,
+    BuildError, ByShape, EditError, Elements, ElementsPath, Field, FieldPath, Fields, JsonError,
+    JsonReader, Kind, MemberValues, Members, Number, PathRoot, PathStep, Rename, Value,
+    ValueBuilder, ValueLimits, ValueRef,
 };

@@ -23,13 +23,14 @@ mod nodes;
 mod path;
 mod serde_json;
 mod serialize;
+mod shape;
 
 use bytes::Bytes;
 use bytestring::ByteString;
 
 use binary::Binary;
 pub use builder::ValueBuilder;
-pub use cursor::{Elements, Kind, Members, Number, ValueRef};
+pub use cursor::{Elements, Kind, MemberValues, Members, Number, ValueRef};
 pub use edit::{EditError, Rename};
 pub use field::Field;
 pub use fields::Fields;
@@ -38,6 +39,8 @@ pub use limits::ValueLimits;
 use node::{Node, Span};
 pub use nodes::BuildError;
 pub use path::{ElementsPath, FieldPath, PathRoot, PathStep};
+pub use shape::ByShape;
+use shape::{ShapeNumber, ShapedNodes};
 
 /// An owned value. See the module's documentation for how it is stored.
 #[derive(Clone)]
@@ -48,7 +51,7 @@ pub struct Value {
     text: String,
     /// The document in preorder: the root is the first node. No nodes at all are one string, the whole buffer: most keys
     /// are that, and then cost no allocation.
-    nodes: Vec<Node>,
+    nodes: ShapedNodes,
     /// What byte strings are spans of.
     binary: Option<Box<Binary>>,
 }
@@ -64,10 +67,12 @@ impl Value {
     }
 
     pub fn string(content: &str) -> Value {
-        let mut value = Value::null();
-        let span = Span::append(&mut value.text, content);
-        value.nodes = vec![Node::String(span)];
-        value
+        let mut text = String::new();
+        let span = Span::append(&mut text, content);
+        Value {
+            text,
+            ..Value::of_node(Node::String(span))
+        }
     }
 
     pub fn integer(number: i64) -> Value {
@@ -76,10 +81,12 @@ impl Value {
 
     /// A number from digits that are known to be a number of JSON.
     fn digits(digits: &str) -> Value {
-        let mut value = Value::null();
-        let span = Span::append(&mut value.text, digits);
-        value.nodes = vec![Node::Number(span)];
-        value
+        let mut text = String::new();
+        let span = Span::append(&mut text, digits);
+        Value {
+            text,
+            ..Value::of_node(Node::Number(span))
+        }
     }
 
     /// A number with exactly these digits, or `None` if they are not one JSON number.
@@ -94,7 +101,7 @@ impl Value {
         Value {
             buffer,
             text: String::new(),
-            nodes: Vec::new(),
+            nodes: ShapedNodes::without_shapes(Vec::new()),
             binary: None,
         }
     }
@@ -118,6 +125,7 @@ impl Value {
 
     pub fn empty_object() -> Value {
         Value::of_node(Node::Object {
+            shape: ShapeNumber::default(),
             members: 0,
             nodes: 1,
         })
@@ -127,7 +135,7 @@ impl Value {
         Value {
             buffer: ByteString::new(),
             text: String::new(),
-            nodes: vec![node],
+            nodes: ShapedNodes::without_shapes(vec![node]),
             binary: None,
         }
     }
@@ -141,7 +149,7 @@ impl Value {
     /// Bytes of memory that this value holds beside what it shares.
     pub fn memory_bytes(&self) -> usize {
         let binary = self.binary.as_ref();
-        self.nodes.capacity() * size_of::<Node>()
+        self.nodes.memory_bytes()
             + self.text.capacity()
             + binary.map_or(0, |binary| size_of::<Binary>() + binary.own_capacity())
     }
@@ -166,7 +174,8 @@ impl Value {
     /// Pushes the implicit root node, which an edit needs.
     fn with_root(&mut self) {
         if self.nodes.is_empty() {
-            self.nodes.push(self.implicit_root(0));
+            let root = self.implicit_root(0);
+            self.nodes.edit().push(root);
         }
     }
 
@@ -194,7 +203,7 @@ impl Value {
             return self;
         }
         self.buffer = std::mem::take(&mut self.text).into();
-        for node in &mut self.nodes {
+        for node in self.nodes.edit() {
             if let Node::String(span) | Node::Number(span) = node {
                 *span = span.shared();
             }

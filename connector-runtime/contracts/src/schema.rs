@@ -11,6 +11,7 @@ mod graph;
 mod keywords;
 mod numbers;
 mod places;
+mod pool;
 mod tape;
 #[cfg(test)]
 mod tests;
@@ -30,6 +31,7 @@ pub(crate) use document::Document;
 pub use document::SchemaProblem;
 use effort::Choices;
 pub(crate) use folder::{Documents, Library, UNRESERVED, id_of, resolve};
+use pool::Pool;
 use tape::{Tape, TapeNode};
 pub use view::type_of;
 
@@ -37,7 +39,7 @@ pub use view::type_of;
 pub struct JsonSchemaContract {
     validator: jsonschema::Validator<Tape>,
     /// Decides most values sooner, where the schema allows it.
-    acceptance: Option<Acceptance>,
+    acceptance: Option<Pool<Acceptance>>,
     /// How messages call it: a file, or a subject and its version.
     name: String,
     /// The URI of the schema itself among `documents`.
@@ -143,7 +145,8 @@ impl JsonSchemaContract {
         match built {
             Ok(validator) => Ok(JsonSchemaContract {
                 choices: Choices::of(&documents, &cost),
-                acceptance: Acceptance::of(&document.value, &|format| is_known(draft, format)),
+                acceptance: Acceptance::of(&document.value, &|format| is_known(draft, format))
+                    .map(Pool::new),
                 validator,
                 name,
                 uri,
@@ -167,7 +170,7 @@ impl JsonSchemaContract {
     /// The hot path: nothing is allocated for a value that keeps the contract.
     pub fn validate(&self, value: ValueRef<'_>) -> Result<(), ValueFault> {
         let acceptance = self.acceptance.as_ref();
-        if acceptance.is_some_and(|acceptance| acceptance.accepts(value)) {
+        if acceptance.is_some_and(|pool| pool.with_one(|one| one.accepts(value))) {
             debug_assert!(
                 self.validator.is_valid(TapeNode::Value(value)),
                 "only what the validator accepts is accepted without it"

@@ -411,3 +411,6 @@ fn similar_member<'a>(object: ValueRef<'a>, name: &str) -> Option<ValueRef<'a>> 
     let (_, first) = similar.next()?;
     similar.next().is_none().then_some(first)
 }
+
+#[cfg(test)]
+mod tests;

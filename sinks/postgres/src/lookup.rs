@@ -1,18 +1,21 @@
 //! Finding the members that columns are made of in one pass over an object.
 //!
 //! Looking each column's name up by itself would read the object once a column. Records of a topic mostly have their
-//! members in one order: where a member stood in the last record, the same one is expected in the next.
+//! members in one order: where the parser knows the object's shape, no name is compared; elsewhere a member is expected
+//! where it stood in the last record.
 
 use std::collections::HashMap;
 
-use connect_api::{PathStep, ValueRef};
+use connect_api::{ByShape, PathStep, ValueRef};
 
 /// The names that are looked for in one kind of object, each with a slot.
 #[derive(Default)]
 pub(crate) struct Lookup {
     names: Vec<Box<str>>,
     slots: HashMap<Box<str>, usize>,
-    /// For each place of a member in the object, the slot that it had last time.
+    /// For the objects of a shape, the slots of the members in order.
+    of_shape: ByShape<Box<[Option<usize>]>>,
+    /// For each place of a member in the last object whose shape was not known, the slot that it had.
     expected: Vec<Option<usize>>,
 }
 
@@ -34,7 +37,26 @@ impl Lookup {
     pub(crate) fn fill<'a>(&mut self, object: Option<ValueRef<'a>>, found: &mut SlotValues<'a>) {
         found.clear();
         found.resize(self.names.len(), None);
-        let members = object.and_then(ValueRef::members).into_iter().flatten();
+        let Some((object, members)) = object.and_then(|object| Some((object, object.members()?)))
+        else {
+            return;
+        };
+        let slots = &self.slots;
+        let of_shape = self.of_shape.get(object, |members| {
+            members.map(|(name, _)| slots.get(name).copied()).collect()
+        });
+        if let Some(of_shape) = of_shape {
+            debug_assert!(
+                of_shape.len() == members.len(),
+                "a shape has so many members"
+            );
+            for (slot, value) in of_shape.iter().zip(members.values()) {
+                if let Some(place) = slot.and_then(|slot| found.get_mut(slot)) {
+                    *place = Some(value);
+                }
+            }
+            return;
+        }
         for (place, (name, value)) in members.enumerate() {
             let slot = match self.expected.get(place) {
                 Some(Some(slot)) if self.names.get(*slot).is_some_and(|known| **known == *name) => {

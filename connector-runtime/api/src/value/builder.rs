@@ -61,11 +61,7 @@ impl ValueBuilder {
     /// For a value that shares nothing.
     pub fn new(limits: ValueLimits) -> ValueBuilder {
         ValueBuilder {
-            nodes: Nodes {
-                list: Vec::new(),
-                text: String::new(),
-                limits,
-            },
+            nodes: Nodes::new(limits),
             buffer: ByteString::new(),
             binary: Binary::default(),
             open: Vec::new(),
@@ -232,13 +228,8 @@ impl ValueBuilder {
     pub fn finish(self) -> Value {
         assert!(self.open.is_empty(), "every array and object has ended");
         assert!(!self.nodes.list.is_empty(), "a value has been built");
-        Value {
-            buffer: self.buffer,
-            text: self.nodes.text,
-            nodes: self.nodes.list,
-            binary: self.binary.if_used(),
-        }
-        .with_shareable_text()
+        let value = self.nodes.finish(self.buffer, self.binary.if_used());
+        value.with_shareable_text()
     }
 
     fn begin(&mut self, expects: Expected) -> Result<(), BuildError> {

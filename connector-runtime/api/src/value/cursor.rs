@@ -1,12 +1,13 @@
 //! Reading a [`Value`]: a `Copy` cursor, and iterators over members and elements.
 
+use super::shape::ShapedNodes;
 use super::{Node, Value};
 
 /// One node of a [`Value`] and all below it; cheap to copy.
 #[derive(Clone, Copy)]
 pub struct ValueRef<'a> {
-    value: &'a Value,
-    index: usize,
+    pub(super) value: &'a Value,
+    pub(super) index: usize,
 }
 
 /// What a node is.
@@ -178,11 +179,11 @@ impl<'a> ValueRef<'a> {
     pub fn to_value(self) -> Value {
         let extent = self.value.node(self.index).extent();
         // Without nodes the root is the whole buffer, and so is the copy.
-        let nodes = self.value.nodes.get(self.index..self.index + extent);
+        let nodes = self.value.nodes.part(self.index..self.index + extent);
         Value {
             buffer: self.value.buffer.clone(),
             text: self.value.text.clone(),
-            nodes: nodes.map(<[Node]>::to_vec).unwrap_or_default(),
+            nodes: nodes.unwrap_or_else(|| ShapedNodes::without_shapes(Vec::new())),
             binary: self.value.binary.clone(),
         }
     }
@@ -249,6 +250,16 @@ pub struct Members<'a> {
 }
 
 impl<'a> Members<'a> {
+    /// The values without the names, which are not even looked at.
+    #[inline]
+    pub fn values(self) -> MemberValues<'a> {
+        MemberValues {
+            value: self.value,
+            next: self.next,
+            left: self.left,
+        }
+    }
+
     /// The first member with this name, of those that are left.
     pub fn get(mut self, name: &str) -> Option<ValueRef<'a>> {
         while self.left > 0 {
@@ -290,3 +301,30 @@ impl<'a> Iterator for Members<'a> {
 }
 
 impl ExactSizeIterator for Members<'_> {}
+
+/// Iterates over the values of an object's members, in the order they were written.
+#[derive(Clone, Copy)]
+pub struct MemberValues<'a> {
+    value: &'a Value,
+    next: usize,
+    left: u32,
+}
+
+impl<'a> Iterator for MemberValues<'a> {
+    type Item = ValueRef<'a>;
+
+    #[inline]
+    fn next(&mut self) -> Option<ValueRef<'a>> {
+        self.left = self.left.checked_sub(1)?;
+        // The node of the name comes before each.
+        let member = ValueRef::new(self.value, self.next + 1);
+        self.next += 1 + self.value.node(self.next + 1).extent();
+        Some(member)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.left as usize, Some(self.left as usize))
+    }
+}
+
+impl ExactSizeIterator for MemberValues<'_> {}

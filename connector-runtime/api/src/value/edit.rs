@@ -4,6 +4,7 @@ mod many;
 
 use super::node::{Node, Span};
 use super::path::{FieldPath, PathStep};
+use super::shape::ShapeNumber;
 use super::{Binary, Value};
 
 /// Why a place cannot be written.
@@ -127,6 +128,7 @@ impl Value {
             let span = Span::append(&mut self.text, &one.rename.name);
             *self
                 .nodes
+                .edit()
                 .get_mut(one.name_node)
                 .expect("a member's name is on the tape before its value") = Node::String(span);
         }
@@ -198,7 +200,11 @@ impl Value {
             };
             let inner = steps.len() - place - 1;
             let nodes = (2 + inner * 2 + content.len()) as u32;
-            out.push(Node::Object { members: 1, nodes });
+            out.push(Node::Object {
+                shape: ShapeNumber::default(),
+                members: 1,
+                nodes,
+            });
             out.push(Node::String(Span::append(&mut self.text, name)));
         }
         out.extend(content);
@@ -212,7 +218,7 @@ impl Value {
             && self.buffer.len() == other.buffer.len();
         let shift = self.text.len();
         self.text.push_str(&other.text);
-        let mut nodes = std::mem::take(&mut other.nodes);
+        let mut nodes = std::mem::take(other.nodes.edit());
         for node in &mut nodes {
             match node {
                 Node::String(span) | Node::Number(span) => {
@@ -242,7 +248,11 @@ impl Value {
 
     fn splice(&mut self, start: usize, removed: usize, added: Vec<Node>, ancestors: &[usize]) {
         let difference = added.len() as i64 - removed as i64;
-        let _ = self.nodes.splice(start..start + removed, added).count();
+        let _ = self
+            .nodes
+            .edit()
+            .splice(start..start + removed, added)
+            .count();
         self.grow(ancestors, difference);
     }
 
@@ -250,7 +260,7 @@ impl Value {
     fn grow(&mut self, ancestors: &[usize], difference: i64) {
         for ancestor in ancestors {
             if let Some(Node::Array { nodes, .. } | Node::Object { nodes, .. }) =
-                self.nodes.get_mut(*ancestor)
+                self.nodes.edit().get_mut(*ancestor)
             {
                 *nodes = (i64::from(*nodes) + difference) as u32;
             }
@@ -259,7 +269,7 @@ impl Value {
 
     fn count_members(&mut self, container: usize, change: i32) {
         if let Some(Node::Array { members, .. } | Node::Object { members, .. }) =
-            self.nodes.get_mut(container)
+            self.nodes.edit().get_mut(container)
         {
             *members = members.saturating_add_signed(change);
         }

@@ -60,19 +60,10 @@ fn parse(bytes: Bytes, limits: ValueLimits, shapes: &mut Shapes) -> Result<Value
         message: "not UTF-8".into(),
         offset: error.valid_up_to(),
     })?;
-    let none = || Nodes {
-        list: Vec::with_capacity(buffer.len() / BYTES_A_NODE + 4),
-        text: String::new(),
-        limits,
-    };
+    let none = || Nodes::with_capacity(buffer.len() / BYTES_A_NODE + 4, limits);
     let nodes = match reader::read(&buffer, none(), shapes) {
         Some(nodes) => nodes,
         None => judge::parse(&buffer, none())?,
     };
-    Ok(Value {
-        buffer,
-        text: nodes.text,
-        nodes: nodes.list,
-        binary: None,
-    })
+    Ok(nodes.finish(buffer, None))
 }

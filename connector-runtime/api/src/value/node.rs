@@ -1,5 +1,7 @@
 //! The elements of a value's tape, and the spans by which they point at their content.
 
+use super::shape::ShapeNumber;
+
 /// One element of the tape. An object's members follow it as key, value, key, value, …
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Node {
@@ -15,6 +17,8 @@ pub(super) enum Node {
         nodes: u32,
     },
     Object {
+        /// What the parser knows of the members' names. It means nothing without its family.
+        shape: ShapeNumber,
         members: u32,
         nodes: u32,
     },

@@ -5,8 +5,13 @@
 
 use std::collections::HashSet;
 
+use bytestring::ByteString;
+
+use super::Value;
+use super::binary::Binary;
 use super::limits::ValueLimits;
 use super::node::{Node, Span};
+use super::shape::{Family, ShapeNumber, ShapedNodes};
 
 /// Why something does not become a value: a limit, a key that occurs twice, a number that is none.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,9 +41,34 @@ pub(super) struct Nodes {
     /// Text that is not in the buffer.
     pub(super) text: String,
     pub(super) limits: ValueLimits,
+    /// What the shapes of the objects belong to; none where they have none.
+    pub(super) family: Option<Family>,
 }
 
 impl Nodes {
+    pub(super) fn new(limits: ValueLimits) -> Nodes {
+        Nodes::with_capacity(0, limits)
+    }
+
+    pub(super) fn with_capacity(nodes: usize, limits: ValueLimits) -> Nodes {
+        Nodes {
+            list: Vec::with_capacity(nodes),
+            text: String::new(),
+            limits,
+            family: None,
+        }
+    }
+
+    /// The value of all nodes so far, which must be one. Strings that are not its own lie in `buffer`.
+    pub(super) fn finish(self, buffer: ByteString, binary: Option<Box<Binary>>) -> Value {
+        Value {
+            buffer,
+            text: self.text,
+            nodes: ShapedNodes::new(self.list, self.family),
+            binary,
+        }
+    }
+
     #[inline]
     pub(super) fn push(&mut self, node: Node) {
         self.list.push(node);
@@ -64,15 +94,22 @@ impl Nodes {
         members: u32,
         buffer: &str,
     ) -> Result<(), BuildError> {
-        self.close_known_object(start, members);
+        self.close_known_object(start, members, ShapeNumber::default());
         self.refuse_duplicate_keys(start + 1, members as usize, buffer)
     }
 
     /// Closes an object whose members are known to have different names.
     #[inline]
-    pub(super) fn close_known_object(&mut self, start: usize, members: u32) {
+    pub(super) fn close_known_object(&mut self, start: usize, members: u32, shape: ShapeNumber) {
         let nodes = self.extent_from(start);
-        self.close(start, Node::Object { members, nodes });
+        self.close(
+            start,
+            Node::Object {
+                shape,
+                members,
+                nodes,
+            },
+        );
     }
 
     #[inline]

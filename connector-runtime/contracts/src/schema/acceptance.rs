@@ -4,13 +4,15 @@
 //! validator's general machinery. It may only accept: whatever it does not accept goes to the validator, which alone
 //! refuses and says why. A schema with a keyword that is not known here has no acceptance. Debug builds, and so all tests,
 //! assert that the validator accepts what is accepted here.
+//!
+//! It remembers which members objects had before, to compare no names of a shape that is known. So a use needs it for
+//! itself: see [`super::pool`].
 
 mod text;
 
 use std::collections::HashSet;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
-use connect_api::{Elements, Kind, Members, Number, ValueRef};
+use connect_api::{ByShape, Elements, Kind, Members, Number, ValueRef};
 use serde_json::{Map, Value as Json};
 
 use super::numbers::{NumberBound, PlainNumber};
@@ -33,7 +35,7 @@ const ANNOTATIONS: [&str; 12] = [
 ];
 
 /// A compiled schema that accepts most of what is valid, and nothing else.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Acceptance {
     /// One bit for each type that is allowed; `None`: all are.
     types: Option<u8>,
@@ -129,7 +131,7 @@ impl Acceptance {
     }
 
     /// Whether the value is surely valid.
-    pub(super) fn accepts(&self, value: ValueRef<'_>) -> bool {
+    pub(super) fn accepts(&mut self, value: ValueRef<'_>) -> bool {
         let (types, is_accepted) = match value.kind() {
             Kind::Null => (NULL, self.strings.is_none()),
             Kind::Bool(_) => (BOOLEAN, self.strings.is_none()),
@@ -139,8 +141,8 @@ impl Acceptance {
             Kind::Bytes(_) => return false,
             Kind::Array(elements) => (ARRAY, self.accepts_elements(elements)),
             Kind::Object(members) => {
-                let object = self.object.as_ref();
-                let is_accepted = object.is_none_or(|object| object.accepts(members));
+                let object = self.object.as_mut();
+                let is_accepted = object.is_none_or(|object| object.accepts(value, members));
                 (OBJECT, self.strings.is_none() && is_accepted)
             }
         };
@@ -167,12 +169,12 @@ impl Acceptance {
         (types, is_allowed && self.strings.is_none())
     }
 
-    fn accepts_elements(&self, elements: Elements<'_>) -> bool {
+    fn accepts_elements(&mut self, elements: Elements<'_>) -> bool {
         let count = elements.len();
         self.strings.is_none()
             && count >= self.fewest_items
             && self.most_items.is_none_or(|most| count <= most)
-            && self.items.as_ref().is_none_or(|items| {
+            && self.items.as_mut().is_none_or(|items| {
                 let elements = &mut elements.into_iter();
                 elements.all(|element| items.accepts(element))
             })
@@ -182,11 +184,11 @@ impl Acceptance {
         self.any_of.is_some() || !self.all_of.is_empty()
     }
 
-    fn branches_accept(&self, value: ValueRef<'_>) -> bool {
-        let accepts = |branch: &Acceptance| branch.accepts(value);
-        let any_of = self.any_of.as_ref();
-        self.all_of.iter().all(accepts)
-            && any_of.is_none_or(|branches| branches.iter().any(accepts))
+    fn branches_accept(&mut self, value: ValueRef<'_>) -> bool {
+        let accepts = |branch: &mut Acceptance| branch.accepts(value);
+        let any_of = self.any_of.as_mut();
+        self.all_of.iter_mut().all(accepts)
+            && any_of.is_none_or(|branches| branches.iter_mut().any(accepts))
     }
 
     fn accepts_text(&self, content: &str) -> bool {
@@ -203,23 +205,41 @@ impl Acceptance {
 }
 
 /// What a schema says about members.
+#[derive(Clone)]
 struct ObjectRules {
-    members: Vec<Member>,
-    /// One bit for each member that must be there.
-    required: u64,
-    /// About members without a rule of their own; `None` refuses them.
-    others: Option<Box<Acceptance>>,
-    /// The member that came first in the last object.
-    first: AtomicUsize,
+    names: Names,
+    rules: Vec<Acceptance>,
+    /// Which of the rules the members of a shape have, in order; `None` where their names alone are not accepted.
+    of_shape: ByShape<Option<Box<[usize]>>>,
 }
 
-struct Member {
+/// The names of members that a schema mentions, and which rules they have.
+#[derive(Clone)]
+struct Names {
+    known: Vec<KnownName>,
+    /// One bit for each of them that must be there.
+    required: u64,
+    /// The rules of members without some of their own; `None` refuses them.
+    others: Option<usize>,
+    /// The name that came first in the last object whose shape was not known.
+    first: usize,
+}
+
+#[derive(Clone)]
+struct KnownName {
     name: Box<str>,
     /// `None`: only required.
-    rules: Option<Acceptance>,
-    /// The member that came next in the last object. A guess: one that another task overwrote costs a
-    /// search, never a wrong answer.
-    next: AtomicUsize,
+    rules: Option<usize>,
+    /// The name that came next in the last object.
+    next: usize,
+}
+
+/// The names of an object so far.
+#[derive(Clone, Copy, Default)]
+struct Passed {
+    last: Option<usize>,
+    /// One bit for each.
+    found: u64,
 }
 
 impl ObjectRules {
@@ -232,82 +252,123 @@ impl ObjectRules {
         if !keywords.iter().any(|keyword| schema.contains_key(*keyword)) {
             return Some(None);
         }
-        let mut rules = ObjectRules {
-            members: Vec::new(),
+        let mut rules = Vec::new();
+        let mut add = |one: Acceptance| {
+            rules.push(one);
+            rules.len() - 1
+        };
+        let mut names = Names {
+            known: Vec::new(),
             required: 0,
             others: match schema.get("additionalProperties") {
                 Some(Json::Bool(false)) => None,
-                Some(others) => Some(Box::new(Acceptance::of(others, is_known)?)),
-                None => Some(Box::default()),
+                Some(others) => Some(add(Acceptance::of(others, is_known)?)),
+                None => Some(add(Acceptance::default())),
             },
-            first: AtomicUsize::new(0),
+            first: 0,
         };
         if let Some(properties) = schema.get("properties") {
             for (name, schema) in properties.as_object()? {
-                let acceptance = Acceptance::of(schema, is_known)?;
-                rules.add(name, Some(acceptance));
+                names.add(name, Some(add(Acceptance::of(schema, is_known)?)));
             }
         }
         if let Some(required) = schema.get("required") {
             for name in required.as_array()? {
-                let name = name.as_str()?;
-                let known = rules
-                    .members
-                    .iter()
-                    .position(|member| *member.name == *name);
-                let index = known.unwrap_or_else(|| rules.add(name, None));
-                rules.required |= 1_u64.checked_shl(u32::try_from(index).ok()?)?;
+                names.require(name.as_str()?)?;
             }
         }
-        Some(Some(rules))
+        Some(Some(ObjectRules {
+            names,
+            rules,
+            of_shape: ByShape::default(),
+        }))
     }
 
-    fn add(&mut self, name: &str, rules: Option<Acceptance>) -> usize {
-        self.members.push(Member {
+    fn accepts(&mut self, object: ValueRef<'_>, members: Members<'_>) -> bool {
+        let ObjectRules {
+            names,
+            rules,
+            of_shape,
+        } = self;
+        let mut accepts = |index: usize, member: ValueRef<'_>| {
+            let rules = rules.get_mut(index);
+            rules
+                .expect("names have the indexes of rules")
+                .accepts(member)
+        };
+        if let Some(known) = of_shape.get(object, |members| names.rules_of_all(members)) {
+            return known.as_ref().is_some_and(|known| {
+                debug_assert!(known.len() == members.len(), "a shape has so many members");
+                let mut members = known.iter().zip(members.values());
+                members.all(|(index, member)| accepts(*index, member))
+            });
+        }
+        let mut passed = Passed::default();
+        for (name, member) in members {
+            match names.rules_of(name, &mut passed) {
+                Some(index) if accepts(index, member) => {}
+                _ => return false,
+            }
+        }
+        names.are_complete(passed)
+    }
+}
+
+impl Names {
+    fn add(&mut self, name: &str, rules: Option<usize>) -> usize {
+        self.known.push(KnownName {
             name: name.into(),
             rules,
-            next: AtomicUsize::new(self.members.len() + 1),
+            next: self.known.len() + 1,
         });
-        self.members.len() - 1
+        self.known.len() - 1
     }
 
-    fn accepts(&self, members: Members<'_>) -> bool {
-        let mut found = 0_u64;
-        let mut guess = &self.first;
-        for (name, value) in members {
-            let Some((index, member)) = self.member(name, guess) else {
-                match &self.others {
-                    Some(others) if others.accepts(value) => continue,
-                    _ => return false,
-                }
-            };
-            guess = &member.next;
-            found |= 1_u64.checked_shl(index as u32).unwrap_or(0);
-            let rules = match &member.rules {
-                Some(rules) => rules,
-                None => match &self.others {
-                    Some(others) => others,
-                    None => return false,
-                },
-            };
-            if !rules.accepts(value) {
-                return false;
-            }
-        }
-        found & self.required == self.required
+    /// `None` where there are more names than bits.
+    fn require(&mut self, name: &str) -> Option<()> {
+        let known = self.known.iter().position(|known| *known.name == *name);
+        let index = known.unwrap_or_else(|| self.add(name, None));
+        self.required |= 1_u64.checked_shl(u32::try_from(index).ok()?)?;
+        Some(())
     }
 
-    /// The member of this name, most likely the one that came here last time.
-    fn member(&self, name: &str, guess: &AtomicUsize) -> Option<(usize, &Member)> {
-        let guessed = guess.load(Ordering::Relaxed);
-        if let Some(member) = self.members.get(guessed)
-            && *member.name == *name
-        {
-            return Some((guessed, member));
+    fn are_complete(&self, passed: Passed) -> bool {
+        passed.found & self.required == self.required
+    }
+
+    /// The rules of each member; `None` if one is refused or missing. Looks at nothing but the names.
+    fn rules_of_all(&mut self, members: Members<'_>) -> Option<Box<[usize]>> {
+        let mut passed = Passed::default();
+        let rules = members.map(|(name, _)| self.rules_of(name, &mut passed));
+        let rules = rules.collect::<Option<Box<[usize]>>>()?;
+        self.are_complete(passed).then_some(rules)
+    }
+
+    /// The rules of the member that comes next; `None` if it is refused.
+    fn rules_of(&mut self, name: &str, passed: &mut Passed) -> Option<usize> {
+        let Some(index) = self.index_of(name, passed.last) else {
+            return self.others;
+        };
+        passed.last = Some(index);
+        passed.found |= 1_u64.checked_shl(index as u32).unwrap_or(0);
+        self.known.get(index)?.rules.or(self.others)
+    }
+
+    /// The index of a name, most likely the one that came behind `last` last time.
+    fn index_of(&mut self, name: &str, last: Option<usize>) -> Option<usize> {
+        let guess = match last.and_then(|last| self.known.get(last)) {
+            Some(last) => last.next,
+            None => self.first,
+        };
+        let is_name = |known: &KnownName| *known.name == *name;
+        if self.known.get(guess).is_some_and(is_name) {
+            return Some(guess);
         }
-        let mut members = self.members.iter().enumerate();
-        let found = members.find(|(_, member)| *member.name == *name)?;
-        guess.store(found.0, Ordering::Relaxed);
+        let found = self.known.iter().position(is_name)?;
+        match last.and_then(|last| self.known.get_mut(last)) {
+            Some(last) => last.next = found,
+            None => self.first = found,
+        }
         Some(found)
     }
 }

@@ -152,6 +152,7 @@ fn written(parent: &Map<String, Json>, keyword: &str, value: &Json) -> Value {
 }
 
 /// A number of the schema.
+#[derive(Clone)]
 struct Limit {
     digits: String,
     exact: ExactDecimal,
@@ -242,6 +243,7 @@ impl PlainNumber {
 }
 
 /// `minimum`, `maximum`, `exclusiveMinimum` or `exclusiveMaximum`.
+#[derive(Clone)]
 pub(super) struct NumberBound {
     limit: Limit,
     allowed: fn(Ordering) -> bool,

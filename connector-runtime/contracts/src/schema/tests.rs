@@ -3,6 +3,7 @@
 mod compiling;
 mod hostile;
 mod numbers;
+mod shapes;
 mod view;
 
 use std::path::PathBuf;

@@ -145,7 +145,8 @@ impl Value {
         if replaced.is_empty() {
             return;
         }
-        let old = std::mem::take(&mut self.nodes);
+        let nodes = self.nodes.edit();
+        let old = std::mem::take(nodes);
         let mut rest = old.as_slice();
         let mut passed = 0;
         for Replaced {
@@ -155,12 +156,12 @@ impl Value {
         } in replaced
         {
             let (kept, from_start) = rest.split_at(start - passed);
-            self.nodes.extend_from_slice(kept);
-            self.nodes.extend(added);
+            nodes.extend_from_slice(kept);
+            nodes.extend(added);
             rest = from_start.split_at(removed).1;
             passed = start + removed;
         }
-        self.nodes.extend_from_slice(rest);
+        nodes.extend_from_slice(rest);
     }
 }
 

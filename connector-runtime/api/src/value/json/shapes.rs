@@ -4,6 +4,8 @@
 //! comparison: no search for its end, and no comparison with the names before it, because the steps that lead to it never
 //! name a member twice.
 
+use super::super::shape::Family;
+
 /// Steps that are remembered. Objects with ever new names fill them up; then they are forgotten and learned again.
 const MOST_STEPS: usize = 1_024;
 /// Steps that may follow one step: objects whose names are data have no shape.
@@ -14,12 +16,14 @@ const LONGEST_NAME: usize = 64;
 /// The steps. The first is the root's: no member yet.
 pub(super) struct Shapes {
     steps: Vec<Step>,
+    /// New whenever the steps are forgotten, so that their numbers are not taken for those of later ones.
+    family: Option<Family>,
     is_full: bool,
 }
 
 /// The names up to here are members of one object.
 struct Step {
-    /// With the quote behind it.
+    /// With the quote and the colon behind it.
     name: Box<[u8]>,
     /// The step before.
     before: At,
@@ -28,6 +32,17 @@ struct Step {
     branches: Vec<usize>,
     /// Where objects begin that are, or are in, the value of this member.
     inner: Option<usize>,
+}
+
+/// Of the steps where objects begin. No member has it, not even one whose name is empty.
+const NO_NAME: &[u8] = b"";
+/// What ends a name where no blank is between.
+pub(super) const BEHIND_NAME: &[u8] = b"\":";
+
+impl Step {
+    fn is_named(&self, name: &[u8]) -> bool {
+        self.name.strip_suffix(BEHIND_NAME) == Some(name)
+    }
 }
 
 /// A step, or none that is known: then names are compared when the object ends.
@@ -44,8 +59,14 @@ impl Shapes {
     pub(super) fn none() -> Shapes {
         Shapes {
             steps: Vec::new(),
+            family: None,
             is_full: false,
         }
+    }
+
+    /// What the steps belong to: until the next document begins.
+    pub(super) fn family(&self) -> Option<Family> {
+        self.family
     }
 
     /// Where the document's root begins.
@@ -58,24 +79,25 @@ impl Shapes {
 
     fn forget(&mut self) {
         self.steps.clear();
+        self.family = Some(Family::new());
         self.is_full = false;
-        self.add(None, b"");
+        self.add(None, NO_NAME.into());
     }
 
-    /// The step that followed last time, and its name with the quote behind it.
+    /// The step that followed last time, and its name with the quote and the colon behind it.
     #[inline]
     pub(super) fn expected(&self, at: At) -> Option<(usize, &[u8])> {
         let next = self.steps.get(at?)?.expected?;
         Some((next, &self.steps.get(next)?.name))
     }
 
-    /// The step from `at` by this name, which has the quote behind it. `Err` if the object has it already.
+    /// The step from `at` by this name, without its quotes. `Err` if the object has it already.
     pub(super) fn follow(&mut self, at: At, name: &[u8]) -> Result<At, Twice> {
         let Some(step) = at.and_then(|at| self.steps.get(at)) else {
             return Ok(None);
         };
         let mut branches = step.branches.iter().copied();
-        let known = branches.find(|branch| self.name(*branch) == name);
+        let known = branches.find(|branch| self.is_named(*branch, name));
         let next = match known {
             Some(branch) => Some(branch),
             None => self.learn(at, step.branches.len(), name)?,
@@ -92,12 +114,13 @@ impl Shapes {
         }
         let mut earlier = at;
         while let Some(step) = earlier.and_then(|earlier| self.steps.get(earlier)) {
-            if *step.name == *name {
+            if step.is_named(name) {
                 return Err(Twice);
             }
             earlier = step.before;
         }
-        let Some(next) = self.add(at, name) else {
+        let name = [name, BEHIND_NAME].concat();
+        let Some(next) = self.add(at, name.into()) else {
             return Ok(None);
         };
         if let Some(step) = at.and_then(|at| self.steps.get_mut(at)) {
@@ -112,20 +135,20 @@ impl Shapes {
         if step.inner.is_some() {
             return step.inner;
         }
-        let inner = self.add(None, b"");
+        let inner = self.add(None, NO_NAME.into());
         if let Some(step) = self.steps.get_mut(at?) {
             step.inner = inner;
         }
         inner
     }
 
-    fn add(&mut self, before: At, name: &[u8]) -> Option<usize> {
+    fn add(&mut self, before: At, name: Box<[u8]>) -> Option<usize> {
         if self.steps.len() == MOST_STEPS {
             self.is_full = true;
             return None;
         }
         self.steps.push(Step {
-            name: name.into(),
+            name,
             before,
             expected: None,
             branches: Vec::new(),
@@ -134,8 +157,8 @@ impl Shapes {
         Some(self.steps.len() - 1)
     }
 
-    fn name(&self, step: usize) -> &[u8] {
-        self.steps.get(step).map_or(b"", |step| &step.name)
+    fn is_named(&self, step: usize, name: &[u8]) -> bool {
+        self.steps.get(step).is_some_and(|step| step.is_named(name))
     }
 }
 
