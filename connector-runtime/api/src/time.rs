@@ -36,6 +36,12 @@ pub fn parse_ms(text: &str) -> Option<i64> {
         .map(Timestamp::as_millisecond)
 }
 
+/// Reads the date of an HTTP header, such as `Wed, 21 Oct 2015 07:28:00 GMT` (RFC 9110, section 5.6.7).
+pub fn parse_http_date_ms(text: &str) -> Option<i64> {
+    let date = jiff::fmt::rfc2822::parse(text).ok()?;
+    Some(date.timestamp().as_millisecond())
+}
+
 #[cfg(test)]
 mod tests {
     use super::format_ms;

@@ -5,6 +5,7 @@
 use std::process::ExitCode;
 
 use connect_api::Plugins;
+use connect_sink_http::Http;
 use connect_sink_kafka::Kafka;
 use connect_sink_postgres::Postgres;
 use connect_sink_stdout::Stdout;
@@ -15,6 +16,7 @@ fn main() -> ExitCode {
     let plugins = Plugins::new()
         .sink::<Postgres>()
         .sink::<Kafka>()
+        .sink::<Http>()
         .sink::<Stdout>()
         .source::<PosSimulator>()
         .source::<RandomUser>();

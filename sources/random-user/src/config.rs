@@ -1,10 +1,10 @@
 //! The keys of a `[source]` table of type `random_user`.
 
 use connect_api::{Duration, Finding, Size};
+use connect_http::{Reach, UrlHost};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::address::UrlHost;
 use crate::nationality::Nationality;
 
 /// Every key has a default: an empty table fetches one person per minute.
@@ -61,7 +61,7 @@ impl RandomUserConfig {
     /// Checks that the schema cannot express.
     pub(crate) fn findings(&self) -> Vec<Finding> {
         let mut findings = Vec::new();
-        if let Err(reason) = UrlHost::parse(&self.url) {
+        if let Err(reason) = UrlHost::parse(&self.url, Reach::Public) {
             let finding = Finding::error("random-user.url", "/url", reason)
                 .with_help("the default is the service itself, https://randomuser.me/api/");
             findings.push(finding);

@@ -1,12 +1,10 @@
 //! One request, and the validation of its response.
 
-use std::error::Error as _;
-
-use connect_api::{JsonLimits, Value, tls_error};
+use connect_api::{JsonLimits, Value};
+use connect_http::{HttpClient, Reach, UrlHost};
 use reqwest::header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap};
-use reqwest::{Client, Response, Url, redirect};
+use reqwest::{Response, Url};
 
-use crate::address::{Denied, UrlHost};
 use crate::config::RandomUserConfig;
 use crate::user::{User, users_of};
 
@@ -18,54 +16,36 @@ const DEEPEST: u32 = 16;
 
 /// Requests people from the service.
 pub(crate) struct Fetcher {
-    client: Client,
+    client: HttpClient,
     url: Url,
-    host: String,
     results: usize,
-    timeout: connect_api::Duration,
     max_response_bytes: u64,
 }
 
 impl Fetcher {
     pub(crate) fn new(config: &RandomUserConfig) -> Result<Fetcher, String> {
-        let target = UrlHost::parse(&config.url)?;
-        let client = Client::builder()
-            .user_agent(concat!("connect/", env!("CARGO_PKG_VERSION")))
-            .redirect(redirect::Policy::none())
-            .dns_resolver(target.resolver())
-            // A proxy would resolve the name itself, so the address could not be checked.
-            .no_proxy()
-            // The next request is a minute away, so no connection is kept.
-            .pool_max_idle_per_host(0)
-            .timeout(config.timeout.get())
-            .build()
-            .map_err(|error| format!("cannot create the HTTP client: {error}"))?;
+        let target = UrlHost::parse(&config.url, Reach::Public)?;
         Ok(Fetcher {
-            client,
-            host: target.name().to_owned(),
-            url: request_url(target.url, config),
+            client: HttpClient::new(&target, config.timeout.get(), None)?,
+            url: request_url(target.url().clone(), config),
             results: usize::from(config.results),
-            timeout: config.timeout,
             max_response_bytes: config.max_response_size.bytes(),
         })
     }
 
     /// The people of one response, or the reason for their absence, as a sentence about the host.
     pub(crate) async fn users(&self) -> Result<Vec<User>, String> {
-        self.answer()
-            .await
-            .map_err(|reason| format!("{} {reason}", self.host))
+        let request = self.client.client().get(self.url.clone());
+        let response = self.client.send(request.header(ACCEPT, "application/json"));
+        let response = response.await.map_err(|error| error.message)?;
+        check_head(&response).map_err(|reason| self.about_host(&reason))?;
+        let body = self.client.body(response, self.max_response_bytes).await;
+        let body = body.map_err(|error| error.message)?;
+        self.users_of_body(body)
+            .map_err(|reason| self.about_host(&reason))
     }
 
-    async fn answer(&self) -> Result<Vec<User>, String> {
-        let request = self.client.get(self.url.clone());
-        let response = request
-            .header(ACCEPT, "application/json")
-            .send()
-            .await
-            .map_err(|error| self.no_answer(&error))?;
-        check_head(&response)?;
-        let body = self.body(response).await?;
+    fn users_of_body(&self, body: Vec<u8>) -> Result<Vec<User>, String> {
         let limits = JsonLimits {
             depth: DEEPEST,
             ..JsonLimits::default()
@@ -76,46 +56,8 @@ impl Fetcher {
             .map_err(|reason| format!("responds in another form than API 1.4: {reason}"))
     }
 
-    /// Reads up to the limit, whatever the headers promise.
-    async fn body(&self, mut response: Response) -> Result<Vec<u8>, String> {
-        let mut body = Vec::new();
-        while let Some(chunk) = response
-            .chunk()
-            .await
-            .map_err(|error| self.no_answer(&error))?
-        {
-            if (body.len() + chunk.len()) as u64 > self.max_response_bytes {
-                let most = connect_api::Size::from_bytes(self.max_response_bytes);
-                return Err(format!(
-                    "responds with more than {most} (`max_response_size`)"
-                ));
-            }
-            body.extend_from_slice(&chunk);
-        }
-        Ok(body)
-    }
-
-    fn no_answer(&self, error: &reqwest::Error) -> String {
-        if let Some(Denied(address)) = cause_of(error) {
-            return format!(
-                "resolves to {address}, which is not a public address; nothing was sent"
-            );
-        }
-        if error.is_timeout() {
-            return format!("does not respond within {}", self.timeout);
-        }
-        let what = if error.is_dns() {
-            "dns".to_owned()
-        } else if let Some(reason) = tls_error(error) {
-            reason
-        } else if let Some(error) = cause_of::<std::io::Error>(error) {
-            error.kind().to_string()
-        } else if error.is_connect() {
-            "no connection".to_owned()
-        } else {
-            "the response was cut off".to_owned()
-        };
-        format!("does not respond ({what})")
+    fn about_host(&self, what: &str) -> String {
+        self.client.error(what).message
     }
 }
 
@@ -171,16 +113,4 @@ fn check_head(response: &Response) -> Result<(), String> {
 
 fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok())
-}
-
-/// The first error of this type in the chain of the client's error.
-fn cause_of<E: std::error::Error + 'static>(error: &reqwest::Error) -> Option<&E> {
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        if let Some(found) = inner.downcast_ref::<E>() {
-            return Some(found);
-        }
-        cause = inner.source();
-    }
-    None
 }

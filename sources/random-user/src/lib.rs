@@ -3,7 +3,6 @@
 //! External data is not trusted: one host, no redirects, public addresses only, limits on time and size, and every
 //! response is validated before use.
 
-mod address;
 mod config;
 mod fetch;
 mod generate;

@@ -9,28 +9,40 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use reqwest::Url;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
-/// The URL to fetch, and the addresses that its host may have.
+/// The URL of a request, and the addresses that its host may have.
 #[derive(Clone, Debug)]
-pub(crate) struct UrlHost {
-    pub(crate) url: Url,
-    reach: Reach,
+pub struct UrlHost {
+    url: Url,
+    allowed: Allowed,
 }
 
-/// The addresses that are allowed.
+/// How far a configuration lets requests reach.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Reach {
+pub enum Reach {
+    /// Public addresses, over `https`. A host that is written as a loopback address or `localhost` is this machine, and
+    /// may be requested over `http`: whoever writes that means it.
     Public,
-    /// The host is written as a loopback address or `localhost`: only loopback addresses are allowed.
+    /// Private networks, too; `http` only there.
+    Private,
+}
+
+/// The addresses that a host may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Allowed {
+    Public,
     Loopback,
+    /// Addresses that are not public: the request is not encrypted.
+    NotPublic,
+    Any,
 }
 
 impl UrlHost {
     /// `Err` describes the problem. The URL parser has already normalised odd spellings of an address (decimal,
     /// octal, IPv6-mapped).
-    pub(crate) fn parse(text: &str) -> Result<UrlHost, String> {
+    pub fn parse(text: &str, reach: Reach) -> Result<UrlHost, String> {
         let url = Url::parse(text).map_err(|error| {
             format!(
-                "`url` is not a URL ({error}); expected one such as \"https://randomuser.me/api/\""
+                "`url` is not a URL ({error}); expected one such as \"https://api.example.com/\""
             )
         })?;
         let host = url.host_str().unwrap_or_default();
@@ -41,9 +53,7 @@ impl UrlHost {
             ));
         }
         if !url.username().is_empty() || url.password().is_some() {
-            return Err(
-                "`url` contains a user name or password, which the service does not use".into(),
-            );
+            return Err("`url` contains a user name or password, which URLs leak into logs".into());
         }
         let literal = host
             .trim_start_matches('[')
@@ -53,38 +63,49 @@ impl UrlHost {
         let names_loopback = literal.map_or(host == "localhost", |address| {
             address.to_canonical().is_loopback()
         });
-        if names_loopback {
-            let reach = Reach::Loopback;
-            return Ok(UrlHost { url, reach });
+        let is_encrypted = url.scheme() == "https";
+        let allowed = match reach {
+            _ if names_loopback => Allowed::Loopback,
+            Reach::Public => Allowed::Public,
+            Reach::Private if is_encrypted => Allowed::Any,
+            Reach::Private => Allowed::NotPublic,
+        };
+        if let Some(address) = literal.filter(|address| !allowed.allows(*address)) {
+            return Err(match reach {
+                Reach::Public => format!("`url` names {address}, which is not a public address"),
+                Reach::Private => format!(
+                    "`url` starts with `http://`, and {address} is a public address; expected `https://`"
+                ),
+            });
         }
-        if let Some(address) = literal.filter(|address| !is_public(*address)) {
-            return Err(format!(
-                "`url` names {address}, which is not a public address"
-            ));
-        }
-        if url.scheme() == "http" {
+        if allowed == Allowed::Public && !is_encrypted {
             return Err(
                 "`url` starts with `http://`; expected `https://`, except for a loopback address"
                     .into(),
             );
         }
-        let reach = Reach::Public;
-        Ok(UrlHost { url, reach })
+        Ok(UrlHost { url, allowed })
     }
 
-    pub(crate) fn name(&self) -> &str {
+    pub fn url(&self) -> &Url {
+        &self.url
+    }
+
+    pub fn name(&self) -> &str {
         self.url.host_str().unwrap_or_default()
     }
 
     /// Resolves names and passes on only addresses that this host may have.
     pub(crate) fn resolver(&self) -> JudgingResolver {
-        JudgingResolver { reach: self.reach }
+        JudgingResolver {
+            allowed: self.allowed,
+        }
     }
 }
 
 /// A resolver that checks the addresses it finds.
 pub(crate) struct JudgingResolver {
-    reach: Reach,
+    allowed: Allowed,
 }
 
 /// The address of a name that must not be requested.
@@ -101,12 +122,12 @@ impl std::error::Error for Denied {}
 
 impl Resolve for JudgingResolver {
     fn resolve(&self, name: Name) -> Resolving {
-        let reach = self.reach;
+        let allowed = self.allowed;
         Box::pin(async move {
             let found: Vec<SocketAddr> =
                 tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
             // One forbidden address spoils the answer: a mixed answer tries to get the second attempt there.
-            if let Some(denied) = found.iter().find(|address| !reach.allows(address.ip())) {
+            if let Some(denied) = found.iter().find(|address| !allowed.allows(address.ip())) {
                 return Err(Denied(denied.ip()).into());
             }
             Ok(Box::new(found.into_iter()) as Addrs)
@@ -114,11 +135,13 @@ impl Resolve for JudgingResolver {
     }
 }
 
-impl Reach {
+impl Allowed {
     fn allows(self, address: IpAddr) -> bool {
         match self {
-            Reach::Public => is_public(address),
-            Reach::Loopback => address.to_canonical().is_loopback(),
+            Allowed::Public => is_public(address),
+            Allowed::Loopback => address.to_canonical().is_loopback(),
+            Allowed::NotPublic => !is_public(address),
+            Allowed::Any => true,
         }
     }
 }
@@ -175,7 +198,7 @@ fn embedded_v4(address: Ipv6Addr) -> Option<Ipv4Addr> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, clippy::panic)]
     use super::*;
 
     #[test]
@@ -245,13 +268,13 @@ mod tests {
 
     #[tokio::test]
     async fn names_are_judged_by_where_they_lead() {
-        let lookup = async |reach| {
-            let resolver = JudgingResolver { reach };
+        let lookup = async |allowed| {
+            let resolver = JudgingResolver { allowed };
             resolver.resolve("localhost".parse().unwrap()).await
         };
-        let refused = lookup(Reach::Public).await.err().unwrap();
+        let refused = lookup(Allowed::Public).await.err().unwrap();
         assert!(refused.downcast_ref::<Denied>().is_some(), "{refused}");
-        let mut found = lookup(Reach::Loopback).await.unwrap();
+        let mut found = lookup(Allowed::Loopback).await.unwrap();
         assert!(found.all(|address| address.ip().is_loopback()));
     }
 
@@ -271,9 +294,9 @@ mod tests {
         ];
         for url in good {
             assert!(
-                UrlHost::parse(url).is_ok(),
+                UrlHost::parse(url, Reach::Public).is_ok(),
                 "{url}: {:?}",
-                UrlHost::parse(url)
+                UrlHost::parse(url, Reach::Public)
             );
         }
         let bad = [
@@ -304,9 +327,28 @@ mod tests {
             ("https://192.168.0.1:5432/", "not a public address"),
         ];
         for (url, expected) in bad {
-            let reason = UrlHost::parse(url).unwrap_err();
+            let reason = UrlHost::parse(url, Reach::Public).unwrap_err();
             assert!(reason.contains(expected), "{url}: {reason}");
             assert!(!reason.contains("canary"), "{reason}");
+        }
+    }
+
+    #[test]
+    fn private_networks_are_reached_where_the_file_allows_it() {
+        for (url, expected) in [
+            ("http://10.1.2.3:8080/", None),
+            ("https://10.1.2.3/", None),
+            ("https://1.1.1.1/", None),
+            ("http://service.internal:8080/", None),
+            ("http://localhost/", None),
+            ("http://1.1.1.1/", Some("1.1.1.1 is a public address")),
+            ("ftp://10.1.2.3/", Some("`ftp:`")),
+        ] {
+            match (UrlHost::parse(url, Reach::Private), expected) {
+                (Ok(_), None) => {}
+                (Err(reason), Some(expected)) => assert!(reason.contains(expected), "{reason}"),
+                (found, _) => panic!("{url}: {found:?}"),
+            }
         }
     }
 }
