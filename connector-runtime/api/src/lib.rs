@@ -61,6 +61,6 @@ pub use units::{Duration, FilePath, Pattern, SchemaFile, Secret, Size};
 pub use value::ValueLimits as JsonLimits;
 pub use value::{
     BuildError, ByShape, EditError, Elements, ElementsPath, Field, FieldPath, Fields, JsonError,
-    JsonReader, Kind, MemberValues, Members, Number, PathRoot, PathStep, Rename, Value,
+    JsonReader, Kind, MemberValues, Members, Number, PathRoot, PathStep, Rename, Scalars, Value,
     ValueBuilder, ValueLimits, ValueRef,
 };

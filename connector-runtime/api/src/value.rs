@@ -30,7 +30,7 @@ use bytestring::ByteString;
 
 use binary::Binary;
 pub use builder::ValueBuilder;
-pub use cursor::{Elements, Kind, MemberValues, Members, Number, ValueRef};
+pub use cursor::{Elements, Kind, MemberValues, Members, Number, Scalars, ValueRef};
 pub use edit::{EditError, Rename};
 pub use field::Field;
 pub use fields::Fields;

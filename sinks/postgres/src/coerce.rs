@@ -70,6 +70,7 @@ pub(crate) enum ColumnInput<'a> {
 pub(crate) type CoerceError = std::borrow::Cow<'static, str>;
 
 impl<'a> ColumnInput<'a> {
+    #[inline]
     pub(crate) fn of(value: ValueRef<'a>) -> ColumnInput<'a> {
         match value.kind() {
             Kind::Null => ColumnInput::Null,
@@ -129,9 +130,19 @@ pub(crate) fn null(out: &mut Vec<u8>) {
     out.extend_from_slice(&(-1_i32).to_be_bytes());
 }
 
+/// Bytes of the widest type of a fixed width, `uuid`.
+const WIDEST: usize = 16;
+
 fn fixed<const N: usize>(out: &mut Vec<u8>, bytes: [u8; N]) {
-    out.extend_from_slice(&(N as i32).to_be_bytes());
-    out.extend_from_slice(&bytes);
+    // Put together first: then the vector looks for room once.
+    let mut field = [0; 4 + WIDEST];
+    let field = field
+        .get_mut(..4 + N)
+        .expect("no type of a fixed width is wider than the widest");
+    let (length, content) = field.split_at_mut(4);
+    length.copy_from_slice(&(N as i32).to_be_bytes());
+    content.copy_from_slice(&bytes);
+    out.extend_from_slice(field);
 }
 
 fn expected(what: &'static str) -> CoerceError {

@@ -319,25 +319,50 @@ impl<'a> Encoder<'_, 'a> {
         element: Option<Element<'a>>,
         data: &mut Vec<u8>,
     ) -> Result<(), Cause> {
-        let column = target.column(entry_column.position);
         let place = CellContext {
+            entry_column,
+            column: target.column(entry_column.position),
+            target,
+        };
+        match self.member(entry_column) {
+            Some(value) => self.field(place, ColumnInput::of(value), data),
+            None => self.cell_without_member(place, element, data),
+        }
+    }
+
+    /// The same for metadata, missing members and those whose names are spelled otherwise.
+    #[inline(never)]
+    fn cell_without_member(
+        &mut self,
+        place: CellContext<'_>,
+        element: Option<Element<'a>>,
+        data: &mut Vec<u8>,
+    ) -> Result<(), Cause> {
+        if let Some(input) = self.otherwise(&place, element)? {
+            return self.field(place, input, data);
+        }
+        match place.entry_column.if_missing {
+            IfMissing::LeaveOut => return Ok(()),
+            IfMissing::Null => null(data),
+            IfMissing::Refuse => return Err(place.missing()),
+        }
+        self.scratch.present.push(place.entry_column.position);
+        Ok(())
+    }
+
+    /// Appends what was found for the column. Inlined always: it is short, and its call costs a third of it.
+    #[inline(always)]
+    fn field(
+        &mut self,
+        place: CellContext<'_>,
+        input: ColumnInput<'a>,
+        data: &mut Vec<u8>,
+    ) -> Result<(), Cause> {
+        let CellContext {
             entry_column,
             column,
             target,
-        };
-        let input = match self.member(entry_column) {
-            Some(value) => Some(ColumnInput::of(value)),
-            None => self.otherwise(&place, element)?,
-        };
-        let Some(input) = input else {
-            match entry_column.if_missing {
-                IfMissing::LeaveOut => return Ok(()),
-                IfMissing::Null => null(data),
-                IfMissing::Refuse => return Err(place.missing()),
-            }
-            self.scratch.present.push(entry_column.position);
-            return Ok(());
-        };
+        } = place;
         self.scratch.has_evidence |= entry_column.is_evidence;
         let is_key = entry_column.position < target.key_length;
         if matches!(input, ColumnInput::Null) && (is_key || !column.takes_null) {

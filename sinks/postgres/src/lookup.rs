@@ -6,17 +6,24 @@
 
 use std::collections::HashMap;
 
-use connect_api::{ByShape, PathStep, ValueRef};
+use connect_api::{ByShape, Members, PathStep, ValueRef};
 
 /// The names that are looked for in one kind of object, each with a slot.
 #[derive(Default)]
 pub(crate) struct Lookup {
     names: Vec<Box<str>>,
     slots: HashMap<Box<str>, usize>,
-    /// For the objects of a shape, the slots of the members in order.
-    of_shape: ByShape<Box<[Option<usize>]>>,
+    of_shape: ByShape<ShapeSlots>,
     /// For each place of a member in the last object whose shape was not known, the slot that it had.
     expected: Vec<Option<usize>>,
+}
+
+/// Which members of the objects of a shape have slots: the same, from either side.
+struct ShapeSlots {
+    /// For each slot, the index of its member.
+    members: Box<[Option<usize>]>,
+    /// For each member, its slot.
+    slots: Box<[Option<usize>]>,
 }
 
 /// What an object has for each slot.
@@ -36,27 +43,23 @@ impl Lookup {
     /// Fills `found` with what the object has.
     pub(crate) fn fill<'a>(&mut self, object: Option<ValueRef<'a>>, found: &mut SlotValues<'a>) {
         found.clear();
-        found.resize(self.names.len(), None);
-        let Some((object, members)) = object.and_then(|object| Some((object, object.members()?)))
-        else {
+        let object = object.and_then(|object| Some((object, object.members()?)));
+        let Some((object, members)) = object else {
+            found.resize(self.names.len(), None);
             return;
         };
         let slots = &self.slots;
         let of_shape = self.of_shape.get(object, |members| {
-            members.map(|(name, _)| slots.get(name).copied()).collect()
+            ShapeSlots::new(
+                members.map(|(name, _)| slots.get(name).copied()).collect(),
+                slots.len(),
+            )
         });
         if let Some(of_shape) = of_shape {
-            debug_assert!(
-                of_shape.len() == members.len(),
-                "a shape has so many members"
-            );
-            for (slot, value) in of_shape.iter().zip(members.values()) {
-                if let Some(place) = slot.and_then(|slot| found.get_mut(slot)) {
-                    *place = Some(value);
-                }
-            }
+            of_shape.fill(object, members, found);
             return;
         }
+        found.resize(self.names.len(), None);
         for (place, (name, value)) in members.enumerate() {
             let slot = match self.expected.get(place) {
                 Some(Some(slot)) if self.names.get(*slot).is_some_and(|known| **known == *name) => {
@@ -83,6 +86,40 @@ impl Lookup {
             }
         }
         slot
+    }
+}
+
+impl ShapeSlots {
+    fn new(slots: Box<[Option<usize>]>, count: usize) -> ShapeSlots {
+        let mut members: Box<[Option<usize>]> = vec![None; count].into();
+        for (index, slot) in slots.iter().enumerate() {
+            if let Some(member) = slot.and_then(|slot| members.get_mut(slot)) {
+                *member = Some(index);
+            }
+        }
+        ShapeSlots { members, slots }
+    }
+
+    /// Fills `found`, which is empty, with what an object of this shape has.
+    fn fill<'a>(&self, object: ValueRef<'a>, members: Members<'a>, found: &mut SlotValues<'a>) {
+        debug_assert!(
+            self.slots.len() == members.len(),
+            "a shape has so many members"
+        );
+        match object.scalars() {
+            Some(scalars) => {
+                let members = self.members.iter();
+                found.extend(members.map(|member| scalars.get((*member)?)));
+            }
+            None => {
+                found.resize(self.members.len(), None);
+                for (slot, value) in self.slots.iter().zip(members.values()) {
+                    if let Some(place) = slot.and_then(|slot| found.get_mut(slot)) {
+                        *place = Some(value);
+                    }
+                }
+            }
+        }
     }
 }
 

@@ -68,6 +68,9 @@ impl ColumnType {
             return self.write_binary(ColumnInput::Number(&digits), reading, out);
         }
         match self {
+            ColumnType::Text { longest: None } if let ColumnInput::Text(content) = input => {
+                return text::field(content, reading, out);
+            }
             ColumnType::Bool => fixed(out, [u8::from(text::boolean(input)?)]),
             ColumnType::Int2 => fixed(out, number::integer::<i16>(input)?.to_be_bytes()),
             ColumnType::Int4 => fixed(out, number::integer::<i32>(input)?.to_be_bytes()),

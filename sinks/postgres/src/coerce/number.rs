@@ -35,6 +35,9 @@ pub(super) fn integer<T: TryFrom<i64>>(input: ColumnInput<'_>) -> Result<T, Coer
 }
 
 fn whole(digits: &str) -> Result<i64, CoerceError> {
+    if let Some(number) = short_integer(digits.as_bytes()) {
+        return Ok(number);
+    }
     if let Ok(number) = digits.parse::<i64>() {
         return Ok(number);
     }
@@ -47,6 +50,23 @@ fn whole(digits: &str) -> Result<i64, CoerceError> {
     decimal
         .shifted_integer(0)
         .ok_or(expected("it is out of range"))
+}
+
+/// An integer of so few digits that it cannot exceed 64 bits: nothing is checked but that they are digits.
+fn short_integer(digits: &[u8]) -> Option<i64> {
+    const MOST_DIGITS: usize = 18;
+    let (is_negative, unsigned) = match digits {
+        [b'-', rest @ ..] => (true, rest),
+        _ => (false, digits),
+    };
+    if !(1..=MOST_DIGITS).contains(&unsigned.len()) {
+        return None;
+    }
+    let number = unsigned.iter().try_fold(0, |number, byte| {
+        let digit = byte.wrapping_sub(b'0');
+        (digit <= 9).then(|| number * 10 + i64::from(digit))
+    })?;
+    Some(if is_negative { -number } else { number })
 }
 
 pub(super) fn float8(input: ColumnInput<'_>) -> Result<f64, CoerceError> {

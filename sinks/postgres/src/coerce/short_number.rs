@@ -12,6 +12,7 @@ const GROUPS: usize = MOST_DIGITS / 4;
 struct ShortNumber {
     is_negative: bool,
     whole: u64,
+    whole_digits: usize,
     fraction: u64,
     fraction_digits: usize,
 }
@@ -22,11 +23,11 @@ impl ShortNumber {
             [b'-', rest @ ..] => (true, rest),
             _ => (false, digits),
         };
-        let (whole, rest) = leading_digits(unsigned)?;
+        let (whole, whole_digits, rest) = leading_digits(unsigned)?;
         let (fraction, fraction_digits) = match rest {
             [] => (0, 0),
             [b'.', rest @ ..] => match leading_digits(rest)? {
-                (fraction, []) => (fraction, rest.len()),
+                (fraction, count, []) => (fraction, count),
                 _ => return None,
             },
             _ => return None,
@@ -34,6 +35,7 @@ impl ShortNumber {
         Some(ShortNumber {
             is_negative,
             whole,
+            whole_digits,
             fraction,
             fraction_digits,
         })
@@ -44,12 +46,12 @@ impl ShortNumber {
             return true;
         };
         let (Ok(scale), Ok(whole_digits)) =
-            (usize::try_from(scale), u32::try_from(precision - scale))
+            (usize::try_from(scale), usize::try_from(precision - scale))
         else {
             return false;
         };
-        let limit = 10_u64.checked_pow(whole_digits).unwrap_or(u64::MAX);
-        self.fraction_digits <= scale && self.whole < limit
+        // Zeros in front would count as digits; JSON has none but the 0 itself.
+        self.fraction_digits <= scale && (self.whole == 0 || self.whole_digits <= whole_digits)
     }
 
     /// The point is behind the first [`GROUPS`] groups.
@@ -58,25 +60,33 @@ impl ShortNumber {
         let (before, behind) = groups.split_at_mut(GROUPS);
         fill(before, self.whole);
         let count = self.fraction_digits.div_ceil(4);
-        let padding = (count * 4 - self.fraction_digits) as u32;
+        let padding = match count * 4 - self.fraction_digits {
+            0 => 1,
+            1 => 10,
+            2 => 100,
+            _ => 1_000,
+        };
         if let Some(behind) = behind.get_mut(..count) {
-            fill(behind, self.fraction * 10_u64.pow(padding));
+            fill(behind, self.fraction * padding);
         }
         groups
     }
 }
 
-/// Digits in groups of four, the last group first.
+/// Digits in groups of four, the last group first. Groups in front stay zero.
 fn fill(groups: &mut [u16], digits: u64) {
     let mut left = digits;
     for group in groups.iter_mut().rev() {
+        if left == 0 {
+            break;
+        }
         *group = (left % 10_000) as u16;
         left /= 10_000;
     }
 }
 
-/// The digits that come first, at least one and at most [`MOST_DIGITS`], and what is behind them.
-fn leading_digits(text: &[u8]) -> Option<(u64, &[u8])> {
+/// The digits that come first, at least one and at most [`MOST_DIGITS`], how many, and what is behind them.
+fn leading_digits(text: &[u8]) -> Option<(u64, usize, &[u8])> {
     let mut number = 0;
     let mut count = 0;
     for byte in text {
@@ -90,7 +100,7 @@ fn leading_digits(text: &[u8]) -> Option<(u64, &[u8])> {
             return None;
         }
     }
-    (count > 0).then_some((number, text.get(count..)?))
+    (count > 0).then_some((number, count, text.get(count..)?))
 }
 
 /// Appends the binary form of the digits; `false`, and nothing appended, if they are not for this road.

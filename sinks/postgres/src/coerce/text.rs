@@ -149,13 +149,52 @@ pub(super) fn single_byte_text(byte: u8, out: &mut Vec<u8>) {
     }
 }
 
+/// A string of any length with its length in front, which is what most columns are.
+pub(super) fn field(
+    content: &str,
+    reading: &Reading,
+    out: &mut Vec<u8>,
+) -> Result<(), CoerceError> {
+    match i32::try_from(content.len()) {
+        Ok(length) if !has_null_character(content.as_bytes()) => {
+            out.reserve(4 + content.len());
+            out.extend_from_slice(&length.to_be_bytes());
+            out.extend_from_slice(content.as_bytes());
+            Ok(())
+        }
+        _ => super::field(out, |out| checked(content, reading, out)),
+    }
+}
+
+/// Eight bytes at a time: strings are short, and a general search takes longer to begin than they take to read.
+fn has_null_character(bytes: &[u8]) -> bool {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const TOPS: u64 = ONES << 7;
+    // A borrow sets the top bit of a byte in error only above one that is zero.
+    let has_zero = |chunk: &[u8; 8]| {
+        let word = u64::from_le_bytes(*chunk);
+        word.wrapping_sub(ONES) & !word & TOPS != 0
+    };
+    let Some(last) = bytes.last_chunk() else {
+        return bytes.contains(&0);
+    };
+    let mut rest = bytes;
+    while let Some((chunk, behind)) = rest.split_first_chunk() {
+        if has_zero(chunk) {
+            return true;
+        }
+        rest = behind;
+    }
+    has_zero(last)
+}
+
 /// PostgreSQL stores every character but U+0000.
 pub(super) fn checked(
     content: &str,
     reading: &Reading,
     out: &mut Vec<u8>,
 ) -> Result<(), CoerceError> {
-    if !content.as_bytes().contains(&0) {
+    if !has_null_character(content.as_bytes()) {
         out.extend_from_slice(content.as_bytes());
         return Ok(());
     }
@@ -190,7 +229,7 @@ pub(super) fn label(
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
     use super::*;
 
     fn written(
@@ -225,6 +264,20 @@ mod tests {
         }
         let padded = written(|out| text(ColumnInput::Text("ab  "), Some(2), true, &reading, out));
         assert_eq!(padded.unwrap(), "ab");
+    }
+
+    #[test]
+    fn null_characters_are_found_wherever_they_are() {
+        for length in 0..40 {
+            let mut bytes = vec![1; length];
+            assert!(!has_null_character(&bytes), "{length}");
+            for index in 0..length {
+                bytes[index] = 0;
+                assert!(has_null_character(&bytes), "{index} of {length}");
+                bytes[index] = 0x80;
+                assert!(!has_null_character(&bytes), "{index} of {length}");
+            }
+        }
     }
 
     #[test]

@@ -49,6 +49,11 @@ pub(super) fn timestamp(
     reading: &Reading,
     decimals: Decimals,
 ) -> Result<i64, CoerceError> {
+    if let ColumnInput::Text(content) = input
+        && let Some(usual) = UsualTime::parse(content.as_bytes())
+    {
+        return Ok(decimals.round(usual.microseconds_since_2000()));
+    }
     let microseconds = match input {
         ColumnInput::Text(content) => match Written::parse(trimmed(content)) {
             Some(written) => written.instant(reading.naive_time)?,

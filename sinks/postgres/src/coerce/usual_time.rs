@@ -4,7 +4,7 @@
 
 use connect_api::calendar::CivilDate;
 
-use super::calendar::MICROSECONDS_A_SECOND;
+use super::calendar::{DAYS_TO_2000, MICROSECONDS_A_DAY, MICROSECONDS_A_SECOND};
 
 /// A date and a time with an offset.
 pub(super) struct UsualTime {
@@ -17,6 +17,11 @@ pub(super) struct UsualTime {
 }
 
 impl UsualTime {
+    pub(super) fn microseconds_since_2000(&self) -> i64 {
+        let since_midnight = self.time - self.offset * MICROSECONDS_A_SECOND;
+        (self.day - DAYS_TO_2000) * MICROSECONDS_A_DAY + since_midnight
+    }
+
     pub(super) fn parse(text: &[u8]) -> Option<UsualTime> {
         let (date, text) = text.split_first_chunk::<10>()?;
         let (time, text) = text.split_first_chunk::<9>()?;
@@ -53,19 +58,19 @@ fn pair(tens: u8, ones: u8) -> Option<i64> {
 
 /// One to six digits of a second, and what is behind them.
 fn microseconds(text: &[u8]) -> Option<(i64, &[u8])> {
-    let (mut number, mut unit, mut count) = (0, 100_000, 0);
-    for byte in text {
+    /// What one of the last of so many digits counts.
+    const UNITS: [i64; 6] = [100_000, 10_000, 1_000, 100, 10, 1];
+    let (mut number, mut count) = (0, 0);
+    for byte in text.iter().take(UNITS.len() + 1) {
         let digit = byte.wrapping_sub(b'0');
         if digit > 9 {
             break;
         }
-        number += i64::from(digit) * unit;
-        unit /= 10;
+        number = number * 10 + i64::from(digit);
         count += 1;
     }
-    (1..=6)
-        .contains(&count)
-        .then_some((number, text.get(count..)?))
+    let unit = UNITS.get(usize::checked_sub(count, 1)?)?;
+    Some((number * unit, text.get(count..)?))
 }
 
 /// `Z` or `+HH:MM`; PostgreSQL takes no more than 15 hours.

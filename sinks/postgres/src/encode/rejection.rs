@@ -19,6 +19,7 @@ pub(super) fn orphans_of_tombstone(target: &Target) -> Cause {
 }
 
 /// A column and where its value comes from, for messages.
+#[derive(Clone, Copy)]
 pub(super) struct CellContext<'a> {
     pub(super) entry_column: &'a EntryColumn,
     pub(super) column: &'a Column,

@@ -11,7 +11,7 @@ use super::super::node::{Node, Span};
 use super::super::nodes::Nodes;
 use super::super::shape::ShapeNumber;
 use super::scan::{escaped, number_end, plain_end};
-use super::shapes::{At, BEHIND_NAME, Shapes};
+use super::shapes::{At, BEFORE_NAME, BEHIND_NAME, Shapes};
 use super::{JsonError, parse};
 
 /// Reads documents of one kind. It remembers in which order names come, never more than some 100 KiB.
@@ -47,7 +47,7 @@ pub(super) fn read(text: &str, nodes: Nodes, shapes: &mut Shapes) -> Option<Node
         shapes,
     };
     let first = reading.token()?;
-    reading.value(first, root, 0)?;
+    reading.value(first, |_| root, 0)?;
     let is_whole = reading.token().is_none() && reading.at == text.len();
     let nodes = reading.nodes;
     (is_whole && nodes.list.len() <= nodes.limits.nodes).then_some(nodes)
@@ -78,17 +78,28 @@ impl Reading<'_> {
         }
     }
 
-    /// The value whose first byte is `first`; objects in it begin at `inner`.
+    /// The value whose first byte is `first`; objects in it begin where `inner` says.
     #[inline]
-    fn value(&mut self, first: u8, inner: At, depth: u32) -> Option<()> {
+    fn value(
+        &mut self,
+        first: u8,
+        inner: impl FnOnce(&mut Shapes) -> At,
+        depth: u32,
+    ) -> Option<()> {
         match first {
             b'"' => self.string(),
             b'-' | b'0'..=b'9' => self.number(),
             b't' => self.word(b"true", Node::Bool(true)),
             b'f' => self.word(b"false", Node::Bool(false)),
             b'n' => self.word(b"null", Node::Null),
-            b'{' => self.object(inner, depth + 1),
-            b'[' => self.array(inner, depth + 1),
+            b'{' => {
+                let inner = inner(self.shapes);
+                self.object(inner, depth + 1)
+            }
+            b'[' => {
+                let inner = inner(self.shapes);
+                self.array(inner, depth + 1)
+            }
             _ => None,
         }
     }
@@ -155,7 +166,7 @@ impl Reading<'_> {
         let mut members = 0;
         let mut first = self.token()?;
         while first != b']' {
-            self.value(first, inner, depth)?;
+            self.value(first, |_| inner, depth)?;
             members += 1;
             first = self.token()?;
             if first == b',' {
@@ -182,9 +193,16 @@ impl Reading<'_> {
         let mut next = self.token()?;
         while next == b'"' {
             step = self.name(step)?;
-            members += 1;
-            self.nodes.check_members(members).ok()?;
-            self.member(step, depth)?;
+            loop {
+                members += 1;
+                self.nodes.check_members(members).ok()?;
+                self.member(step, depth)?;
+                // Mostly the next member follows without blanks.
+                match self.expected_name(step, 0) {
+                    Some(next) => step = next,
+                    None => break,
+                }
+            }
             next = self.token()?;
             if next == b',' {
                 self.at += 1;
@@ -212,30 +230,31 @@ impl Reading<'_> {
     #[inline]
     fn member(&mut self, step: At, depth: u32) -> Option<()> {
         let first = self.token()?;
-        let inner = match first {
-            b'{' | b'[' => self.shapes.inner(step),
-            _ => None,
-        };
-        self.value(first, inner, depth)
+        self.value(first, |shapes| shapes.inner(step), depth)
     }
 
-    /// Reads the name of a member and the colon behind it, and returns the step that it is.
+    /// Passes a name, if it is the one that came here last time, with the colon: in one comparison. Of what is before the
+    /// name, `passed` bytes are passed already.
     #[inline]
-    fn name(&mut self, step: At) -> Option<At> {
-        let start = self.at + 1;
-        if let Some((next, name)) = self.shapes.expected(step)
-            && self.bytes.get(start..)?.starts_with(name)
-        {
-            self.at = start + name.len();
-            let length = name.len() - BEHIND_NAME.len();
-            self.nodes
-                .push(Node::String(Span::in_buffer(start, length)));
-            return Some(Some(next));
+    fn expected_name(&mut self, step: At, passed: usize) -> Option<At> {
+        let (next, name) = self.shapes.expected(step)?;
+        let name = name.get(passed..)?;
+        if !self.bytes.get(self.at..)?.starts_with(name) {
+            return None;
         }
-        self.other_name(step)
+        let before = BEFORE_NAME.len() - passed;
+        let span = Span::in_buffer(self.at + before, name.len() - before - BEHIND_NAME.len());
+        self.at += name.len();
+        self.nodes.push(Node::String(span));
+        Some(Some(next))
     }
 
-    fn other_name(&mut self, step: At) -> Option<At> {
+    /// Reads a name, whose first quote comes next, and the colon behind it. Returns the step that it is.
+    fn name(&mut self, step: At) -> Option<At> {
+        const COMMA: usize = 1;
+        if let Some(next) = self.expected_name(step, COMMA) {
+            return Some(next);
+        }
         let start = self.at + 1;
         self.string()?;
         let end = self.at - 1;

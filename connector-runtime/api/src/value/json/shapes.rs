@@ -23,7 +23,7 @@ pub(super) struct Shapes {
 
 /// The names up to here are members of one object.
 struct Step {
-    /// With the quote and the colon behind it.
+    /// As it is written behind another member where no blanks are: between [`BEFORE_NAME`] and [`BEHIND_NAME`].
     name: Box<[u8]>,
     /// The step before.
     before: At,
@@ -36,12 +36,13 @@ struct Step {
 
 /// Of the steps where objects begin. No member has it, not even one whose name is empty.
 const NO_NAME: &[u8] = b"";
-/// What ends a name where no blank is between.
+pub(super) const BEFORE_NAME: &[u8] = b",\"";
 pub(super) const BEHIND_NAME: &[u8] = b"\":";
 
 impl Step {
     fn is_named(&self, name: &[u8]) -> bool {
-        self.name.strip_suffix(BEHIND_NAME) == Some(name)
+        let own = self.name.strip_prefix(BEFORE_NAME);
+        own.and_then(|own| own.strip_suffix(BEHIND_NAME)) == Some(name)
     }
 }
 
@@ -84,7 +85,7 @@ impl Shapes {
         self.add(None, NO_NAME.into());
     }
 
-    /// The step that followed last time, and its name with the quote and the colon behind it.
+    /// The step that followed last time, and its name between [`BEFORE_NAME`] and [`BEHIND_NAME`].
     #[inline]
     pub(super) fn expected(&self, at: At) -> Option<(usize, &[u8])> {
         let next = self.steps.get(at?)?.expected?;
@@ -119,7 +120,7 @@ impl Shapes {
             }
             earlier = step.before;
         }
-        let name = [name, BEHIND_NAME].concat();
+        let name = [BEFORE_NAME, name, BEHIND_NAME].concat();
         let Some(next) = self.add(at, name.into()) else {
             return Ok(None);
         };
