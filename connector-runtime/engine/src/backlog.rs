@@ -1,8 +1,8 @@
-//! How far the readers of each topic are behind, for `--embedded`.
+//! The lag of each topic's readers in this process, for `--embedded`.
 //!
-//! The in-process broker keeps 5 MiB a partition and drops the oldest records beyond that. So in embedded mode every
-//! producer waits while a reader of its topic in this process is more than 1 MiB behind: `rate = 0` loses nothing.
-//! Embedded topics start empty at offset 0, so a reader's next offsets add up to the number of records it is done with.
+//! The in-process broker keeps 5 MiB per partition and drops the oldest records beyond that. So in embedded mode every producer
+//! waits while a reader of its topic is more than 1 MiB behind, and `rate = 0` loses nothing. Embedded topics start empty at
+//! offset 0, so a reader's next offsets add up to the number of records it is done with.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -83,12 +83,12 @@ impl Backlog {
             if behind <= LIMIT_BYTES {
                 return;
             }
-            // A reader that failed moves no more, but its connector may be taken out meanwhile: look again.
+            // A reader that failed does not move any more, but its connector may be removed meanwhile: check again.
             let _ = tokio::time::timeout(Duration::from_millis(500), moved).await;
         }
     }
 
-    /// A connector that ended holds nobody up.
+    /// A connector that ended delays no producer.
     pub(crate) fn forget(&self, connector: &str) {
         let mut topics = self.0.topics.lock();
         for topic in topics.values_mut() {
@@ -98,7 +98,7 @@ impl Backlog {
     }
 }
 
-/// Where one connector says how far it is.
+/// Reports the positions of one connector.
 #[derive(Clone)]
 pub(crate) struct ReaderBacklog {
     backlog: Backlog,

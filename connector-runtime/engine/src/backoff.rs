@@ -15,7 +15,7 @@ impl Backoff {
     pub(crate) fn new() -> Backoff {
         let builder = ExponentialBuilder::default()
             .with_min_delay(Duration::from_millis(100))
-            // The jitter adds up to as much again.
+            // The jitter adds up to 100 %.
             .with_max_delay(Duration::from_secs(5))
             .with_jitter()
             .without_max_times();
@@ -26,12 +26,12 @@ impl Backoff {
         }
     }
 
-    /// The wait before the next attempt, should there be one.
+    /// The delay before the next attempt.
     pub(crate) fn next_delay(&self) -> Duration {
         self.next
     }
 
-    /// The next attempt is waited for: the one after it is waited for longer.
+    /// Grows the delay for the attempt after the next one.
     pub(crate) fn grow(&mut self) {
         self.next = delay_of(&mut self.later);
     }

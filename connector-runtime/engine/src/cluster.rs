@@ -14,7 +14,7 @@ use crate::backlog::Backlog;
 use crate::publisher::failure_of;
 use connect_config::{CreateTopics, ProcessConfig, Topics};
 
-/// Settings of the clients, as `connect.toml` (or the environment) says.
+/// Settings of the clients, from `connect.toml` or the environment.
 pub fn client_settings(process: &ProcessConfig) -> std::result::Result<ClientSettings, Cause> {
     let settings = process
         .kafka
@@ -26,7 +26,7 @@ pub fn client_settings(process: &ProcessConfig) -> std::result::Result<ClientSet
 /// Shared by everything that talks to Kafka.
 #[derive(Clone)]
 pub(crate) struct Cluster {
-    /// One for all clones: they may be replaced.
+    /// Shared by all clones, because access can be renewed.
     clients: Arc<RwLock<Clients>>,
     pub(crate) in_process: Option<InProcess>,
 }
@@ -72,7 +72,7 @@ impl Cluster {
         self.clients.read().admin.clone()
     }
 
-    /// Where progress really is kept: the in-process broker drops the offsets of transactions.
+    /// The effective progress home: the in-process broker drops the offsets of transactions.
     pub(crate) fn progress_home(&self, declared: ProgressHome) -> ProgressHome {
         match declared {
             ProgressHome::KafkaTransaction if self.in_process.is_some() => ProgressHome::Group,
@@ -133,7 +133,7 @@ impl Cluster {
         opened.map_err(failure_of)
     }
 
-    /// Proves that the topics exist, or makes them where that is asked for (and always with `--embedded`).
+    /// Checks that the topics exist, or creates them if `[create_topics]` asks for it, and always with `--embedded`.
     pub(crate) async fn ensure_topics(
         &self,
         topics: &[Arc<str>],
@@ -167,7 +167,7 @@ impl Cluster {
         Ok(missing)
     }
 
-    /// Makes topics that are missing; one that exists stays as it is.
+    /// Creates missing topics. A topic that exists is left as it is.
     pub(crate) async fn create(
         &self,
         topics: &[String],
@@ -195,7 +195,7 @@ impl Cluster {
             }
             return Ok(());
         }
-        // What is there needs no right to create it.
+        // A topic that exists must not require the right to create it.
         let missing = NewTopics {
             names: self.missing(&topics.names).await?,
             ..topics.clone()
@@ -207,7 +207,7 @@ impl Cluster {
         made.map(drop)
     }
 
-    /// Makes the dead letter topic, or proves that it exists and keeps every letter.
+    /// Creates the dead letter topic, or checks that it exists and keeps every letter.
     pub(crate) async fn make_letter_topic(&self, topic: &str) -> Result<()> {
         self.create(&[topic.to_owned()], None).await?;
         if self.compacted(&[topic.to_owned()]).await?.is_empty() {
@@ -220,8 +220,8 @@ impl Cluster {
         Err(Failure::Fatal(Cause::new(message).with_help(help)))
     }
 
-    /// Those of the topics that are compacted. Where the settings of a topic may not be seen, the broker's answers to
-    /// records must do.
+    /// The topics that are compacted. If the settings of a topic are not visible, its records are refused by the broker
+    /// instead.
     pub(crate) async fn compacted(&self, topics: &[String]) -> Result<Vec<Arc<str>>> {
         if self.in_process.is_some() {
             return Ok(Vec::new());
@@ -244,7 +244,7 @@ impl Cluster {
         Ok(compacted)
     }
 
-    /// A topic that was made just now is not known to every broker at once: what is not shown is asked for again.
+    /// A new topic takes a moment to reach every broker, so missing answers are requested again.
     async fn cleanup_policies(&self, topics: &[String]) -> Result<Vec<Option<String>>> {
         const AGAIN_AFTER: Duration = Duration::from_millis(200);
         let mut policies = self.admin().cleanup_policies(topics, ANSWER_WITHIN).await?;

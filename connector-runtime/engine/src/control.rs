@@ -1,4 +1,4 @@
-//! How a running task is told to stop, and what it says when it ends.
+//! The signals that stop a task, and how a task ended.
 
 use std::time::Duration;
 
@@ -12,16 +12,16 @@ pub(crate) const CLOSE_WITHIN: Duration = Duration::from_secs(5);
 /// The two ways to stop, in this order.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Stop {
-    /// Take nothing new, finish what is there.
+    /// Drain: accept no new work, finish what is in flight.
     pub(crate) drain: CancellationToken,
-    /// Let go at once: a restart repeats it harmlessly.
+    /// Abandon what is in flight: the next start replays it harmlessly.
     pub(crate) abandon: CancellationToken,
     /// The whole process ends, not only this connector.
     pub(crate) exit: CancellationToken,
 }
 
 impl Stop {
-    /// For a part of what runs: it is stopped with the rest, or alone.
+    /// A stop for a part of this task, which stops with the whole or alone.
     pub(crate) fn child(&self) -> Stop {
         Stop {
             drain: self.drain.child_token(),
@@ -38,27 +38,27 @@ impl Stop {
 /// How a task ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum TaskEnd {
-    /// Everything taken is durable (or given back, if it was abandoned).
+    /// Everything read is durable, or given back if it was abandoned.
     Stopped,
-    /// A source has nothing more to say.
+    /// A source has no more records.
     Finished,
-    /// It stays stopped until a person acts. The text may have several lines.
+    /// The connector stays stopped until the user acts. The text can have several lines.
     Failed(String),
-    /// Something outside is not as it must be: a table, a grant, a password. It is tried again now and then, with its file
-    /// read again.
+    /// Something outside is not ready: a table, a grant, a password. The connector is retried periodically, after its file is
+    /// reread.
     Unready(Cause),
-    /// Nobody expected this: it is started again after a while.
+    /// An unexpected end: the connector restarts after a delay.
     Crashed(Cause),
 }
 
 impl From<Cause> for TaskEnd {
-    /// What clients and plugins say while they are opened.
+    /// A client or a plugin that cannot be opened.
     fn from(cause: Cause) -> TaskEnd {
         TaskEnd::Unready(cause)
     }
 }
 
-/// What a panic of a thread or task was about.
+/// The message of a panic of a thread or task.
 pub(crate) fn panic_cause(doing: &str, panic: &(dyn std::any::Any + Send)) -> Cause {
     let text = panic
         .downcast_ref::<&str>()

@@ -1,5 +1,6 @@
-//! Asks Kafka on a timer of its own where the partitions of sink connectors end, so that the lag is right at every look:
-//! while a sink is down and its reader waits, before the first commit, and after a connector has failed.
+//! Measures the lag of sink connectors, on its own timer.
+//! So the lag is right in every snapshot: while a sink is down and its reader waits, before the first commit, and after a
+//! connector has failed.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use connect_config::{Connector, ConnectorKind, SinkConnector};
 
 const EVERY: Duration = Duration::from_secs(2);
 
-/// Measures until it is dropped. What Kafka does not answer keeps its last value: that Kafka is away is said elsewhere.
+/// Measures until it is dropped. Without an answer the last value stays; others report that Kafka is unreachable.
 pub(crate) async fn measure(cluster: Cluster, connectors: Vec<(Arc<Connector>, Meters)>) {
     let of_sinks = |(connector, meters): (Arc<Connector>, Meters)| match &connector.kind {
         ConnectorKind::Sink(sink) => Some(Measured {
@@ -49,15 +50,15 @@ struct Measured {
     pace: Pace,
 }
 
-/// How often the topics and the committed positions of a failed connector are asked for. With many topics these are large
-/// answers, and none of them changes by itself; where partitions end is asked at every look all the same.
+/// How often the topics and the committed positions of a failed connector are requested. These answers are large if there are
+/// many topics, and rarely change. The ends of partitions are requested every time nevertheless.
 #[derive(Default)]
 struct Pace(Option<Asked>);
 
 #[derive(Clone, Copy)]
 struct Asked {
     at: Instant,
-    /// Until it is asked again.
+    /// The next request is not sent before this.
     pause: Duration,
 }
 
@@ -69,7 +70,7 @@ impl Pace {
         asked.is_none_or(|asked| now.saturating_duration_since(asked.at) >= asked.pause)
     }
 
-    /// It was answered: the next pause is twice as long.
+    /// After an answer the next pause is twice as long.
     fn answered(&mut self, now: Instant) {
         let pause = self.0.map_or(EVERY, |asked| asked.pause);
         self.0 = Some(Asked {
@@ -99,7 +100,7 @@ async fn measure_once(cluster: &Cluster, connectors: &mut [Measured]) -> Result<
 }
 
 impl Measured {
-    /// Where no task says how far a partition is, the group does, and before its first commit the connector's `start`.
+    /// Without a position from a task, the group's position counts, and before the first commit the connector's `start`.
     async fn find_positions(&mut self, cluster: &Cluster) -> Result<(), Cause> {
         let has_failed = self.meters.state() == ConnectorState::Failed;
         if !has_failed {
@@ -150,7 +151,7 @@ impl Measured {
             Some(group) => group,
             None => GroupOffsets::open(&cluster.settings(), &group_of(&self.name))?,
         };
-        // One that fails is made again, with the settings that the cluster is reached with then.
+        // After a failure the client is recreated with the settings of that time.
         let committed = group.committed(partitions).await?;
         self.group = Some(group);
         Ok(committed)
@@ -187,7 +188,7 @@ mod tests {
             }
         }
         assert_eq!(asked, [0, 4, 12, 28, 60, 124, 188, 252]);
-        // Without an answer the next look asks again.
+        // Without an answer the next measurement asks again.
         let pace = Pace::default();
         assert!(pace.is_due(start) && pace.is_due(start));
     }

@@ -1,4 +1,4 @@
-//! `connect offsets`: where a connector stands, and moving it. What the sink stores and what the group has are shown side
+//! `connect offsets`: shows and sets the positions of a connector. What the sink stores and what the group has are shown side
 //! by side and set together.
 
 mod desk;
@@ -20,9 +20,9 @@ pub struct PartitionOffsets {
     pub partition: TopicPartition,
     /// The name of the `[[sinks]]` entry.
     pub sink: Arc<str>,
-    /// What the sink stores beside its rows; it wins. `None` also where the sink stores nothing.
+    /// The progress stored in the sink, which takes precedence. `None` also if the sink stores no progress.
     pub stored: Option<i64>,
-    /// What the consumer group has of this sink; `None` also where the sink is new.
+    /// The group's position of this sink. `None` also if the sink is new.
     pub group: Option<i64>,
     /// The first offset that Kafka has.
     pub low: i64,
@@ -30,14 +30,14 @@ pub struct PartitionOffsets {
     pub high: i64,
 }
 
-/// Where a connector stands.
+/// The positions of a connector.
 #[derive(Debug)]
 pub enum Offsets {
     Sink(Vec<PartitionOffsets>),
     Source(Positions),
 }
 
-/// What is to be moved; `None`: all.
+/// A selection of what is moved. `None`: everything.
 #[derive(Clone, Debug, Default)]
 pub struct Only {
     pub topic: Option<String>,
@@ -61,16 +61,16 @@ impl Only {
     }
 }
 
-/// Where a connector is moved.
+/// The target of `connect offsets set`.
 #[derive(Clone, Debug)]
 pub enum MoveTo {
-    /// In every partition that is meant.
+    /// The same start in every selected partition.
     Start(StartAt),
-    /// To where the connector of this name stands, as far as it has begun. Its file may be gone: it has got another name.
+    /// The positions of the connector of this name. It may have no file any more, because it was renamed.
     Connector(String),
 }
 
-/// How one position was moved, or would be.
+/// One position that is moved, or would be in a dry run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MovedPosition {
     pub partition: TopicPartition,
@@ -81,7 +81,7 @@ pub struct MovedPosition {
     pub new: i64,
 }
 
-/// Reads where the connector stands; takes nothing over from whoever runs it.
+/// Reads the positions of the connector. Does not interfere with a process that runs it.
 pub async fn show(
     connector: &Connector,
     process: &ProcessConfig,
@@ -97,8 +97,8 @@ pub async fn show(
     }
 }
 
-/// Moves a sink connector that nothing runs: the stored progress (where the sink has any) and the group. A dry run checks and
-/// resolves the same and moves nothing.
+/// Moves a sink connector that is not running: its stored progress, if its sinks have any, and the group. A dry run resolves
+/// and checks the same without moving anything.
 pub async fn set(
     connector: &Connector,
     process: &ProcessConfig,
@@ -112,7 +112,7 @@ pub async fn set(
             "{} is a source: its positions belong to its plugin",
             connector.name
         ))
-        .with_help("give the connector another name to begin anew"));
+        .with_help("give the connector another name to start from scratch"));
     };
     if !sink.sinks.iter().any(|configured| only.moves(configured)) {
         let name = only.sink.as_deref().unwrap_or_default();
@@ -151,7 +151,7 @@ pub async fn set(
     if is_dry_run {
         return Ok(moves);
     }
-    // The group first: it refuses while a member is active, and then nothing at all was changed.
+    // The group first: Kafka refuses while a member is active, and then nothing has changed.
     desk.set_group(sink, &lanes).await?;
     let moved = sink.sinks.iter().zip(&lanes);
     for (configured, positions) in moved.filter(|(configured, _)| only.moves(configured)) {
@@ -164,8 +164,8 @@ pub async fn set(
     Ok(moves)
 }
 
-/// Deletes the progress that another name has in this connector's topics and sinks, and gives back what it was. The consumer
-/// group of that name is left to Kafka, which forgets it.
+/// Deletes the progress that another name has in this connector's topics and sinks, and returns it. Kafka removes the consumer
+/// group of that name by itself.
 pub async fn forget(
     connector: &Connector,
     process: &ProcessConfig,
@@ -206,7 +206,7 @@ pub async fn forget(
     Ok(forgotten)
 }
 
-/// The positions of a sink that is not moved. A sink that has none yet begins where its `start` says.
+/// The positions of a sink that is not moved. A sink without a position starts as its `start` says.
 fn stays(
     current: &[PartitionOffsets],
     sink: &ConfiguredSink,

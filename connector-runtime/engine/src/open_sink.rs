@@ -1,4 +1,4 @@
-//! Opening a sink: what the engine hands to it, and whether it is what its plugin declares.
+//! Opens a sink: passes what it may use, and checks that it is what its plugin declares.
 
 use std::sync::Arc;
 
@@ -19,11 +19,11 @@ pub(crate) struct SinkOpener<'a> {
     pub(crate) task: u32,
     pub(crate) cluster: &'a Cluster,
     pub(crate) create_topics: Option<&'a CreateTopics>,
-    /// Of the publishers. Nobody else may have it: fencing is by the group's metadata.
+    /// For the publishers. It must be unique, because fencing uses the group's metadata.
     pub(crate) transactional_id: String,
     pub(crate) rows_written: Counter,
     pub(crate) contracts: Contracts,
-    /// Where the schema registry is asked: no connection of it may depend on the connector's own threads.
+    /// Runs the requests to the schema registry, whose connections must not depend on the connector's own threads.
     pub(crate) engine: Handle,
 }
 
@@ -93,8 +93,8 @@ impl SinkOpener<'_> {
     }
 }
 
-/// A sink that stores progress can show and set it, and no other sink is asked to: otherwise progress would be looked for
-/// where it is not.
+/// A sink has a progress store exactly if its plugin declares that it stores progress. Otherwise progress would be looked for
+/// in the wrong place.
 fn check_store(kind: &str, declared: ProgressHome, open: &mut dyn Sink) -> Result<()> {
     let has_store = open.progress_store().is_some();
     let fault = match (declared, has_store) {

@@ -1,5 +1,5 @@
-//! Processes that share a connector's group and run another file under its name are told so: half of the records would go
-//! where the old file says, in silence.
+//! Warns if another process in a connector's group runs another version of its file: each would write its share of the records
+//! as its own file says.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use connect_config::{Connector, Fingerprint};
 
 const EVERY: Duration = Duration::from_secs(20);
 
-/// Asks until it is dropped. Each member has the fingerprint of its file in its client id.
+/// Compares until it is dropped. Each member has the fingerprint of its file in its client id.
 pub(crate) async fn compare(cluster: Cluster, connectors: Vec<(Arc<Connector>, Meters)>) {
     let mut timer = interval(EVERY);
     timer.set_missed_tick_behavior(MissedTickBehavior::Delay);

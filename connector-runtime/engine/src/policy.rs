@@ -1,8 +1,8 @@
-//! What follows from an error: the only file that decides it.
+//! The error policy: the only place that decides what follows from an error.
 //!
-//! Pure: no clock, no I/O, no chance. A caller says where the failure happened and what was tried before, and obeys the
-//! directive; it never looks at the kind of a failure itself. So P4 (an outage never dead-letters and never skips; a
-//! record's own fault never blocks the others) is read off one table.
+//! Pure: no clock, no I/O, no randomness. A caller passes where the failure happened and what was tried before, and follows the
+//! directive; it never examines the kind of a failure itself. So P4 (an outage never dead-letters and never skips; a record's
+//! own fault never blocks the others) is read off one table.
 
 use std::time::Duration;
 
@@ -11,17 +11,17 @@ use connect_api::{Cause, Failure};
 use crate::control::TaskEnd;
 use connect_config::{ErrorsConfig, StopAfter, Tolerance};
 
-/// So many superseded batches within a minute are no hand-over any more: two groups share the progress.
+/// More superseded batches within a minute are not a hand-over: two groups share the progress.
 const MOST_SUPERSEDED: usize = 5;
 
-/// What was done when the failure happened.
+/// What the task was doing when the failure happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stage {
     /// Clients, topics and plugins are opened, before the first record.
     Open,
-    /// The sink or Kafka is asked where partitions resume.
+    /// The sink or Kafka is asked for the positions where partitions resume.
     Resume,
-    /// The registry is asked for a schema that a message names.
+    /// A schema that a message names is requested from the registry.
     FetchSchema,
     /// A record is decoded, checked and transformed.
     Prepare,
@@ -40,13 +40,13 @@ pub(crate) enum Stage {
 /// What was tried before, and what else could be tried.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Attempts {
-    /// The wait before the next attempt, should there be one.
+    /// The delay before the next attempt.
     pub(crate) next_delay: Duration,
-    /// How many source records the call held: they can be written apart.
+    /// The number of input records of the call, which can be written separately.
     pub(crate) records: usize,
-    /// How many source records were rejected of those that `stop_after` counts, those of this failure included.
+    /// The number of rejected input records that `stop_after` counts, including those of this failure.
     pub(crate) rejected: usize,
-    /// Of how many rejected records a dead letter was sent, or which were discarded, since the task began.
+    /// The number of records dead-lettered or discarded since the task started.
     pub(crate) settled: u64,
     /// How many batches before this one were superseded within a minute.
     pub(crate) superseded_lately: usize,
@@ -57,15 +57,15 @@ pub(crate) struct Attempts {
 pub(crate) enum Directive {
     /// Wait, then make the same call again.
     RetryIn(Duration),
-    /// Write each half of the batch by itself.
+    /// Write each half of the batch separately.
     Halve,
-    /// Deliver dead letters of the rejected records, then go on without them.
+    /// Deliver dead letters of the rejected records, then continue without them.
     DeadLetter,
-    /// Go on without the rejected records and keep nothing of them.
+    /// Continue without the rejected records and keep nothing of them.
     Discard,
     /// Write what lies before the first rejected record, then fail there: nothing is skipped.
     StopBefore,
-    /// The records are another owner's: give them back and ask again where to resume.
+    /// The records belong to another owner: give them back and ask again where to resume.
     GiveBack,
     /// The task ends.
     End(TaskEnd),
@@ -99,10 +99,10 @@ pub(crate) fn decide(
             failed(&shared_progress(cause))
         }
         (Stage::Write | Stage::Flush | Stage::Publish, Superseded(_)) => Directive::GiveBack,
-        // Nothing was taken yet that could be given back.
+        // There are no records yet that could be given back.
         (_, Superseded(_)) => Directive::RetryIn(attempts.next_delay),
 
-        // No record of the connector is concerned, or the dead letter topic takes no letter of it: going on would lose it.
+        // No record of the connector is at fault, or the dead letter topic refuses its letter: continuing would lose it.
         (
             Stage::Open
             | Stage::Resume
@@ -117,7 +117,7 @@ pub(crate) fn decide(
     }
 }
 
-/// Decides what becomes of records that can never be written, by `[errors]` alone.
+/// Decides by `[errors]` alone what happens to records that can never be written.
 fn reject(failure: &Failure, errors: &ErrorsConfig, attempts: &Attempts) -> Directive {
     match (errors.tolerance, errors.stop_after) {
         (Tolerance::None, _) => Directive::StopBefore,

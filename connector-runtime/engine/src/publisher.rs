@@ -1,4 +1,4 @@
-//! Kafka for sinks: the engine owns client, transactions and group; a sink hands over messages.
+//! Publishers, through which sinks produce to Kafka: the engine owns client, transactions and group.
 //!
 //! Where the sink's progress moves in the Kafka transaction, each batch is one: the messages and the group's offsets. The
 //! in-process broker of `--embedded` drops the offsets of transactions, so there the messages are only acknowledged and
@@ -69,7 +69,7 @@ impl TaskPublishers {
 struct TransactionPublisher {
     cluster: Cluster,
     transactional_id: String,
-    /// `None` before the first batch and after any unclear answer.
+    /// `None` before the first batch and after an unclear result.
     producer: Option<TransactionalProducer>,
 }
 
@@ -102,7 +102,7 @@ impl Publisher for TransactionPublisher {
     }
 }
 
-/// A transaction's error in the engine's words.
+/// The failure that a transaction's error means.
 pub(crate) fn failure_of(error: TransactionError) -> Failure {
     match error {
         TransactionError::Refused(refused) => Failure::Refused(refusals(refused)),
@@ -110,8 +110,8 @@ pub(crate) fn failure_of(error: TransactionError) -> Failure {
         TransactionError::Retry(cause) | TransactionError::Abortable(cause) => {
             Failure::Retry(cause)
         }
-        // Where it is unclear, only Kafka knows how far it came. A new producer settles what the old one left open; then
-        // everything in flight is read again from what Kafka holds.
+        // After an unclear result only Kafka knows what was committed. A new producer fences the old transaction; then
+        // everything in flight is read again from the committed positions.
         TransactionError::Superseded(cause)
         | TransactionError::Unclear(cause)
         | TransactionError::Fenced(cause) => Failure::Superseded(cause),
@@ -122,7 +122,7 @@ pub(crate) fn failure_of(error: TransactionError) -> Failure {
 /// Messages are acknowledged; the group commits afterwards.
 struct PlainPublisher {
     producer: ConnectorProducer,
-    /// On the in-process broker.
+    /// For the in-process broker.
     backlog: Option<Backlog>,
 }
 
@@ -141,7 +141,7 @@ impl Publisher for PlainPublisher {
     }
 }
 
-/// Sends in pieces, each once the readers of its topic are close enough.
+/// Sends in pieces, and waits before each until the readers of its topic are close enough.
 pub(crate) async fn send_with_room(
     producer: &mut ConnectorProducer,
     backlog: &Backlog,
@@ -166,7 +166,7 @@ pub(crate) async fn send_with_room(
     Ok(refused)
 }
 
-/// The messages that will never be taken, by index. `Retry`: some were not taken and may be later.
+/// The messages that Kafka will never accept, by index. `Retry`: some were not accepted and can be sent again.
 fn refused(outcomes: Vec<DeliveryOutcome>) -> Result<Vec<(usize, Cause)>> {
     let mut refused = Vec::new();
     for (index, outcome) in outcomes.into_iter().enumerate() {
@@ -179,15 +179,14 @@ fn refused(outcomes: Vec<DeliveryOutcome>) -> Result<Vec<(usize, Cause)>> {
     Ok(refused)
 }
 
-/// A producer, and for whom it sends.
+/// A producer, with the connector for which it sends.
 pub(crate) struct ConnectorProducer {
     pub(crate) connector: Arc<str>,
     pub(crate) producer: Producer,
 }
 
 impl ConnectorProducer {
-    /// Sends messages and returns what became of each, in their order. A batch that takes long is waited for, never sent
-    /// twice.
+    /// Sends messages and returns what became of each, in their order. A slow batch is never sent twice.
     pub(crate) async fn deliver(
         &mut self,
         messages: Vec<Outgoing>,

@@ -1,4 +1,4 @@
-//! The tasks of a sink connector, and the road of a record through one.
+//! A task of a sink connector, and the path of a record through it.
 //!
 //! A task opens everything, joins two halves by two bounded channels, and closes everything. The *reader* ([`reader`]), a
 //! thread of its own, owns the consumer: it collects a batch, prepares it ([`prepare`]: decode, contract, transforms;
@@ -63,13 +63,13 @@ pub(crate) struct SinkTask {
     pub(crate) name: Arc<str>,
     pub(crate) connector: Arc<SinkConnector>,
     pub(crate) task: u32,
-    /// Other members of the group see it in the client id.
+    /// Part of the client id, so that other members of the group see it.
     pub(crate) fingerprint: Fingerprint,
     pub(crate) cluster: Cluster,
     pub(crate) contracts: Contracts,
-    /// Random, one a process: part of transactional ids.
+    /// Random for each process; part of transactional ids.
     pub(crate) process_id: Arc<str>,
-    /// For the reader's waits: it never runs a plugin, so that none can hold them up.
+    /// For the reader's waits. No plugin runs there that could delay them.
     pub(crate) engine: Handle,
     pub(crate) first_sights: FirstSights,
     pub(crate) other_names: OtherNames,
@@ -85,7 +85,7 @@ struct Opened {
 }
 
 impl SinkTask {
-    /// Runs the task to its end. Call it on the runtime that shall run the writer.
+    /// Runs the task to its end, and the writer on the current runtime.
     pub(crate) async fn run(self) -> TaskEnd {
         let opened = tokio::select! {
             opened = self.open() => opened,
@@ -102,7 +102,7 @@ impl SinkTask {
         }
     }
 
-    /// Opens clients and sink; whatever cannot be reached is waited for.
+    /// Opens clients and sinks, waiting until they are reachable.
     async fn open(&self) -> Result<Opened, TaskEnd> {
         let waiting = self.waiting();
         waiting.insist(Stage::Open, || self.make_topics()).await?;
@@ -159,14 +159,14 @@ impl SinkTask {
         };
         let create = self.connector.create_topics.as_ref();
         if create.is_none() && self.cluster.in_process.is_none() {
-            // Whoever writes the topic makes it: it is waited for.
+            // The producer of the topic creates it: the consumer waits until it exists.
             return Ok(());
         }
         let names: Vec<Arc<str>> = names.iter().map(|name| Arc::from(name.as_str())).collect();
         self.cluster.ensure_topics(&names, create).await
     }
 
-    /// The topic is made (or proven to exist) before the first record is read.
+    /// The topic is created or checked before the first record is read.
     async fn open_dead_letters(&self) -> Result<Option<DeadLetters>, Failure> {
         let Some(topic) = &self.connector.errors.dead_letter_topic else {
             return Ok(None);
@@ -290,8 +290,8 @@ impl SinkTask {
         self.cluster.progress_home(sink.factory.progress_home())
     }
 
-    /// Where a sink publishes in Kafka transactions, only these move the group: a commit of the reader could arrive late
-    /// and take it back.
+    /// If a sink publishes in Kafka transactions, only these move the group: a commit of the reader could arrive late and move
+    /// it back.
     fn moves_group(&self) -> bool {
         let sinks = &self.connector.sinks;
         !sinks
@@ -327,9 +327,9 @@ impl SinkTask {
         }
     }
 
-    /// Both halves end, whichever ends first: a reader that ends closes the work channel, a writer that ends fails the
-    /// reader's next send. At the grace deadline the writer's future and its sink are dropped together. Whether a half
-    /// ever comes back is not this task's care: a loop may keep its very thread.
+    /// Both halves end, whichever ends first: a reader that ends closes the work channel, a writer that ends fails the reader's
+    /// next send. At the grace deadline the writer's future and its sink are dropped together. The task does not wait for a
+    /// half that never returns, such as one that loops on its thread.
     async fn join(&self, reader: ReaderHalf, mut writer: WriterHalf) -> TaskEnd {
         let written = tokio::select! {
             ended = &mut writer => ended,
@@ -345,9 +345,9 @@ impl SinkTask {
             }
             Err(_) => TaskEnd::Stopped,
         };
-        let read = reader
-            .await
-            .unwrap_or_else(|_| TaskEnd::Crashed(Cause::new("the thread that reads is gone")));
+        let read = reader.await.unwrap_or_else(|_| {
+            TaskEnd::Crashed(Cause::new("the reader thread ended without a result"))
+        });
         match (written, read) {
             (TaskEnd::Stopped, read) => read,
             (written, _) => written,

@@ -1,9 +1,9 @@
-//! The road of a source connector: poll → transforms → the topic's contract → one transaction with the positions.
+//! The task of a source connector: poll → transforms → the topic's contract → one transaction with the positions.
 //!
-//! A source has one owner at a time: every process joins the group `connect-<name>`, subscribed to `connect_positions`;
-//! who holds its partition runs the source, the others are UNASSIGNED ([`owner`]). The owner registers the
-//! transactional id `connect-source-<name>`, which fences and aborts a predecessor, reads the positions to their end,
-//! and only then polls. So each polled record is in its topic once (for readers of committed records).
+//! A source has one owner at a time: every process joins the group `connect-<name>`, subscribed to `connect_positions`; the
+//! member with its partition runs the source, the others are UNASSIGNED ([`owner`]). The owner registers the transactional id
+//! `connect-source-<name>`, which fences and aborts a predecessor, reads the positions to their end, and only then polls. So
+//! each polled record is in its topic once (for readers of committed records).
 
 mod messages;
 mod owner;
@@ -37,7 +37,7 @@ pub(crate) struct SourceTask {
     pub(crate) fingerprint: Fingerprint,
     pub(crate) cluster: Cluster,
     pub(crate) contracts: Contracts,
-    /// Where the schema registry is asked: its client is shared by all connectors.
+    /// Runs the requests to the schema registry, whose client all connectors share.
     pub(crate) engine: Handle,
     pub(crate) meters: Meters,
     pub(crate) stop: Stop,
@@ -65,7 +65,7 @@ impl SourceTask {
         let end = loop {
             if !owner.owns() {
                 let reason =
-                    "waits for its group to give it this source; another process may run it";
+                    "waits for its group to assign this source; another process may run it";
                 self.meters
                     .set_state(ConnectorState::Unassigned, Some(reason.to_owned()), None);
             }
@@ -87,7 +87,7 @@ impl SourceTask {
         end
     }
 
-    /// What can be waited for before anybody owns anything: topics, and the contract.
+    /// Prepares what needs no ownership: topics, and the contract.
     async fn prepare(&self) -> Result<(Owner, Maker), TaskEnd> {
         let waiting = self.waiting();
         let topics = [Arc::from(self.connector.topic.as_str())];
@@ -147,7 +147,7 @@ impl SourceTask {
         end
     }
 
-    /// In this order: fence the predecessor, read what it committed, continue after it.
+    /// In this order: fence the predecessor, read the positions that it committed, continue from there.
     async fn open(&self) -> Result<Opened, TaskEnd> {
         let waiting = self.waiting();
         let id = format!("connect-source-{}", self.name);

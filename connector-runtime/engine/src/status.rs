@@ -1,8 +1,8 @@
-//! What a connector is doing, as screens, HTTP and metrics see it.
+//! The status of a connector, as screens, HTTP and metrics see it.
 //!
-//! Tasks write into [`Meters`]; readers take one consistent [`ConnectorStatus`]. All counts of a connector stand
-//! behind one lock, taken once a batch, so that at every look (P8)
-//! consumed = delivered + dead-lettered + filtered + given back + in flight.
+//! Tasks write into [`Meters`]; readers take one consistent [`ConnectorStatus`]. One lock guards all counts of a connector and
+//! is taken once per batch, so that in every snapshot (P8) consumed = delivered + dead-lettered + filtered + given back + in
+//! flight.
 
 mod meters;
 mod partitions;
@@ -23,9 +23,9 @@ use connect_config::Fingerprint;
 #[serde(rename_all = "UPPERCASE")]
 pub enum ConnectorState {
     Running,
-    /// Runs, and cannot go on until what the reason names is there again; it goes on by itself then.
+    /// Runs, but waits for what the reason names, and then continues by itself.
     Waiting,
-    /// Stopped by an error until a person or a changed file acts.
+    /// Stopped by an error, until the user acts or a file changes.
     Failed,
     /// Waits before it is started again after an unexpected failure.
     Restarting,
@@ -35,7 +35,7 @@ pub enum ConnectorState {
 }
 
 impl ConnectorState {
-    /// The word of the REST API and of screens.
+    /// The name in the REST API and on screens.
     pub fn as_str(self) -> &'static str {
         match self {
             ConnectorState::Running => "RUNNING",
@@ -56,7 +56,7 @@ impl ConnectorState {
 /// What a connector waits for, or why it ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reason {
-    /// A word for machines: a [`connect_api::Dependency`] while the connector waits, otherwise what its state follows from.
+    /// A machine-readable word: a [`connect_api::Dependency`] while the connector waits, otherwise the cause of its state.
     pub code: &'static str,
     pub text: String,
     /// Milliseconds since 1970.
@@ -73,7 +73,7 @@ pub struct Counters {
     pub dead_lettered: u64,
     /// Filtered, ignored or discarded on purpose.
     pub filtered: u64,
-    /// Read, then left to whoever owns the partition next (or to the next start).
+    /// Read, then left to the next owner of the partition, or to the next start.
     pub given_back: u64,
     pub in_flight: u64,
     pub batches: u64,
@@ -83,13 +83,13 @@ pub struct Counters {
     pub rows: u64,
 }
 
-/// A look at one connector.
+/// A snapshot of one connector.
 #[derive(Clone, Debug)]
 pub struct ConnectorStatus {
     pub name: Arc<str>,
     /// `sink` or `source`.
     pub kind: &'static str,
-    /// The plugin: the word in `type = "…"`.
+    /// The plugin: the value of `type`.
     pub plugin: &'static str,
     pub state: ConnectorState,
     pub reason: Option<Reason>,
@@ -128,14 +128,14 @@ impl ConnectorStatus {
     }
 }
 
-/// A look at one `[[sinks]]` entry of a connector.
+/// A snapshot of one `[[sinks]]` entry of a connector.
 #[derive(Clone, Debug)]
 pub struct LaneStatus {
     pub name: Arc<str>,
-    /// The plugin: the word in `type = "…"`.
+    /// The plugin: the value of `type`.
     pub plugin: &'static str,
     pub guarantee: Guarantee,
-    /// Of the records that this lane had not yet when they were read.
+    /// Counts only records that were new to this lane when they were read.
     pub counters: Counters,
     /// What it waits for.
     pub reason: Option<Reason>,

@@ -28,7 +28,7 @@ use crate::peers;
 use crate::status::{ConnectorState, ConnectorStatus, Meters};
 use connect_config::{Connector, ProcessConfig};
 
-/// How the engine is run, beside what the files say.
+/// Options of the engine that are not in files.
 pub struct EngineOptions {
     pub clients: ClientSettings,
     pub admin: Admin,
@@ -36,16 +36,15 @@ pub struct EngineOptions {
     pub embedded: Option<Arc<Embedded>>,
     /// Names of connectors that are not run because their files are broken.
     pub broken: Vec<Arc<str>>,
-    /// How long a stop may drain before everything is let go.
+    /// The grace period: how long a stop may drain before everything is abandoned.
     pub grace: Duration,
-    /// Reads the file of a connector again before it is tried again: what was wrong may be mended there, and files with
-    /// secrets change.
+    /// Rereads the file of a connector before a retry: it may have been corrected, and files with secrets change.
     pub reload: Reload,
-    /// Reads `connect.toml` again while Kafka or the registry refuses what it says. `None`: there is no such file.
+    /// Rereads `connect.toml` while Kafka or the registry refuses access. `None`: there is no such file.
     pub reread: Option<Reread>,
 }
 
-/// Reads the files again; `None`: the connector of this name is not there, or broken.
+/// Rereads the files. `None`: the connector of this name has no file, or a broken one.
 pub type Reload = Arc<dyn Fn(&str) -> Option<Connector> + Send + Sync>;
 
 /// Running connectors.
@@ -61,7 +60,7 @@ pub struct Engine {
 pub struct Summary {
     /// From the stop to the end of the last connector; zero if none was asked for.
     pub drained_in: Duration,
-    /// The grace period passed: some work was let go, and a restart repeats it.
+    /// The grace period passed: some work was abandoned, and the next start replays it.
     pub abandoned: bool,
     pub connectors: Vec<ConnectorStatus>,
 }
@@ -75,7 +74,7 @@ impl Summary {
     }
 }
 
-/// What connectors share.
+/// What the connectors of a process share.
 #[derive(Clone)]
 pub(crate) struct ProcessContext {
     pub(crate) access: Arc<Access>,
@@ -90,7 +89,7 @@ pub(crate) struct ProcessContext {
 }
 
 impl Engine {
-    /// Starts every connector. Whatever cannot be reached is waited for; only what can never work is an error.
+    /// Starts every connector. Connectors wait for what is unreachable; only what can never work is an error.
     pub fn start(
         connectors: Vec<Connector>,
         process: &ProcessConfig,
@@ -157,23 +156,23 @@ impl Engine {
         })
     }
 
-    /// A look at every connector, in the order of their files.
+    /// A snapshot of every connector, in the order of their files.
     pub fn status(&self) -> Vec<ConnectorStatus> {
         self.meters.iter().map(Meters::status).collect()
     }
 
-    /// Tries the connectors that have failed again, and touches no other.
+    /// Retries the connectors that have failed, and no others.
     pub fn try_failed_again(&self) {
         self.attention.ask();
     }
 
-    /// Takes nothing new and finishes what is there, within the grace period.
+    /// Drains: accepts no new work, and finishes what is in flight within the grace period.
     pub fn stop(&self) {
         self.stop.exit.cancel();
         self.stop.drain.cancel();
     }
 
-    /// Lets go of everything at once; a restart repeats harmlessly what was in flight.
+    /// Abandons everything immediately; the next start replays harmlessly what was in flight.
     pub fn stop_now(&self) {
         self.stop.exit.cancel();
         self.stop.drain.cancel();
@@ -185,7 +184,7 @@ impl Engine {
         let mut finished = self.finished.clone();
         match finished.wait_for(Option::is_some).await {
             Ok(summary) => summary.clone().unwrap_or_default(),
-            // The supervisor's thread is gone without a word: what is known is the last state of the connectors.
+            // The supervisor's thread ended without a result: return the last state of the connectors.
             Err(_) => Summary {
                 connectors: self.status(),
                 ..Summary::default()
@@ -202,10 +201,10 @@ struct Supervisor {
     runtime: tokio::runtime::Runtime,
 }
 
-/// How the settings of the process are read again.
+/// How to reread the settings of the process.
 struct Fresh {
     reread: Reread,
-    /// What they were at the start.
+    /// The settings at the start.
     known: AccessHash,
 }
 
@@ -235,7 +234,7 @@ impl Supervisor {
         }));
     }
 
-    /// Returns how long the stop took, and whether something was let go.
+    /// Returns how long the stop took, and whether something was abandoned.
     async fn supervise(&self) -> (Duration, bool) {
         let mut stopping = None;
         let mut abandoned = false;

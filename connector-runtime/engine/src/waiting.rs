@@ -1,4 +1,4 @@
-//! How a task waits out an outage: it asks the policy, shows what it waits for, logs it, and waits.
+//! The waits of a task in an outage: it asks the policy, shows and logs the cause, and waits.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,14 +16,14 @@ use connect_config::ErrorsConfig;
 pub(crate) struct Waiting {
     pub(crate) connector: Arc<str>,
     pub(crate) task: u32,
-    /// Which lane of the task waits; `None`: the task as a whole.
+    /// The lane that waits. `None`: the task as a whole.
     pub(crate) lane: Option<usize>,
     pub(crate) meters: Meters,
     pub(crate) stop: Stop,
 }
 
 impl Waiting {
-    /// Repeats `attempt` until it succeeds; what the policy does not retry ends it. A stop does not: select it.
+    /// Repeats `attempt` until it succeeds, or until the policy does not retry. A stop does not end it: select on the stop.
     pub(crate) async fn insist<T, F: Future<Output = Result<T>>>(
         &self,
         stage: Stage,
@@ -55,7 +55,7 @@ impl Waiting {
         }
     }
 
-    /// Shows and logs what is waited for. `None`: the client itself goes on trying.
+    /// Shows and logs the cause of a wait. `delay` is `None` if the client itself retries.
     pub(crate) fn show(&self, event: &'static str, why: &Cause, delay: Option<Duration>) {
         let retry_at_ms = delay.map(|delay| time::now_ms() + delay.as_millis() as i64);
         self.meters.waiting(self.waiter(), why, retry_at_ms);
@@ -100,15 +100,14 @@ impl Waiting {
         }
     }
 
-    /// Nothing is waited for any more; a wait that ends with this is logged.
+    /// The wait is over, which is logged.
     pub(crate) fn over(&self) {
         if let Some(reason) = self.meters.not_waiting(self.waiter()) {
             self.log_recovered(&reason);
         }
     }
 
-    /// The task has all that it needs to run. If the connector was stopped meanwhile because something was refused, that
-    /// wait is over.
+    /// The task has opened its clients. If the connector was stopped because access was refused, that wait is over.
     pub(crate) fn opened(&self) {
         if let Some(reason) = self.meters.recovered() {
             self.log_recovered(&reason);

@@ -1,4 +1,4 @@
-//! What is asked of the cluster, and topics that are made.
+//! Requests to the cluster about topics and groups, and the creation of topics.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -12,8 +12,9 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use crate::blocking::{SharedClient, off_the_runtime};
 use crate::error::{cause, code_cause};
+use crate::group_offsets::{self, GroupMember};
 use crate::log::LogContext;
-use crate::offsets::{self, Bound, GroupMember};
+use crate::offsets::{self, Bound};
 use crate::settings::{ClientSettings, SESSION_TIMEOUT_MS};
 use crate::trouble;
 
@@ -29,7 +30,8 @@ pub struct NewTopics {
     pub config: BTreeMap<String, String>,
 }
 
-/// Questions to the cluster. Asks as a consumer does: a producer's question would make the mock cluster create a topic.
+/// A client for requests to the cluster. It is a consumer, because a request of a producer would make the mock cluster create a
+/// topic.
 pub struct Admin {
     settings: ClientSettings,
     client: SharedClient<BaseConsumer<LogContext>>,
@@ -72,7 +74,7 @@ impl Admin {
         Ok(self.partitions(topic, timeout).await?.is_some())
     }
 
-    /// The bound of each partition; one that is not answered for is left out.
+    /// The bound of each partition. A partition without an answer is left out.
     pub async fn bounds(
         &self,
         partitions: Vec<TopicPartition>,
@@ -90,7 +92,7 @@ impl Admin {
         }
         let group = group.to_owned();
         self.client
-            .ask(move |client| offsets::members(client, &group))
+            .ask(move |client| group_offsets::members(client, &group))
             .await
     }
 
@@ -110,8 +112,8 @@ impl Admin {
             .await
     }
 
-    /// Makes the topics; those that exist already are left as they are. Returns the names of those that were made. The
-    /// mock cluster has no such call: use [`crate::Embedded::create_topic`]. What a person must change is `Fatal`.
+    /// Creates the topics, leaving existing ones as they are. Returns the names of the created topics. The mock cluster has no
+    /// such call: use [`crate::Embedded::create_topic`]. `Fatal`: the user must change something.
     pub async fn create_topics(
         &self,
         topics: &NewTopics,
@@ -125,7 +127,7 @@ impl Admin {
         let admin = self.admin_client()?;
         let new: Vec<NewTopic<'_>> = topics.names.iter().map(|name| topics.one(name)).collect();
         let answered = admin.create_topics(&new, &within(timeout)).await;
-        // Its own thread is joined at the end: not on the runtime.
+        // Dropping joins the client's thread, which must not block the runtime.
         off_the_runtime(move || drop(admin))
             .await
             .map_err(Failure::Fatal)?;
@@ -140,8 +142,8 @@ impl Admin {
         Ok(made)
     }
 
-    /// The `cleanup.policy` of topics; `None` where the broker does not show it: we may not see it, or the broker does not
-    /// know the topic yet (the client keeps no word of which). The mock cluster has no such call.
+    /// The `cleanup.policy` of topics. `None` if the broker does not return it: we lack the right, or the broker does not know
+    /// the topic yet (the client does not tell which). The mock cluster has no such call.
     pub async fn cleanup_policies(
         &self,
         topics: &[String],
@@ -156,7 +158,7 @@ impl Admin {
             .map(|topic| ResourceSpecifier::Topic(topic))
             .collect();
         let answered = admin.describe_configs(&resources, &within(timeout)).await;
-        // Its own thread is joined at the end: not on the runtime.
+        // Dropping joins the client's thread, which must not block the runtime.
         off_the_runtime(move || drop(admin))
             .await
             .map_err(Failure::Fatal)?;
@@ -189,7 +191,7 @@ fn within(timeout: Duration) -> AdminOptions {
 
 impl NewTopics {
     fn one<'a>(&'a self, name: &'a str) -> NewTopic<'a> {
-        // -1 is the protocol's word for the broker's default.
+        // In the protocol -1 is the broker's default.
         let new = NewTopic::new(
             name,
             self.partitions.unwrap_or(-1),
@@ -200,8 +202,8 @@ impl NewTopics {
             .fold(new, |new, (key, value)| new.set(key, value))
     }
 
-    /// Too few brokers for the replication may be brokers that are not up yet; of what else Kafka refuses only a change
-    /// by a person makes something else.
+    /// If there are too few brokers for the replication, some may not be up yet. Every other refusal needs a change by the
+    /// user.
     fn refused(&self, name: &str, code: RDKafkaErrorCode) -> Failure {
         use RDKafkaErrorCode as Code;
         let keys = |keys: &BTreeMap<String, String>| {
@@ -237,7 +239,7 @@ impl NewTopics {
     }
 }
 
-/// The client itself refuses numbers that no cluster would take.
+/// The client itself refuses numbers that no cluster would accept.
 fn not_asked(error: &KafkaError) -> Failure {
     let cause = cause("creating topics", error);
     match error {

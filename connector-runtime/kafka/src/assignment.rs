@@ -1,13 +1,13 @@
-//! The state of each assigned partition, without any Kafka in it.
+//! The state machine of each assigned partition. Pure: no Kafka client.
 //!
-//! A partition comes in three steps. It is *announced* when the group gives it: nothing of it is delivered, and where it
-//! begins is not known. It *runs* from the moment that somebody said where to begin: records at or after that offset are
-//! delivered in order, each with the generation of this assignment. It is *out of range* when Kafka no longer (or not
-//! yet) has the offset that it wants: nothing is delivered until somebody says where to begin again. It is *revoked* when the
-//! group takes it and it is not given back yet: nothing is delivered, and what was can still become durable.
+//! A partition is *announced* once its owner knows that the group has assigned it: its start is not known, and nothing is
+//! delivered. It is *running* once the owner has set its start: records from that offset on are delivered in order, each with
+//! the generation of this assignment. It is *out of range* if Kafka does not have its next offset: nothing is delivered until
+//! the owner sets a start again. It is *revoked* until it is given back: nothing is delivered, but delivered records can still
+//! become durable.
 //!
-//! A generation belongs to one assignment of one partition and is never used again. A partition that is revoked and
-//! given back during one write has a new one, so that the old write's positions are recognised and stored by nobody.
+//! A generation belongs to one assignment of one partition and is never used again. A partition that is revoked and reassigned
+//! during one write has a new one, so that the positions of the old write are recognised and not stored.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,21 +19,21 @@ use connect_api::{Position, TopicPartition};
 pub struct Generation(u64);
 
 impl Generation {
-    /// A generation that no consumer gave, for tests of what is done with one.
+    /// For tests, which have no consumer.
     #[doc(hidden)]
     pub fn for_tests(number: u64) -> Generation {
         Generation(number)
     }
 }
 
-/// A position, and under which assignment of its partition it was reached.
+/// A position, and the assignment of its partition under which it was reached.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OwnedPosition {
     pub position: Position,
     pub generation: Generation,
 }
 
-/// What the group stores for a partition: a position, and a text beside it (Kafka keeps up to 4096 bytes).
+/// What the group stores for a partition: a position and metadata, a text of up to 4096 bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GroupPosition {
     pub owned: OwnedPosition,
@@ -42,13 +42,13 @@ pub struct GroupPosition {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
-    /// The group gave it, and the owner has not been told yet.
+    /// Assigned, but the owner does not know it yet.
     Unannounced,
-    /// The owner was told and has not yet said where to begin.
+    /// The owner knows it and has not set a start yet.
     Announced,
     Running,
     OutOfRange,
-    /// The group takes it, and it is not given back yet.
+    /// Revoked by the group, and not given back yet.
     Revoked,
 }
 
@@ -56,9 +56,9 @@ enum Phase {
 struct Partition {
     generation: Generation,
     phase: Phase,
-    /// The offset after the last record that was delivered. Means something only while running.
+    /// The offset after the last record that was delivered. Valid only while running.
     next: i64,
-    /// The position that was stored last in this assignment.
+    /// The last stored position in this assignment.
     stored: Option<i64>,
 }
 
@@ -67,12 +67,12 @@ struct Partition {
 pub(crate) struct Assignment {
     topics: BTreeMap<Arc<str>, BTreeMap<i32, Partition>>,
     last_generation: u64,
-    /// Everything is held back: the owner waits for something.
+    /// All partitions are paused, because the owner waits.
     pub(crate) held: bool,
 }
 
 impl Assignment {
-    /// The group gives these partitions.
+    /// The group assigns these partitions.
     pub(crate) fn assign(&mut self, partitions: &[TopicPartition]) -> Vec<Generation> {
         partitions
             .iter()
@@ -93,7 +93,7 @@ impl Assignment {
             .collect()
     }
 
-    /// The group takes these partitions, and they are not given back yet. Returns those that are here.
+    /// The group revokes these partitions, which are not given back yet. Returns those that were assigned.
     pub(crate) fn mark_revoked(&mut self, partitions: &[TopicPartition]) -> Vec<TopicPartition> {
         let mut known = Vec::with_capacity(partitions.len());
         for partition in partitions {
@@ -105,7 +105,7 @@ impl Assignment {
         known
     }
 
-    /// These partitions are given back. Returns those that were really here.
+    /// These partitions are given back. Returns those that were assigned.
     pub(crate) fn remove(&mut self, partitions: &[TopicPartition]) -> Vec<TopicPartition> {
         partitions
             .iter()
@@ -123,7 +123,7 @@ impl Assignment {
             .collect()
     }
 
-    /// The owner hears of this assignment now. False if it is over already.
+    /// The owner is told of this assignment. `false`: it is over already.
     pub(crate) fn announce(&mut self, partition: &TopicPartition, generation: Generation) -> bool {
         match self.get_mut(partition) {
             Some(state) if state.generation == generation && state.phase != Phase::Revoked => {
@@ -136,14 +136,14 @@ impl Assignment {
         }
     }
 
-    /// Whether the owner may say where this partition begins. Not if it was given anew and the owner, who has not heard
-    /// of that yet, speaks of the assignment before.
+    /// Whether the owner may start this partition. Not if the partition was reassigned and the owner, which does not know it
+    /// yet, means the previous assignment.
     pub(crate) fn may_start(&self, partition: &TopicPartition) -> bool {
         self.get(partition)
             .is_some_and(|state| !matches!(state.phase, Phase::Unannounced | Phase::Revoked))
     }
 
-    /// The partition runs from this offset on.
+    /// Starts the partition at this offset.
     pub(crate) fn start(&mut self, partition: &TopicPartition, offset: i64) {
         if let Some(state) = self.get_mut(partition)
             && !matches!(state.phase, Phase::Unannounced | Phase::Revoked)
@@ -154,7 +154,7 @@ impl Assignment {
         }
     }
 
-    /// A record came. Returns the shared topic name and the generation if it is to be delivered: its partition runs and
+    /// A record arrived. Returns the shared topic name and the generation if the record is delivered: its partition runs, and
     /// the record is not below the position.
     pub(crate) fn deliver(
         &mut self,
@@ -218,8 +218,8 @@ impl Assignment {
         waiting
     }
 
-    /// Everything that was announced waits for `begin` again, each partition under a new generation: whatever was read of
-    /// it before counts no longer. Returns those partitions, in order.
+    /// Every partition that the owner knows waits for `start` again, under a new generation, so that records read before do not
+    /// count any more. Returns those partitions, in order.
     pub(crate) fn start_over(&mut self) -> Vec<TopicPartition> {
         let known =
             self.select(|state| !matches!(state.phase, Phase::Unannounced | Phase::Revoked));
@@ -232,7 +232,7 @@ impl Assignment {
         known
     }
 
-    /// Kafka does not have the offset that this partition wants.
+    /// Kafka does not have the next offset of this partition.
     pub(crate) fn out_of_range(&mut self, partition: &TopicPartition) {
         if let Some(state) = self.get_mut(partition)
             && state.phase == Phase::Running

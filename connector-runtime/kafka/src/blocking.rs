@@ -1,4 +1,4 @@
-//! librdkafka's calls block; here they leave the runtime.
+//! Runs blocking calls of librdkafka on threads that may block.
 
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
@@ -9,12 +9,14 @@ use connect_api::Cause;
 pub(crate) async fn off_the_runtime<T: Send + 'static>(
     call: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, Cause> {
-    tokio::task::spawn_blocking(call)
-        .await
-        .map_err(|error| Cause::new(format!("a call of the Kafka client broke off: {error}")))
+    tokio::task::spawn_blocking(call).await.map_err(|error| {
+        Cause::new(format!(
+            "the Kafka client call was cancelled or panicked: {error}"
+        ))
+    })
 }
 
-/// Runs the end of a client on a thread of its own and waits no longer than this. Who does not come back in time is left
+/// Closes a client on a thread of its own, and waits at most until the deadline. A client that does not return in time is left
 /// behind: a hanging broker must not keep a process alive.
 pub(crate) fn with_deadline(deadline: Duration, end: impl FnOnce() + Send + 'static) -> bool {
     let (ended, wait) = mpsc::channel();
@@ -22,13 +24,13 @@ pub(crate) fn with_deadline(deadline: Duration, end: impl FnOnce() + Send + 'sta
         .name("kafka-close".to_owned())
         .spawn(move || {
             end();
-            // Nobody may be waiting any more.
+            // The caller may have stopped waiting.
             let _ = ended.send(());
         });
     spawned.is_ok() && wait.recv_timeout(deadline).is_ok()
 }
 
-/// A client that calls on other threads share. Whoever drops the last handle does not wait for the client's end.
+/// A client that is shared by calls on other threads. Dropping the last handle does not wait for the client's end.
 pub(crate) struct SharedClient<T: Send + Sync + 'static>(Option<Arc<T>>);
 
 impl<T: Send + Sync + 'static> SharedClient<T> {
@@ -47,7 +49,7 @@ impl<T: Send + Sync + 'static> SharedClient<T> {
             .ok_or_else(|| Cause::new("the Kafka client is closed"))
     }
 
-    /// Waits for the client's end, no longer than this. A call that is under way ends first.
+    /// Waits for the client's end, no longer than this. A running call ends first.
     pub(crate) fn close(mut self, deadline: Duration) -> bool {
         let client = self.0.take();
         with_deadline(deadline, move || drop(client))

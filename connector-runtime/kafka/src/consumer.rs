@@ -1,10 +1,10 @@
 //! The consumer of one task of a sink connector.
 //!
-//! One thread owns it, polls it, and does everything else with it: librdkafka calls back into that thread, between two
-//! polls nothing changes. A partition that the group gives is paused at once and announced; the owner finds out where it
-//! begins, says so with `start_at`, and only then records of it come. Positions go the other way: the owner stores what
-//! is durable, with the generation under which it was read, and commits what is stored. A partition that the group
-//! revokes is held until the owner gives it back: until then positions of it can be stored, and no other member has it.
+//! One thread owns it and makes every call: librdkafka calls back during a poll, and between two polls nothing changes. An
+//! assigned partition is paused immediately and announced. The owner determines its start and calls `start_at`, and only then
+//! records are delivered. In the other direction, the owner stores durable positions, with the generation under which they were
+//! read, and commits them. A revoked partition is held until the owner gives it back: until then its positions can be stored,
+//! and no other member has it.
 
 mod polling;
 mod positions;
@@ -33,16 +33,16 @@ use unreadable::Unreadable;
 pub struct SinkConsumer {
     pub(crate) client: BaseConsumer<SinkConsumerContext>,
     pub(crate) shared: Arc<SharedConsumerState>,
-    /// Topics are found by their names.
+    /// With a pattern the topics are found by their names.
     pattern: Option<TopicPattern>,
-    /// librdkafka said that some partition is out of range, not which: ask, not before this.
+    /// librdkafka reports that a partition is out of range but not which one: query the watermarks, no earlier than this.
     pub(crate) check_range_at: Option<Instant>,
-    /// The client has complained since the last record.
+    /// The client has reported an error since the last record.
     troubled: bool,
-    /// How many polls may still go without looking at the clock: the last one brought a record.
+    /// How many polls may follow without checking the clock, because the last one returned a record.
     streak: u32,
     payloads: Payloads,
-    /// The owner has heard of a revocation: the next poll gives the partitions back, unless the owner did.
+    /// The owner knows of a revocation: the next poll gives the partitions back if the owner did not.
     gives_back: bool,
     unreadable: Unreadable,
     /// Bytes of the largest batch that can be unpacked, and of the largest answer of a broker.
@@ -60,8 +60,7 @@ impl SinkConsumer {
             settings.member(&options.client_id, &options.group, options.metadata_refresh);
         sizes.apply(&mut config);
         config
-            // A small record costs more beside its bytes (half a kilobyte) than in them, so the queue has a limit in
-            // records too.
+            // A record takes half a kilobyte in addition to its bytes, so the queue also has a limit in records.
             .set("queued.min.messages", options.queue_records.to_string())
             // The default of a second stalls a consumer whose queue is full now and then.
             .set("fetch.queue.backoff.ms", "10");
@@ -95,8 +94,8 @@ impl SinkConsumer {
         })
     }
 
-    /// Holds everything back for a long wait: go on polling, only events come. What the group gives meanwhile is held
-    /// back too. What was prefetched is fetched again, so this is for waits of seconds.
+    /// Pauses all partitions for a long wait, during which the owner continues to poll and receives only events. Partitions
+    /// that are assigned meanwhile stay paused, too. Prefetched records are fetched again, so this is for waits of seconds.
     pub fn pause_all(&mut self) -> Result<(), Cause> {
         let all = {
             let mut state = self.shared.lock();
@@ -127,8 +126,8 @@ impl SinkConsumer {
             .map_err(|error| cause("resuming", &error))
     }
 
-    /// Where these starts are, as offsets in their order. Asks the cluster once for all of a kind; an error in the list is of
-    /// one partition alone.
+    /// The offsets of these starts, in their order. Asks the cluster once for all of a kind. An error in the list concerns one
+    /// partition only.
     pub fn resolve(
         &self,
         starts: &[(TopicPartition, StartAt)],
@@ -136,7 +135,7 @@ impl SinkConsumer {
         offsets::resolve(&self.client, starts)
     }
 
-    /// What the group has committed, `None` where nothing is. Asks the cluster.
+    /// What the group has committed. `None`: nothing. Asks the cluster.
     pub fn committed(
         &self,
         partitions: &[TopicPartition],
@@ -156,8 +155,8 @@ impl SinkConsumer {
         Ok(i32::try_from(count).unwrap_or(i32::MAX))
     }
 
-    /// Who we are in the group now. For a transaction take it at the batch's first record: taken after a revocation it
-    /// would commit offsets of a lost partition.
+    /// The current group metadata. For a transaction, take them at the batch's first record: with metadata from after a
+    /// revocation it would commit offsets of a lost partition.
     pub fn group_metadata(&self) -> Option<GroupMetadata> {
         self.client.group_metadata().map(GroupMetadata::new)
     }

@@ -1,4 +1,4 @@
-//! What librdkafka calls back while the consumer's thread polls: rebalances, results of commits, log lines.
+//! The callbacks of librdkafka during a poll: rebalances, results of commits, log lines.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -17,8 +17,8 @@ use crate::event::{Event, Rebalance};
 use crate::log::LogFilter;
 use crate::trouble::Trouble;
 
-/// Shared by the consumer and its callbacks. All of them run on the consumer's thread; the lock is there because the
-/// client's type asks for it, and is never held while librdkafka is called.
+/// Shared by the consumer and its callbacks. All of them run on the consumer's thread; the lock exists because the client's
+/// type requires it, and is never held during a call of librdkafka.
 #[derive(Debug, Default)]
 pub(crate) struct SharedConsumerState(Mutex<ConsumerState>);
 
@@ -28,16 +28,16 @@ pub(crate) struct ConsumerState {
     pub(crate) pending: VecDeque<PendingEvent>,
     /// Revoked by the group and not given back yet.
     pub(crate) revoked: Vec<TopicPartition>,
-    /// The owner is gone, or leaves: it hears of nothing any more.
+    /// The owner leaves and receives no more events.
     pub(crate) is_closing: bool,
-    /// The text of the error that the current poll is about to return: it alone holds the topic or the offset.
+    /// The text of the error that the current poll is about to return: only the text holds the topic or the offset.
     pub(crate) reason: Option<String>,
 }
 
 /// An event that waits for the next poll.
 #[derive(Debug)]
 pub(crate) enum PendingEvent {
-    /// With generations, because an assignment may be over before its owner hears of it.
+    /// With generations, because an assignment may be over before its owner knows it.
     Assigned(Vec<(TopicPartition, Generation)>),
     Other(Event),
 }
@@ -67,16 +67,17 @@ impl SinkConsumerContext {
     /// Takes the partitions, paused until `start_at` seeks them.
     fn assigned(&self, consumer: &BaseConsumer<Self>, list: &mut TopicPartitionList) {
         let partitions = partitions_of(list);
-        self.report("taking partitions", assign_paused(consumer, list));
+        self.report("accepting partitions", assign_paused(consumer, list));
         let mut state = self.shared.lock();
         let generations = state.assignment.assign(&partitions);
         let given = partitions.into_iter().zip(generations).collect();
         state.pending.push_back(PendingEvent::Assigned(given));
     }
 
-    /// The group takes these partitions back. That is final only once we unassign them, so they are held until their owner
-    /// has made durable what it can; librdkafka goes on sending heartbeats. What is lost already, or revoked because the
-    /// consumer closes, goes at once: there nobody may commit, here nobody would hear of it.
+    /// The group revokes these partitions. The revocation is final only when we unassign them, so they are held until the owner
+    /// has made durable what it can; librdkafka continues to send heartbeats. Lost partitions, and those revoked because the
+    /// consumer closes, are unassigned immediately: nothing may be committed for the former, and the latter have no owner to
+    /// wait for.
     fn revoked(&self, consumer: &BaseConsumer<Self>, list: &TopicPartitionList) {
         let partitions = partitions_of(list);
         let lost = consumer.assignment_lost();
@@ -101,8 +102,8 @@ impl SinkConsumerContext {
             ))));
     }
 
-    /// Commits what is stored, unless the partitions are lost, and unassigns them. The commit is on its way before the
-    /// group hears that we let go, on the same connection, so that the next owner sees it.
+    /// Commits what is stored, unless the partitions are lost, and unassigns them. The commit is sent before the group learns
+    /// that we unassign, on the same connection, so that the next owner sees it.
     pub(crate) fn give_back(
         &self,
         consumer: &BaseConsumer<Self>,
@@ -163,7 +164,7 @@ impl ConsumerContext for SinkConsumerContext {
         let Some(code) = error.rdkafka_error_code() else {
             return;
         };
-        // A commit that a rebalance refuses is an event of its own: the revocation that follows.
+        // A commit that a rebalance refuses needs no event, because the revocation follows.
         if code == RDKafkaErrorCode::NoOffset || is_rebalance(code) {
             tracing::debug!(%error, "the group moved on before a commit arrived");
             return;
@@ -212,7 +213,7 @@ pub(crate) fn partitions_of(list: &TopicPartitionList) -> Vec<TopicPartition> {
         .collect()
 }
 
-/// librdkafka's list of these positions, with what is stored beside each.
+/// librdkafka's list of these positions with their metadata.
 pub(crate) fn list_of_positions<'a>(
     positions: impl IntoIterator<Item = &'a GroupPosition>,
 ) -> KafkaResult<TopicPartitionList> {

@@ -24,11 +24,11 @@ const SHORT_POLL: Duration = Duration::from_millis(1);
 /// What became of one message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DeliveryOutcome {
-    /// All replicas that must have it, have it.
+    /// Acknowledged by all required replicas.
     Delivered { partition: i32, offset: i64 },
-    /// By its own fault it will never be taken: too large, for example.
+    /// Kafka will never accept it, by its own fault: it is too large, for example.
     Refused(Cause),
-    /// It was not taken, and may be later.
+    /// Not accepted; it can be sent again.
     Failed(Cause),
 }
 
@@ -46,8 +46,8 @@ pub(crate) enum DeliveryReport {
 }
 
 impl DeliveryReport {
-    /// The broker refuses a message by the whole batch that it came in, and librdkafka names the bad ones only if there
-    /// are several: the others in it are innocent.
+    /// Whether another message may be at fault: the broker refuses the whole batch of a bad message, and librdkafka names the
+    /// bad ones only if there are several.
     pub(crate) fn may_be_anothers_fault(self) -> bool {
         matches!(
             self,
@@ -133,11 +133,11 @@ impl ProducerContext for DeliveryContext {
     }
 }
 
-/// One batch on its way: what was handed to librdkafka and what not yet.
+/// One batch in delivery: how much of it was passed to librdkafka.
 pub(crate) struct BatchDelivery {
     messages: Vec<Outgoing>,
     handed_over: usize,
-    /// Messages that were refused together and are sent once more, each alone. `None` before that is known.
+    /// Messages that were refused together and are sent again, each alone. `None`: not known yet.
     retrials: Option<VecDeque<usize>>,
 }
 
@@ -159,8 +159,8 @@ impl BatchDelivery {
         }
     }
 
-    /// Hands over and waits until every message has its report; `None` at the deadline, and may be called again. A full
-    /// queue is waited for.
+    /// Passes the messages to librdkafka and waits until every message has its report. `None` at the deadline; it can be called
+    /// again. Waits while the queue is full.
     pub(crate) fn drive(
         &mut self,
         producer: &BaseProducer<DeliveryContext>,
@@ -175,8 +175,8 @@ impl BatchDelivery {
         drain(producer, deadline).then(|| all_reports(producer))
     }
 
-    /// As `drive`. A broker refuses a message by refusing the batch that it came in; here each message of such a batch
-    /// is sent once more, alone, so that every report is that message's own.
+    /// As `drive`, but sends each message of a refused batch again, alone, so that every report concerns its own message: a
+    /// broker refuses the whole batch of a bad message.
     pub(crate) fn drive_fairly(
         &mut self,
         producer: &BaseProducer<DeliveryContext>,
@@ -209,7 +209,7 @@ impl BatchDelivery {
         in_time.then(|| all_reports(producer))
     }
 
-    /// Puts one message into librdkafka's queue, or its refusal into its report. False if there was no room in time.
+    /// Puts one message into librdkafka's queue, or its refusal into its report. `false`: there was no room in time.
     fn hand_over(
         &self,
         producer: &BaseProducer<DeliveryContext>,
@@ -264,7 +264,7 @@ pub(crate) fn drain(producer: &BaseProducer<DeliveryContext>, deadline: Instant)
     true
 }
 
-/// Why it takes so long, if the client has said anything.
+/// Why a delivery takes long: the client's last error, if there is one.
 pub(crate) fn trouble(producer: &BaseProducer<DeliveryContext>, waited: Duration) -> Cause {
     producer.context().trouble.last().unwrap_or_else(|| {
         Cause::new(format!(

@@ -1,9 +1,9 @@
-//! librdkafka's errors in words that are safe to print.
+//! librdkafka's errors as causes that are safe to print.
 
 use connect_api::{Cause, Dependency};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
-/// What went wrong while doing something: "committing offsets".
+/// The cause of an error. `doing` is what failed: "committing offsets".
 pub(crate) fn cause(doing: &str, error: &KafkaError) -> Cause {
     match error.rdkafka_error_code() {
         Some(code) => code_cause(doing, code, None),
@@ -31,7 +31,7 @@ pub(crate) fn config_cause(error: &KafkaError) -> Cause {
     }
 }
 
-/// A code with its name as the stable word, librdkafka's own reason where there is one, and what to do about it.
+/// The cause of an error code: its name as the stable code, librdkafka's reason if there is one, and what to do about it.
 pub(crate) fn code_cause(doing: &str, code: RDKafkaErrorCode, reason: Option<&str>) -> Cause {
     let message = match reason {
         Some(reason) if !reason.is_empty() => format!("{doing}: {reason}"),
@@ -85,14 +85,14 @@ fn help(code: RDKafkaErrorCode) -> Option<&'static str> {
     })
 }
 
-/// What to type where a topic must keep every record and is compacted.
+/// The help for a topic that is compacted but must keep every record.
 pub fn keep_every_record(topic: &str) -> String {
     format!(
         "set cleanup.policy=delete (kafka-configs.sh --bootstrap-server HOST:PORT --alter --entity-type topics --entity-name {topic} --add-config cleanup.policy=delete), or name another topic"
     )
 }
 
-/// The message itself can never be stored; everything else is an outage or a condition that somebody can mend.
+/// Whether the message itself can never be stored. Every other error is an outage or can be resolved by the user.
 pub(crate) fn is_fault_of_message(code: RDKafkaErrorCode) -> bool {
     use RDKafkaErrorCode as Code;
     matches!(
@@ -104,7 +104,7 @@ pub(crate) fn is_fault_of_message(code: RDKafkaErrorCode) -> bool {
     )
 }
 
-/// The group has moved on: the caller's membership or generation is not the current one.
+/// Whether the group has moved on: the caller's membership or generation is not the current one.
 pub(crate) fn is_rebalance(code: RDKafkaErrorCode) -> bool {
     use RDKafkaErrorCode as Code;
     matches!(

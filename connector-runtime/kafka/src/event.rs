@@ -1,4 +1,4 @@
-//! The words between a consumer and its owner: what it is told, and what it tells.
+//! The options of a consumer, and the events that it returns.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,12 +12,12 @@ use crate::assignment::Generation;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Subscription {
     Topics(Vec<String>),
-    /// A regular expression (of the `regex` crate) over whole names, without anchors; topics that come later are found
+    /// A regular expression (of the `regex` crate) over whole names, without anchors; topics that are created later are found
     /// too, Kafka's own (`__…`) never.
     Pattern(String),
 }
 
-/// What one consumer is.
+/// The options of one consumer.
 #[derive(Clone, Debug)]
 pub struct ConsumerOptions {
     /// The consumer group.
@@ -27,9 +27,9 @@ pub struct ConsumerOptions {
     pub subscription: Subscription,
     /// What librdkafka may prefetch, in bytes: half of `in_flight`.
     pub queue_bytes: u64,
-    /// How many records are at hand when it stops prefetching.
+    /// The number of queued records at which it stops prefetching.
     pub queue_records: u32,
-    /// How soon a topic (or a partition) that comes later is noticed.
+    /// How soon a topic or a partition that is added later is noticed.
     pub metadata_refresh: Duration,
 }
 
@@ -55,25 +55,25 @@ impl ConsumerOptions {
 
 /// The group moves partitions between its members.
 ///
-/// Whatever it moves, librdkafka calls back while the owner polls, so between two polls nothing changes. Each assignment of a
-/// partition has a [`Generation`] of its own, and every record carries it. So what was read under an assignment that is over
-/// is recognised wherever it is by then, in a batch, in a write or in a report, and is neither written nor stored.
+/// librdkafka calls back during a poll, so between two polls nothing changes. Each assignment of a partition has its own
+/// [`Generation`], which every record carries. So a record read under a previous assignment is recognised wherever it is (in a
+/// batch, a write or a report) and neither written nor stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Rebalance {
-    /// The group assigns these partitions to this member. They are paused at once: the owner finds out where each starts (a
-    /// sink or the group has its position, or the connector's `start` decides), says so with
-    /// [`crate::SinkConsumer::start_at`], and only then are records of it delivered.
+    /// The group assigns these partitions to this member. They are paused immediately. The owner determines where each starts
+    /// (a sink or the group has its position, or the connector's `start` decides) and calls [`crate::SinkConsumer::start_at`];
+    /// only then are records delivered.
     Assigned(Vec<TopicPartition>),
-    /// The group takes these partitions from this member, which holds them a moment longer. Nothing of them is delivered any
-    /// more, but their positions can still be stored: the owner makes durable what it can, then calls
-    /// [`crate::SinkConsumer::give_back`], which commits and lets go. The next poll does so where the owner did not.
+    /// The group revokes these partitions from this member, which still holds them. No more records are delivered, but
+    /// positions can still be stored: the owner makes durable what it can, then calls [`crate::SinkConsumer::give_back`], which
+    /// commits and unassigns. The next poll does so if the owner did not.
     Revoked(Vec<TopicPartition>),
-    /// The group has expelled this member, or it was away for too long. Another member may have these partitions already, so
-    /// nothing is stored or committed: the next owner reads again what was in flight.
+    /// The group has expelled this member, or its session expired. Another member may have these partitions already, so nothing
+    /// is stored or committed: the next owner reads again what was in flight.
     Lost(Vec<TopicPartition>),
 }
 
-/// What a poll brought.
+/// The result of a poll.
 #[derive(Debug)]
 pub enum Event {
     /// The next record of a partition, in order.
@@ -88,15 +88,16 @@ pub enum Event {
         next: i64,
         generation: Generation,
     },
-    /// This topic does not exist (yet). It is looked for every few seconds, and found without being asked.
+    /// This topic does not exist (yet). The consumer checks every few seconds by itself.
     TopicMissing {
         topic: String,
     },
-    /// The pattern matches so many topics, more than [`crate::MOST_TOPICS`]. Reported at each look.
+    /// The pattern matches this many topics, more than [`crate::MOST_TOPICS`]. Reported at each check.
     TooManyTopics {
         found: usize,
     },
-    /// Kafka has only `low..high` and the partition wants another offset. It stands still until `start_at`.
+    /// The next offset of the partition is outside `low..=high`, which is what Kafka has. Nothing is delivered until
+    /// `start_at`.
     OutOfRange {
         partition: TopicPartition,
         wanted: i64,
@@ -111,13 +112,13 @@ pub enum Event {
         largest: u64,
         cause: Cause,
     },
-    /// An outage, or something that somebody can mend; the consumer goes on by itself afterwards.
+    /// An outage, or a problem that the user can resolve. The consumer continues by itself afterwards.
     Waiting(Cause),
-    /// This consumer is over: open a new one.
+    /// This consumer has failed for good: open a new one.
     Fatal(Cause),
 }
 
-/// Who a consumer is in its group at this moment; a transaction that carries it is refused once the group moved on.
+/// A consumer's membership in its group at one moment. Kafka refuses a transaction with it after a rebalance.
 #[derive(Clone)]
 pub struct GroupMetadata(Arc<ConsumerGroupMetadata>);
 

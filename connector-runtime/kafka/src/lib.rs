@@ -9,6 +9,7 @@ mod consumer_context;
 mod delivery;
 mod error;
 mod event;
+mod group_offsets;
 mod log;
 mod mock;
 mod offsets;
@@ -28,8 +29,9 @@ pub use consumer::SinkConsumer;
 pub use delivery::DeliveryOutcome;
 pub use error::keep_every_record;
 pub use event::{ConsumerOptions, Event, GroupMetadata, Rebalance, Subscription};
+pub use group_offsets::{GroupMember, GroupOffsets};
 pub use mock::Embedded;
-pub use offsets::{ANSWER_WITHIN, Bound, Committed, GroupMember, GroupOffsets, Watermarks};
+pub use offsets::{ANSWER_WITHIN, Bound, Committed, Watermarks};
 pub use ownership::{OwnerOptions, Ownership, PartitionOwner};
 pub use producer::Producer;
 pub use settings::{

@@ -1,4 +1,4 @@
-//! librdkafka's log lines, into `tracing`.
+//! Passes librdkafka's log lines to `tracing`.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -13,10 +13,10 @@ use crate::trouble::Trouble;
 
 /// A line that differs only in its numbers is repeated no sooner than this.
 const REPEAT_AFTER: Duration = Duration::from_secs(30);
-/// Kinds of lines that are remembered; at more, the memory starts anew.
+/// The most kinds of lines that are remembered; beyond that all are forgotten.
 const REMEMBERED: usize = 256;
 
-/// Lets a line through once in a while. During an outage librdkafka says the same thing several times a second.
+/// Limits repeated lines: during an outage librdkafka logs the same line several times a second.
 #[derive(Debug, Default)]
 pub(crate) struct LogFilter(Mutex<HashMap<String, Instant>>);
 
@@ -42,7 +42,7 @@ impl LogFilter {
     }
 
     pub(crate) fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
-        // Settings of `[kafka]` go to consumers and producers alike; that one kind ignores the other's is not news.
+        // Consumers and producers get all settings of `[kafka]`: it is normal that one kind ignores those of the other.
         if facility == "CONFWARN" || !self.lets_through(facility, line, Instant::now()) {
             tracing::trace!(target: "librdkafka", facility, "{line}");
             return;
@@ -69,10 +69,10 @@ impl LogFilter {
     }
 }
 
-/// The context of clients that only ask.
+/// The context of clients that only send requests.
 #[derive(Debug, Default)]
 pub(crate) struct LogContext {
-    /// Whom the client asks, for messages.
+    /// The bootstrap servers, for messages.
     pub(crate) bootstrap: String,
     log: LogFilter,
     pub(crate) trouble: Trouble,
@@ -100,7 +100,7 @@ impl ClientContext for LogContext {
 
 impl rdkafka::consumer::ConsumerContext for LogContext {}
 
-/// For a producer that never produces.
+/// Required by the admin client, which never produces.
 impl rdkafka::producer::ProducerContext for LogContext {
     type DeliveryOpaque = ();
 

@@ -1,8 +1,7 @@
 //! librdkafka's mock cluster, in this process: what `--embedded` runs on.
 //!
-//! It keeps 5 MiB of batches per partition and drops the oldest beyond that; its transactions are not transactional and
-//! throw offsets away; it serves no admin requests (one of them ends the process). Who uses it knows, by
-//! [`ClientSettings::is_embedded`].
+//! It keeps 5 MiB of batches per partition and drops the oldest beyond that; its transactions are not transactional and throw
+//! offsets away; it serves no admin requests (one of them ends the process). [`ClientSettings::is_embedded`] tells.
 
 use connect_api::Cause;
 use rdkafka::producer::{BaseProducer, Producer};
@@ -41,7 +40,7 @@ impl Embedded {
         Ok(ClientSettings::for_mock(self.bootstrap()?))
     }
 
-    /// Makes a topic. False if it is there already.
+    /// Creates a topic. `false`: it exists already.
     pub fn create_topic(&self, name: &str, partitions: i32) -> Result<bool, Cause> {
         use rdkafka::error::{KafkaError, RDKafkaErrorCode};
         match self.cluster()?.create_topic(name, partitions, 1) {

@@ -1,34 +1,29 @@
-//! Offsets as Kafka knows them: the group's committed ones, a partition's ends, the first one at a time.
+//! Requests for offsets: a group's committed offsets, a partition's bounds, the first offset at a time.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fmt;
 use std::time::Duration;
 
-use connect_api::{Cause, Position, StartAt, TopicPartition};
-use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use connect_api::{Cause, StartAt, TopicPartition};
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::topic_partition_list::TopicPartitionListElem;
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{Offset, TopicPartitionList};
 
-use crate::blocking::SharedClient;
 use crate::consumer_context::list_of;
-use crate::error::{cause, code_cause, is_rebalance};
-use crate::log::LogContext;
-use crate::settings::ClientSettings;
+use crate::error::{cause, code_cause};
 
-/// How long one question to the cluster may take.
+/// The timeout of one request to the cluster.
 pub const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
 /// A position as the group has committed it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Committed {
     pub next: i64,
-    /// The text that was stored beside it; empty where there was none.
+    /// Empty if it was committed without metadata.
     pub metadata: String,
 }
 
-/// What the group has committed, `None` where nothing is.
+/// What the group has committed. `None`: nothing.
 pub(crate) fn committed<C: ConsumerContext>(
     client: &BaseConsumer<C>,
     partitions: &[TopicPartition],
@@ -64,7 +59,7 @@ pub(crate) fn committed_with_metadata<C: ConsumerContext>(
         .collect()
 }
 
-/// librdkafka's answer for many partitions: looked up one by one, its list would be searched from the start each time.
+/// librdkafka's answer for many partitions, as a map: librdkafka searches its list from the start for each partition.
 pub(crate) struct ByPartition<'a>(HashMap<TopicPartition, TopicPartitionListElem<'a>>);
 
 impl<'a> ByPartition<'a> {
@@ -134,8 +129,8 @@ impl Watermarks {
     }
 }
 
-/// The watermarks of these partitions, in their order: two requests per broker, however many partitions there are. An error
-/// in the list is of one partition alone.
+/// The watermarks of these partitions, in their order: two requests per broker, however many partitions there are. An error in
+/// the list concerns one partition only.
 pub(crate) fn watermarks<C: ConsumerContext>(
     client: &BaseConsumer<C>,
     partitions: &[TopicPartition],
@@ -175,8 +170,8 @@ pub(crate) fn bounds<C: ConsumerContext>(
         .collect())
 }
 
-/// Asks each broker once for all of its partitions. The answers are in the order of the partitions; `Ok(None)`: there is no
-/// such offset.
+/// Sends each broker one request for all of its partitions. The answers are in the order of the partitions; `Ok(None)`: there
+/// is no such offset.
 fn list_offsets<C: ConsumerContext>(
     client: &BaseConsumer<C>,
     partitions: &[TopicPartition],
@@ -227,8 +222,8 @@ pub(crate) fn partitions<C: ConsumerContext>(
     Ok((!partitions.is_empty()).then_some(partitions))
 }
 
-/// Where these starts are, as offsets in their order: one question for all of a kind, however many partitions they are. An
-/// error in the list is of one partition alone.
+/// The offsets of these starts, in their order: one request for all of a kind, however many partitions there are. An error in
+/// the list concerns one partition only.
 pub(crate) fn resolve<C: ConsumerContext>(
     client: &BaseConsumer<C>,
     starts: &[(TopicPartition, StartAt)],
@@ -262,12 +257,12 @@ fn resolve_kind<C: ConsumerContext>(
         StartAt::Offset(offset) => return Ok(vec![Ok(offset); partitions.len()]),
         StartAt::Earliest => Bound::First.as_offset(),
         StartAt::Latest => Bound::End.as_offset(),
-        // librdkafka takes no time before 1970, and every record is younger anyway.
+        // librdkafka accepts no time before 1970, and every record is younger anyway.
         StartAt::Time(time) => Offset::Offset(time.as_millisecond().max(0)),
         StartAt::Committed => return resolve_committed(client, partitions),
     };
     let answers = list_offsets(client, partitions, asked)?;
-    // Where all records are older than a time, it means the end.
+    // If all records are older than the time, the end is meant.
     let all_older = partitions.iter().zip(&answers);
     let all_older = all_older.filter(|(_, answer)| matches!(answer, Ok(None)));
     let all_older: Vec<TopicPartition> = all_older.map(|(one, _)| one.clone()).collect();
@@ -296,162 +291,4 @@ fn resolve_committed<C: ConsumerContext>(
         next.ok_or_else(|| Cause::new(format!("the consumer group has no offset for {partition}")))
     });
     Ok(next.collect())
-}
-
-/// A group's offsets from outside: reads and writes them without joining, for `connect offsets`.
-pub struct GroupOffsets {
-    client: SharedClient<BaseConsumer<LogContext>>,
-    group: String,
-    embedded: bool,
-}
-
-/// A member of a group.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct GroupMember {
-    pub client_id: String,
-    pub host: String,
-}
-
-impl fmt::Display for GroupMember {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{} ({})", self.client_id, self.host)
-    }
-}
-
-pub(crate) fn members<C: ConsumerContext>(
-    client: &BaseConsumer<C>,
-    group: &str,
-) -> Result<Vec<GroupMember>, Cause> {
-    let list = client
-        .fetch_group_list(Some(group), ANSWER_WITHIN)
-        .map_err(|error| cause("listing the members of the group", &error))?;
-    let members = list.groups().iter().flat_map(|group| group.members());
-    let members = members.map(|member| GroupMember {
-        client_id: member.client_id().to_owned(),
-        host: member.client_host().to_owned(),
-    });
-    Ok(members.collect())
-}
-
-impl GroupOffsets {
-    pub fn open(settings: &ClientSettings, group: &str) -> Result<GroupOffsets, Cause> {
-        let client: BaseConsumer<LogContext> = settings
-            .consumer("connect-offsets", group)
-            .create_with_context(LogContext::of(settings))
-            .map_err(|error| cause("making a client for the group's offsets", &error))?;
-        Ok(GroupOffsets {
-            client: SharedClient::new(client),
-            group: group.to_owned(),
-            embedded: settings.is_embedded(),
-        })
-    }
-
-    /// What the group has committed, `None` where nothing is.
-    pub async fn committed(
-        &self,
-        partitions: &[TopicPartition],
-    ) -> Result<HashMap<TopicPartition, Option<i64>>, Cause> {
-        let partitions = partitions.to_vec();
-        self.client
-            .ask(move |client| committed(client, &partitions))
-            .await
-    }
-
-    /// As `committed`, with the text that was stored beside each offset.
-    pub async fn committed_with_metadata(
-        &self,
-        partitions: &[TopicPartition],
-    ) -> Result<HashMap<TopicPartition, Option<Committed>>, Cause> {
-        let partitions = partitions.to_vec();
-        self.client
-            .ask(move |client| committed_with_metadata(client, &partitions))
-            .await
-    }
-
-    /// The watermarks of these partitions, in their order.
-    pub async fn watermarks(
-        &self,
-        partitions: &[TopicPartition],
-    ) -> Result<Vec<Watermarks>, Cause> {
-        let partitions = partitions.to_vec();
-        self.client
-            .ask(move |client| watermarks(client, &partitions)?.into_iter().collect())
-            .await
-    }
-
-    /// Where this start is in each partition, as a number.
-    pub async fn resolve(
-        &self,
-        partitions: &[TopicPartition],
-        start: StartAt,
-    ) -> Result<HashMap<TopicPartition, i64>, Cause> {
-        let starts = partitions
-            .iter()
-            .map(|partition| (partition.clone(), start));
-        let starts: Vec<(TopicPartition, StartAt)> = starts.collect();
-        self.client
-            .ask(move |client| {
-                let resolved = resolve(client, &starts)?;
-                let resolved = starts.into_iter().zip(resolved);
-                resolved
-                    .map(|((partition, _), offset)| Ok((partition, offset?)))
-                    .collect()
-            })
-            .await
-    }
-
-    /// The group's members. The mock cluster cannot list them: none.
-    pub async fn members(&self) -> Result<Vec<GroupMember>, Cause> {
-        if self.embedded {
-            return Ok(Vec::new());
-        }
-        let group = self.group.clone();
-        self.client.ask(move |client| members(client, &group)).await
-    }
-
-    /// Writes the group's offsets. Refused by Kafka while the group has members, which would not notice.
-    pub async fn set(&self, positions: &[Position]) -> Result<(), Cause> {
-        self.set_with_metadata(positions, |_| String::new()).await
-    }
-
-    /// As `set`, with a text beside each offset.
-    pub async fn set_with_metadata(
-        &self,
-        positions: &[Position],
-        metadata: impl Fn(&TopicPartition) -> String,
-    ) -> Result<(), Cause> {
-        let mut list = TopicPartitionList::new();
-        for Position { partition, next } in positions {
-            let mut element = list.add_partition(&partition.topic, partition.partition);
-            element
-                .set_offset(Offset::Offset(*next))
-                .map_err(|error| cause("writing the group's offsets", &error))?;
-            element.set_metadata(metadata(partition));
-        }
-        let members = self.members().await?;
-        if !members.is_empty() {
-            let names: Vec<String> = members.iter().map(ToString::to_string).collect();
-            return Err(self.group_is_active(&names.join(", ")));
-        }
-        let committed = self
-            .client
-            .call(move |client| client.commit(&list, CommitMode::Sync))
-            .await?;
-        match committed {
-            Ok(()) => Ok(()),
-            Err(KafkaError::ConsumerCommit(code)) if is_rebalance(code) => {
-                Err(self.group_is_active("a member that joined just now"))
-            }
-            Err(error) => Err(cause("writing the group's offsets", &error)),
-        }
-    }
-
-    fn group_is_active(&self, members: &str) -> Cause {
-        code_cause(
-            "writing the group's offsets",
-            RDKafkaErrorCode::NonEmptyGroup,
-            Some(&format!("group {} is in use by {members}", self.group)),
-        )
-        .with_help("stop every `connect run` of this connector first, then set the offsets again")
-    }
 }

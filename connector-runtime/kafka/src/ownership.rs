@@ -1,4 +1,4 @@
-//! Who runs a source: the member of its group that holds partition 0 of one topic.
+//! The ownership of a source: the member of its group that is assigned partition 0 of one topic runs it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,9 +21,9 @@ use crate::settings::ClientSettings;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ownership {
     Owned,
-    /// Somebody else runs it, or nobody yet. So it is before the first event, too.
+    /// Another process runs it, or none yet. This is also the state before the first event.
     NotOwned,
-    /// The group cannot be asked; who owned goes on owning until told otherwise.
+    /// The group cannot be reached; the ownership stays as it was.
     Waiting(Cause),
 }
 
@@ -34,12 +34,12 @@ pub struct OwnerOptions {
     pub group: String,
     /// Shown by the broker's tools and in log lines.
     pub client_id: String,
-    /// Its partition 0 stands for the source.
+    /// The member that is assigned its partition 0 owns the source.
     pub topic: String,
 }
 
-/// A member of a source's group. It reads nothing; holding the partition is all. Polling it keeps it a member: at least
-/// every few seconds.
+/// A member of a source's group. It reads nothing, it only holds the partition. Poll it at least every few seconds, so that it
+/// remains a member.
 pub struct PartitionOwner {
     client: BaseConsumer<OwnerContext>,
     held: Arc<Mutex<Held>>,
@@ -49,12 +49,12 @@ pub struct PartitionOwner {
 struct Held {
     now: bool,
     told: bool,
-    /// The group gave this member nothing, so another has the partition.
+    /// The group assigned nothing to this member, so another has the partition.
     elsewhere: bool,
     taken_over: bool,
 }
 
-/// How a group changes hands.
+/// The rebalance protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Protocol {
     Eager,
@@ -90,7 +90,7 @@ impl PartitionOwner {
         }
         match polled {
             Some(Err(error)) => Some(Ownership::Waiting(cause(
-                "asking who runs the source",
+                "polling the source's group",
                 &error,
             ))),
             _ => None,
@@ -107,20 +107,20 @@ impl PartitionOwner {
         self.held.lock().taken_over
     }
 
-    /// Leaves the group, so that another takes over at once. False if that took longer than the deadline.
+    /// Leaves the group, so that another takes over immediately. `false`: that took longer than the deadline.
     pub fn close(self, deadline: Duration) -> bool {
         with_deadline(deadline, move || drop(self.client))
     }
 }
 
 impl Held {
-    /// The group has assigned or revoked partitions. `holds_it`: the one that stands for the source is among them.
+    /// The group has assigned or revoked partitions. `holds_it`: partition 0 is among them.
     fn rebalanced(&mut self, assigned: bool, holds_it: bool, protocol: Protocol) {
         if holds_it {
             self.now = assigned;
             self.taken_over = assigned && std::mem::take(&mut self.elsewhere);
-            // An eager group revokes everything at every rebalance; a cooperative one only what another member gets, and
-            // tells no more of it.
+            // An eager group revokes everything at every rebalance. A cooperative one revokes only what another member gets,
+            // and sends nothing more about it.
             self.elsewhere = !assigned && protocol == Protocol::Cooperative;
         } else if assigned && !self.now {
             self.elsewhere = true;

@@ -7,7 +7,7 @@ use bytes::{Bytes, BytesMut};
 
 /// A piece lives as long as any record in it: about as long as the batch that it is part of.
 const PIECE_BYTES: usize = 256 * 1024;
-/// What is larger than this stands alone, so that a piece is never kept for one record.
+/// A larger payload gets its own allocation, so that a piece is never kept alive by one record.
 const LARGE_BYTES: usize = 16 * 1024;
 
 /// Where copies go.

@@ -18,15 +18,15 @@ pub struct Producer {
 
 struct Inner {
     client: BaseProducer<DeliveryContext>,
-    /// The batch that is under way, if the last wait ended before it did.
+    /// The batch in delivery, if the last wait ended before it.
     under_way: Mutex<Option<BatchDelivery>>,
 }
 
 impl Producer {
     pub fn open(settings: &ClientSettings, client_id: &str) -> Result<Producer, Cause> {
         let mut config = settings.producer(client_id);
-        // An outage is waited for as long as the caller likes; a message that was given up could arrive nevertheless,
-        // and would then be there twice.
+        // The caller waits for the end of an outage. A message that was given up could still arrive, and would then be
+        // delivered twice.
         config.set("message.timeout.ms", "0");
         let client = config
             .create_with_context(DeliveryContext::default())
@@ -39,8 +39,8 @@ impl Producer {
         })
     }
 
-    /// Sends all and waits for every report; outcomes are in the order of the messages. `Retry` after the timeout means
-    /// that the batch is still under way: call `wait`, do not send it again.
+    /// Sends all and waits for every report; outcomes are in the order of the messages. `Retry` after the timeout means that
+    /// the batch is still in delivery: call `wait`, do not send it again.
     pub async fn send_all(
         &mut self,
         messages: Vec<Outgoing>,
@@ -52,8 +52,8 @@ impl Producer {
             .map_err(Failure::Fatal)?
     }
 
-    /// Goes on waiting for the batch whose `send_all` or `wait` ended with `Retry`, or whose future was dropped. Without
-    /// one there are no outcomes.
+    /// Continues to wait for the batch whose `send_all` or `wait` ended with `Retry`, or whose future was dropped. Without such
+    /// a batch there are no outcomes.
     pub async fn wait(&mut self, timeout: Duration) -> Result<Vec<DeliveryOutcome>, Failure> {
         self.inner
             .call(move |inner| inner.wait(timeout))
@@ -61,7 +61,7 @@ impl Producer {
             .map_err(Failure::Fatal)?
     }
 
-    /// Ends the client off the runtime. False if that took longer than the deadline.
+    /// Closes the client off the runtime. `false`: that took longer than the deadline.
     pub fn close(self, deadline: Duration) -> bool {
         self.inner.close(deadline)
     }

@@ -1,4 +1,4 @@
-//! Where partitions begin: seeking them, and finding those whose offset Kafka does not have.
+//! Starting partitions: seeks them, and finds those whose offset Kafka does not have.
 
 use std::time::{Duration, Instant};
 
@@ -13,15 +13,15 @@ use crate::error::cause;
 use crate::event::Event;
 use crate::offsets::{self, ByPartition, Watermarks};
 
-/// How long a seek may take altogether, and how long it rests before it asks again.
+/// How long a seek may take altogether, and the pause between two attempts.
 const SEEK_WITHIN: Duration = Duration::from_secs(10);
 const SEEK_AGAIN_AFTER: Duration = Duration::from_millis(20);
-/// How long to rest before the ends of partitions are asked for again.
+/// The pause before the watermarks are requested again.
 const RANGE_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 impl SinkConsumer {
-    /// Begins the partitions at these offsets. Partitions whose result is an error stay paused: ask again. Nothing of a
-    /// partition is delivered before, and nothing below its offset after.
+    /// Starts the partitions at these offsets. A partition whose result is an error stays paused: try again. No record of a
+    /// partition is delivered before, and none below its offset afterwards.
     pub fn start_at(
         &mut self,
         starts: &[(TopicPartition, StartAt)],
@@ -64,8 +64,8 @@ impl SinkConsumer {
         results
     }
 
-    /// Every partition that was announced stands still, under a new generation, until `start_at`: for who found that its
-    /// positions are not what it thought. Nothing that was read before counts any more.
+    /// Pauses every announced partition, under a new generation, until `start_at`: for an owner whose positions were
+    /// superseded. Records read before do not count any more.
     pub fn start_over(&mut self) -> Vec<TopicPartition> {
         let all = self.shared.lock().assignment.start_over();
         if let Err(error) = self.client.pause(&list_of(&all)) {
@@ -74,8 +74,8 @@ impl SinkConsumer {
         all
     }
 
-    /// Seeks each partition, checks each result, asks again where librdkafka is not ready yet. Where it has given a
-    /// partition up (its offset was out of range) a seek never succeeds, and the partition is taken anew instead.
+    /// Seeks each partition, checks each result, and retries if librdkafka is not ready yet. After librdkafka has given up a
+    /// partition whose offset was out of range, a seek never succeeds: that partition is reassigned to the client instead.
     fn seek(
         &self,
         wanted: Vec<(TopicPartition, i64)>,

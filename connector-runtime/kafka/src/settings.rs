@@ -19,8 +19,8 @@ pub use keys::{allowed_settings, check_setting, check_setting_name, is_setting, 
 /// `max.poll.interval.ms` below it, and `[kafka]` may hold one.
 pub(crate) const SESSION_TIMEOUT_MS: &str = "10000";
 
-/// How long the owner of a consumer may hold partitions that the group revokes, without polling: well below the session
-/// timeout, and so below `max.poll.interval.ms` whatever `[kafka]` says. The latter is how long the group waits for us.
+/// How long the owner of a consumer may hold revoked partitions without polling: well below the session timeout, and so below
+/// every `max.poll.interval.ms`, which is how long the group waits for us.
 pub const REVOCATION_WITHIN: Duration = Duration::from_secs(4);
 
 /// How to reach the cluster: bootstrap servers and the `[kafka]` table, which goes to librdkafka as it is.
@@ -65,7 +65,7 @@ impl ClientSettings {
         &self.bootstrap
     }
 
-    /// What every client has.
+    /// The settings of every client.
     pub(crate) fn client(&self, client_id: &str) -> ClientConfig {
         let mut config = ClientConfig::new();
         for (key, value) in &self.pass_through {
@@ -78,7 +78,7 @@ impl ClientSettings {
         config
     }
 
-    /// What every consumer has, whether it joins its group or only asks with its name.
+    /// The settings of every consumer, whether it joins its group or only uses its name.
     pub(crate) fn consumer(&self, client_id: &str, group: &str) -> ClientConfig {
         let mut config = self.client(client_id);
         config
@@ -118,7 +118,7 @@ impl ClientSettings {
         config
     }
 
-    /// What every producer has. It retries for as long as its caller waits: an outage is not a message's fault.
+    /// The settings of every producer. It retries as long as its caller waits: an outage is not a message's fault.
     pub(crate) fn producer(&self, client_id: &str) -> ClientConfig {
         let mut config = self.client(client_id);
         config

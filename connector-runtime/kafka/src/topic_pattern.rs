@@ -1,4 +1,4 @@
-//! Topics by a regular expression. librdkafka has one of its own, in another dialect than the one that `check` proves.
+//! Subscription by a regular expression. librdkafka's own uses another dialect than the one that `check` validates.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -9,14 +9,14 @@ use regex::Regex;
 
 use crate::error::cause;
 
-/// How long one look may take: it happens between two polls.
+/// The timeout of one check, which happens between two polls.
 const METADATA_WITHIN: Duration = Duration::from_secs(2);
 
-/// Topics of one connector. Whoever may create topics chooses what a pattern matches, and each partition costs memory here
-/// and in the brokers.
+/// The most topics of one connector. Users who may create topics decide what a pattern matches, and each partition costs memory
+/// here and in the brokers.
 pub const MOST_TOPICS: usize = 1_000;
 
-/// What a look found.
+/// The result of a check.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Look {
     /// The subscription is up to date.
@@ -25,7 +25,7 @@ pub(crate) enum Look {
     TooMany(usize),
 }
 
-/// Finds topics, now and then.
+/// Finds topics periodically.
 #[derive(Debug)]
 pub(crate) struct TopicPattern {
     whole_name: Regex,
@@ -46,8 +46,8 @@ impl TopicPattern {
         })
     }
 
-    /// Subscribes anew if other topics are there than the last time. A topic that is gone stays subscribed only if the
-    /// pattern would find nothing else: a consumer without any topic leaves its group.
+    /// Subscribes again if the topics have changed. A deleted topic stays subscribed only if the pattern matches nothing else:
+    /// a consumer without a topic leaves its group.
     pub(crate) fn look<C: ConsumerContext>(
         &mut self,
         client: &BaseConsumer<C>,

@@ -1,8 +1,8 @@
-//! Reads one partition of a topic to its end: the positions of sources.
+//! Reads one partition of a topic to its current end: the positions of sources.
 //!
-//! Others write to it meanwhile, so the end is the one of this moment: who waited for a moment without writers would wait
-//! for ever beside a busy one. And others' transactions are open meanwhile, behind whose first record readers of committed
-//! records see nothing, not even what was committed since: so it is read once all of it is settled.
+//! Other producers write meanwhile, so the end is taken once: waiting for a moment without writers could last for ever. Other
+//! transactions are open meanwhile, and readers of committed records see nothing behind the first record of an open one. So the
+//! partition is read once every transaction below the end has ended.
 
 use std::time::{Duration, Instant};
 
@@ -23,7 +23,7 @@ use crate::trouble::explain;
 /// A record's undecoded key and value.
 pub type KeyAndValue = (Option<Bytes>, Option<Bytes>);
 
-/// How soon it is asked again whether everything is settled.
+/// The pause between two checks whether every transaction has ended.
 const ASK_AGAIN_AFTER: Duration = Duration::from_millis(20);
 
 /// Key and value of every committed record of a partition, from its start to the end that it has now. Joins no group. An
@@ -54,7 +54,7 @@ fn doing(partition: &TopicPartition) -> String {
 }
 
 fn client(settings: &ClientSettings, isolation: &str) -> Result<BaseConsumer<LogContext>, Cause> {
-    // librdkafka reads in the name of a group only; this one is never joined and commits nothing.
+    // librdkafka requires a group; this one is never joined and commits nothing.
     let group = format!("connect-reader-{}", uuid::Uuid::new_v4());
     settings
         .consumer("connect-reader", &group)
@@ -63,7 +63,7 @@ fn client(settings: &ClientSettings, isolation: &str) -> Result<BaseConsumer<Log
         .map_err(|error| cause("making a reader", &error))
 }
 
-/// The offset behind everything that is written, committed or not.
+/// The offset after everything that is written, committed or not.
 fn end_of_now(settings: &ClientSettings, partition: &TopicPartition) -> Result<i64, Cause> {
     let client = client(settings, "read_uncommitted")?;
     let watermarks = offsets::watermarks_of(&client, partition);
@@ -90,7 +90,7 @@ fn settle(
                 doing(partition)
             )));
         }
-        // Nothing is assigned, so nothing comes: this is how to wait with a client.
+        // Nothing is assigned, so this poll only waits.
         client.poll(ASK_AGAIN_AFTER);
     }
 }
@@ -119,9 +119,9 @@ fn read(
                     return Ok(records);
                 }
             }
-            // Behind a last record there may be markers of transactions, which nobody sees.
+            // The last record may be followed by transaction markers, which are not delivered.
             Some(Err(KafkaError::PartitionEOF(_))) => return Ok(records),
-            // Lost connections mend themselves; what cannot be mended is said at the deadline.
+            // The client reconnects by itself; a lasting error is reported at the deadline.
             Some(Err(_)) => {}
             None if left.is_zero() => {
                 return Err(client

@@ -1,4 +1,4 @@
-//! The transactional producer: records and the positions that they stand for, together or not at all.
+//! The transactional producer: commits messages and the positions behind them together, or neither.
 
 use std::time::{Duration, Instant};
 
@@ -17,13 +17,13 @@ use crate::error::{cause, code_cause, is_rebalance};
 use crate::event::GroupMetadata;
 use crate::settings::ClientSettings;
 
-/// After this the broker aborts a transaction that nobody ended.
+/// After this time the broker aborts a transaction that did not end.
 const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(15);
-/// What the messages of one transaction may take, so that there is time to end it before the broker does.
+/// The timeout for the messages of one transaction, which leaves time to end it before the broker does.
 const DELIVER_WITHIN: Duration = Duration::from_secs(10);
-/// What each call that ends a transaction may take.
+/// The timeout of each call that ends a transaction.
 const CALL_WITHIN: Duration = Duration::from_secs(10);
-/// How long an abort waits before reports are taken away.
+/// How long one call of an abort lasts before reports are polled.
 const ABORT_SLICE: Duration = Duration::from_millis(100);
 
 /// Why a transaction did not commit, and what follows.
@@ -31,7 +31,7 @@ const ABORT_SLICE: Duration = Duration::from_millis(100);
 pub enum TransactionError {
     /// Aborted. These messages, by index, will never be taken; send the rest.
     Refused(Vec<(usize, Cause)>),
-    /// Aborted. Some message is refused, and nobody knows which: send fewer at once. Never of a single message.
+    /// Aborted. Some message is refused, and it is not known which: send fewer at once. Never for a single message.
     RefusedSomewhere(Cause),
     /// Aborted. The group moved on: these positions are no longer the caller's to commit.
     Superseded(Cause),
@@ -39,16 +39,16 @@ pub enum TransactionError {
     Abortable(Cause),
     /// Nothing was begun. Ask this producer again.
     Retry(Cause),
-    /// It may have committed or not. Drop this producer, open a new one, read the committed offsets, begin there.
+    /// It may have committed or not. Drop this producer, open a new one, read the committed offsets, start there.
     Unclear(Cause),
-    /// Somebody else took this transactional id. Nothing was committed; this producer is over.
+    /// Another producer has taken this transactional id. Nothing was committed; this producer is unusable.
     Fenced(Cause),
-    /// Not allowed, or a broken configuration. This producer is over.
+    /// Not allowed, or a broken configuration. This producer is unusable.
     Fatal(Cause),
 }
 
 impl TransactionError {
-    /// What happened; of several refusals the first.
+    /// The cause; of several refusals the first.
     pub fn cause(&self) -> Cause {
         match self {
             TransactionError::Refused(refused) => match refused.first() {
@@ -65,7 +65,7 @@ impl TransactionError {
         }
     }
 
-    /// Whether this producer is over.
+    /// Whether this producer is unusable.
     pub fn needs_new_producer(&self) -> bool {
         matches!(
             self,
@@ -81,19 +81,19 @@ pub struct GroupCommit {
     pub group: GroupMetadata,
 }
 
-/// A producer with a transactional id. Opening it fences and aborts whoever had the id before.
+/// A producer with a transactional id. Opening it fences a producer that had the id before, and aborts its transaction.
 pub struct TransactionalProducer {
     inner: SharedClient<Inner>,
 }
 
 struct Inner {
     client: BaseProducer<DeliveryContext>,
-    /// One transaction at a time, also if a future was dropped before its transaction ended.
+    /// Serializes transactions, even if a future was dropped before its transaction ended.
     turn: Mutex<()>,
 }
 
 impl TransactionalProducer {
-    /// Makes the client and registers its id, which waits for the cluster for no longer than the timeout.
+    /// Creates the client and registers its id. Waits for the cluster until the timeout.
     pub async fn open(
         settings: &ClientSettings,
         transactional_id: &str,
@@ -118,7 +118,7 @@ impl TransactionalProducer {
                     Judgement::Fenced(cause) => TransactionError::Fenced(cause),
                     Judgement::Fatal(cause) if forbids(&error) => TransactionError::Fatal(cause),
                     other => {
-                        // What the client said about its connections waits for a poll.
+                        // Errors of the client's connections are queued until a poll.
                         client.poll(Duration::from_millis(10));
                         let heard = client.context().trouble.last();
                         TransactionError::Retry(heard.unwrap_or_else(|| other.cause()))
@@ -137,7 +137,7 @@ impl TransactionalProducer {
         })
     }
 
-    /// All messages, and the positions with the group's consent, in one transaction.
+    /// Commits all messages, and the positions if the group permits it, in one transaction.
     pub async fn run(
         &mut self,
         messages: Vec<Outgoing>,
@@ -149,8 +149,8 @@ impl TransactionalProducer {
             .map_err(TransactionError::Unclear)?
     }
 
-    /// Ends the client off the runtime; an open transaction is aborted by the broker or by the id's next owner. False if
-    /// that took longer than the deadline.
+    /// Closes the client off the runtime. The broker or the id's next owner aborts an open transaction. `false`: that took
+    /// longer than the deadline.
     pub fn close(self, deadline: Duration) -> bool {
         self.inner.close(deadline)
     }
@@ -216,7 +216,7 @@ impl Inner {
         })
     }
 
-    /// A commit that was asked for and not answered may have happened: only the same call again can tell.
+    /// A commit without an answer may have happened: only the same call again can tell.
     fn commit(&self) -> Result<(), TransactionError> {
         let deadline = Instant::now() + CALL_WITHIN;
         drain(&self.client, deadline);
@@ -239,11 +239,11 @@ impl Inner {
         self.abort_because(kind(cause("in the transaction", error)))
     }
 
-    /// Aborts and says why; if the abort itself fails, that this producer is over. An abort that was not answered is no
-    /// doubt about the outcome (nothing commits), but the producer is of no use any more.
+    /// Aborts, and returns why; or, if the abort itself fails, that this producer is unusable. After an abort without an answer
+    /// nothing commits, but the producer cannot be used any more.
     ///
-    /// librdkafka purges what is queued and then waits for reports that only a poll takes away: so it is asked in
-    /// slices, with polls between. (Purging before, by hand, would leave gaps in the sequence numbers.)
+    /// librdkafka purges what is queued and then waits for reports that only a poll removes. So it is called in slices, with
+    /// polls between. (An explicit purge before would leave gaps in the sequence numbers.)
     fn abort_because(&self, why: TransactionError) -> TransactionError {
         let deadline = Instant::now() + CALL_WITHIN;
         match retried(&self.client, deadline, |left| {
@@ -255,7 +255,7 @@ impl Inner {
     }
 }
 
-/// What the reports mean for the transaction; `None` if every message was delivered.
+/// The error that the reports mean for the transaction. `None`: every message was delivered.
 fn verdict(messages: &[Outgoing], reports: &[DeliveryReport]) -> Option<TransactionError> {
     let mut refused = Vec::new();
     let mut doubtful = None;
@@ -286,14 +286,14 @@ fn verdict(messages: &[Outgoing], reports: &[DeliveryReport]) -> Option<Transact
     }
 }
 
-/// What librdkafka says about an error of a transactional call.
+/// The kinds of errors of a transactional call.
 enum Judgement {
     /// The transaction must be aborted.
     Abort(Cause),
     /// The same call may succeed.
     Again(Cause),
     Fenced(Cause),
-    /// Not clear what happened, or the client is broken.
+    /// The result is unclear, or the client is broken.
     Unclear(Cause),
     /// Not allowed.
     Fatal(Cause),
@@ -310,7 +310,7 @@ impl Judgement {
         }
     }
 
-    /// This producer is over.
+    /// The error after which this producer is unusable.
     fn over(self) -> TransactionError {
         match self {
             Judgement::Fenced(cause) => TransactionError::Fenced(cause),
@@ -364,7 +364,7 @@ fn forbids(error: &KafkaError) -> bool {
     )
 }
 
-/// Repeats a call for as long as librdkafka says that repeating it may help.
+/// Repeats a call as long as its error is retriable.
 fn retried(
     client: &BaseProducer<DeliveryContext>,
     deadline: Instant,
@@ -374,7 +374,7 @@ fn retried(
         let left = deadline.saturating_duration_since(Instant::now());
         match call(left) {
             Err(KafkaError::Transaction(detail)) if detail.is_retriable() && !left.is_zero() => {
-                // Serves log lines and reports; librdkafka has its own back-off inside the call.
+                // Serves log lines and reports. librdkafka backs off inside the call.
                 client.poll(Duration::from_millis(10));
             }
             done => return done,

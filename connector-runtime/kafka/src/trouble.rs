@@ -1,4 +1,4 @@
-//! Why a client cannot reach the cluster, in its own words: calls that fail only say that time was up.
+//! Why a client cannot reach the cluster: failed calls report only a timeout, but the client logs the reason.
 
 use std::time::{Duration, Instant};
 
@@ -12,12 +12,12 @@ use crate::error::code_cause;
 use crate::log::LogContext;
 use crate::offsets::ANSWER_WITHIN;
 
-/// The last thing that a client said about its connections.
+/// The last error that a client reported about its connections.
 #[derive(Debug, Default)]
 pub(crate) struct Trouble(Mutex<Option<Cause>>);
 
 impl Trouble {
-    /// "All brokers are down" follows every other trouble and explains none: it never replaces a better reason.
+    /// "All brokers are down" follows every other error and explains none: it never replaces a better reason.
     pub(crate) fn hear(&self, error: &KafkaError, reason: &str) {
         let Some(code) = error.rdkafka_error_code() else {
             return;
@@ -49,7 +49,8 @@ impl Trouble {
     }
 }
 
-/// What the other side is, where librdkafka's words give it away and lead elsewhere: our sentence first, its own after it.
+/// Explains what the other side is if librdkafka's message reveals it but misleads: our explanation first, its message after
+/// it.
 fn in_our_words(reason: &str) -> String {
     const KNOWN: [(&str, &str); 2] = [
         (
@@ -74,7 +75,7 @@ fn in_our_words(reason: &str) -> String {
     }
 }
 
-/// Other protocols begin with letters or a TLS record where Kafka has the length of its answer: no answer is so long.
+/// Other protocols start with letters or a TLS record where Kafka has the length of its response: no response is that long.
 fn speaks_another_protocol(reason: &str) -> bool {
     const SHORTEST: i64 = 0x1000_0000;
     let length = reason
@@ -86,7 +87,7 @@ fn speaks_another_protocol(reason: &str) -> bool {
     length.is_some_and(|length| !(0..SHORTEST).contains(&length))
 }
 
-/// How long a client may stay unconnected without a word before its own words are looked at.
+/// How often the errors of an unconnected client are checked.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 impl SharedClient<BaseConsumer<LogContext>> {
@@ -104,9 +105,9 @@ impl SharedClient<BaseConsumer<LogContext>> {
     }
 }
 
-/// The cluster's identity. Once it is known it is answered from memory, so this tells whether the client has ever reached
-/// the cluster. A client that has not says why within milliseconds (a refused certificate, a wrong password), while a
-/// call that waits for it would only say after its timeout that nothing came.
+/// The cluster's identity. A client that has reached the cluster answers it from memory, so this also tells whether it has. If
+/// it has not, it reports the reason within milliseconds (a refused certificate, a wrong password), while a call would only
+/// report a timeout.
 pub(crate) fn cluster_id(
     client: &BaseConsumer<LogContext>,
     timeout: Duration,
@@ -137,7 +138,7 @@ fn no_answer(bootstrap: &str, timeout: Duration) -> Cause {
         .with_help("is the broker up, and are the bootstrap servers right?")
 }
 
-/// A better reason for a call that failed because nobody answered, if the client has one.
+/// The reason for a call that failed without an answer: the client's own, if it has one.
 pub(crate) fn explain(client: &BaseConsumer<LogContext>, cause: Cause) -> Cause {
     const SILENCE: &[&str] = &[
         "BrokerTransportFailure",
@@ -155,7 +156,7 @@ pub(crate) fn explain(client: &BaseConsumer<LogContext>, cause: Cause) -> Cause 
     client.context().trouble.last().unwrap_or(cause)
 }
 
-/// What a client says waits in its queue until it is polled.
+/// Errors of a client are queued until it is polled.
 fn listen(client: &BaseConsumer<LogContext>) {
     const WAITING_EVENTS: usize = 200;
     for _ in 0..WAITING_EVENTS {

@@ -37,6 +37,22 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::Poll;
 
+/// Runs a check on a plugin that breaks a promise, and returns the text with which the check fails: for tests of the suites.
+///
+/// # Panics
+///
+/// If the check passes.
+pub fn broken_promise(check: impl Future<Output = ()>) -> String {
+    let runtime = tokio::runtime::Builder::new_current_thread().build();
+    let runtime = runtime.expect("a runtime without threads");
+    let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| runtime.block_on(check)));
+    let panic = ended.expect_err("a broken promise is found");
+    match panic.downcast::<String>() {
+        Ok(text) => *text,
+        Err(panic) => (*panic.downcast::<&str>().expect("a panic with a text")).to_owned(),
+    }
+}
+
 /// Runs a future up to its n-th wait and drops it there, as a shutdown at its deadline does. `Some` if it ends
 /// earlier.
 async fn cancelled<F: Future>(future: F, waits: u32) -> Option<F::Output> {

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use connect_api::{
     Batch, Cause, Failure, Position, Result, Sink, TopicPartition, Written, async_trait,
 };
-use connect_testkit::conformance::{AcceptingSinkUnderTest, check_accepting_sink};
+use connect_testkit::conformance::{AcceptingSinkUnderTest, broken_promise, check_accepting_sink};
 
 #[derive(Clone, Copy, PartialEq)]
 enum Break {
@@ -250,16 +250,6 @@ async fn a_sink_that_keeps_its_promises_passes() {
     check(Break::Nothing).await;
 }
 
-/// The panic of a check, on its own runtime.
-fn panic_of(check: impl Future<Output = ()>) -> String {
-    let runtime = tokio::runtime::Builder::new_current_thread().build();
-    let runtime = runtime.unwrap();
-    let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| runtime.block_on(check)));
-    let panic = ended.expect_err("a broken promise is found");
-    let text = panic.downcast_ref::<String>().cloned();
-    text.unwrap_or_else(|| panic.downcast_ref::<&str>().unwrap().to_string())
-}
-
 #[test]
 fn every_broken_promise_is_found() {
     let cases = [
@@ -320,7 +310,7 @@ fn every_broken_promise_is_found() {
         (Break::FinishesWhenClosed, "closing finishes nothing"),
     ];
     for (breaks, promise) in cases {
-        let found = panic_of(check(breaks));
+        let found = broken_promise(check(breaks));
         assert!(found.contains(promise), "{promise}: {found}");
     }
 }

@@ -8,7 +8,7 @@ use connect_api::{
     Batch, Cause, Failure, OtherProgress, Position, ProgressStore, Result, Sink, TopicPartition,
     Written, async_trait,
 };
-use connect_testkit::conformance::{ProgressStoreUnderTest, check_progress_store};
+use connect_testkit::conformance::{ProgressStoreUnderTest, broken_promise, check_progress_store};
 use connect_testkit::{Memory, MemorySink, TOPIC};
 
 #[derive(Clone, Copy, PartialEq)]
@@ -221,16 +221,6 @@ async fn the_store_in_memory_keeps_its_promises() {
     check(Break::Nothing).await;
 }
 
-/// The panic of a check, on its own runtime.
-fn panic_of(check: impl Future<Output = ()>) -> String {
-    let runtime = tokio::runtime::Builder::new_current_thread().build();
-    let runtime = runtime.unwrap();
-    let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| runtime.block_on(check)));
-    let panic = ended.expect_err("a broken promise is found");
-    let text = panic.downcast_ref::<String>().cloned();
-    text.unwrap_or_else(|| panic.downcast_ref::<&str>().unwrap().to_string())
-}
-
 #[test]
 fn every_broken_promise_is_found() {
     let cases = [
@@ -266,7 +256,7 @@ fn every_broken_promise_is_found() {
         ),
     ];
     for (breaks, promise) in cases {
-        let found = panic_of(check(breaks));
+        let found = broken_promise(check(breaks));
         assert!(found.contains(promise), "{promise}: {found}");
     }
 }

@@ -1,4 +1,5 @@
-//! The clients of `connect offsets` for one connector: its partitions, what its sinks and its group have, and writing it.
+//! The clients of `connect offsets` for one connector: they list its partitions, and read and write the positions of its sinks
+//! and its group.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -95,7 +96,7 @@ impl<'a> Desk<'a> {
         Ok(rows)
     }
 
-    /// What a sink stores about these partitions; `None` where the group has its progress.
+    /// The progress that a sink stores of these partitions. `None`: the group stores its progress.
     async fn stored(
         &self,
         sink: &ConfiguredSink,
@@ -111,7 +112,7 @@ impl<'a> Desk<'a> {
         Ok(stored)
     }
 
-    /// Writes the group's offsets: of each partition the smallest of all sinks, with each sink's own beside it.
+    /// Writes the group's offsets: for each partition the smallest of all sinks, with the position of each sink as metadata.
     pub(super) async fn set_group(
         &self,
         sink: &SinkConnector,
@@ -153,7 +154,7 @@ impl<'a> Desk<'a> {
         }))
     }
 
-    /// The positions of each sink under another name. Where the sink stores progress, that counts and not the group's.
+    /// The positions of each sink under another name. A sink's stored progress takes precedence over the group's.
     pub(super) async fn positions_of_connector(
         &self,
         name: &str,
@@ -183,7 +184,7 @@ impl<'a> Desk<'a> {
         Err(no_progress(name))
     }
 
-    /// The sink, as the connector of this name opens it.
+    /// Opens the sink as the connector of this name would.
     pub(super) async fn open_sink(
         &self,
         sink: &ConfiguredSink,
@@ -207,7 +208,7 @@ pub(super) fn no_progress(name: &str) -> Cause {
     Cause::new(format!(
         "no connector `{name}` has progress in these topics, on this Kafka cluster and in this sink"
     ))
-    .with_help("the name is what `name` said in its file, or the file's name without .toml")
+    .with_help("the name is `name` in its file, or the file's name without .toml")
 }
 
 /// The name of a connector's consumer group.
@@ -215,7 +216,7 @@ pub(crate) fn group_of(connector: &str) -> String {
     format!("connect-{connector}")
 }
 
-/// The partitions whose offset is known, with it.
+/// The positions of the partitions whose offset is known.
 pub(super) fn known(
     partitions: &[TopicPartition],
     offset: impl Fn(&TopicPartition) -> Option<i64>,

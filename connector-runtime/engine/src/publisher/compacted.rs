@@ -1,7 +1,8 @@
-//! Compacted target topics: a record without a key is refused by name, before the broker refuses all that came with it.
+//! Compacted target topics: rejects records without a key before they are sent, because the broker would refuse the whole
+//! batch.
 //!
-//! The broker is right to refuse it, but says so of the whole transaction: finding the record by halves takes a transaction
-//! for each half, and thousands of keyless records would take minutes.
+//! The broker's refusal covers the whole transaction. Halving it takes a transaction for each half, and thousands of records
+//! without a key would take minutes.
 
 use std::sync::Arc;
 
@@ -15,7 +16,7 @@ pub(super) struct ToCompacted {
 }
 
 impl ToCompacted {
-    /// `inner` itself, if none of its topics is compacted.
+    /// Wraps `inner` if one of its topics is compacted.
     pub(super) fn around(
         inner: Box<dyn Publisher>,
         compacted: Vec<Arc<str>>,

@@ -1,7 +1,8 @@
-//! What a sink has accepted and not made durable yet: by partition, in order, with its records and bytes.
+//! The records that a sink has accepted and not made durable yet, by partition and in order.
 //!
-//! Accepted records are still in flight (P5, P8): they are counted as delivered when the sink says that they are durable,
-//! and given back when it loses them or their partition goes. Only here is known how far a partition may be reported.
+//! Accepted records are still in flight (P5, P8). They are counted as delivered when the sink reports them as durable, and
+//! given back if the sink loses them or their partition is revoked. This state decides up to which position a partition may be
+//! reported.
 
 use std::collections::{BTreeMap, VecDeque};
 use tokio::time::Instant;
@@ -60,18 +61,18 @@ impl Accepted {
         }
     }
 
-    /// The sink says that these positions are durable. `Err`: it cannot be, nothing beyond what it accepted is.
+    /// The sink reports these positions as durable. `Err`: a position exceeds what it accepted.
     pub(crate) fn durable(&mut self, positions: &[Position]) -> Result<DurableRecords, Cause> {
         let mut durable = DurableRecords::default();
         for position in positions {
-            // What is settled already may be said again.
+            // A sink may repeat a position.
             let Some(parts) = self.partitions.get_mut(&position.partition) else {
                 continue;
             };
             let last = parts.back().expect("a partition without parts is removed");
             if position.next > last.reached.position.next {
                 return Err(Cause::new(format!(
-                    "the sink says that {} is durable up to offset {}, and has accepted it up to {} only",
+                    "the sink reports {} as durable up to offset {}, but has accepted it only up to {}",
                     position.partition, position.next, last.reached.position.next
                 )));
             }
@@ -106,7 +107,7 @@ impl Accepted {
         durable
     }
 
-    /// Partitions that were assigned anew or elsewhere since their records were accepted.
+    /// Partitions that were revoked or reassigned since their records were accepted.
     pub(crate) fn stale(&self, generations: &Generations) -> Vec<TopicPartition> {
         let is_stale = |(name, parts): (&TopicPartition, &VecDeque<AcceptedPart>)| {
             let is_current = |generation: Generation| generations.is_current(name, generation);
@@ -122,7 +123,7 @@ impl Accepted {
         self.partitions.keys().cloned().collect()
     }
 
-    /// Nothing of these partitions counts. Returns how many records that were.
+    /// Drops the records of these partitions and returns their number.
     pub(crate) fn forget(&mut self, partitions: &[TopicPartition]) -> u64 {
         let mut records = 0;
         for partition in partitions {

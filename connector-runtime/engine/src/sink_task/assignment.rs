@@ -1,4 +1,4 @@
-//! Which partitions the task has, and under which assignment: the *generation* that each record carries.
+//! The current generation of each assigned partition, shared by reader and writer.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ pub(crate) struct Assigned {
     pub(crate) generation: Generation,
 }
 
-/// Which assignment of each partition is current. The reader writes it, the writer asks before each write.
+/// The current generation of each partition. The reader sets it; the writer checks it before each write.
 #[derive(Clone, Default)]
 pub(crate) struct Generations(Arc<Current>);
 

@@ -1,4 +1,4 @@
-//! A batch: what was read, what became of it, what each lane takes of it, and which progress it makes.
+//! A prepared batch: its inputs with their outcomes, the selection of each lane, and the progress it makes.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
@@ -12,7 +12,7 @@ use crate::records::rejection::{Rejection, RejectionStage};
 
 /// What became of one input while it was prepared.
 pub(crate) enum Outcome {
-    /// These of the batch's records.
+    /// A range of the batch's records.
     Records(Range<usize>),
     Filtered,
     Rejected(Box<Rejection>),
@@ -53,12 +53,12 @@ impl Prepared {
     }
 }
 
-/// What one lane takes of a batch: the `when` of its `[[sinks]]` entry, asked of every record.
+/// The records of a batch that one lane takes: the result of its `when` for every record.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Selection {
     /// By index of the record in its batch.
     taken: Vec<bool>,
-    /// By index of the input: its condition has no answer, so this lane takes nothing of it.
+    /// By index of the input: the condition fails on it, so this lane takes none of its records.
     pub(crate) rejected: BTreeMap<usize, Rejection>,
 }
 
@@ -68,7 +68,7 @@ impl Selection {
         taken.expect("every record of the batch was asked about")
     }
 
-    /// Asks the condition of every record.
+    /// Evaluates the condition for every record.
     pub(crate) fn of(when: &Predicate, inputs: &[Input], records: &[Record]) -> Selection {
         let mut selection = Selection {
             taken: vec![false; records.len()],
@@ -102,24 +102,24 @@ impl Selection {
     }
 }
 
-/// Progress, and under which assignment of the partition it was made.
+/// Progress under one assignment of a partition.
 #[derive(Clone)]
 pub(crate) struct OwnedProgress {
-    /// Of what is read: from the smallest position of all lanes on.
+    /// Of the reader, which starts at the smallest position of all lanes.
     pub(crate) progress: Progress,
     pub(crate) generation: Generation,
-    /// Where each lane began under this assignment.
+    /// The start of each lane under this assignment.
     pub(crate) starts: Arc<[LaneStart]>,
-    /// The assignment's first progress.
+    /// This is the first progress under this assignment.
     pub(crate) is_first: bool,
 }
 
-/// Where a lane starts in a partition.
+/// The start of a lane in a partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct LaneStart {
-    /// The lane has everything below.
+    /// Everything below it is durable in this lane.
     pub(crate) offset: i64,
-    /// A first start of a sink that stores progress: it stores this position although no record moves it.
+    /// Set at the first start of a sink that stores progress: it stores this position although no record moves it.
     pub(crate) store: bool,
 }
 
@@ -137,7 +137,7 @@ impl OwnedProgress {
     }
 }
 
-/// Where a lane starts in each partition in which it starts later than this progress.
+/// The start of a lane in each partition that it starts later than this progress does.
 pub(crate) fn starts_of(progress: &[OwnedProgress], lane: usize) -> HashMap<(&Arc<str>, i32), i64> {
     let later = progress.iter().filter_map(|owned| {
         let TopicPartition { topic, partition } = &owned.progress.partition;
@@ -148,7 +148,7 @@ pub(crate) fn starts_of(progress: &[OwnedProgress], lane: usize) -> HashMap<(&Ar
     later.collect()
 }
 
-/// What a record takes in memory. Headers count as much as key and value: they are in flight with them.
+/// The memory that a record takes in flight, headers included.
 pub(crate) fn bytes_of(origin: &Origin) -> u64 {
     let bytes = |bytes: &Option<bytes::Bytes>| bytes.as_ref().map_or(0, bytes::Bytes::len);
     let headers = origin.headers.iter();

@@ -1,4 +1,4 @@
-//! What the reader needs of a consumer: records and rebalances in, start positions and progress out.
+//! The consumer as the reader uses it: it returns records and rebalances, and takes starts and progress.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -6,21 +6,21 @@ use std::time::Duration;
 use connect_api::{Cause, StartAt, TopicPartition};
 use connect_kafka::{Committed, Event, Generation, GroupMetadata, GroupPosition, SinkConsumer};
 
-/// A member of a consumer group. A trait so that the reader can be tested without a broker: [`SinkConsumer`] is the one that
-/// runs, and its methods of the same names say what each promises.
+/// A member of a consumer group. A trait, so that the reader can be tested without a broker. [`SinkConsumer`] documents the
+/// methods.
 pub(crate) trait Feed: Send + 'static {
     /// The next event, or `None` after the timeout.
     fn poll(&mut self, timeout: Duration) -> Option<Event>;
-    /// Under which assignment a partition is ours; `None`: it is not.
+    /// The generation of an assigned partition.
     fn generation(&self, partition: &TopicPartition) -> Option<Generation>;
     fn group_metadata(&self) -> Option<GroupMetadata>;
-    /// What the group has committed; `None` where nothing is.
+    /// What the group has committed. `None`: nothing.
     fn committed(
         &self,
         partitions: &[TopicPartition],
     ) -> Result<HashMap<TopicPartition, Option<Committed>>, Cause>;
     fn partition_count(&self, topic: &str) -> Result<i32, Cause>;
-    /// The offsets of these starts, in their order. An error in the list is of one partition alone.
+    /// The offsets of these starts, in their order. An error in the list concerns one partition only.
     fn resolve(
         &self,
         starts: &[(TopicPartition, StartAt)],
@@ -32,7 +32,7 @@ pub(crate) trait Feed: Send + 'static {
     ) -> Vec<(TopicPartition, Result<i64, Cause>)>;
     /// Every partition is paused under a new generation, until `start_at`.
     fn start_over(&mut self) -> Vec<TopicPartition>;
-    /// Lets revoked partitions go.
+    /// Commits and unassigns revoked partitions.
     fn give_back(&mut self);
     fn store(&mut self, positions: &[GroupPosition]);
     fn commit(&mut self) -> Result<(), Cause>;

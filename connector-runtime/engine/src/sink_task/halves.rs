@@ -1,4 +1,4 @@
-//! What the two halves of a task tell each other: work goes to the writer, reports come back to the reader.
+//! The messages and the state that the halves of a task share: the reader sends work, the writer sends reports.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,12 +17,12 @@ pub(crate) enum Work {
     /// Ask the sink where these partitions resume.
     Resume {
         partitions: Vec<Assigned>,
-        /// The group moved them here; `false`: progress was superseded.
+        /// The group assigned them. `false`: their progress was superseded.
         after_rebalance: bool,
     },
-    /// The group takes partitions: make durable what the sinks have accepted, and answer once that is tried.
+    /// The group revokes partitions: make durable what the sinks have accepted, and answer after the attempt.
     Flush {
-        /// Closed: the reader no longer waits, the partitions are gone.
+        /// Closed if the reader does not wait any more, because the partitions are lost.
         tried: oneshot::Sender<()>,
     },
 }
@@ -32,28 +32,28 @@ pub(crate) enum WriterReport {
     /// Everything below these positions is durable.
     Durable(Vec<PartitionPositions>),
     Resumed(Vec<Resumed>),
-    /// The sink's progress is not what was expected, or an outcome is unclear, or what was accepted did not become
-    /// durable: ask again where every partition resumes.
+    /// The sink's progress is not the expected one, a result is unclear, or accepted records did not become durable: ask again
+    /// where every partition resumes.
     Superseded,
 }
 
-/// What the sinks say about a partition that was assigned.
+/// The answers of all sinks about an assigned partition.
 pub(crate) struct Resumed {
     pub(crate) assigned: Assigned,
     /// Of each lane.
     pub(crate) stored: Vec<Stored>,
 }
 
-/// Where a lane's progress is stored, and what its sink has of it.
+/// The stored progress of a lane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stored {
-    /// The consumer group has it.
+    /// The consumer group stores it.
     InGroup,
-    /// The sink stores it: the next offset, if it has one yet.
+    /// The sink stores it. `None`: it has none yet.
     InSink(Option<i64>),
 }
 
-/// Whether a sink of the task accepts records that it makes durable later: once one did, a revocation waits for a flush.
+/// Whether a sink of the task has accepted records without making them durable. From then on a revocation waits for a flush.
 #[derive(Clone, Default)]
 pub(crate) struct Accepts(Arc<AtomicBool>);
 

@@ -1,9 +1,9 @@
-//! Which part of a batch is written next, while refused records are taken out of it.
+//! The isolation of refused records: chooses what the next write of a batch holds.
 //!
-//! A batch is written whole. If the sink refuses records by name, they are taken out and the rest is written again. If
-//! it knows only that some record is refused, the batch is halved in arrival order and each half is a write of its
-//! own, with its own progress, down to one *input*: all that it became stands or falls together. Since halves
-//! are written in order, everything below the record at hand is always durable.
+//! A batch is written whole. If the sink names the refused records, they are removed and the rest is written again. If it
+//! reports only that some record is refused, the batch is halved in arrival order, and each half is a write with its own
+//! progress, down to one *input*, whose records are written or refused together. Halves are written in order, so everything
+//! below the current record is always durable or accepted.
 
 mod fates;
 
@@ -23,10 +23,10 @@ use fates::{Fate, count};
 
 pub(crate) use fates::LaneEnd;
 
-/// What is still to be written of one prepared batch.
+/// The part of a prepared batch that one lane has not written yet.
 pub(crate) struct Isolation<'a> {
     prepared: &'a Prepared,
-    /// What this lane takes; `None`: everything.
+    /// The records that this lane takes. `None`: all.
     selection: Option<&'a Selection>,
     commit: CommitToken,
     /// Ranges of `prepared.inputs`, in order.
@@ -100,7 +100,7 @@ impl<'a> Isolation<'a> {
         }
     }
 
-    /// Gives up what belongs to partitions that are not ours any more; returns how many inputs that were.
+    /// Gives up the inputs of partitions that were revoked or reassigned, and returns their number.
     pub(crate) fn drop_stale(&mut self, generations: &Generations) -> u64 {
         let before = self.partitions.len();
         self.partitions
@@ -150,12 +150,12 @@ impl<'a> Isolation<'a> {
                     range,
                 });
             }
-            // All of it belongs to somebody else by now.
+            // Nothing in this range is ours any more.
             self.ranges.pop_front();
         }
     }
 
-    /// The last range takes every partition to where the batch ends; an earlier one to its own last record.
+    /// The last range moves every partition to the end of the batch; an earlier one moves it past its own last record.
     fn progress_of(&self, range: &Range<usize>) -> Vec<Progress> {
         let reached = match self.ranges.len() {
             1 => None,
@@ -214,7 +214,7 @@ impl<'a> Isolation<'a> {
         }
     }
 
-    /// What the sink accepted with this write, by partition. To be asked before [`Self::written`].
+    /// The records that the sink accepts with this write, by partition. Call it before [`Self::written`].
     pub(crate) fn parts(&self, write: &Write<'_>) -> Vec<AcceptedPart> {
         let mut parts: BTreeMap<&TopicPartition, AcceptedPart> = BTreeMap::new();
         for progress in &write.batch.progress {
@@ -254,7 +254,7 @@ impl<'a> Isolation<'a> {
             .sum()
     }
 
-    /// Halves the range at hand by its inputs that are still written. `false`: there is only one.
+    /// Halves the current range by the inputs that are still to be written. `false`: there is only one.
     pub(crate) fn halve(&mut self) -> bool {
         let Some(range) = self.ranges.front().cloned() else {
             return false;
@@ -276,8 +276,7 @@ impl<'a> Isolation<'a> {
         true
     }
 
-    /// Gives up everything from input `index` on; what stands before it is still written. Returns how many
-    /// inputs that were.
+    /// Gives up every input from `index` on; earlier ones are still written. Returns the number of inputs given up.
     pub(crate) fn cut_before(&mut self, index: usize) -> u64 {
         let before = self.remaining();
         let start = self.ranges.front().map_or(index, |range| range.start);
@@ -294,7 +293,7 @@ impl<'a> Isolation<'a> {
         before - self.remaining()
     }
 
-    /// Input records in the ranges that are not done yet and are still open.
+    /// The number of open inputs in ranges that are not done.
     pub(crate) fn remaining(&self) -> u64 {
         self.ranges
             .iter()
@@ -309,7 +308,7 @@ impl<'a> Isolation<'a> {
         input.expect("a range lies within the batch's inputs")
     }
 
-    /// Those of the records that an input became which this lane takes.
+    /// The records of an input that this lane takes.
     fn records_of(&self, index: usize) -> impl Iterator<Item = &'a Record> {
         let Outcome::Records(made) = &self.input(index).outcome else {
             unreachable!("only an input that became records is written")

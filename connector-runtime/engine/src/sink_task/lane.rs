@@ -1,9 +1,9 @@
-//! One lane of a task: a `[[sinks]]` entry with its sink, its own positions, backoff and isolation of bad records.
+//! One lane of a task: a `[[sinks]]` entry with its sink, positions, backoff and isolation of refused records.
 //!
-//! For each batch, in this order: drop what is not ours any more; settle what this lane's `when` rejects; write, taking
-//! refused records out one by one (their letters delivered first) and waiting out outages; after each durable write report
-//! the positions. So whenever the lane's progress passes a record, the record is durable, dead-lettered, or left out on
-//! purpose (P1). Nothing but a stop ends the wait for an outage, and no outage ever makes a dead letter (P4).
+//! For each batch, in this order: drop partitions that were revoked; settle the records that this lane's `when` rejects; write,
+//! with retries during outages, and settle the records that the sink refuses; report the positions of each durable write. So
+//! whenever the lane's progress passes a record, the record is durable, dead-lettered, filtered or discarded on purpose (P1).
+//! Only a stop ends the wait for an outage, and no outage causes a dead letter (P4).
 
 mod accepting;
 mod group_commit;
@@ -35,13 +35,13 @@ pub(crate) use group_commit::LaneCommit;
 
 /// A sink, and everything that writing to it needs.
 pub(crate) struct Lane {
-    /// Its place in the file, from 0.
+    /// The index of its entry in the file.
     pub(crate) index: usize,
     pub(crate) name: Arc<str>,
     /// The sink's type, for messages.
     pub(crate) kind: &'static str,
     pub(crate) sink: Box<dyn Sink>,
-    /// Where progress is kept.
+    /// Who stores the progress.
     pub(crate) home: ProgressHome,
     pub(crate) errors: ErrorsConfig,
     pub(crate) rejects: Arc<Mutex<Rejects>>,
@@ -54,7 +54,7 @@ pub(crate) struct Lane {
     pub(crate) supersessions: Supersessions,
 }
 
-/// How far all lanes of a task are.
+/// The positions of all lanes of a task.
 pub(crate) type SharedPositions = Arc<parking_lot::Mutex<LanePositions>>;
 
 /// What became of a batch in one lane. `Some`, under `tolerance = "none"`: everything before a bad record is written, and the
@@ -75,7 +75,7 @@ impl From<TaskEnd> for Ended {
 }
 
 impl Lane {
-    /// Where the partitions resume, as far as this lane's sink knows.
+    /// The stored progress of these partitions in this lane.
     pub(crate) async fn stored(
         &mut self,
         partitions: &[Assigned],
@@ -102,7 +102,7 @@ impl Lane {
         Ok(resumed.into_iter().map(Stored::InSink).collect())
     }
 
-    /// What is to be written of a batch, without what is not ours any more.
+    /// Starts a batch: selects what this lane writes, without partitions that were revoked.
     pub(crate) async fn isolate<'a>(&mut self, prepared: &'a Prepared) -> Isolation<'a> {
         self.forget_stale().await;
         let commit = match &prepared.group {
@@ -153,7 +153,7 @@ impl Lane {
         Ok(bad_record)
     }
 
-    /// Does what the policy says about a failed write. `Some`: the bad record before which the batch ends now.
+    /// Follows the policy after a failed write. `Some`: the bad record before which the batch ends.
     async fn failed(
         &mut self,
         prepared: &Prepared,
@@ -162,7 +162,7 @@ impl Lane {
         failure: &Failure,
         backoff: &mut Backoff,
     ) -> LaneResult {
-        // What became another owner's meanwhile is not ours to reject.
+        // We must not reject records of a partition that was revoked meanwhile.
         let dropped = isolation.drop_stale(&self.generations);
         self.give_back(dropped);
         let rejected = self.rejected_by(prepared, isolation, write, failure);
@@ -178,7 +178,7 @@ impl Lane {
                 backoff.grow();
                 self.waiting.retry("batch_retried", failure, delay).await?;
             }
-            // A half may be empty by now, if the rest went to others: then the next write is the other one.
+            // One half may be empty if partitions were revoked: then the next write is the other half.
             Directive::Halve => {
                 isolation.halve();
             }
@@ -202,7 +202,7 @@ impl Lane {
         Ended::StartOver
     }
 
-    /// Reports what all lanes have of the partitions that this one moved.
+    /// Reports the positions of all lanes in the partitions that this lane moved.
     async fn report(&mut self, durable: &[OwnedPosition]) {
         let reached: Vec<PartitionPositions> = {
             let mut positions = self.positions.lock();

@@ -13,12 +13,12 @@ use connect_kafka::{Committed, Generation, GroupPosition, OwnedPosition};
 use crate::sink_task::assignment::Generations;
 use crate::sink_task::batch::OwnedProgress;
 
-/// What a group has committed of one partition.
+/// The committed position of a partition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct GroupOffset {
     /// Of all lanes the smallest.
     pub(crate) next: i64,
-    /// By the lane's name; `None`: another program, or one that knew no lanes, committed.
+    /// By the lane's name. `None`: another program committed it, or an older version without lanes.
     by_lane: Option<BTreeMap<String, i64>>,
 }
 
@@ -30,13 +30,13 @@ impl GroupOffset {
         }
     }
 
-    /// Whether the lane took no part when this was committed.
+    /// Whether the lane did not exist when this was committed.
     pub(crate) fn is_new(&self, lane: &str) -> bool {
         let lanes = self.by_lane.as_ref();
         lanes.is_some_and(|lanes| !lanes.contains_key(lane))
     }
 
-    /// Where the lane is, unless it is new.
+    /// The position of the lane. `None`: it is new.
     pub(crate) fn of_lane(&self, lane: &str) -> Option<i64> {
         match &self.by_lane {
             None => Some(self.next),
@@ -50,7 +50,7 @@ struct Metadata {
     lanes: BTreeMap<String, i64>,
 }
 
-/// Any other text was not written by us.
+/// `None`: we did not write this text.
 fn parse(metadata: &str) -> Option<BTreeMap<String, i64>> {
     let parsed: Metadata = serde_json::from_str(metadata).ok()?;
     Some(parsed.lanes)
@@ -68,7 +68,7 @@ pub(crate) fn metadata(names: &[Arc<str>], lanes: &[i64]) -> Arc<str> {
     json.expect("names and numbers are always JSON").into()
 }
 
-/// What is durable, by partition and lane, under the current assignments.
+/// The durable positions of every lane and partition, under the current assignments.
 #[derive(Debug)]
 pub(crate) struct LanePositions {
     names: Arc<[Arc<str>]>,
@@ -131,8 +131,8 @@ impl LanePositions {
         Some(known.clone())
     }
 
-    /// What a transaction of this lane without records has to commit: partitions in which other lanes moved since the last
-    /// one.
+    /// The progress that a transaction of this lane without records has to commit: the partitions in which other lanes moved
+    /// since the last transaction.
     pub(crate) fn uncommitted(&self, lane: usize, generations: &Generations) -> Vec<Progress> {
         let moved = self.moved.iter().filter_map(|partition| {
             let known = self.partitions.get(partition);
@@ -156,7 +156,7 @@ impl LanePositions {
         }
     }
 
-    /// What a transaction commits that takes this lane to this position.
+    /// The group position that a transaction commits if it moves this lane to this position.
     pub(crate) fn with(&self, lane: usize, position: &Position) -> GroupPosition {
         let known = self.partitions.get(&position.partition);
         let known = known.expect("a batch starts its partitions before it is written");

@@ -10,12 +10,12 @@ use tokio::sync::Mutex;
 /// Shared by the tasks of a connector.
 #[derive(Clone, Default)]
 pub(crate) struct OtherNames {
-    /// Of every connector file there is, broken ones too: their progress is theirs.
+    /// The names of all connector files, broken ones included: their progress belongs to them.
     loaded: Arc<HashSet<Arc<str>>>,
-    /// The sinks of this connector: their progress is theirs.
+    /// The sinks of this connector: their progress belongs to them.
     sinks: Arc<HashSet<Arc<str>>>,
-    /// The sinks that were asked, and about which topics. Locked while it is asked: a task that begins meanwhile would write
-    /// progress, and the answer would be that the connector has some.
+    /// The sinks that were asked, and about which topics. Locked during the question: a task that starts meanwhile would write
+    /// progress, and the sink would then report no other names.
     asked: Arc<Mutex<Asked>>,
 }
 
@@ -34,7 +34,7 @@ impl OtherNames {
         }
     }
 
-    /// Asks the sink about topics of which it knows no partition, before any task begins there.
+    /// Asks the sink about topics in which it has no progress, before any task starts there.
     pub(crate) async fn point_out(
         &self,
         connector: &str,
@@ -57,7 +57,7 @@ impl OtherNames {
         }
         match store.of_other_names(&topics).await {
             Ok(others) => self.warn(connector, sink, others),
-            // It is a note: what is wrong with the sink is said by whatever must succeed.
+            // Only a hint is lost: calls that must succeed report what is wrong with the sink.
             Err(failure) => {
                 tracing::debug!(event = "other_names_unknown", connector, %failure);
                 return;
@@ -79,9 +79,9 @@ impl OtherNames {
                 connector,
                 other = found.others,
                 progress = found.progress,
-                "this connector begins anew, and {names}, which no file here is called, has progress in its topics. \
-                 Is it the same, renamed? To go on from there, name it `{first}` again; or stop it and type: \
-                 connect offsets {connector} set --from {first}. If it is not: connect offsets {connector} forget {first}"
+                "this connector starts without progress, but {names}, which has no file here, has progress in its topics. \
+                 Was it renamed? To continue from there, name it `{first}` again; or stop it and type: \
+                 connect offsets {connector} set --from {first}. If it was not: connect offsets {connector} forget {first}"
             );
         }
         let mut sinks = by_name(&sinks, |other| &other.sink);
@@ -94,8 +94,8 @@ impl OtherNames {
                 sink,
                 other = found.others,
                 progress = found.progress,
-                "the sink `{sink}` begins where its `start` says, and {names}, which the file does not have, has \
-                 progress in these topics. Is it the same sink, renamed? To go on from there, name it `{first}` again"
+                "the sink `{sink}` starts as its `start` says, but {names}, which is not in the file, has \
+                 progress in these topics. Was the sink renamed? To continue from there, name it `{first}` again"
             );
         }
     }
@@ -108,7 +108,7 @@ struct Found {
     others: String,
     /// With backticks.
     names: String,
-    /// Of one name its places; of several, each with its name.
+    /// The positions of the one name, or the positions of each name.
     progress: String,
 }
 
@@ -153,7 +153,7 @@ fn without_progress(partitions: &[TopicPartition], stored: &[Option<i64>]) -> Ha
     unknown
 }
 
-/// For each name how far it is: `PointOfSale partition 0 at 500, …`.
+/// The positions of each name: `PointOfSale partition 0 at 500, …`.
 fn by_name(
     others: &[OtherProgress],
     name: impl Fn(&OtherProgress) -> &Arc<str>,

@@ -1,4 +1,4 @@
-//! From Kafka's bytes to records: decode by format, check the contract, run the transforms.
+//! Preparation of one message: decode it by its format, check the contract, run the transforms.
 
 use std::sync::Arc;
 
@@ -16,8 +16,7 @@ use connect_config::SinkConnector;
 pub(crate) struct Preparer {
     value: Arc<Decoder>,
     tombstone: TombstonePolicy,
-    /// Only where the file has a `[key]`: without one a key is text, and a key that is not text troubles nobody
-    /// until somebody reads it.
+    /// `None`: the file has no `[key]`. Then a key is text, and a key that is not text is an error only where it is read.
     key: Option<Arc<Decoder>>,
     transforms: Transforms,
 }
@@ -42,7 +41,7 @@ impl Preparer {
         })
     }
 
-    /// The decoder that a needed schema must be fetched with.
+    /// The decoder that fetches a missing schema.
     pub(crate) fn decoder(&self, side: Side) -> Arc<Decoder> {
         match (side, &self.key) {
             (Side::Key, Some(key)) => key.clone(),

@@ -1,13 +1,13 @@
 //! The reading half of a task, a thread of its own.
 //!
-//! One turn of the loop: take what the writer reported (store and commit it), let newly assigned partitions begin,
-//! collect a batch (by count, bytes, age or a stop; across polls), prepare it, send it. Only the send, a question
-//! to the sink and a schema that must be fetched can take long; all three go through [`Reader::wait_for`], which keeps
-//! the group's membership: after 5 s it pauses the partitions and goes on polling. A normal write is never that long,
-//! and nothing is paused for it: pausing throws away what was prefetched (measured: 160,000 records/s against 5,000).
+//! One turn of the loop: take what the writer reported (store and commit it), start newly assigned partitions, collect a batch
+//! (by count, bytes, age or a stop; across polls), prepare it, send it. Only the send, a question to the sink and a schema that
+//! must be fetched can take long; all three go through [`Reader::wait_for`], which keeps the group's membership: after 5 s it
+//! pauses the partitions and continues to poll. A normal write is shorter, and nothing is paused for it, because pausing
+//! discards what was prefetched (measured: 5,000 instead of 160,000 records/s).
 //!
-//! A partition's records count only under the assignment (*generation*) they were read in. When a partition goes, what
-//! was collected of it is forgotten here, and what is on its way is dropped by the writer.
+//! A partition's records count only under the assignment (*generation*) they were read in. When a partition is revoked, the
+//! reader drops the records that it has collected, and the writer those of a batch in flight.
 
 mod collect;
 mod rebalance;
@@ -42,19 +42,19 @@ use connect_config::BatchConfig;
 use waits::Waits;
 
 const POLL: Duration = Duration::from_millis(50);
-/// What a reader is made of.
+/// The parts from which a reader is built.
 pub(crate) struct ReaderParts<F> {
     pub(crate) connector: Arc<str>,
     pub(crate) task: u32,
     pub(crate) feed: F,
     pub(crate) preparer: Preparer,
     pub(crate) batch: BatchConfig,
-    /// What the reader knows of each lane.
+    /// In the order of the file.
     pub(crate) lanes: Vec<ReaderLane>,
-    /// The reader moves the group; otherwise a sink's Kafka transactions do.
+    /// Whether the reader commits the group's offsets. `false`: a sink's Kafka transactions do.
     pub(crate) moves_group: bool,
     pub(crate) generations: Generations,
-    /// A sink accepts: before partitions are given back it flushes.
+    /// Once a sink accepts, it is flushed before revoked partitions are given back.
     pub(crate) accepts: Accepts,
     pub(crate) group: SharedGroup,
     pub(crate) first_sights: FirstSights,
@@ -66,55 +66,55 @@ pub(crate) struct ReaderParts<F> {
     pub(crate) runtime: Waits,
 }
 
-/// A `[[sinks]]` entry, as far as reading goes.
+/// The part of a `[[sinks]]` entry that the reader uses.
 pub(crate) struct ReaderLane {
     pub(crate) name: Arc<str>,
-    /// Which records go there.
+    /// The records that this lane takes.
     pub(crate) when: Option<Predicate>,
-    /// Where it starts without a position.
+    /// The `start` of the file, which applies without a position.
     pub(crate) start: Option<StartAt>,
     pub(crate) meters: LaneMeters,
 }
 
 pub(crate) struct Reader<F> {
     parts: ReaderParts<F>,
-    /// The next offset of each partition that was begun with; what the sink is expected to hold after the last batch. By
-    /// generation, which names one assignment of one partition: every record is looked up here.
+    /// The partitions that have started, by generation: a generation identifies one assignment of one partition, and every
+    /// record is looked up here.
     positions: BTreeMap<Generation, Reading>,
-    /// Assigned, the sink is not asked yet.
+    /// Assigned partitions about which the sinks are not asked yet.
     to_ask: Vec<Assigned>,
     /// `to_ask` comes from the writer's [`WriterReport::Superseded`], not from the group.
     superseded: bool,
-    /// The sink has answered, not sought yet.
+    /// The sinks have answered about these partitions, which are not sought yet.
     to_start: Vec<Resumed>,
-    /// What each lane has of each partition that is assigned. The group may not have it yet.
+    /// The durable position of each lane in each assigned partition. The group may not have it yet.
     durable: HashMap<TopicPartition, Arc<[i64]>>,
     next_start: Instant,
     start_backoff: Backoff,
     collected: Collected,
     failed: Option<TaskEnd>,
-    /// What was logged as waited for, until a record comes.
+    /// The last wait that was logged, until a record arrives.
     waited_for: Option<Cause>,
     /// Stored with the client, not committed yet.
     uncommitted: bool,
     last_commit: Instant,
-    /// A wait has lasted so long that the writer will not answer soon.
+    /// A wait takes so long that the writer will not answer soon.
     waits_long: bool,
     last_shared: Instant,
 }
 
-/// How far a partition is read.
+/// How far an assigned partition is read.
 struct Reading {
     partition: TopicPartition,
-    /// What the sink holds once everything sent so far is durable.
+    /// The position of the sinks once everything sent so far is durable.
     sent: i64,
     next: i64,
-    /// Where each lane began.
+    /// The start of each lane.
     starts: Arc<[LaneStart]>,
-    /// Nothing was sent yet, and some lane stores where it starts although no record moved it.
+    /// Nothing was sent yet, and some lane has to store its start although no record moved it.
     store_start: bool,
     is_first: bool,
-    /// Records collected and not sent yet, and the time of the first.
+    /// Records collected and not sent yet, with the time of the first.
     records: u64,
     first_timestamp_ms: Option<i64>,
     last_timestamp_ms: Option<i64>,
@@ -149,21 +149,21 @@ impl<F: Feed> Reader<F> {
         }
     }
 
-    /// Runs until the task is stopped, fails, or the writer is gone. A panic, such as a transform's, ends this task and
-    /// nothing else (P6), and like every other end it is told to the group.
+    /// Runs until the task is stopped, fails, or the writer has ended. A panic, for example of a transform, ends this task only
+    /// (P6), and the consumer leaves the group as after every other end.
     pub(crate) fn run(mut self) -> TaskEnd {
         let runtime = self.parts.runtime.clone();
         let _clock = runtime.enter();
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| self.read())) {
             self.fail(TaskEnd::Crashed(panic_cause("reading", panic.as_ref())));
-            // A write that hangs must not hide it.
+            // A hanging write must not hide the panic.
             self.parts.stop.drain.cancel();
         }
         self.finish()
     }
 
     fn read(&mut self) {
-        // A writer that ended says itself why; without new records no send would notice it.
+        // The writer's own result explains why it ended. Without new records no send would notice that.
         while !self.parts.stop.is_draining()
             && self.failed.is_none()
             && !self.parts.work.is_closed()
@@ -183,7 +183,7 @@ impl<F: Feed> Reader<F> {
     /// Lets the writer finish what it has, stores what it reports, and leaves the group.
     fn finish(mut self) -> TaskEnd {
         self.share_group();
-        // Closing the channel is how the writer learns that nothing more comes.
+        // The writer ends when the channel is closed.
         let (closed, _) = mpsc::channel(1);
         drop(std::mem::replace(&mut self.parts.work, closed));
         let abandon = self.parts.stop.abandon.clone();
@@ -223,7 +223,7 @@ impl<F: Feed> Reader<F> {
         }
     }
 
-    /// What was waited for is there again; the same trouble is new when it comes back.
+    /// A wait is over: the same cause is logged again if it returns.
     fn recovered(&mut self) {
         self.waiting().over();
         self.waited_for = None;
@@ -300,8 +300,8 @@ impl<F: Feed> Reader<F> {
         }
     }
 
-    /// Transactions that belong to no batch need the group as it is now: it moves on without a word to this member. Called
-    /// about once a second, and never while the consumer polls: what is current then is ours in this group.
+    /// Transactions that belong to no batch need the current group metadata, which change without an event for this member.
+    /// Called about once a second, and never during a poll, so that the assignment belongs to these metadata.
     fn share_group(&self) {
         if !self.parts.moves_group {
             *self.parts.group.lock() = self.parts.feed.group_metadata();

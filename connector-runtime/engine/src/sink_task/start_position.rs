@@ -1,7 +1,7 @@
-//! Where a partition starts, lane by lane: one pure decision.
+//! The start position of each lane in a partition: one pure decision.
 //!
-//! [`known`] gathers what is known of a lane, [`decide`] says what follows. Where progress of each lane is kept:
-//! [`super::lane_positions`]. The reader asks, resolves and seeks: `reader/start.rs`.
+//! [`known`] collects what is known of a lane, [`decide`] decides. The positions of lanes: [`super::lane_positions`]. The
+//! reader asks, resolves and seeks: `reader/start.rs`.
 
 mod first_sights;
 
@@ -14,11 +14,11 @@ pub(crate) use first_sights::FirstSights;
 /// What is known about a partition when it is assigned.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Known {
-    /// Where progress is stored, and what the sink has.
+    /// The stored progress.
     pub(crate) stored: Stored,
-    /// What the consumer group has, or will have once it has heard of everything durable.
+    /// The position in the consumer group, or the durable position that is not committed yet.
     pub(crate) committed: Option<i64>,
-    /// What the connector's file says, if it does.
+    /// The `start` of the connector's file.
     pub(crate) start: Option<StartAt>,
     /// The connector had already begun with other partitions of the topic when this process started, or this process
     /// saw the topic without this partition: it is a later partition, and everything in it is new.

@@ -300,6 +300,20 @@ fn all_but(left_out: &[(i32, i64)]) -> Vec<(i32, i64)> {
         .collect()
 }
 
+/// The inputs of a batch.
+const EVERY: [(i32, i64); 10] = [
+    (0, 0),
+    (1, 0),
+    (0, 1),
+    (1, 1),
+    (0, 2),
+    (1, 2),
+    (0, 3),
+    (1, 3),
+    (0, 4),
+    (1, 4),
+];
+
 fn accounted(counters: Counters) -> u64 {
     counters.delivered
         + counters.dead_lettered
@@ -315,29 +329,8 @@ async fn whatever_is_bad_the_rest_is_written_once_and_in_order() {
         &[(0, 0)],
         &[(1, 4)],
         &[(0, 2), (1, 2)],
-        &[
-            (0, 0),
-            (1, 0),
-            (0, 1),
-            (1, 1),
-            (0, 2),
-            (1, 2),
-            (0, 3),
-            (1, 3),
-            (0, 4),
-        ],
-        &[
-            (0, 0),
-            (1, 0),
-            (0, 1),
-            (1, 1),
-            (0, 2),
-            (1, 2),
-            (0, 3),
-            (1, 3),
-            (0, 4),
-            (1, 4),
-        ],
+        &EVERY[..9],
+        &EVERY,
     ];
     for bad in sets {
         for says in [Says::Named, Says::Somewhere] {

@@ -57,7 +57,7 @@ fn first_flush(lanes: &[Lane]) -> Option<FlushDue> {
     due.min_by_key(|due| due.at)
 }
 
-/// Returns the lane when its flush is due; never without one.
+/// Returns the lane when its flush is due. Without a flush it never returns.
 async fn flush_due(first: Option<FlushDue>) -> usize {
     match first {
         Some(FlushDue { at, lane }) => {
@@ -131,7 +131,7 @@ impl Writer {
         }
     }
 
-    /// The group takes partitions, and the reader holds them until this is tried: it does not wait out an outage.
+    /// The group revokes partitions, and the reader holds them until this is tried: it does not wait out an outage.
     async fn flush_before_revocation(&mut self, tried: oneshot::Sender<()>) -> Result<(), TaskEnd> {
         if tried.is_closed() {
             return Ok(());
@@ -159,7 +159,7 @@ impl Writer {
             match result {
                 Ok(text) => bad_record = bad_record.or(text),
                 Err(Ended::StartOver) => starts_over = true,
-                // What made the others stop says more than that they stopped.
+                // The lane that failed explains more than the lanes that it stopped.
                 Err(Ended::Task(one)) if matches!(end, None | Some(TaskEnd::Stopped)) => {
                     end = Some(one);
                 }
@@ -182,7 +182,7 @@ impl Writer {
         Ok(())
     }
 
-    /// What the sinks still hold when the task ends becomes durable, or is read again at the next start.
+    /// Flushes what the sinks still hold when the task ends. If that fails, the next start reads it again.
     async fn flush_at_the_end(&mut self) {
         join_all(self.lanes.iter_mut().map(Lane::flush_at_the_end)).await;
         if let Some((lane, group)) = self.committing() {

@@ -1,4 +1,4 @@
-//! From what a source polled to messages for its topic: transforms, key, contract.
+//! Makes messages of the records that a source polled: transforms, key, contract.
 
 use std::sync::Arc;
 
@@ -19,9 +19,9 @@ use connect_config::{ErrorsConfig, SourceConnector};
 pub(crate) struct PendingTransaction {
     pub(crate) messages: Vec<Outgoing>,
     pub(crate) positions: Positions,
-    /// Polled records in it.
+    /// The number of polled records.
     pub(crate) sources: usize,
-    /// Those of them that were rejected.
+    /// How many of them were rejected.
     pub(crate) rejected: u64,
     pub(crate) end: BatchEnd,
 }
@@ -38,10 +38,10 @@ pub(crate) struct Maker {
     topic: Arc<str>,
     key: Option<Reference>,
     transforms: Transforms,
-    /// Text and bytes as they are, everything else as JSON, where the file names no format.
+    /// `None`: text and bytes are written as they are, everything else as JSON.
     key_format: Option<Encoder>,
     value: Encoder,
-    /// Numbers the polled records of this run; stands where a record from Kafka has its offset.
+    /// The number of records polled in this run, which replaces the offset of a record from Kafka.
     made: i64,
 }
 

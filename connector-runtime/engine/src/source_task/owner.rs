@@ -1,4 +1,5 @@
-//! Who runs a source: the process that holds the one partition of `connect_positions` in the source's group.
+//! The ownership of a source: the process that is assigned the one partition of `connect_positions` in the source's group runs
+//! it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,7 +19,7 @@ pub(crate) struct Owner {
     owns: watch::Receiver<bool>,
     leave: Arc<AtomicBool>,
     left: Option<tokio::sync::oneshot::Receiver<()>>,
-    /// Keeps `owns` alive where there is no group to ask.
+    /// Keeps `owns` open if there is no group.
     _alone: Option<watch::Sender<bool>>,
 }
 
@@ -60,7 +61,7 @@ impl Owner {
         })
     }
 
-    /// A membership that a test decides.
+    /// A membership that a test controls.
     #[cfg(test)]
     pub(super) fn for_tests(owns: watch::Receiver<bool>) -> Owner {
         Owner {

@@ -1,4 +1,5 @@
-//! Positions of sources in `connect_positions`: Kafka Connect's shape, key `["name",{partition}]`, value `{offset}`.
+//! The positions of sources in the topic `connect_positions`, in Kafka Connect's form: key `["name",{partition}]`, value
+//! `{offset}`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,7 +17,7 @@ pub(crate) const TOPIC: &str = "connect_positions";
 pub(crate) async fn make_topic(cluster: &Cluster) -> Result<()> {
     let settings = [
         ("cleanup.policy", "compact"),
-        // Small segments are compacted soon, so that reading all positions stays quick.
+        // Small segments are compacted early, which keeps reading all positions fast.
         ("segment.bytes", "1048576"),
         ("min.cleanable.dirty.ratio", "0.1"),
     ];
@@ -33,7 +34,7 @@ pub(crate) async fn make_topic(cluster: &Cluster) -> Result<()> {
     cluster.create_as(&topic).await
 }
 
-/// As [`read`], of a cluster in which no source may have run yet.
+/// As [`read`], if perhaps no source has run on this cluster yet.
 pub(crate) async fn read_if_any(cluster: &Cluster, connector: &str) -> Result<Positions> {
     let exists = cluster.admin().topic_exists(TOPIC, ANSWER_WITHIN).await;
     if exists.map_err(Failure::Retry)? {
@@ -43,7 +44,7 @@ pub(crate) async fn read_if_any(cluster: &Cluster, connector: &str) -> Result<Po
     }
 }
 
-/// What was committed last in the name of this connector.
+/// The last committed positions of this connector.
 pub(crate) async fn read(cluster: &Cluster, connector: &str) -> Result<Positions> {
     let records = read_topic_to_end(&cluster.settings(), TOPIC, 0, Duration::from_secs(60)).await;
     let mut positions = Positions::default();

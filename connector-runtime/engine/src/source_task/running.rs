@@ -1,4 +1,4 @@
-//! The loop of a source that this process owns: poll into a pending transaction, commit it once its time has come.
+//! The loop of a source that this process owns: polls into a pending transaction, and commits it when it is due.
 
 use std::time::Duration;
 
@@ -21,14 +21,14 @@ use crate::waiting::Waiting;
 
 /// At most one transaction in this time.
 const TRANSACTION_INTERVAL: Duration = Duration::from_millis(100);
-/// A transaction takes no more than this many polled records, however soon they come.
+/// The most polled records of one transaction.
 const TRANSACTION_RECORDS: usize = 5_000;
 
 /// Why an owner stops running the source.
 #[derive(Debug)]
 pub(super) enum Over {
     End(TaskEnd),
-    /// Another process has it, or may have: ask the group again.
+    /// Another process owns it, or may own it: wait for the group again.
     Lost,
 }
 
@@ -43,7 +43,7 @@ pub(super) struct Running<'a, P> {
     pub(super) errors: &'a ErrorsConfig,
     /// Name, meters and stop of the task as well.
     pub(super) waiting: Waiting,
-    /// With `--embedded`: what the readers of the topic are behind.
+    /// With `--embedded`: the lag of the topic's readers.
     pub(super) backlog: Option<&'a Backlog>,
     pub(super) owner: &'a mut Owner,
     pub(super) maker: &'a mut Maker,
@@ -66,7 +66,7 @@ impl Transactions for TransactionalProducer {
 }
 
 impl<P: Transactions> Running<'_, P> {
-    /// Polls into a pending transaction, and commits it once its time has come.
+    /// Polls into a pending transaction, and commits it when it is due.
     pub(super) async fn run(&mut self, source: &mut dyn Source) -> Result<TaskEnd, Over> {
         let mut backoff = Backoff::new();
         let mut next_transaction = Instant::now();
@@ -114,7 +114,7 @@ impl<P: Transactions> Running<'_, P> {
         }
     }
 
-    /// What the policy says about a failure in which no record takes part: the wait before the next attempt, or the end.
+    /// The policy's decision about a failure without a record: the delay before the next attempt, or the end.
     fn retry(&self, stage: Stage, failure: &Failure, backoff: &Backoff) -> Result<Duration, Over> {
         let attempts = Attempts {
             next_delay: backoff.next_delay(),
@@ -128,7 +128,7 @@ impl<P: Transactions> Running<'_, P> {
         }
     }
 
-    /// Makes messages of polled records; what becomes of a bad one the policy says.
+    /// Makes messages of polled records. The policy decides about rejected ones.
     fn take(&mut self, polled: Polled, pending: &mut PendingTransaction) -> Result<(), Over> {
         self.waiting.meters.consumed(polled.records.len() as u64);
         for record in polled.records {
@@ -150,8 +150,8 @@ impl<P: Transactions> Running<'_, P> {
         Ok(())
     }
 
-    /// Leaves the record out, with its letter in the same transaction; or ends the task, and nothing that is pending is
-    /// committed.
+    /// Leaves the record out, with its letter in the same transaction; or ends the task without committing the pending
+    /// transaction.
     fn reject(&mut self, mut letter: Letter, pending: &mut PendingTransaction) -> Result<(), Over> {
         let errors = self.errors;
         letter.rejection = letter.rejection.showing_values(errors.show_values);
@@ -174,7 +174,7 @@ impl<P: Transactions> Running<'_, P> {
         Ok(())
     }
 
-    /// Messages and positions in one transaction; what the cluster cannot take now is tried again until it can.
+    /// Commits messages and positions in one transaction, and retries as long as the cluster is not ready.
     async fn commit(
         &mut self,
         source: &mut dyn Source,
@@ -197,7 +197,7 @@ impl<P: Transactions> Running<'_, P> {
         let waiting = self.waiting.clone();
         while let Err(error) = self.producer.commit(messages.clone()).await {
             let failure = failure_of(error);
-            // Opening again fences what is left of this producer and reads how far it came.
+            // Otherwise the next open fences this producer and reads the positions that it committed.
             let delay = self
                 .retry(Stage::Publish, &failure, &backoff)
                 .inspect_err(|_| tracing::warn!(event = "source_publish_failed", connector = %self.waiting.connector, %failure))?;

@@ -1,4 +1,4 @@
-//! Where the tasks of a connector write what happens. All counts stand behind one lock, taken once a batch.
+//! The meters of a connector, into which its tasks write. One lock guards all counts and is taken once per batch.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -13,10 +13,10 @@ use crate::records::rejection::Rejection;
 use crate::records::rejection_log::RejectionLog;
 use connect_config::Fingerprint;
 
-/// What a connector waits for until a person gives it access: it is not an outage, and its settings are read again.
+/// Refusals that only the user can resolve. They are not outages, and the settings are reread.
 pub(crate) const REFUSALS: [Dependency; 2] = [Dependency::Credentials, Dependency::Certificate];
 
-/// Where the tasks of one connector write what happens.
+/// The meters of one connector.
 #[derive(Clone)]
 pub(crate) struct Meters {
     pub(crate) rows: Counter,
@@ -28,13 +28,13 @@ struct Shared {
     status: ConnectorStatus,
     partitions: Partitions,
     waiting: BTreeMap<Waiter, Reason>,
-    /// What the connector waits for while no task of it runs, and until one has opened what it needs.
+    /// What the connector waits for while none of its tasks runs, and until one has opened its clients.
     refused: Option<Reason>,
-    /// Rows or records that each lane wrote.
+    /// The rows or records that each lane wrote.
     lane_rows: Vec<Counter>,
 }
 
-/// What may wait for something.
+/// A task or a lane that may wait.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Waiter {
     pub(crate) task: u32,
@@ -42,7 +42,7 @@ pub(crate) struct Waiter {
     pub(crate) lane: Option<usize>,
 }
 
-/// How one batch of source records ended.
+/// The ends of the input records of one batch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct BatchEnd {
     pub(crate) delivered: u64,
@@ -124,11 +124,11 @@ impl Meters {
     }
 
     fn lock(&self) -> MutexGuard<'_, Shared> {
-        // A panic elsewhere leaves plain numbers behind: they are still the best there is.
+        // A panic elsewhere leaves plain numbers behind, which remain usable.
         self.shared.lock()
     }
 
-    /// One consistent look.
+    /// A consistent snapshot.
     pub(crate) fn status(&self) -> ConnectorStatus {
         let shared = self.lock();
         let mut status = shared.status.clone();
@@ -181,7 +181,7 @@ impl Meters {
         }
     }
 
-    /// The connector does not run because of this, and is tried again after a while.
+    /// The connector does not run because of this, and is retried after a delay.
     pub(crate) fn set_reason(&self, state: ConnectorState, why: &Cause, after: Option<Duration>) {
         let retry_at_ms = after.map(|after| time::now_ms() + after.as_millis() as i64);
         self.set_state(state, Some(why.to_string()), retry_at_ms);
@@ -197,15 +197,14 @@ impl Meters {
         }
     }
 
-    /// Whether a task waits because something does not let it in.
+    /// Whether a task waits for access.
     pub(crate) fn is_refused(&self) -> bool {
         let shared = self.lock();
         let mut reasons = shared.waiting.values();
         reasons.any(|reason| REFUSALS.iter().any(|word| word.as_str() == reason.code))
     }
 
-    /// The tasks end and start again, because what refused them may let them in now: their waits are over once they have
-    /// opened what they need.
+    /// The tasks restart with new access. Their waits are over once they have opened their clients.
     pub(crate) fn starts_again(&self) {
         let mut shared = self.lock();
         let waiting = std::mem::take(&mut shared.waiting);
@@ -213,12 +212,12 @@ impl Meters {
         shared.refused = shared.refused.take().or(longest);
     }
 
-    /// A task has opened what it needs. Returns what kept the connector from running, if something did.
+    /// A task has opened its clients. Returns what kept the connector from running until now.
     pub(crate) fn recovered(&self) -> Option<Reason> {
         self.lock().refused.take()
     }
 
-    /// Something is waited for; said again with another text or time, `since` stays.
+    /// A wait starts, or continues with another text or time; then `since` stays.
     pub(crate) fn waiting(&self, waiter: Waiter, why: &Cause, retry_at_ms: Option<i64>) {
         let mut shared = self.lock();
         let known = shared.waiting.get(&waiter);
@@ -232,7 +231,7 @@ impl Meters {
         shared.waiting.insert(waiter, reason);
     }
 
-    /// The waiter goes on. Returns what it waited for, if it did.
+    /// A wait ends. Returns what was waited for.
     pub(crate) fn not_waiting(&self, waiter: Waiter) -> Option<Reason> {
         self.lock().waiting.remove(&waiter)
     }
@@ -244,7 +243,7 @@ impl Meters {
         shared.status.fingerprint = fingerprint;
     }
 
-    /// What the members of the group say about their files. Returns whether something changed.
+    /// Whether another member of the group runs another file. Returns whether that changed.
     pub(crate) fn set_differs(&self, differs: bool) -> bool {
         std::mem::replace(&mut self.lock().status.differs, differs) != differs
     }
@@ -262,7 +261,7 @@ impl Meters {
         self.lock().partitions.reached(partition, next);
     }
 
-    /// Where a partition will begin, as far as is known before the sinks are asked.
+    /// The expected start of a partition, before the sinks are asked.
     pub(crate) fn starts(&self, partition: &TopicPartition, next: i64) {
         self.lock().partitions.starts(partition, next);
     }
@@ -271,12 +270,12 @@ impl Meters {
         self.lock().partitions.read(partition, range);
     }
 
-    /// What the group has of a connector that has failed; `None`: nothing.
+    /// The group's position for a connector that has failed. `None`: the group has none.
     pub(crate) fn committed(&self, partition: &TopicPartition, next: Option<i64>) {
         self.lock().partitions.committed(partition, next);
     }
 
-    /// Where partitions end now.
+    /// The current ends of partitions.
     pub(crate) fn ends(&self, ends: &HashMap<TopicPartition, i64>) {
         let now_ms = time::now_ms();
         let mut shared = self.lock();
@@ -313,12 +312,12 @@ impl Meters {
         }
     }
 
-    /// Some of the records in flight came to an end.
+    /// Some of the records in flight have ended.
     pub(crate) fn ended(&self, end: BatchEnd) {
         self.lock().status.counters.end(end);
     }
 
-    /// A batch is durable, `seconds` after its first record was read; its last record's own time is given.
+    /// A batch is durable, `seconds` after its first record was read. `last_timestamp_ms` is the time of its last record.
     pub(crate) fn batch_durable(&self, seconds: f64, last_timestamp_ms: Option<i64>) {
         let mut shared = self.lock();
         let now_ms = time::now_ms();
@@ -331,7 +330,7 @@ impl Meters {
         }
     }
 
-    /// After a task died: what it had in flight goes back to where it came from.
+    /// After a task died: its records in flight are given back.
     pub(crate) fn give_back_in_flight(&self) {
         let mut shared = self.lock();
         shared.status.counters.give_back_in_flight();
@@ -355,8 +354,8 @@ impl Counters {
     }
 }
 
-/// The counts of a connector. With one lane they are that lane's. With several, a record has come to its end once the
-/// batch is over in every lane; what some lane has only accepted is still in flight.
+/// The counts of a connector. With one lane they are that lane's. With several, a record has ended when its batch has ended in
+/// every lane; a record that some lane has only accepted is still in flight.
 fn of_connector(counters: Counters, lanes: &[LaneStatus]) -> Counters {
     let [only] = lanes else {
         let accepted = lanes.iter().map(|lane| lane.counters.in_flight).max();
@@ -375,7 +374,7 @@ fn of_connector(counters: Counters, lanes: &[LaneStatus]) -> Counters {
     }
 }
 
-/// Where one lane writes what happens, for itself and for its connector.
+/// The meters of one lane, which also count for its connector.
 #[derive(Clone)]
 pub(crate) struct LaneMeters {
     pub(crate) rows: Counter,

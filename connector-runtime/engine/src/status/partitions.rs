@@ -1,14 +1,14 @@
-//! How far each partition of a connector is behind.
+//! The lag of each partition of a connector.
 //!
-//! Tasks say what is durable and what was read; a timer of the engine says where partitions end. Neither waits for the
-//! other, so the lag grows at every look while a sink is down.
+//! Tasks report what is durable and what was read; a timer of the engine reports the ends of partitions. Neither waits for the
+//! other, so the lag grows while a sink is down.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use connect_api::TopicPartition;
 
-/// A look at one partition.
+/// A snapshot of one partition.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PartitionStatus {
     pub topic: Arc<str>,
@@ -27,7 +27,7 @@ pub struct PartitionStatus {
     pub lag_seconds: Option<f64>,
 }
 
-/// The part of a batch that is of one partition.
+/// The part of a batch that belongs to one partition.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ReadRange {
     pub(crate) first: i64,
@@ -39,7 +39,7 @@ pub(crate) struct ReadRange {
     pub(crate) records: u64,
 }
 
-/// What is known of the partitions of one connector.
+/// The partitions of one connector.
 #[derive(Debug, Default)]
 pub(super) struct Partitions(BTreeMap<TopicPartition, Known>);
 
@@ -83,7 +83,7 @@ impl Partitions {
         }
     }
 
-    /// Where a task will begin, as far as is known before it asks its sinks.
+    /// The expected start of a partition, before a task asks its sinks.
     pub(super) fn starts(&mut self, partition: &TopicPartition, next: i64) {
         if let Some(known) = self.0.get_mut(partition) {
             known.position.get_or_insert(next);
@@ -100,7 +100,7 @@ impl Partitions {
         }
     }
 
-    /// What the consumer group says of a connector that has failed: another process may go on with its partitions.
+    /// The group's position for a connector that has failed: another process may continue with its partitions.
     pub(super) fn committed(&mut self, partition: &TopicPartition, next: Option<i64>) {
         let known = self.0.entry(partition.clone()).or_default();
         known.task = None;
@@ -167,7 +167,7 @@ impl Known {
             return Some(offsets);
         }
         let share = self.records_read as f64 / self.offsets_read as f64;
-        // What is there may be a record, however rare records are.
+        // A single offset may be a record, however rare records are.
         Some(((offsets as f64 * share).round() as u64).max(1))
     }
 

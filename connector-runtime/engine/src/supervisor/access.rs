@@ -1,8 +1,8 @@
-//! Access to Kafka and the schema registry: while one of them refuses a password, or its certificate is refused,
-//! `connect.toml` and the files that it names are read again, as a connector's own file is.
+//! Access to Kafka and the schema registry. While one of them refuses a password, or its certificate is refused, `connect.toml`
+//! and the files that it names are reread, as a connector's own file is.
 //!
-//! A client keeps the settings that it was made with. So the connectors that wait are started again, with new clients; the
-//! others keep their sessions, and are started again once they are refused as well.
+//! A client keeps the settings with which it was created. So the connectors that wait restart with new clients. The others keep
+//! their sessions, and restart when they are refused as well.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
@@ -19,10 +19,10 @@ use parking_lot::RwLock;
 use crate::cluster::{Cluster, client_settings};
 use crate::status::Meters;
 
-/// Reads the settings of the process again; `None`: their file is gone, or has errors.
+/// Rereads the settings of the process. `None`: their file does not exist any more, or has errors.
 pub type Reread = Arc<dyn Fn() -> Option<ProcessConfig> + Send + Sync>;
 
-/// How often files are read while something is refused.
+/// How often files are read while access is refused.
 const READ_EVERY: Duration = Duration::from_secs(5);
 /// How soon a connector that is refused notices new settings.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -48,19 +48,19 @@ impl Access {
         self.contracts.read().clone()
     }
 
-    /// Of the settings that a run starts with.
+    /// The version of the settings with which a run starts.
     pub(crate) fn version(&self) -> u64 {
         self.version.load(Ordering::Acquire)
     }
 
-    /// Returns once the connector is refused with the settings of this version, and newer ones are there.
+    /// Returns when the connector is refused with the settings of this version and newer settings exist.
     pub(crate) async fn renewed(&self, version: u64, meters: &Meters) {
         while self.version() == version || !meters.is_refused() {
             tokio::time::sleep(LOOK_EVERY).await;
         }
     }
 
-    /// Reads again while a connector is refused; never returns. `known`: what the settings at the start were.
+    /// Rereads the settings while a connector is refused; never returns. `known`: the settings at the start.
     pub(crate) async fn keep_fresh(
         self: Arc<Self>,
         reread: Reread,
@@ -109,7 +109,7 @@ impl Access {
     }
 }
 
-/// Of the settings and of the content of the files that they name: a certificate is replaced under its name.
+/// A digest of the settings and of the content of the files that they name: a certificate is replaced under its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct AccessHash(u64);
 
@@ -179,7 +179,7 @@ mod tests {
         assert_ne!(first, AccessHash::of(&process(&[("ssl.ca.location", ca)])));
     }
 
-    /// Only what has changed replaces clients, and only who is refused starts again.
+    /// Only changed settings replace clients, and only refused connectors restart.
     #[tokio::test(start_paused = true)]
     async fn new_settings_are_for_connectors_that_are_refused() {
         let old = process(&[]);

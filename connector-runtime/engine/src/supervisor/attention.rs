@@ -1,7 +1,7 @@
-//! Connectors that have failed: they are tried again while others run, or when a person asks for it.
+//! Failed connectors: they are retried while others run, or when the user asks for it.
 //!
-//! A process in which nothing works any more ends instead, with the exit code that says so: whatever started it can start
-//! it again, and a job that fails must be seen.
+//! A process in which no connector works any more ends instead, with an exit code: its service manager can restart it, and a
+//! failed job must be visible.
 
 use std::time::Duration;
 
@@ -10,9 +10,9 @@ use tokio::sync::watch;
 /// Shared by all connectors of the process.
 #[derive(Clone)]
 pub(crate) struct Attention {
-    /// Connectors that work, or wait for something and go on by themselves.
+    /// The number of connectors that work, or wait for something and continue by themselves.
     working: watch::Sender<usize>,
-    /// Counts what a person asked for.
+    /// Counts the user's requests for a retry.
     asked: watch::Sender<u64>,
 }
 
@@ -43,8 +43,8 @@ impl Attention {
         self.asked.send_modify(|asked| *asked += 1);
     }
 
-    /// Waits until the connector, which does not work, is to be tried again; `after`: at the latest. `false`: nothing works
-    /// any more, so that the process is to end.
+    /// Waits until the failed connector should be retried, at most for `after`. `false`: no connector works any more, so the
+    /// process should end.
     pub(crate) async fn again(&self, after: Option<Duration>) -> bool {
         let mut asked = self.asked.subscribe();
         let mut working = self.working.subscribe();

@@ -39,7 +39,7 @@ pub(crate) async fn enforce_grace(
     std::future::pending().await
 }
 
-/// What becomes of records that the grace period was too short for.
+/// The consequence for records that did not finish within the grace period.
 fn abandoned(grace: Duration, in_flight: u64, guarantee: Guarantee) -> String {
     let again = match guarantee {
         Guarantee::OnceFromPoll => "polled again",
@@ -60,8 +60,8 @@ fn abandoned(grace: Duration, in_flight: u64, guarantee: Guarantee) -> String {
     )
 }
 
-/// Returns once nothing is waited for any more, because the process ends. A plugin that loops cannot be stopped from
-/// outside, and to start its connector again beside it would only make one more thread that loops.
+/// Returns when the process ends and nothing is waited for any more. A plugin that loops cannot be stopped from outside, and
+/// restarting its connector would only add another thread that loops.
 pub(crate) async fn left_behind(stop: &Stop) {
     stop.exit.cancelled().await;
     stop.abandon.cancelled().await;

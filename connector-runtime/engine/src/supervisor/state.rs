@@ -1,4 +1,4 @@
-//! What follows when the tasks of a connector have ended: pure.
+//! What follows when the tasks of a connector have ended: a pure decision.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ pub(crate) enum Next {
     Restart { after: Duration, reason: String },
 }
 
-/// Of several ends the worst counts: what a person must see before what heals itself.
+/// The worst of several ends counts: one that needs the user before one that is retried.
 pub(crate) fn worst(ends: Vec<TaskEnd>) -> TaskEnd {
     let rank = |end: &TaskEnd| match end {
         TaskEnd::Failed(_) => 4,
@@ -33,7 +33,7 @@ pub(crate) fn worst(ends: Vec<TaskEnd>) -> TaskEnd {
         .unwrap_or(TaskEnd::Stopped)
 }
 
-/// `ends` counts the ends in a row that nobody asked for, this one included.
+/// `ends` counts the consecutive unexpected ends, including this one.
 pub(crate) fn next(end: TaskEnd, stopping: bool, ends: u32) -> Next {
     match end {
         TaskEnd::Stopped | TaskEnd::Finished => Next::Stopped,

@@ -1,4 +1,4 @@
-//! One connector: runs its tasks, and starts them again where that helps.
+//! One connector: runs its tasks, and restarts them if that helps.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,7 +19,7 @@ use crate::status::{ConnectorState, Counters, LaneStatus, Meters, REFUSALS};
 use crate::supervisor::ProcessContext;
 use connect_config::{ConfiguredSink, Connector, ConnectorKind};
 
-/// A run of this long without a crash makes the next crash the first one.
+/// After a run of this length a crash counts as the first one.
 const HEALTHY: Duration = Duration::from_secs(60);
 
 /// The meters of a connector as it is configured.
@@ -54,7 +54,7 @@ pub(crate) fn meters(connector: &Connector, cluster: &Cluster) -> Meters {
     }
 }
 
-/// Runs until the connector is STOPPED or FAILED. `true`: not drained, but let go.
+/// Runs until the connector is STOPPED or FAILED. `true`: it was abandoned, not drained.
 pub(crate) async fn supervise(
     connector: Arc<Connector>,
     shared: ProcessContext,
@@ -183,7 +183,7 @@ async fn keep_running(
     }
 }
 
-/// A failed connector neither counts as working nor holds a source up. `None`: it is not tried again.
+/// A failed connector does not count as working, and delays no source. `None`: it is not retried.
 async fn put_aside(
     working: Working,
     connector: &Connector,
@@ -199,7 +199,7 @@ async fn put_aside(
     again.then(|| shared.attention.work())
 }
 
-/// `false`: the process ends, or nothing else works.
+/// `false`: the process ends, or no other connector works.
 async fn tried_again(shared: &ProcessContext, after: Option<Duration>, stop: &Stop) -> bool {
     tokio::select! {
         again = shared.attention.again(after) => again,
@@ -207,8 +207,8 @@ async fn tried_again(shared: &ProcessContext, after: Option<Duration>, stop: &St
     }
 }
 
-/// The connector as its file is now. What the meters and threads are made for must be as it was; otherwise, and where the
-/// file is broken, the connector stays as it is known.
+/// The connector from its current file. Its sinks and tasks must be the same, because meters and threads are made for them.
+/// Otherwise, or if the file is broken, the known connector is used.
 async fn reloaded(known: Arc<Connector>, shared: &ProcessContext) -> Arc<Connector> {
     let (reload, name) = (shared.reload.clone(), known.name.clone());
     let read = tokio::task::spawn_blocking(move || reload(&name)).await;
@@ -220,7 +220,7 @@ async fn reloaded(known: Arc<Connector>, shared: &ProcessContext) -> Arc<Connect
             tracing::warn!(
                 event = "connector_not_reloaded",
                 connector = %known.name,
-                "its file is gone, broken, or has other sinks or tasks; it is tried again as it was when the process started"
+                "its file was deleted, is broken, or has other sinks or tasks; the connector is retried as it was at the start of the process"
             );
             known
         }
@@ -232,7 +232,7 @@ fn is_refusal(cause: &Cause) -> bool {
     dependency.is_some_and(|dependency| REFUSALS.contains(&dependency))
 }
 
-/// A wrong password and a certificate that is not trusted are waited for, wherever they are wrong.
+/// A connector waits while its password is refused or a certificate is not trusted, on whichever side the mistake is.
 fn wait_for_access(connector: &Connector, meters: &Meters, cause: &Cause, after: Duration) {
     tracing::warn!(
         event = "connector_waits",
@@ -275,14 +275,14 @@ struct Run<'a> {
     meters: &'a Meters,
     first_sights: &'a FirstSights,
     other_names: &'a OtherNames,
-    /// Of this run alone.
+    /// For this run only.
     stop: Stop,
 }
 
 /// How a run has ended.
 struct Ended {
     end: TaskEnd,
-    /// It was stopped because something refused it, and its settings have changed.
+    /// It was stopped because it was refused access, and the settings have changed.
     has_new_access: bool,
 }
 
@@ -326,7 +326,7 @@ impl Run<'_> {
         }
     }
 
-    /// Runs all tasks; the first that ends by itself takes the others with it, drained.
+    /// Runs all tasks. The first that ends by itself stops the others, which drain.
     async fn to_its_end(&self) -> TaskEnd {
         let mut tasks = JoinSet::new();
         self.start(&mut tasks);
@@ -348,7 +348,7 @@ impl Run<'_> {
                 Some(Err(_)) => TaskEnd::Stopped,
             };
             if let TaskEnd::Crashed(cause) = &end {
-                // Said at once: the other tasks may take their time.
+                // Reported immediately, because the other tasks may take long to stop.
                 self.meters
                     .set_state(ConnectorState::Restarting, Some(cause.to_string()), None);
             }

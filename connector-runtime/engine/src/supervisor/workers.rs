@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 
 use crate::control::TaskEnd;
 
-/// Each connector has its own: a plugin that never gives its thread back keeps only threads of its connector (P6).
+/// Each connector has its own: a plugin that never returns its thread blocks only its own connector (P6).
 pub(crate) struct Workers(Option<Runtime>);
 
 impl Workers {
@@ -34,7 +34,7 @@ impl Workers {
 }
 
 impl Drop for Workers {
-    /// Waits for nobody: a thread that does not come back is left behind.
+    /// Does not wait: a thread that does not return is left behind.
     fn drop(&mut self) {
         if let Some(runtime) = self.0.take() {
             runtime.shutdown_background();

@@ -1,4 +1,4 @@
-//! Polling: one event after the other, until nothing is at hand.
+//! Polling: returns one event at a time.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -16,7 +16,7 @@ use crate::event::{Event, Rebalance};
 use crate::payload::Payloads;
 use crate::topic_pattern::Look;
 
-/// After so many records at a stretch, ranges, topics and time are looked at again.
+/// After this many consecutive records, ranges, topics and the clock are checked again.
 const STREAK: u32 = 64;
 
 impl SinkConsumer {
@@ -25,7 +25,7 @@ impl SinkConsumer {
         if self.gives_back {
             self.give_back();
         }
-        // Records that are at hand already come without a look at the clock, which costs as much as a record does.
+        // Queued records are returned without checking the clock, which costs as much as a record.
         while self.streak > 0 {
             self.streak -= 1;
             if let Some(event) = self.next_pending() {
@@ -135,7 +135,7 @@ impl SinkConsumer {
         }
     }
 
-    /// "All brokers are down" is said again and again and explains nothing: the reason that was given before is repeated.
+    /// "All brokers are down" is reported repeatedly and explains nothing: the previous reason is repeated instead.
     fn trouble(&mut self, code: RDKafkaErrorCode, reason: &str) -> Cause {
         self.troubled = true;
         let heard = match code {
@@ -162,7 +162,7 @@ impl SinkConsumer {
         })
     }
 
-    /// Subscribes to the topics that the pattern finds, if it is time to look and they are others than before.
+    /// Subscribes to the topics that match the pattern, if a check is due and they have changed.
     fn look_for_topics(&mut self) {
         let Some(pattern) = &mut self.pattern else {
             return;

@@ -1,4 +1,4 @@
-//! Positions on their way to the group, and the partitions that go with them.
+//! Storing and committing positions, and giving partitions back.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -14,8 +14,8 @@ use crate::consumer_context::list_of_positions;
 use crate::error::{cause, is_rebalance};
 
 impl SinkConsumer {
-    /// Stores positions as durable; `commit` sends them. Of several of one partition the furthest counts, and the last of
-    /// equal ones; one of an older generation, or before what is stored, is left out.
+    /// Stores positions as durable; `commit` sends them. Of several positions of one partition the furthest counts, and the
+    /// last of equal ones. Positions of an older generation, or before the stored one, are left out.
     pub fn store(&mut self, positions: &[GroupPosition]) {
         // librdkafka's list takes a partition once: a second entry would be stored as "no offset".
         let mut furthest: BTreeMap<&TopicPartition, &GroupPosition> = BTreeMap::new();
@@ -38,7 +38,7 @@ impl SinkConsumer {
             return;
         }
         let list = list_of_positions(furthest.values().copied());
-        // librdkafka refuses what it no longer owns, as we do.
+        // librdkafka refuses partitions that are not assigned any more, as we do.
         if let Err(error) = list.and_then(|list| self.client.store_offsets(&list)) {
             tracing::debug!(%error, "positions not stored");
             return;
@@ -51,7 +51,7 @@ impl SinkConsumer {
         }
     }
 
-    /// Sends the stored positions to the group without waiting; what goes wrong is an event of a later poll.
+    /// Sends the stored positions to the group without waiting. An error is an event of a later poll.
     pub fn commit(&mut self) -> Result<(), Cause> {
         self.commit_stored(CommitMode::Async)
     }
@@ -63,20 +63,19 @@ impl SinkConsumer {
     }
 
     fn commit_stored(&self, mode: CommitMode) -> Result<(), Cause> {
-        // Somebody else may have these partitions and be further.
+        // Another member may have these partitions and be further.
         if self.client.assignment_lost() {
             return Ok(());
         }
         match self.client.commit_consumer_state(mode) {
             Ok(()) | Err(KafkaError::ConsumerCommit(RDKafkaErrorCode::NoOffset)) => Ok(()),
-            // The next polls bring the revocation.
+            // The next polls return the revocation.
             Err(KafkaError::ConsumerCommit(code)) if is_rebalance(code) => Ok(()),
             Err(error) => Err(cause("committing offsets", &error)),
         }
     }
 
-    /// Commits what is stored of the partitions that the group revokes, and lets them go. The next poll does it where
-    /// nobody does it before.
+    /// Commits the stored positions of the revoked partitions, and unassigns them. The next poll does so if the owner did not.
     pub fn give_back(&mut self) {
         self.gives_back = false;
         let revoked = std::mem::take(&mut self.shared.lock().revoked);
@@ -85,7 +84,7 @@ impl SinkConsumer {
         }
     }
 
-    /// Commits what is stored and leaves the group. False if that took longer than the deadline and was left behind.
+    /// Commits what is stored and leaves the group. `false`: that took longer than the deadline and was left behind.
     pub fn close(self, deadline: Duration) -> bool {
         with_deadline(deadline, move || {
             if let Err(cause) = self.commit_stored(CommitMode::Sync) {
@@ -95,9 +94,9 @@ impl SinkConsumer {
         })
     }
 
-    /// Commits what is stored and leaves everything else to the end of the process, which must be at hand. For the
-    /// in-process cluster: it ends with the process too, and a member of the new group protocol that closes while
-    /// the group still reassigns partitions fails an assertion of librdkafka 2.12, which would abort the process.
+    /// Commits what is stored and leaves everything else to the end of the process, which must follow. For the in-process
+    /// cluster: it ends with the process too, and a member of the new group protocol that closes while the group still
+    /// reassigns partitions fails an assertion of librdkafka 2.12, which would abort the process.
     pub fn leave_to_exit(self) {
         if let Err(cause) = self.commit_stored(CommitMode::Sync) {
             tracing::debug!(%cause, "the last positions were not committed to the group");

@@ -1,9 +1,9 @@
 //! Batches of records that the client cannot unpack: damaged, or larger than `receive.message.max.bytes` once unpacked.
 //!
-//! librdkafka reports such a batch at each fetch and never moves past it, so its partition would wait for ever. It names
-//! the offset of the batch and not the partition: that one is among those which have not come further.
+//! librdkafka reports such a batch at each fetch and never moves past it, so its partition would wait for ever. It names the
+//! offset of the batch but not the partition, which is among those that have not passed this offset.
 
-/// A damaged answer of the network is not fetched again as often as this.
+/// A response that was damaged by the network does not recur this often.
 const REPORTS: u32 = 3;
 
 /// The batch that was reported last.

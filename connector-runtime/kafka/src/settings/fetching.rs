@@ -23,7 +23,7 @@ const SMALLEST_LIMIT_OF_A_BATCH: u64 = 64 << 20;
 /// librdkafka guesses how large a batch of zstd becomes and triples the guess until it suffices or exceeds the limit. So a
 /// batch of up to a third of the limit is read for certain: one that becomes `in_flight`.
 const LIMIT_TO_SURELY_READ: u64 = 3;
-/// What an answer has beside a batch.
+/// The bytes of a response in addition to a batch.
 const PROTOCOL_BYTES: u64 = 512;
 /// librdkafka's own limits.
 const LARGEST_QUEUE_KIB: u64 = 2_097_151;
@@ -41,7 +41,7 @@ pub(crate) struct FetchSizes {
 }
 
 impl FetchSizes {
-    /// For a client that may prefetch `queue_bytes`, which is half of `in_flight`. What `[kafka]` says itself counts.
+    /// For a client that may prefetch `queue_bytes`, which is half of `in_flight`. Settings of `[kafka]` take precedence.
     pub(crate) fn new(queue_bytes: u64, given: &BTreeMap<String, String>) -> FetchSizes {
         let number = |name: &str| -> Option<u64> { given.get(name)?.parse().ok() };
         let in_flight = queue_bytes.saturating_mul(2);
@@ -81,7 +81,7 @@ impl FetchSizes {
 mod tests {
     use super::*;
 
-    /// What stands in `[kafka]`.
+    /// The settings of `[kafka]`.
     type Written = &'static [(&'static str, &'static str)];
 
     #[test]

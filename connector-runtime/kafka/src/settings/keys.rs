@@ -1,6 +1,6 @@
 //! Which librdkafka settings `[kafka]` may hold.
 //!
-//! librdkafka acts on some settings while they are set: `plugin.library.paths` loads native code at once. So a key reaches
+//! librdkafka acts on some settings while they are set: `plugin.library.paths` loads native code immediately. So a key reaches
 //! it only if it is listed here; `connect check` runs on files before they are reviewed.
 
 use connect_api::Cause;
@@ -73,7 +73,7 @@ pub(crate) const OWNED: &[(&str, &str)] = &[
     ("test.mock.num.brokers", "the mock cluster is `--embedded`"),
     (
         "topic.blacklist",
-        "what is read is said by `topics` and `topics_regex` alone",
+        "only `topics` and `topics_regex` define what is read",
     ),
     ("topic.metadata.refresh.interval.ms", OBSERVED),
     ("transaction.timeout.ms", PRODUCER),
@@ -82,11 +82,11 @@ pub(crate) const OWNED: &[(&str, &str)] = &[
 
 const NATIVE_CODE: &str = "it loads native code, and a configuration must not";
 const NO_GSSAPI: &str = "this build of the Kafka client has no Kerberos (GSSAPI)";
-const ANYBODYS_TOKEN: &str = "anybody can make such a token";
+const FORGEABLE_TOKEN: &str = "anyone can create such a token";
 
 /// Settings that reach nothing, each with the reason that a finding prints.
 const UNSAFE: &[(&str, &str)] = &[
-    ("enable.sasl.oauthbearer.unsecure.jwt", ANYBODYS_TOKEN),
+    ("enable.sasl.oauthbearer.unsecure.jwt", FORGEABLE_TOKEN),
     ("plugin.library.paths", NATIVE_CODE),
     ("sasl.kerberos.keytab", NO_GSSAPI),
     (
@@ -96,15 +96,15 @@ const UNSAFE: &[(&str, &str)] = &[
     ("sasl.kerberos.min.time.before.relogin", NO_GSSAPI),
     ("sasl.kerberos.principal", NO_GSSAPI),
     ("sasl.kerberos.service.name", NO_GSSAPI),
-    ("sasl.oauthbearer.config", ANYBODYS_TOKEN),
+    ("sasl.oauthbearer.config", FORGEABLE_TOKEN),
     ("ssl.engine.id", NATIVE_CODE),
     ("ssl.engine.location", NATIVE_CODE),
     ("ssl.providers", NATIVE_CODE),
 ];
 
-/// Settings that are passed on: how brokers are reached and trusted, who we are, how long is waited, sizes of requests and
-/// of the producer's buffers, compression, and what librdkafka logs. None of them opens a file but a certificate, a key or
-/// a token, and none changes which records are read or in which order they are written.
+/// Settings that are passed on: how brokers are reached and trusted, credentials, timeouts, sizes of requests and of the
+/// producer's buffers, compression, and what librdkafka logs. None of them opens a file other than a certificate, a key or a
+/// token, and none changes which records are read or in which order they are written.
 pub(crate) const ALLOWED: &[&str] = &[
     "api.version.request.timeout.ms",
     "batch.num.messages",
@@ -216,7 +216,7 @@ pub fn check_setting(key: &str, value: &str) -> Result<(), Cause> {
         .map_err(|error| config_cause(&error))
 }
 
-/// As [`check_setting`], of a setting whose value is not known.
+/// As [`check_setting`], for a setting whose value is not known.
 pub fn check_setting_name(key: &str) -> Result<(), Cause> {
     let reason = |table: &[(&str, &'static str)]| {
         let entry = table.iter().find(|(name, _)| *name == key);
@@ -246,7 +246,7 @@ pub fn allowed_settings() -> impl Iterator<Item = &'static str> {
     ALLOWED.iter().copied().chain(["bootstrap_servers"])
 }
 
-/// What names of the Java client, which librdkafka knows only to refuse them, are there.
+/// The librdkafka settings that replace settings of the Java client, which librdkafka knows only to refuse them.
 pub fn of_java(key: &str) -> Option<&'static str> {
     Some(match key {
         "sasl.jaas.config" => "`sasl.username` and `sasl.password`",

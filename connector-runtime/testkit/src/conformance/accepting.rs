@@ -5,14 +5,15 @@
 //! finished before a crash and not reported.
 
 mod failing;
+mod followed;
 
 use std::collections::BTreeMap;
-use std::time::Instant;
 
 use async_trait::async_trait;
-use connect_api::{Batch, Position, Progress, Record, Result, Sink, TopicPartition, Written};
+use connect_api::{Batch, Progress, Record, Result, Sink};
 
 use crate::records::{partition, record_in};
+use followed::Followed;
 
 /// A sink that accepts, and a view of what it has finished.
 #[async_trait]
@@ -76,142 +77,13 @@ struct Suite<'a, S> {
     begins: [i64; 2],
 }
 
-/// An open sink, with what the engine would know about it.
-struct Followed {
-    sink: Box<dyn Sink>,
-    /// The offset where each partition started under this sink, or was replayed from.
-    began: BTreeMap<i32, i64>,
-    /// The end of the accepted records.
-    accepted: BTreeMap<i32, i64>,
-    /// The positions reported as durable.
-    durable: BTreeMap<i32, i64>,
-    flush_by: Option<Instant>,
-}
-
-impl Followed {
-    fn next(&self, partition: i32) -> i64 {
-        *self
-            .accepted
-            .get(&partition)
-            .expect("each partition has a start")
-    }
-
-    /// The offset from which the engine replays what is not durable.
-    fn resume(&self, partition: i32) -> i64 {
-        let known = self.durable.get(&partition).or(self.began.get(&partition));
-        *known.expect("each partition has a start")
-    }
-
-    fn begin(&mut self, partition: i32, offset: i64) {
-        self.began.insert(partition, offset);
-        self.accepted.insert(partition, offset);
-        self.durable.remove(&partition);
-    }
-
-    /// Checks that the positions belong to written partitions, never go back and never exceed what was accepted.
-    fn report(&mut self, positions: &[Position]) {
-        for position in positions {
-            let number = position.partition.partition;
-            let durable = self.resume(number);
-            assert!(
-                position.next >= durable,
-                "durable positions never go back: partition {number} was at {durable} and is at {}",
-                position.next
-            );
-            let accepted = self.accepted.get(&number).copied();
-            assert!(
-                accepted.is_some_and(|accepted| position.next <= accepted),
-                "only accepted records become durable: partition {number} at {}, accepted up to {accepted:?}",
-                position.next
-            );
-            self.durable.insert(number, position.next);
-        }
-    }
-
-    fn held(&self) -> usize {
-        let ends = self.accepted.iter();
-        let held = ends.map(|(partition, end)| (end - self.resume(*partition)) as usize);
-        held.sum()
-    }
-
-    /// Writes these records.
-    async fn write(&mut self, records: Vec<Record>) -> Result<()> {
-        let mut progress: BTreeMap<i32, Progress> = BTreeMap::new();
-        for record in &records {
-            let number = record.origin.partition;
-            let expected = self.next(number);
-            let moved = progress.entry(number).or_insert_with(|| Progress {
-                partition: partition(number),
-                expected,
-                next: expected,
-                last_timestamp_ms: None,
-            });
-            moved.next = record.origin.offset + 1;
-        }
-        let progress = progress.into_values().collect();
-        self.write_batch(&Batch::new(records.iter().collect(), progress))
-            .await
-    }
-
-    async fn write_batch(&mut self, batch: &Batch<'_>) -> Result<()> {
-        let written = self.sink.write(batch).await?;
-        for progress in &batch.progress {
-            let number = progress.partition.partition;
-            self.accepted.insert(number, progress.next);
-        }
-        match written {
-            Written::Durable => {
-                self.durable.clone_from(&self.accepted);
-                self.flush_by = None;
-            }
-            Written::Accepted { durable, flush_by } => {
-                self.report(&durable);
-                self.flush_by = flush_by;
-            }
-        }
-        Ok(())
-    }
-
-    async fn flush(&mut self, promise: &str) {
-        let positions = match self.sink.flush().await {
-            Ok(positions) => positions,
-            Err(failure) => panic!("{promise}: the flush fails: {failure}"),
-        };
-        self.report(&positions);
-        for (partition, accepted) in &self.accepted {
-            assert_eq!(
-                self.resume(*partition),
-                *accepted,
-                "a flush reports every partition up to its last accepted record: partition {partition}"
-            );
-        }
-        self.flush_by = None;
-    }
-
-    /// These partitions are replayed, or revoked.
-    async fn forget(&mut self, numbers: &[i32]) {
-        let partitions: Vec<TopicPartition> = numbers.iter().map(|one| partition(*one)).collect();
-        self.sink.forget(&partitions).await;
-        for number in numbers {
-            let resume = self.resume(*number);
-            self.begin(*number, resume);
-        }
-    }
-}
-
 impl<S: AcceptingSinkUnderTest> Suite<'_, S> {
     async fn open(&mut self) -> Followed {
         let sink = match self.under_test.open().await {
             Ok(sink) => sink,
             Err(failure) => panic!("the sink does not open: {failure}"),
         };
-        let mut followed = Followed {
-            sink,
-            began: BTreeMap::new(),
-            accepted: BTreeMap::new(),
-            durable: BTreeMap::new(),
-            flush_by: None,
-        };
+        let mut followed = Followed::new(sink);
         for (number, begin) in [0, 1].into_iter().zip(self.begins) {
             followed.begin(number, begin);
         }

@@ -1,13 +1,14 @@
 //! The conformance suite for [`ProgressStore`](connect_api::ProgressStore) and the writes that move it.
 
+mod steps;
+
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use connect_api::{
-    Batch, Failure, OtherProgress, Position, Progress, ProgressStore, Record, Result, Sink, Written,
-};
+use connect_api::{Failure, OtherProgress, Position, Record, Result, Sink, Written};
 
 use crate::records::{TOPIC, partition, record_in};
+use steps::{Suite, at, expect_resumed, expect_stored, moves, resume, store_of, write};
 
 /// A sink that stores its progress, and a view of what it wrote.
 #[async_trait]
@@ -59,110 +60,7 @@ pub async fn check_progress_store(store: &mut impl ProgressStoreUnderTest) {
 
 const NOTHING_AT_FIRST: &str = "nothing is stored at first";
 
-struct Suite<'a, S> {
-    under_test: &'a mut S,
-    /// Each check has its own connector and a thousand offsets.
-    checks: i64,
-}
-
-/// The step of a batch in one partition, with a record at each offset.
-struct Move {
-    partition: i32,
-    from: i64,
-    to: i64,
-}
-
-fn moves(partition: i32, from: i64, to: i64) -> Move {
-    Move {
-        partition,
-        from,
-        to,
-    }
-}
-
-fn at(number: i32, next: i64) -> Position {
-    Position {
-        partition: partition(number),
-        next,
-    }
-}
-
 impl<S: ProgressStoreUnderTest> Suite<'_, S> {
-    /// The first offset of the next check.
-    fn begin(&mut self) -> i64 {
-        self.checks += 1;
-        self.checks * 1_000
-    }
-
-    fn connector(&self) -> String {
-        format!("connector-{}", self.checks)
-    }
-
-    async fn open(&mut self) -> Box<dyn Sink> {
-        let connector = self.connector();
-        self.open_as(&connector, "rows").await
-    }
-
-    async fn open_as(&mut self, connector: &str, sink: &str) -> Box<dyn Sink> {
-        match self.under_test.open(connector, sink).await {
-            Ok(sink) => sink,
-            Err(failure) => panic!("the sink does not open: {failure}"),
-        }
-    }
-
-    async fn write(&self, sink: &mut Box<dyn Sink>, moves: &[Move]) -> Result<Written> {
-        let records: Vec<Record> = moves
-            .iter()
-            .flat_map(|one| (one.from..one.to).map(|offset| (one.partition, offset)))
-            .map(|(partition, offset)| self.under_test.record(partition, offset))
-            .collect();
-        write(sink, records.iter().collect(), moves).await
-    }
-
-    async fn expect_written(&self, promise: &str, sink: &mut Box<dyn Sink>, moves: &[Move]) {
-        let written = self.write(sink, moves).await;
-        assert_eq!(written, Ok(Written::Durable), "{promise}");
-    }
-
-    /// Fails as superseded, with and without records, and writes nothing.
-    async fn expect_superseded(&mut self, promise: &str, sink: &mut Box<dyn Sink>, one: Move) {
-        let before = self.delivered().await;
-        let moves = [one];
-        for records in [true, false] {
-            let answer = if records {
-                self.write(sink, &moves).await
-            } else {
-                write(sink, Vec::new(), &moves).await
-            };
-            assert!(
-                matches!(answer, Err(Failure::Superseded(_))),
-                "{promise}: got {answer:?}"
-            );
-        }
-        assert_eq!(self.delivered().await, before, "{promise}");
-    }
-
-    async fn expect_once(&mut self, promise: &str, moves: &[Move]) {
-        let delivered = self.delivered().await;
-        for one in moves {
-            for offset in one.from..one.to {
-                let place = (one.partition, offset);
-                let times = delivered.iter().filter(|found| **found == place).count();
-                assert_eq!(
-                    times, 1,
-                    "{promise}: the record of partition {} at offset {offset} is stored {times} times",
-                    one.partition
-                );
-            }
-        }
-    }
-
-    async fn delivered(&mut self) -> Vec<(i32, i64)> {
-        let mut delivered = self.under_test.delivered().await;
-        delivered.sort_unstable();
-        delivered
-    }
-
     async fn what_is_written_moves_the_progress(&mut self) {
         const PROMISE: &str =
             "a write moves the progress, and `resume` answers in the order of the question";
@@ -405,48 +303,5 @@ impl<S: ProgressStoreUnderTest> Suite<'_, S> {
             &[moves(0, first + 5, first + 6)],
         )
         .await;
-    }
-}
-
-async fn write(sink: &mut Box<dyn Sink>, records: Vec<&Record>, moves: &[Move]) -> Result<Written> {
-    let progress = moves.iter().map(|one| Progress {
-        partition: partition(one.partition),
-        expected: one.from,
-        next: one.to,
-        last_timestamp_ms: None,
-    });
-    let batch = Batch::new(records, progress.collect());
-    sink.write(&batch).await
-}
-
-fn store_of(sink: &mut Box<dyn Sink>) -> &mut dyn ProgressStore {
-    match sink.progress_store() {
-        Some(store) => store,
-        None => panic!("a sink that declares `ProgressHome::Sink` has a progress store"),
-    }
-}
-
-/// Resumes partitions 0 and 1, asked for in reverse, because the answer follows the order of the question.
-async fn resume(sink: &mut Box<dyn Sink>) -> [Option<i64>; 2] {
-    let asked = [partition(1), partition(0)];
-    match store_of(sink).resume(&asked).await.as_deref() {
-        Ok([one, zero]) => [*zero, *one],
-        other => {
-            panic!("`resume` answers for each partition in the question, here two: got {other:?}")
-        }
-    }
-}
-
-async fn expect_resumed(promise: &str, sink: &mut Box<dyn Sink>, expected: [Option<i64>; 2]) {
-    assert_eq!(resume(sink).await, expected, "{promise}");
-}
-
-async fn expect_stored(promise: &str, sink: &mut Box<dyn Sink>, expected: [Option<i64>; 2]) {
-    let asked = [partition(1), partition(0)];
-    match store_of(sink).stored(&asked).await.as_deref() {
-        Ok([one, zero]) => assert_eq!([*zero, *one], expected, "{promise}"),
-        other => {
-            panic!("`stored` answers for each partition in the question, here two: got {other:?}")
-        }
     }
 }

@@ -5,16 +5,16 @@ use crate::status::BatchEnd;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fate {
-    /// It is part of the write of its range.
+    /// Part of the write of its range.
     Written,
     Filtered,
-    /// Rejected while it was prepared; nothing has become of it yet.
+    /// Rejected by preparation or by the lane's `when`, not settled yet.
     Rejected,
-    /// Rejected, and counted as dead-lettered or discarded: part of no write.
+    /// Dead-lettered or discarded, and counted: part of no write.
     Settled,
-    /// This lane had it before it was read for another one.
+    /// Already durable in this lane; it was read for another lane.
     Had,
-    /// Its partition belongs to somebody else now.
+    /// Its partition was revoked or reassigned.
     NotOurs,
 }
 
@@ -25,24 +25,24 @@ pub(crate) enum LaneEnd {
     Filtered,
     /// Dead-lettered or discarded.
     Settled,
-    /// This lane had it before it was read for another one.
+    /// Already durable in this lane; it was read for another lane.
     Had,
     GivenBack,
 }
 
 impl Isolation<'_> {
-    /// Something became of this rejected input, and it is counted: it goes into no further write.
+    /// This rejected input is dead-lettered or discarded, and counted: it is part of no further write.
     pub(crate) fn settle(&mut self, index: usize) {
         assert!(self.is_open(index), "an input has one end");
         self.set_fate(index, Fate::Settled);
     }
 
-    /// Whether nothing has become of this input and it was ours when [`Self::drop_stale`] last looked.
+    /// Whether this input is not settled, and was ours at the last [`Self::drop_stale`].
     pub(crate) fn is_open(&self, index: usize) -> bool {
         !matches!(self.fate(index), Fate::NotOurs | Fate::Settled | Fate::Had)
     }
 
-    /// Whether this lane takes nothing of the input, without rejecting it.
+    /// Whether this lane takes no record of the input, without rejecting it.
     pub(crate) fn filters(&self, index: usize) -> bool {
         self.fate(index) == Fate::Filtered
     }

@@ -1,10 +1,9 @@
 //! Sinks that accept records now and make them durable later.
 //!
-//! A write that is durable at once is counted and reported at once. What a sink only accepts stays in flight until the
-//! sink says that it is durable: because it said so of its own accord, or because it was asked to flush. It is asked
-//! when `flush_by` passes, before too many bytes are in flight (P5), before partitions are given back to the group, and at the
-//! end of the task. Whatever is lost on the way (a failed flush, a partition that went before one ended) was never
-//! reported, so somebody reads it again (P1).
+//! A durable write is counted and reported immediately. Accepted records stay in flight until the sink reports them as durable,
+//! by itself or after a flush. The engine flushes when `flush_by` passes, before too many bytes are in flight (P5), before
+//! revoked partitions are given back, and at the end of the task. Records that are lost before (a flush failed, or a partition
+//! was lost) were never reported, so the next owner reads them again (P1).
 
 use connect_api::{Cause, Failure, ProgressHome, TopicPartition, Written};
 
@@ -21,14 +20,14 @@ use crate::sink_task::isolation::{Isolation, Write};
 /// How a flush ended. The outer error: the sink breaks its contract.
 pub(crate) type Flushed = Result<Result<(), Failure>, TaskEnd>;
 
-/// What the sink holds that is not durable yet, and when it must be.
+/// The records that the sink holds without making them durable, and the deadline for them.
 pub(crate) struct Accepting {
     pub(super) accepted: Accepted,
     flush_by: Option<tokio::time::Instant>,
     backoff: Backoff,
-    /// As many bytes may be accepted at a time.
+    /// The most bytes that may be accepted and not durable.
     limit: u64,
-    /// For the reader: this sink accepts.
+    /// Tells the reader that a sink accepts.
     accepts: Accepts,
 }
 
@@ -53,7 +52,7 @@ impl Accepting {
 }
 
 impl Lane {
-    /// A write succeeded: what is durable is counted and reported, what is accepted stays in flight.
+    /// A write succeeded. Durable records are counted and reported; accepted ones stay in flight.
     pub(super) async fn written(
         &mut self,
         isolation: &mut Isolation<'_>,
@@ -71,7 +70,7 @@ impl Lane {
             Written::Durable => self.accepting.accepted.all_durable(),
             Written::Accepted { .. } if self.home == ProgressHome::KafkaTransaction => {
                 return Err(self.broken_promise(
-                    "accepts records whose progress has moved already, in the Kafka transaction",
+                    "accepts records, but their progress has already moved in the Kafka transaction",
                 ));
             }
             Written::Accepted { durable, flush_by } => {
@@ -102,7 +101,7 @@ impl Lane {
         self.report(&durable.positions).await;
     }
 
-    /// Flushes before a write whose records would be too much together with those that are accepted (P5).
+    /// Flushes before a write whose records would exceed the limit together with those that are accepted (P5).
     pub(super) async fn make_room(&mut self, bytes: u64) -> Result<(), Ended> {
         let accepted = self.accepting.accepted.bytes();
         if accepted > 0 && accepted + bytes > self.accepting.limit {
@@ -165,7 +164,7 @@ impl Lane {
         self.durable(durable.map_err(TaskEnd::Crashed)?).await;
         if !self.accepting.accepted.is_empty() {
             return Err(self.broken_promise(
-                "has flushed, and does not say of all that it accepted that it is durable",
+                "has flushed, but did not report every accepted record as durable",
             ));
         }
         self.accepting.flush_by = None;
@@ -173,7 +172,7 @@ impl Lane {
         Ok(Ok(()))
     }
 
-    /// What the sink still holds when the task ends becomes durable, or is read again at the next start.
+    /// Flushes what the sink still holds when the task ends. If that fails, the next start reads it again.
     pub(crate) async fn flush_at_the_end(&mut self) {
         let why = match self.try_flush().await {
             Ok(Ok(())) => return,
@@ -191,7 +190,7 @@ impl Lane {
         );
     }
 
-    /// The sink drops what it accepted of partitions that went to another owner or are read again.
+    /// The sink drops what it accepted of partitions that were revoked or are read again.
     pub(crate) async fn forget_stale(&mut self) {
         let stale = self.accepting.accepted.stale(&self.generations);
         self.forget(&stale).await;

@@ -1,9 +1,9 @@
 //! The group's offsets in Kafka transactions.
 //!
-//! Where a lane publishes in transactions, only these move the group's offset, for all lanes: a commit of the consumer
-//! could arrive late and take it back. Each transaction commits what every lane has by then. If other lanes move without
-//! one (this lane had the records already, or an accepting sink was flushed), a transaction without records follows:
-//! otherwise those records would be read again at the next start.
+//! If a lane publishes in transactions, only these move the group's offset, for all lanes: a commit of the consumer could
+//! arrive late and move it back. Each transaction commits the current position of every lane. If other lanes move without one
+//! (this lane had the records already, or an accepting sink was flushed), a transaction without records follows: otherwise
+//! those records would be read again at the next start.
 
 use connect_api::{Batch, CommitToken, Failure, Position, Progress, ProgressHome};
 use connect_kafka::{GroupCommit, GroupMetadata};
@@ -11,7 +11,7 @@ use connect_kafka::{GroupCommit, GroupMetadata};
 use super::{Ended, Lane, SharedPositions};
 use crate::backoff::Backoff;
 
-/// What a publisher needs to move the group's offsets in its transaction: those of every lane.
+/// The data with which a publisher commits the positions of every lane in its transaction.
 pub(crate) struct LaneCommit {
     group: GroupMetadata,
     lane: usize,
@@ -19,7 +19,7 @@ pub(crate) struct LaneCommit {
 }
 
 impl LaneCommit {
-    /// The commit that takes this lane to where `progress` ends.
+    /// The commit that moves this lane to the end of `progress`.
     pub(crate) fn of(&self, progress: &[Progress]) -> GroupCommit {
         let positions = self.positions.lock();
         let moved = progress.iter().map(|moved| Position {
@@ -62,7 +62,7 @@ impl Lane {
         Ok(())
     }
 
-    /// Commits it if that succeeds at once: partitions go, or the task ends.
+    /// As [`Self::commit_group`], but tries only once, because partitions are revoked or the task ends.
     pub(crate) async fn commit_group_once(&mut self, group: &GroupMetadata) {
         if let Err(failure) = self.try_commit_group(group).await {
             tracing::warn!(

@@ -1,4 +1,4 @@
-//! What becomes of records that this lane rejects: its `when` has no answer for them, or its sink refuses them.
+//! Settles the records that this lane rejects: those on which its `when` fails, and those that its sink refuses.
 
 use connect_api::Failure;
 
@@ -10,8 +10,8 @@ use crate::sink_task::batch::Prepared;
 use crate::sink_task::isolation::{Isolation, Write};
 
 impl Lane {
-    /// Settles the records for which this lane's `when` has no answer, before anything is written. `Some`: the bad record
-    /// before which the batch ends.
+    /// Settles the records on which this lane's `when` fails, before anything is written. `Some`: the bad record before which
+    /// the batch ends.
     pub(super) async fn settle_rejected(
         &mut self,
         prepared: &Prepared,
@@ -45,7 +45,7 @@ impl Lane {
         Ok(None)
     }
 
-    /// The inputs that a failed write blames and that are still ours, in order.
+    /// The open inputs that a failed write names as refused, in order.
     pub(super) fn rejected_by(
         &self,
         prepared: &Prepared,
@@ -68,7 +68,7 @@ impl Lane {
                 };
                 refusals.iter().map(blame).collect()
             }
-            // Nobody else is left.
+            // It is the only input of the write.
             Failure::RefusedSomewhere(cause) => match write.inputs().as_slice() {
                 [only] => vec![(*only, cause.clone())],
                 _ => Vec::new(),
@@ -137,7 +137,7 @@ impl Lane {
         rejects.discard(&self.waiting, letters, &mut settled);
     }
 
-    /// The batch ends before the record; returns how a person is told.
+    /// Ends the batch before the record, and returns the message for the user.
     pub(super) fn stop_before(
         &mut self,
         isolation: &mut Isolation<'_>,

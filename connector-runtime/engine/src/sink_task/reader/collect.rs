@@ -15,7 +15,7 @@ use crate::status::Waiter;
 
 impl<F: Feed> Reader<F> {
     pub(super) fn collect(&mut self) {
-        // Clock and stop are looked at now and then: for each record that costs as much as taking it.
+        // Clock and stop are checked every few records only: a check costs as much as taking a record.
         const LOOK_EVERY: usize = 64;
         let mut left = POLL;
         for turn in 0.. {
@@ -100,7 +100,7 @@ impl<F: Feed> Reader<F> {
         }
     }
 
-    /// Shows what is waited for, and logs it when it is something new: the client says the same again and again.
+    /// Shows the wait, and logs it if its cause is new: the client repeats the same error.
     fn waits_for(&mut self, cause: Cause) {
         if self.waited_for.as_ref() == Some(&cause) {
             let waiter = Waiter {
@@ -133,8 +133,8 @@ impl<F: Feed> Reader<F> {
         self.collected.origins.push((origin, generation));
     }
 
-    /// Who this member of the group is when a batch first moves a position: a transaction that carries it is refused once
-    /// the group has moved on.
+    /// Keeps the group metadata of the moment when a batch first moves a position: Kafka refuses a transaction with these
+    /// metadata after a rebalance.
     fn remember_group(&mut self) {
         if self.collected.group.is_none() {
             self.collected.group = self.parts.feed.group_metadata();
@@ -173,7 +173,7 @@ fn unreadable(
     format!(
         "{}: the batch of records at offset {offset} cannot be unpacked ({cause}): it is damaged, or too large \
          once it is unpacked (the client takes {largest} bytes at most). To read a larger batch, raise `in_flight` under [batch] of the connector, or \
-         `receive.message.max.bytes` under [kafka]. Nothing is skipped silently; to go on behind it: connect offsets \
+         `receive.message.max.bytes` under [kafka]. Nothing is skipped silently; to continue after it: connect offsets \
          {connector} set --to OFFSET{command}",
         names.join(" or ")
     )
@@ -188,14 +188,14 @@ fn out_of_range(
 ) -> String {
     let what = if wanted < low {
         format!(
-            "offsets {wanted} to {} are gone (retention was faster, or the topic was made anew)",
+            "offsets {wanted} to {} are gone (retention was faster, or the topic was recreated)",
             low - 1
         )
     } else {
-        format!("the topic ends at {high}: it was truncated or made anew")
+        format!("the topic ends at {high}: it was truncated or recreated")
     };
     format!(
-        "{partition}: offset {wanted} is next, but Kafka has {low} to {high}; {what}. Nothing is skipped silently; to go on from what is there: connect offsets {connector} set --to earliest --topic {} --partition {}",
+        "{partition}: offset {wanted} is next, but Kafka has {low} to {high}; {what}. Nothing is skipped silently; to continue from what Kafka has: connect offsets {connector} set --to earliest --topic {} --partition {}",
         partition.topic, partition.partition
     )
 }

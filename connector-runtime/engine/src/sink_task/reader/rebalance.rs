@@ -1,10 +1,10 @@
-//! What a rebalance does to the reader; [`connect_kafka::Rebalance`] tells all of it.
+//! The reader's reaction to a rebalance; [`connect_kafka::Rebalance`] describes the whole.
 //!
-//! Partitions that are assigned are asked about (`reader/start.rs`). Those that are revoked are held by the consumer until it
-//! gives them back, so that the next owner starts behind what is durable: meanwhile the sinks flush what they accepted. Only
-//! a sink that accepts is waited for, and for [`REVOCATION_WITHIN`] at most; what is not durable by then is forgotten, and the
-//! next owner reads it again. We do not wait for a writer that has kept this thread waiting for seconds already (an outage of
-//! a sink, as a rule), nor for partitions that are lost: another member may have them.
+//! Assigned partitions are started (`reader/start.rs`). Revoked partitions are held by the consumer until the reader gives them
+//! back, so that the next owner starts behind everything durable: meanwhile the sinks flush what they accepted. The reader
+//! waits only if a sink accepts, and for at most [`REVOCATION_WITHIN`]. Records that are not durable by then are forgotten, and
+//! the next owner reads them again. It does not wait for a writer that has already blocked it for seconds (usually in an outage
+//! of a sink), nor for lost partitions, which another member may have.
 
 use connect_api::TopicPartition;
 use connect_kafka::{REVOCATION_WITHIN, Rebalance};
@@ -21,7 +21,7 @@ use crate::sink_task::halves::Work;
 // A longer wait polls, and a poll gives the partitions back.
 const _: () = assert!(REVOCATION_WITHIN.as_millis() < LONG_WAIT.as_millis());
 
-/// A log field: `topic/0, topic/1`; JSON logs make an array of it.
+/// A log field: `topic/0, topic/1`, which JSON logs split into an array.
 pub(super) fn listed<'a>(partitions: impl Iterator<Item = &'a TopicPartition>) -> String {
     let names = partitions.map(|one| format!("{}/{}", one.topic, one.partition));
     names.collect::<Vec<_>>().join(", ")
@@ -91,7 +91,7 @@ impl<F: Feed> Reader<F> {
         self.drop_state_of(partitions);
     }
 
-    /// Nothing of these partitions counts from here on.
+    /// Drops all state of these partitions.
     fn drop_state_of(&mut self, partitions: &[TopicPartition]) {
         self.forget(partitions);
         self.parts.meters.revoked(partitions);
@@ -105,7 +105,7 @@ impl<F: Feed> Reader<F> {
         self.share_group();
         let sender = self.parts.work.clone();
         let asked = async move {
-            // A writer that is gone answers as well: it has flushed, or never will.
+            // If the writer has ended, the channel closes: it has flushed, or never will.
             let _ = sender.send(Work::Flush { tried }).await;
             let _ = over.await;
         };

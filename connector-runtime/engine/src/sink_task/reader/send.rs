@@ -1,4 +1,4 @@
-//! Preparing what was collected, and sending it to the writer.
+//! Prepares the collected records, and sends them to the writer.
 
 use std::sync::Arc;
 
@@ -28,7 +28,7 @@ impl<F: Feed> Reader<F> {
             let Some(outcome) = self.prepare(&origin, &mut records) else {
                 return;
             };
-            // A wait for a schema may have cost us the partition.
+            // The partition may have been revoked during a wait for a schema.
             if self.positions.contains_key(&generation) {
                 inputs.push(Input { origin, outcome });
             }
@@ -59,7 +59,7 @@ impl<F: Feed> Reader<F> {
             .collect()
     }
 
-    /// Counts what is read; for each lane only what it has not had before.
+    /// Counts the inputs; for each lane only those that are new to it.
     fn count(&self, inputs: &[Input], progress: &[OwnedProgress]) {
         self.parts.meters.consumed(inputs.len() as u64);
         for (index, lane) in self.parts.lanes.iter().enumerate() {
@@ -87,7 +87,7 @@ impl<F: Feed> Reader<F> {
         }
     }
 
-    /// An unreachable registry is waited for: it is never a record's fault.
+    /// Waits for an unreachable registry: that is never a record's fault.
     fn fetch_schema(&mut self, SchemaOfSide { side, needed }: SchemaOfSide) -> Option<()> {
         let decoder = self.parts.preparer.decoder(side);
         let waiting = self.waiting();
@@ -139,7 +139,7 @@ impl<F: Feed> Reader<F> {
         let sender = self.parts.work.clone();
         let sent = self.wait_for(async move { sender.send(work).await.is_ok() });
         if sent != Some(true) {
-            // The writer ended (its end says why), or nobody waits for us any more.
+            // The writer ended, and its result explains why; or the task was abandoned.
             self.fail(TaskEnd::Stopped);
         }
     }

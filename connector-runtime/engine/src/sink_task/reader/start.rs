@@ -1,4 +1,4 @@
-//! Starting assigned partitions: the sinks are asked what they have, [`crate::sink_task::start_position`] decides, the
+//! Starts assigned partitions: the sinks return their stored progress, [`crate::sink_task::start_position`] decides, the
 //! consumer resolves and seeks.
 
 use std::collections::HashMap;
@@ -38,7 +38,7 @@ impl<F: Feed> Reader<F> {
         });
     }
 
-    /// Starts the partitions that the sinks were asked about; what fails is tried again after a while.
+    /// Starts the partitions about which the sinks have answered. Failures are retried after a delay.
     pub(super) fn start_resumed(&mut self) {
         if self.to_start.is_empty() || Instant::now() < self.next_start {
             return;
@@ -52,7 +52,7 @@ impl<F: Feed> Reader<F> {
                 self.start_backoff = Backoff::new();
                 self.recovered();
             }
-            // A question to Kafka that was not answered: no record takes part, so it is asked until it is.
+            // Kafka did not answer. No record takes part, so the request is repeated without end.
             Err(cause) => {
                 let delay = self.start_backoff.next_delay();
                 self.start_backoff.grow();
@@ -66,9 +66,8 @@ impl<F: Feed> Reader<F> {
         }
     }
 
-    /// One question of each kind for all partitions, however many they are, and a look at the stop between two of them: a
-    /// thousand partitions that were asked about one by one took longer than the grace period of a stop. `Err`: why some
-    /// partitions have not started.
+    /// One request of each kind for all partitions, and a check for a stop between two of them: a request for each of a
+    /// thousand partitions took longer than the grace period of a stop. `Err`: why some partitions have not started.
     fn try_to_start(&mut self, waiting: &[Resumed]) -> Result<(), Cause> {
         let names = waiting.iter().map(|one| one.assigned.partition.clone());
         let names: Vec<TopicPartition> = names.collect();
@@ -82,7 +81,7 @@ impl<F: Feed> Reader<F> {
             let group = group.and_then(Option::as_ref).map(GroupOffset::of);
             match self.decide_lanes(one, group.as_ref())? {
                 Some(lanes) => starts.push(lanes),
-                // A person is asked: the task ends.
+                // The task has ended with a question to the user.
                 None => return Ok(()),
             }
         }
@@ -137,13 +136,13 @@ impl<F: Feed> Reader<F> {
         }
         if !to_store.is_empty() {
             self.store(&to_store);
-            // At once: where transactions move the group, a commit that comes after the first of them would take it back.
+            // Immediately: if transactions move the group, a commit after the first of them would move it back.
             self.commit();
         }
         failed.map_or(Ok(()), Err)
     }
 
-    /// Where each lane starts. `None`: a person must say what is meant, and the task ends.
+    /// Where each lane starts. `None`: the user must decide, and the task ends.
     fn decide_lanes(
         &mut self,
         one: &Resumed,
@@ -160,7 +159,7 @@ impl<F: Feed> Reader<F> {
             let known = known(*stored, group, durable, &lane.name, lane.start, is_later);
             match decide(&self.parts.connector, known) {
                 Ok(start) => {
-                    // With several lanes the group's offset is the smallest of all: it differs as a rule.
+                    // With several lanes the group's offset is the smallest of all, which usually differs.
                     if self.parts.lanes.len() == 1 {
                         self.note_difference(partition, start);
                     }

@@ -11,14 +11,14 @@ use super::{POLL, Reader};
 use crate::sink_task::feed::Feed;
 use crate::sink_task::halves::WriterReport;
 
-/// A wait longer than this pauses the partitions and polls on.
+/// After this time a wait pauses the partitions and continues to poll.
 pub(super) const LONG_WAIT: Duration = Duration::from_secs(5);
 
 /// The runtime of the reader's timers. The reader has a thread of its own, so it blocks while it waits.
 #[derive(Clone)]
 pub(crate) enum Waits {
     Of(Handle),
-    /// One that runs only while the reader waits: then the order of everything is the same each time.
+    /// A runtime that runs only while the reader waits, which makes the order of events deterministic.
     #[cfg(test)]
     On(std::sync::Arc<tokio::runtime::Runtime>),
 }
@@ -32,7 +32,7 @@ impl Waits {
         }
     }
 
-    /// From here on the clock is the runtime's, so that tests can stop it.
+    /// From here on the clock is that of the runtime, so that tests can pause it.
     pub(super) fn enter(&self) -> tokio::runtime::EnterGuard<'_> {
         match self {
             Waits::Of(engine) => engine.enter(),
@@ -43,8 +43,8 @@ impl Waits {
 }
 
 impl<F: Feed> Reader<F> {
-    /// The one way to wait: reports are taken meanwhile, and a long wait pauses the partitions and polls on, so that
-    /// the group does not expel this member. `None`: abandoned.
+    /// Every wait goes through this function. It takes reports meanwhile, and a long wait pauses the partitions and continues
+    /// to poll, so that the group does not expel this member. `None`: abandoned.
     pub(super) fn wait_for<T>(&mut self, future: impl Future<Output = T>) -> Option<T> {
         enum Next<T> {
             Done(T),

@@ -1,4 +1,4 @@
-//! What this process saw of each topic first: whether a partition came later than the connector.
+//! The first sight of each topic in this process, which tells whether a partition was added later than the connector.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -6,8 +6,7 @@ use std::sync::Arc;
 use connect_api::{Cause, TopicPartition};
 use parking_lot::Mutex;
 
-/// What each topic looked like when this process first saw it, and which partitions it saw; shared by the tasks of a
-/// connector.
+/// The first sights of one connector, shared by its tasks.
 #[derive(Clone, Default)]
 pub(crate) struct FirstSights {
     topics: Arc<Mutex<HashMap<Arc<str>, FirstSight>>>,
@@ -22,8 +21,8 @@ struct FirstSight {
 }
 
 impl FirstSights {
-    /// Whether the partition came after the connector had begun with its topic. `look` asks the cluster, once a topic
-    /// and before this process stores anything: whether any position is stored, and the number of partitions.
+    /// Whether the partition was added after the connector had started with its topic. `look` asks the cluster, once per topic
+    /// and before this process stores anything, whether a position is stored, and for the number of partitions.
     pub(crate) fn is_later(
         &self,
         partition: &TopicPartition,
@@ -42,7 +41,7 @@ impl FirstSights {
         Ok(sight.begun || partition.partition >= sight.partitions)
     }
 
-    /// Whether this process begins with the partition for the first time.
+    /// Whether this process starts the partition for the first time.
     pub(crate) fn is_first(&self, partition: &TopicPartition) -> bool {
         let mut seen = self.partitions.lock();
         seen.insert(partition.clone())

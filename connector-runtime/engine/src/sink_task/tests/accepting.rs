@@ -473,7 +473,7 @@ async fn a_sink_that_breaks_the_contract_ends_its_task_and_nothing_is_reported()
         (
             Answers::default(),
             ProgressHome::KafkaTransaction,
-            "has moved already",
+            "has already moved",
         ),
     ];
     for (answers, home, expected) in cases {

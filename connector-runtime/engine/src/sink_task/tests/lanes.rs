@@ -15,6 +15,14 @@ fn sink(database: &Arc<Mutex<Database>>) -> FakeSink {
     }
 }
 
+fn with_dead_letters() -> ErrorsConfig {
+    ErrorsConfig {
+        tolerance: Tolerance::All,
+        dead_letter_topic: Some("dlq".to_owned()),
+        ..ErrorsConfig::default()
+    }
+}
+
 /// The batch for so many lanes, each of which starts at its offset in both partitions.
 fn prepared(starts: &[i64]) -> Prepared {
     let mut prepared = batch(Generation::for_tests(1), &[]);
@@ -188,11 +196,7 @@ async fn a_record_that_one_lane_refuses_is_one_dead_letter_and_the_others_keep_i
     let mut sinks: Vec<FakeSink> = databases.iter().map(sink).collect();
     sinks[1].bad = vec![(0, 2)];
     let homes = [ProgressHome::Sink, ProgressHome::Group, ProgressHome::Group];
-    let errors = ErrorsConfig {
-        tolerance: Tolerance::All,
-        dead_letter_topic: Some("dlq".to_owned()),
-        ..ErrorsConfig::default()
-    };
+    let errors = with_dead_letters();
     let letters = LetterTopic::default();
     let sent = letters.clone();
     let ran = run_with(sinks, &homes, prepared(&[0, 0, 0]), errors, Some(letters)).await;
@@ -218,11 +222,7 @@ async fn a_record_that_preparing_rejects_is_one_dead_letter_for_all_lanes() {
     for (owned, of_lanes) in rejected.progress.iter_mut().zip(prepared(&[0, 0]).progress) {
         owned.starts = of_lanes.starts;
     }
-    let errors = ErrorsConfig {
-        tolerance: Tolerance::All,
-        dead_letter_topic: Some("dlq".to_owned()),
-        ..ErrorsConfig::default()
-    };
+    let errors = with_dead_letters();
     let letters = LetterTopic::default();
     let sent = letters.clone();
     let ran = run_with(sinks, &TWO, rejected, errors, Some(letters)).await;
@@ -274,11 +274,7 @@ async fn a_condition_without_an_answer_rejects_the_record_for_its_lane_only() {
     );
     selection.rejected.insert(4, rejection);
     batch.selections = vec![None, Some(selection)];
-    let errors = ErrorsConfig {
-        tolerance: Tolerance::All,
-        dead_letter_topic: Some("dlq".to_owned()),
-        ..ErrorsConfig::default()
-    };
+    let errors = with_dead_letters();
     let letters = LetterTopic::default();
     let sent = letters.clone();
     let ran = run_with(sinks, &TWO, batch, errors, Some(letters)).await;

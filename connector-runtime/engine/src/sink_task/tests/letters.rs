@@ -107,19 +107,6 @@ pub(super) async fn run_lettered(case: Case, topic: LetterTopic) -> Lettered {
     }
 }
 
-pub(super) const EVERY: [Place; 10] = [
-    (0, 0),
-    (1, 0),
-    (0, 1),
-    (1, 1),
-    (0, 2),
-    (1, 2),
-    (0, 3),
-    (1, 3),
-    (0, 4),
-    (1, 4),
-];
-
 #[tokio::test(start_paused = true)]
 async fn dead_letters_go_together_and_each_is_delivered_once() {
     // (what, bad by the sink, rejected before, the topic, letters of each delivery)

@@ -1,6 +1,7 @@
 //! `stop_after` in a running task: whatever rejects the records, it stops before their letters are sent.
 
-use super::letters::{EVERY, Lettered, run_lettered};
+use super::EVERY;
+use super::letters::{Lettered, run_lettered};
 use super::*;
 
 /// The limit counts what preparing rejected and what the sink refused, and trips before a letter of the refused is sent.

@@ -29,7 +29,7 @@ impl ToResume {
     }
 }
 
-/// Returns when the first question is due; never without one.
+/// Returns when the first question is due. Without a question it never returns.
 pub(super) async fn next_due(questions: &[ToResume]) {
     match questions.first() {
         Some(first) => tokio::time::sleep_until(first.at).await,
