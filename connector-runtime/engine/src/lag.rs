@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use connect_api::{Cause, StartAt, TopicPartition};
-use connect_kafka::{Bound, GroupOffsets};
+use connect_kafka::GroupOffsets;
 
 use crate::cluster::Cluster;
 use crate::offsets::group_of;
@@ -92,7 +92,7 @@ async fn measure_once(cluster: &Cluster, connectors: &mut [Measured]) -> Result<
     if partitions.is_empty() {
         return Ok(());
     }
-    let ends = cluster.admin().bounds(partitions, Bound::End).await?;
+    let ends = cluster.admin().offsets(partitions, StartAt::Latest).await?;
     for connector in connectors {
         connector.meters.ends(&ends);
     }
@@ -167,7 +167,7 @@ impl Measured {
         if partitions.is_empty() || !sinks.any(|sink| begins_first(sink.start)) {
             return Ok(HashMap::new());
         }
-        cluster.admin().bounds(partitions, Bound::First).await
+        cluster.admin().offsets(partitions, StartAt::Earliest).await
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
-use connect_api::{Cause, Failure, TopicPartition};
+use connect_api::{Cause, Failure, StartAt, TopicPartition};
 use rdkafka::admin::{
     AdminClient, AdminOptions, ConfigResource, NewTopic, ResourceSpecifier, TopicReplication,
 };
@@ -14,7 +14,7 @@ use crate::blocking::{SharedClient, off_the_runtime};
 use crate::error::{cause, code_cause};
 use crate::group_offsets::{self, GroupMember};
 use crate::log::LogContext;
-use crate::offsets::{self, Bound};
+use crate::offsets;
 use crate::settings::{ClientSettings, SESSION_TIMEOUT_MS};
 use crate::trouble;
 
@@ -74,15 +74,21 @@ impl Admin {
         Ok(self.partitions(topic, timeout).await?.is_some())
     }
 
-    /// The bound of each partition. A partition without an answer is left out.
-    pub async fn bounds(
+    /// The offset of this start in each partition. A partition without an answer is left out.
+    pub async fn offsets(
         &self,
         partitions: Vec<TopicPartition>,
-        bound: Bound,
+        start: StartAt,
     ) -> Result<HashMap<TopicPartition, i64>, Cause> {
-        self.client
-            .ask(move |client| offsets::bounds(client, &partitions, bound))
-            .await
+        let asked = partitions.clone();
+        let offsets = self
+            .client
+            .ask(move |client| offsets::resolve_kind(client, &asked, start))
+            .await?;
+        let offsets = partitions.into_iter().zip(offsets);
+        Ok(offsets
+            .filter_map(|(partition, offset)| Some((partition, offset.ok()?)))
+            .collect())
     }
 
     /// The members of a group. The mock cluster cannot list them: none.

@@ -31,8 +31,8 @@ pub use error::keep_every_record;
 pub use event::{ConsumerOptions, Event, GroupMetadata, Rebalance, Subscription};
 pub use group_offsets::{GroupMember, GroupOffsets};
 pub use mock::Embedded;
-pub use offsets::{ANSWER_WITHIN, Bound, Committed, Watermarks};
-pub use ownership::{OwnerOptions, Ownership, PartitionOwner};
+pub use offsets::{ANSWER_WITHIN, Committed, Watermarks};
+pub use ownership::{OwnerOptions, PartitionOwner};
 pub use producer::Producer;
 pub use settings::{
     ClientSettings, REVOCATION_WITHIN, allowed_settings, check_setting, check_setting_name,

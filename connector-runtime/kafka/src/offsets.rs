@@ -94,25 +94,6 @@ impl<'a> ByPartition<'a> {
     }
 }
 
-/// One question for many partitions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Bound {
-    /// The first offset that Kafka has.
-    First,
-    /// The one after the last that readers of committed records get.
-    End,
-}
-
-impl Bound {
-    /// As times, these mean the bounds: https://kafka.apache.org/protocol#The_Messages_ListOffsets
-    fn as_offset(self) -> Offset {
-        match self {
-            Bound::First => Offset::Beginning,
-            Bound::End => Offset::End,
-        }
-    }
-}
-
 /// What Kafka has of a partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Watermarks {
@@ -154,20 +135,6 @@ pub(crate) fn watermarks_of<C: ConsumerContext>(
 ) -> Result<Watermarks, Cause> {
     let mut watermarks = watermarks(client, std::slice::from_ref(partition))?;
     watermarks.pop().expect("one answer for one partition")
-}
-
-/// The bound of each partition, in one request per broker. A partition without an answer is left out.
-pub(crate) fn bounds<C: ConsumerContext>(
-    client: &BaseConsumer<C>,
-    partitions: &[TopicPartition],
-    bound: Bound,
-) -> Result<HashMap<TopicPartition, i64>, Cause> {
-    let asked = bound.as_offset();
-    let answers = list_offsets(client, partitions, asked)?.into_iter();
-    let known = partitions.iter().zip(answers);
-    Ok(known
-        .filter_map(|(partition, answer)| Some((partition.clone(), answer.ok()??)))
-        .collect())
 }
 
 /// Sends each broker one request for all of its partitions. The answers are in the order of the partitions; `Ok(None)`: there
@@ -247,35 +214,37 @@ pub(crate) fn resolve<C: ConsumerContext>(
     Ok(resolved.into_values().collect())
 }
 
-/// The same start for many partitions.
-fn resolve_kind<C: ConsumerContext>(
+/// The offsets of one start in many partitions: one request per broker.
+pub(crate) fn resolve_kind<C: ConsumerContext>(
     client: &BaseConsumer<C>,
     partitions: &[TopicPartition],
     start: StartAt,
 ) -> Result<Vec<Result<i64, Cause>>, Cause> {
     let asked = match start {
         StartAt::Offset(offset) => return Ok(vec![Ok(offset); partitions.len()]),
-        StartAt::Earliest => Bound::First.as_offset(),
-        StartAt::Latest => Bound::End.as_offset(),
+        // As times, these mean the first offset and the end: https://kafka.apache.org/protocol#The_Messages_ListOffsets
+        StartAt::Earliest => Offset::Beginning,
+        StartAt::Latest => Offset::End,
         // librdkafka accepts no time before 1970, and every record is younger anyway.
         StartAt::Time(time) => Offset::Offset(time.as_millisecond().max(0)),
         StartAt::Committed => return resolve_committed(client, partitions),
     };
-    let answers = list_offsets(client, partitions, asked)?;
+    let mut offsets = list_offsets(client, partitions, asked)?;
     // If all records are older than the time, the end is meant.
-    let all_older = partitions.iter().zip(&answers);
+    let all_older = partitions.iter().zip(&offsets);
     let all_older = all_older.filter(|(_, answer)| matches!(answer, Ok(None)));
     let all_older: Vec<TopicPartition> = all_older.map(|(one, _)| one.clone()).collect();
-    let ends = if all_older.is_empty() {
-        HashMap::new()
-    } else {
-        bounds(client, &all_older, Bound::End)?
-    };
-    let answers = partitions.iter().zip(answers);
-    Ok(answers
-        .map(|(partition, answer)| {
-            let offset = answer?.or_else(|| ends.get(partition).copied());
-            offset
+    if !all_older.is_empty() {
+        let mut ends = list_offsets(client, &all_older, Offset::End)?.into_iter();
+        let older = offsets
+            .iter_mut()
+            .filter(|answer| matches!(answer, Ok(None)));
+        older.zip(&mut ends).for_each(|(answer, end)| *answer = end);
+    }
+    let offsets = partitions.iter().zip(offsets);
+    Ok(offsets
+        .map(|(partition, offset)| {
+            offset?
                 .ok_or_else(|| Cause::new(format!("asking for the end of {partition}: no answer")))
         })
         .collect())

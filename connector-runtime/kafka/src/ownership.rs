@@ -17,16 +17,6 @@ use crate::error::cause;
 use crate::log::LogFilter;
 use crate::settings::ClientSettings;
 
-/// Whether this process runs the source.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Ownership {
-    Owned,
-    /// Another process runs it, or none yet. This is also the state before the first event.
-    NotOwned,
-    /// The group cannot be reached; the ownership stays as it was.
-    Waiting(Cause),
-}
-
 /// What one member of a source's group is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OwnerOptions {
@@ -48,7 +38,6 @@ pub struct PartitionOwner {
 #[derive(Debug, Default)]
 struct Held {
     now: bool,
-    told: bool,
     /// The group assigned nothing to this member, so another has the partition.
     elsewhere: bool,
     taken_over: bool,
@@ -82,19 +71,12 @@ impl PartitionOwner {
         Ok(PartitionOwner { client, held })
     }
 
-    /// A change, or none within the timeout.
-    pub fn poll(&mut self, timeout: Duration) -> Option<Ownership> {
-        let polled = self.client.poll(timeout);
-        if let Some(change) = self.held.lock().change() {
-            return Some(change);
-        }
-        match polled {
-            Some(Err(error)) => Some(Ownership::Waiting(cause(
-                "polling the source's group",
-                &error,
-            ))),
-            _ => None,
-        }
+    /// Serves the group until something happens, no longer than the timeout. `Some`: the group cannot be reached, and the
+    /// ownership stays as it was.
+    pub fn poll(&mut self, timeout: Duration) -> Option<Cause> {
+        let polled = self.client.poll(timeout)?;
+        let error = polled.err()?;
+        Some(cause("polling the source's group", &error))
     }
 
     /// Whether the partition is held as of the last poll.
@@ -125,18 +107,6 @@ impl Held {
         } else if assigned && !self.now {
             self.elsewhere = true;
         }
-    }
-
-    fn change(&mut self) -> Option<Ownership> {
-        if self.now == self.told {
-            return None;
-        }
-        self.told = self.now;
-        Some(if self.now {
-            Ownership::Owned
-        } else {
-            Ownership::NotOwned
-        })
     }
 }
 

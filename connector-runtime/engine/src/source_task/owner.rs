@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use connect_api::Cause;
-use connect_kafka::{OwnerOptions, Ownership, PartitionOwner};
+use connect_kafka::{OwnerOptions, PartitionOwner};
 use tokio::sync::watch;
 
 use super::positions::TOPIC;
@@ -120,22 +120,18 @@ fn keep_membership(
     leave: &AtomicBool,
 ) {
     while !leave.load(Ordering::Acquire) {
-        match member.poll(Duration::from_millis(100)) {
-            Some(Ownership::Waiting(cause)) => {
-                tracing::warn!(event = "group_unreachable", connector, %cause);
-                continue;
-            }
-            Some(Ownership::Owned) if member.has_taken_over() => {
-                tracing::info!(
-                    event = "source_taken_over",
-                    connector,
-                    "another process ran this source until now"
-                );
-            }
-            Some(Ownership::Owned | Ownership::NotOwned) | None => {}
+        if let Some(cause) = member.poll(Duration::from_millis(100)) {
+            tracing::warn!(event = "group_unreachable", connector, %cause);
         }
         let owns = member.owns();
-        tell.send_if_modified(|told| std::mem::replace(told, owns) != owns);
+        let has_changed = tell.send_if_modified(|known| std::mem::replace(known, owns) != owns);
+        if has_changed && owns && member.has_taken_over() {
+            tracing::info!(
+                event = "source_taken_over",
+                connector,
+                "another process ran this source until now"
+            );
+        }
     }
     member.close(Duration::from_secs(5));
 }

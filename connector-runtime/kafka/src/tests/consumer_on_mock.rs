@@ -376,10 +376,10 @@ async fn bounds_of_many_partitions_are_one_question() {
     let admin = Admin::open(&settings).unwrap();
     let known = [partition("t", 0), partition("t", 1)];
     let asked = [&known[..], &[partition("missing", 0)]].concat();
-    let ends = admin.bounds(asked.clone(), Bound::End).await.unwrap();
+    let ends = admin.offsets(asked.clone(), StartAt::Latest).await.unwrap();
     let sum: i64 = known.iter().map(|partition| ends[partition]).sum();
     assert_eq!((ends.len(), sum), (2, 50));
-    let firsts = admin.bounds(asked, Bound::First).await.unwrap();
+    let firsts = admin.offsets(asked, StartAt::Earliest).await.unwrap();
     assert_eq!(firsts.values().copied().collect::<Vec<_>>(), [0, 0]);
 }
 
