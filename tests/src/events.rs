@@ -57,7 +57,7 @@ fn of_code() -> Events {
             add(&mut events, after, &level.to_uppercase());
         }
         // Waits: the method that reports one takes the event as its first argument.
-        for call in [".show(", ".wait(", ".retry("] {
+        for call in [".show(", ".wait(", ".retry(", ".wait_after("] {
             for (_, after) in places(code, call) {
                 if let Some(event) = after.trim_start().strip_prefix('"') {
                     add(&mut events, event, "WARN");
