@@ -1,7 +1,7 @@
 //! The proleptic Gregorian calendar over every day that 64 bits count.
 //!
-//! `jiff` ends at 9999-12-30 for instants, and days, milliseconds and microseconds from outside go further: Debezium writes
-//! "no end" as the largest day that an Avro `int` holds. So dates are computed here, and nothing overflows or panics.
+//! `jiff`'s instants end at 9999-12-30, and data from outside goes further: Debezium writes "no end" as the largest day that
+//! an Avro `int` holds. So dates are computed here, without overflow or panic.
 
 use std::fmt;
 
@@ -27,7 +27,7 @@ impl CivilDate {
         exists.then_some(CivilDate { year, month, day })
     }
 
-    /// The day that is so many days after 1970-01-01, by Howard Hinnant's
+    /// The day with this number of days after 1970-01-01, by Howard Hinnant's
     /// [algorithm](https://howardhinnant.github.io/date_algorithms.html): years begin in March, so that a leap day is the
     /// last day of its year.
     pub fn from_epoch_days(days: i64) -> CivilDate {

@@ -1,11 +1,11 @@
-//! What a plugin's `check` may look at.
+//! The context of a plugin's `check`, and the contract that it may compare its configuration with.
 
 use std::path::PathBuf;
 
 use crate::failure::Cause;
 use crate::value::{PathStep, ValueRef};
 
-/// Context of a check: everything comes from files, nothing from a network.
+/// Context of a check: everything comes from files, nothing from the network.
 #[derive(Clone, Copy, Default)]
 pub struct CheckContext<'a> {
     /// The contract of the records that reach the plugin, if a local one is named and no transform changes them.
@@ -20,17 +20,17 @@ pub trait Contract: Send + Sync {
     /// `Err` says where the value breaks the contract, what was found and what was expected.
     fn check(&self, value: ValueRef<'_>) -> Result<(), Cause>;
 
-    /// What the contract says of the place that these steps lead to from the root. `None` is any element of an array.
+    /// What the contract says about the node that these steps lead to from the root. `None` is any element of an array.
     fn field(&self, steps: &[Option<PathStep>]) -> ContractField;
 }
 
-/// What a contract says of one place.
+/// What a contract says about one node of a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ContractField {
     pub presence: Presence,
-    /// JSON Schema's words (`string`, `integer`, …); empty if any type is allowed or nothing is known.
+    /// Type names of JSON Schema (`string`, `integer`, …); empty if any type is allowed or nothing is known.
     pub types: Vec<String>,
-    /// Where the contract says so.
+    /// Position in the contract's file that says so.
     pub place: Option<ContractPlace>,
 }
 
@@ -45,7 +45,7 @@ impl ContractField {
     }
 }
 
-/// Whether a place exists in every valid record.
+/// Whether a node exists in every valid record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Presence {
     Always,
@@ -55,7 +55,7 @@ pub enum Presence {
     Unknown,
 }
 
-/// A place in a contract's file.
+/// A position in a contract's file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ContractPlace {
     pub file: PathBuf,

@@ -1,38 +1,38 @@
-//! How a plugin says that something went wrong. Six words; the engine decides what follows from each.
+//! The errors that a plugin can report: six cases. The engine decides what follows from each.
 
 use std::fmt;
 
 use crate::found::Found;
 use crate::value::EditError;
 
-/// What happened, in words that are safe to log: no secrets, no record values.
+/// What happened, as a message that is safe to log: no secrets, no record values.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cause {
-    /// A stable word or number to search for, for example an SQLSTATE.
+    /// A stable code to search for, for example an SQLSTATE.
     pub code: Option<String>,
     /// One sentence without a full stop.
     pub message: String,
-    /// What to do about it, if that is known.
+    /// What to do about it, if known.
     pub help: Option<String>,
     /// The value of the record that the message is about. Not displayed: see [`Found`].
     pub value: Option<String>,
-    /// What is away or refuses, where that is known.
+    /// The dependency that is unavailable or refuses us, if known.
     pub dependency: Option<Dependency>,
 }
 
-/// What a connector depends on, as the word by which machines see why it waits.
+/// What a connector depends on. Its name is the machine-readable reason why a connector waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dependency {
     Kafka,
-    /// A topic that does not exist (yet).
+    /// A topic that does not exist, or not yet.
     Topic,
     Registry,
     Database,
-    /// A user, password or token that the other side does not take, wherever it is.
+    /// A user, password or token that any of the others refuses.
     Credentials,
-    /// A certificate that is not trusted, on either side.
+    /// A certificate that either side does not trust.
     Certificate,
-    /// What a plugin names itself, in lower case.
+    /// A name that a plugin chooses, in lower case.
     Named(&'static str),
 }
 
@@ -76,7 +76,7 @@ impl Cause {
         self
     }
 
-    /// Keeps the content of what was found apart from the message, which holds `found.description` at most.
+    /// Attaches the content of the found value. The message itself may contain `found.description`, never the content.
     pub fn about(mut self, found: Found) -> Cause {
         self.value = found.value;
         self
@@ -104,7 +104,7 @@ impl From<EditError> for Cause {
     }
 }
 
-/// One record that cannot be written, by its own fault.
+/// A record that cannot be written, through its own fault.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RejectedRecord {
     /// Index into `Batch::records`.
@@ -115,23 +115,23 @@ pub struct RejectedRecord {
 /// Why a call failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Failure {
-    /// An outage: nothing of the call counts, and the same call may succeed later. Never a record's fault.
+    /// An outage: the call had no effect, and the same call may succeed later. Never a record's fault.
     Retry(Cause),
-    /// These records cannot be written; nothing of the batch counts. They are taken out and the rest is sent again.
+    /// These records cannot be written, and nothing of the batch was. The engine removes them and sends the rest again.
     Refused(Vec<RejectedRecord>),
-    /// Some record of the batch cannot be written and nobody knows which: the batch is halved down to it.
+    /// Some record of the batch cannot be written, and it is unknown which: the engine halves the batch until it is found.
     RefusedSomewhere(Cause),
-    /// The batch is too much at once, although each record may be fine: it is halved, and a single record is retried.
+    /// The batch is too large, although each record may be fine: it is halved, and a single record is retried.
     TooMuch(Cause),
-    /// Progress is not what was expected: somebody else owns these partitions or did. Nothing of the batch counts;
-    /// the engine asks the group and `resume` again.
+    /// The stored progress is not the expected one: another owner moved it. Nothing of the batch was written; the engine asks
+    /// the group and `resume` again.
     Superseded(Cause),
-    /// It will not get better by itself: the connector stops and says so.
+    /// A retry cannot help: the connector stops with this cause.
     Fatal(Cause),
 }
 
 impl Failure {
-    /// What happened; of several refusals the first, and how many there are.
+    /// The cause; of several rejected records the first, and how many there are.
     pub fn cause(&self) -> Cause {
         match self {
             Failure::Retry(cause)
@@ -170,5 +170,5 @@ impl fmt::Display for Failure {
 
 impl std::error::Error for Failure {}
 
-/// What calls of a plugin return.
+/// The result of a plugin's calls.
 pub type Result<T, E = Failure> = std::result::Result<T, E>;

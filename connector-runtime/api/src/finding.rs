@@ -6,21 +6,21 @@
 pub enum Severity {
     Error,
     Warning,
-    /// Worth knowing, nothing to mend.
+    /// Worth knowing; nothing needs to be changed.
     Note,
 }
 
-/// One problem, at a place of a plugin's configuration. The engine adds file, line and column.
+/// One problem in a plugin's configuration. The engine adds file, line and column.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// Stable words with a dot, such as `mapping.not-null`; `connect explain` takes it.
+    /// A stable code with a dot, such as `mapping.not-null`; `connect explain` takes it.
     pub code: &'static str,
     pub severity: Severity,
     /// JSON pointer into the plugin's table, such as `/tables/0/key` (RFC 6901). Empty: the table itself.
     pub pointer: String,
     /// One sentence without a full stop.
     pub message: String,
-    /// A few words under the underlined place.
+    /// A few words under the underlined span.
     pub label: Option<String>,
     /// What to type next.
     pub help: Option<String>,

@@ -1,5 +1,7 @@
-//! The small types that configuration is made of. Each is written as a string in TOML and names a `format` in the
-//! generated JSON Schema. A validator knows its parser by that format: a bad leaf is found in the same pass as a bad key.
+//! Leaf types of configuration: durations, paths, predicates and others that TOML writes as a string.
+//!
+//! Each names a `format` in the generated JSON Schema, by which the validator finds its parser. So a malformed leaf is reported
+//! in the same pass as an unknown key.
 
 /// A type that TOML writes as a string.
 pub trait Leaf: Sized {
@@ -7,25 +9,25 @@ pub trait Leaf: Sized {
     const FORMAT: &'static str;
     /// The `description` of its JSON Schema, which editors show.
     const ABOUT: &'static str;
-    /// What a message says is expected.
+    /// What messages say is expected.
     const EXPECTED: &'static str;
-    /// What a message tells to type, without its quotes.
+    /// What messages suggest to type, without quotes.
     const EXAMPLE: &'static str = "…";
-    /// A valid text in place of a placeholder that has no value here; `None`: any text is valid.
+    /// A valid text that replaces a placeholder whose value is unknown here; `None`: any text is valid.
     const STAND_IN: Option<&'static str> = None;
 
-    /// `Err` says what is wrong and what is expected.
+    /// `Err` describes what is wrong and what is expected.
     fn parse(text: &str) -> Result<Self, String>;
 }
 
-/// What is known of a [`Leaf`] by its format.
+/// The properties of a [`Leaf`], found by its format.
 #[derive(Clone, Copy, Debug)]
 pub struct LeafFormat {
     pub name: &'static str,
     pub expected: &'static str,
     pub example: &'static str,
     pub stand_in: Option<&'static str>,
-    /// Parses a text, only to find out whether it is valid.
+    /// Parses a text and discards the result: whether it is valid.
     pub check: fn(&str) -> Result<(), String>,
 }
 
@@ -41,7 +43,7 @@ impl LeafFormat {
     }
 }
 
-/// Makes a type with a `parse` of its own a [`Leaf`], which deserializes through it.
+/// Implements [`Leaf`], `Deserialize` and `JsonSchema` for a type through its own `parse`.
 macro_rules! leaf_type {
     ($type:ident { $($consts:tt)* }) => {
         impl crate::leaf::Leaf for $type {

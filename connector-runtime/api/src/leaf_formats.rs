@@ -1,4 +1,4 @@
-//! Every leaf type of this crate by its format, for a validator to register.
+//! The list of all leaf formats, which the validator of connector files registers.
 
 use crate::leaf::{Leaf, LeafFormat};
 use crate::predicate::Predicate;
@@ -27,7 +27,7 @@ pub const LEAF_FORMATS: [LeafFormat; 15] = [
     LeafFormat::of::<jiff::Timestamp>(),
 ];
 
-/// A time is written as RFC 3339 has it. Its `Deserialize` is its own.
+/// Times are written in RFC 3339. `jiff` provides their `Deserialize`.
 impl Leaf for jiff::Timestamp {
     const FORMAT: &'static str = "date-time";
     const ABOUT: &'static str = "A time with its offset, \"2026-11-20T00:00:00Z\" (RFC 3339).";

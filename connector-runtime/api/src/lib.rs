@@ -1,6 +1,6 @@
-//! What a plugin of `connect` is written against: traits, values, records, paths, units, findings.
+//! The API of `connect` plugins: traits, values, records, paths, units, findings.
 //!
-//! The only crate that a plugin depends on. No Kafka client and no I/O in here.
+//! A plugin depends on no other crate of `connect`. This one contains no Kafka client and no I/O.
 
 pub mod calendar;
 mod check;

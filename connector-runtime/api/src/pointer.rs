@@ -1,4 +1,4 @@
-//! JSON pointers (RFC 6901): where something is in a document, as `/tables/0/columns/a~1b`.
+//! JSON pointers (RFC 6901): locations in a document, such as `/tables/0/columns/a~1b`.
 
 use std::borrow::Cow;
 
@@ -11,12 +11,12 @@ pub fn escape(name: &str) -> Cow<'_, str> {
     }
 }
 
-/// The pointer of a member of what `pointer` leads to.
+/// The pointer to a member of the object at `pointer`.
 pub fn member(pointer: &str, name: &str) -> String {
     format!("{pointer}/{}", escape(name))
 }
 
-/// Makes `pointer` the pointer of a member of what it led to.
+/// Extends `pointer` by the name of a member.
 pub fn push(pointer: &mut String, name: &str) {
     pointer.push('/');
     pointer.push_str(&escape(name));

@@ -2,27 +2,27 @@
 //!
 //! | variable | what it is |
 //! |---|---|
-//! | `value` | the decoded value; `null` for a tombstone, of which nothing can be read: `value == null \|\| value.total > 0` |
-//! | `key` | the decoded key; `null` where there is none |
-//! | `headers` | text by name (bytes where it is not UTF-8); of equal headers the last |
-//! | `topic`, `partition`, `offset` | where the record stands in Kafka |
-//! | `timestamp` | the record's time in milliseconds since 1970, an integer; `null` where it has none |
+//! | `value` | the decoded value; `null` for a tombstone, which has no members: `value == null \|\| value.total > 0` |
+//! | `key` | the decoded key; `null` if there is none |
+//! | `headers` | text by name (bytes if it is not UTF-8); the last of several headers with one name |
+//! | `topic`, `partition`, `offset` | the record's position in Kafka |
+//! | `timestamp` | the record's timestamp in milliseconds since 1970, an integer; `null` if it has none |
 //!
-//! A number that is written as an integer and fits 64 bits is an `int` (or `uint`), every other one a `double`: they
-//! compare with each other by their amount (`value.total > 100` holds for `100.5` and `101` alike), but they do not
-//! add up without a conversion (`double(value.total) * 1.19`). A double holds about 16 digits.
+//! A number that is written as an integer and fits 64 bits is an `int` (or `uint`), any other a `double`. They compare by
+//! value (`value.total > 100` holds for `100.5` and `101` alike), but arithmetic needs a conversion
+//! (`double(value.total) * 1.19`). A double holds about 16 digits.
 //!
-//! `timestamp('2026-11-20T20:35:19Z')` and `duration('1h30m')` make instants and lengths of time (units d h m s ms us ns),
-//! which compare with their like, and add and subtract as in CEL. A number is an instant too: `timestamp(value.at, 'ms')`,
-//! with the unit `s`, `ms`, `us` or `ns`, and seconds where none is written, as CEL has it.
+//! `timestamp('2026-11-20T20:35:19Z')` and `duration('1h30m')` make instants and durations (units d h m s ms us ns), which
+//! compare with their own kind, and add and subtract as in CEL. A number becomes an instant by `timestamp(value.at, 'ms')`,
+//! with the unit `s`, `ms`, `us` or `ns`; without a unit it counts seconds, as in CEL.
 //!
-//! A field that is missing is an error, which makes the record a reject; `has(value.total)` asks first. A member whose
-//! name is no identifier is read as `value['odd name']`.
+//! A missing field is an error, which rejects the record; `has(value.total)` tests for it. A member whose name is not an
+//! identifier is read as `value['odd name']`.
 //!
-//! A condition may go through 500,000 elements and members of a record, however its macros multiply them. A record for
-//! which it would take more is rejected.
+//! A condition may visit 500,000 elements and members of a record, counted over all iterations of its macros. A record that
+//! needs more is rejected.
 //!
-//! Nothing of the record is copied: `values` hands CEL one place at a time.
+//! The record is not copied: `values` gives CEL references to its nodes.
 
 mod budget;
 mod compile;
@@ -54,7 +54,7 @@ pub struct Predicate {
     compiled: Arc<Compiled>,
 }
 
-/// Separates a condition from its text as written. No condition contains it.
+/// Separates a condition from its text as written. No condition contains this character.
 const AS_WRITTEN: char = '\0';
 
 /// The standard functions, those of times, and the two that `compile` writes into expressions.
@@ -76,8 +76,8 @@ static ENVIRONMENT: LazyLock<Arc<Env>> = LazyLock::new(|| {
 });
 
 impl Predicate {
-    /// Compiles a condition. Refused beside bad syntax: what CEL would only find when a record comes (unknown variables
-    /// and functions, bad regular expressions, a result that is not true or false), and macros nested more than twice.
+    /// Compiles a condition. Besides syntax errors it refuses what CEL would find only at the first record (unknown variables
+    /// and functions, invalid regular expressions, a result that is not a boolean), and macros nested more than twice.
     pub fn parse(text: &str) -> Result<Predicate, String> {
         let (text, written) = text.split_once(AS_WRITTEN).unwrap_or((text, text));
         compile::compile(text)
@@ -88,8 +88,8 @@ impl Predicate {
             .map_err(|reason| format!("`{written}` is not a condition: {reason}"))
     }
 
-    /// What [`Predicate::parse`] takes where placeholders were replaced in a condition: its messages show the condition as
-    /// it was written, with `${env:…}` instead of its value.
+    /// The input of [`Predicate::parse`] for a condition whose placeholders were replaced: messages show the condition as it was
+    /// written, with `${env:…}` instead of the value.
     pub fn substituted(text: &str, written: &str) -> String {
         format!("{text}{AS_WRITTEN}{written}")
     }
@@ -104,14 +104,14 @@ impl Predicate {
         self.compiled.uses_key
     }
 
-    /// What the condition reads of a tombstone, as in `value.total`, if that makes it fail, or may: a tombstone has no
-    /// value. `None` where the condition asks first, or reads nothing of the value.
+    /// The member that the condition reads of a tombstone, such as `value.total`, if that makes it fail or may make it fail: a
+    /// tombstone has no value. `None` if the condition tests for null first, or does not read the value.
     pub fn read_of_tombstone(&self) -> Option<&str> {
         self.compiled.read_of_tombstone.as_deref()
     }
 
-    /// Whether the record meets the condition. `Err` (a missing field, say) is the record's fault; it contains nothing
-    /// of the record.
+    /// Whether the record meets the condition. `Err` (such as a missing field) is the record's fault; the message contains no
+    /// content of the record.
     pub fn matches(&self, record: &Record) -> Result<bool, String> {
         if let (true, Key::Undecodable(reason)) = (self.uses_key(), &record.key) {
             return Err(format!("`{}` reads the key: {reason}", self.text));
@@ -135,7 +135,7 @@ impl Predicate {
             Ok(result) => match result.downcast_ref::<CelBool>() {
                 Some(holds) => Ok(*holds.inner()),
                 None => Err(format!(
-                    "`{}` gives {}, neither true nor false",
+                    "the result of `{}` is {}, not a boolean",
                     self.text,
                     result.get_type().name()
                 )),
@@ -155,20 +155,20 @@ impl Predicate {
                     "the record is a tombstone (no value), the condition reads `{read}`; write `value == null || …` (or `value != null && …`)"
                 )
             }
-            // A key may be computed from the record, unless it stands in the condition itself.
+            // A key that is not in the text of the condition was computed from the record, and is not shown.
             ExecutionError::NoSuchKey(name) if self.text.contains(name.as_str()) => {
-                format!("`{name}` is missing; `has()` asks whether a field is there")
+                format!("`{name}` is missing; `has()` tests whether a field exists")
             }
             ExecutionError::NoSuchKey(_) => "a key is missing".into(),
             ExecutionError::IndexOutOfBounds(_) => {
-                "an array has no such element; `size()` asks how many there are".into()
+                "index out of bounds; `size()` returns the number of elements".into()
             }
             ExecutionError::NoSuchOverload(call) => {
                 let operator = call.function().trim_matches(['_', '@']);
                 let types = call.argument_types();
                 let help = match (operator, types.first().map(String::as_str)) {
                     ("." | "[]", Some("null_type")) => {
-                        "; null has no members, `… != null &&` asks first"
+                        "; null has no members, `… != null &&` tests for it"
                     }
                     (times::TIMESTAMP, _) => {
                         "; it takes text (RFC 3339), or an integer with a unit: `timestamp(value.at, 'ms')`"
@@ -178,7 +178,7 @@ impl Predicate {
                 };
                 format!("`{operator}` does not work on ({}){help}", types.join(", "))
             }
-            // Its messages are ours, and show nothing of the record.
+            // These messages are ours, and show no content of the record.
             ExecutionError::FunctionError { function, message }
                 if [times::TIMESTAMP, times::DURATION].contains(&function.as_str()) =>
             {
@@ -202,7 +202,7 @@ impl Predicate {
     }
 }
 
-/// Gives CEL the variables of one record, as places and never as copies.
+/// Gives CEL the variables of one record, by reference.
 struct RecordVariables<'a> {
     record: &'a Record,
     constants: &'a [Box<dyn Val>],
@@ -211,13 +211,13 @@ struct RecordVariables<'a> {
 impl VariableResolver for RecordVariables<'_> {
     fn resolve<'b>(&'b self, variable: &str) -> Option<CowVal<'b, 'b>> {
         let origin = &self.record.origin;
-        let place = |root: Option<ValueRef<'b>>| match root {
-            Some(root) => CowVal::Owned(values::of_place(root)),
+        let node = |root: Option<ValueRef<'b>>| match root {
+            Some(root) => CowVal::Owned(values::of_node(root)),
             None => CowVal::owned(CelNull),
         };
         Some(match variable {
-            "value" => place(self.record.root()),
-            "key" => place(match &self.record.key {
+            "value" => node(self.record.root()),
+            "key" => node(match &self.record.key {
                 Key::Decoded(key) => Some(key.root()),
                 Key::Absent | Key::Undecodable(_) => None,
             }),
@@ -242,7 +242,7 @@ impl std::fmt::Debug for Predicate {
 
 leaf_type!(Predicate {
     const FORMAT: &'static str = "predicate";
-    const ABOUT: &'static str = "A condition in CEL over `value key headers topic partition offset timestamp`, such as `value.total > 100 && value.store.country == 'DE'`; `has(value.total)` asks whether a field is there, `value == null || …` whether the record is a tombstone, and `timestamp(value.at) > timestamp('2026-01-01T00:00:00Z')` compares times.";
+    const ABOUT: &'static str = "A condition in CEL over `value key headers topic partition offset timestamp`, such as `value.total > 100 && value.store.country == 'DE'`; `has(value.total)` tests whether a field exists, `value == null || …` whether the record is a tombstone, and `timestamp(value.at) > timestamp('2026-01-01T00:00:00Z')` compares times.";
     const EXPECTED: &'static str = "a condition in CEL such as \"value.total > 100.0\"";
     const STAND_IN: Option<&'static str> = Some("true");
 });

@@ -1,7 +1,7 @@
-//! Progress: how far a connector has come in each partition, and who remembers it.
+//! Progress: the next offset of each partition, and who stores it.
 //!
-//! A position names the next offset to read. It is stored only after every record below it is durable, so a connector
-//! that starts again reads nothing twice that its sink keeps, and skips nothing.
+//! A position is stored only after every record below it is durable. So a connector that restarts skips nothing, and reads
+//! nothing again that its sink has stored together with the progress.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ impl std::fmt::Display for TopicPartition {
     }
 }
 
-/// The next offset to read of one partition: every record below it is done.
+/// The next offset to read in one partition: every record below it is done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Position {
     pub partition: TopicPartition,
@@ -41,7 +41,7 @@ pub struct Progress {
     pub last_timestamp_ms: Option<i64>,
 }
 
-/// Progress of one partition that is stored under other names.
+/// Progress of one partition that is stored under the name of another connector or sink.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OtherProgress {
     pub connector: Arc<str>,
@@ -73,7 +73,7 @@ impl std::fmt::Display for Guarantee {
     }
 }
 
-/// Who remembers how far a connector has come. The guarantee follows from it.
+/// Who stores a connector's progress. The guarantee follows from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProgressHome {
     /// The consumer group, after the write: at least once.
@@ -99,29 +99,29 @@ impl ProgressHome {
 /// and to set it.
 #[async_trait]
 pub trait ProgressStore: Send {
-    /// These partitions came to this task: takes each over from its previous owner, which can store nothing more, and
-    /// answers the next offset, in the order asked. `None`: nothing is stored for the partition yet.
+    /// These partitions were assigned to this task: takes each over from its previous owner, which can store nothing from then
+    /// on, and returns the next offsets in the order of `partitions`. `None`: nothing is stored for the partition yet.
     async fn resume(&mut self, partitions: &[TopicPartition]) -> Result<Vec<Option<i64>>>;
 
     /// As [`ProgressStore::resume`], but takes nothing over: for `connect offsets NAME show`.
     async fn stored(&mut self, partitions: &[TopicPartition]) -> Result<Vec<Option<i64>>>;
 
-    /// The connector continues at these positions: for `connect offsets NAME set`. An owner that still runs is
+    /// Sets the positions at which the connector continues: for `connect offsets NAME set`. An owner that still runs is
     /// superseded.
     async fn store(&mut self, positions: &[Position]) -> Result<()>;
 
-    /// What is stored about these topics for this sink's name under other connectors, and for other sinks of this
-    /// connector, as far as nothing is stored for this sink: a connector or sink that was renamed begins again, and a
-    /// log line says how to continue.
+    /// The progress that is stored for these topics under another connector with this sink's name, or for another sink of this
+    /// connector. Only topics for which this sink has stored nothing: a renamed connector or sink starts over, and a log line
+    /// says how to continue from the old name.
     async fn of_other_names(&mut self, topics: &[Arc<str>]) -> Result<Vec<OtherProgress>>;
 
-    /// Deletes what is stored about these topics under this name, for `connect offsets NAME forget OLD`: nothing is shown of
-    /// it any more. An owner that still runs is superseded.
+    /// Deletes the progress of these topics under this name, for `connect offsets NAME forget OLD`. An owner that still runs
+    /// is superseded.
     async fn erase(&mut self, topics: &[Arc<str>]) -> Result<()>;
 }
 
-/// What a publisher of the engine needs to move the connector's progress in its own transaction. Opaque to plugins: a
-/// sink hands the batch on, and the token with it.
+/// What the engine's publisher needs to move the connector's progress in its own transaction. Opaque to plugins: a sink
+/// passes the batch on, and the token with it.
 #[derive(Clone, Default)]
 pub struct CommitToken(Option<Arc<dyn Any + Send + Sync>>);
 

@@ -1,4 +1,4 @@
-//! Records and batches.
+//! Records, their origin in Kafka, and batches of them.
 
 use std::sync::Arc;
 
@@ -7,27 +7,27 @@ use bytes::Bytes;
 use crate::progress::{CommitToken, Progress, TopicPartition};
 use crate::value::{Kind, Value, ValueRef};
 
-/// A part of a record that has a format of its own.
+/// The part of a record: key and value each have a format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Side {
     Key,
     Value,
 }
 
-/// A header as Kafka carries it; names may repeat.
+/// A header of a Kafka message; names may repeat.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Header {
     pub name: String,
     pub value: Option<Bytes>,
 }
 
-/// What Kafka held: undecoded, as a dead letter repeats it.
+/// A message as Kafka holds it: undecoded. A dead letter repeats it.
 #[derive(Clone, Debug, Default)]
 pub struct Origin {
     pub topic: Arc<str>,
     pub partition: i32,
     pub offset: i64,
-    /// Milliseconds since 1970; `None` where the record carries no time.
+    /// Milliseconds since 1970; `None` if the message has no timestamp.
     pub timestamp_ms: Option<i64>,
     pub key: Option<Bytes>,
     pub value: Option<Bytes>,
@@ -49,13 +49,13 @@ pub enum Key {
     /// The record has no key.
     Absent,
     Decoded(Value),
-    /// The key's bytes do not fit its format. Only who reads the key minds.
+    /// The key's bytes do not fit its format, for this reason. It matters only to what reads the key.
     Undecodable(Arc<str>),
 }
 
 impl Key {
-    /// The bytes of a key in Kafka: text and bytes as they are, everything else as JSON. It is what a reader with the
-    /// default key format expects.
+    /// The key as Kafka bytes: text and bytes unchanged, everything else as JSON, which is what a reader with the default key
+    /// format expects.
     pub fn bytes_of(key: ValueRef<'_>) -> Bytes {
         match key.kind() {
             Kind::String(text) => Bytes::copy_from_slice(text.as_bytes()),
@@ -66,11 +66,11 @@ impl Key {
 }
 
 impl Header {
-    /// Headers of dead letters alone: where a record was rejected and why.
+    /// Prefix of the headers that only dead letters have: where a record was rejected and why.
     pub const OF_DEAD_LETTERS: &str = "__connect.errors.";
 
-    /// Whether the name is one of a dead letter's. Any producer can write such a header, so whatever forwards a record
-    /// must drop it.
+    /// Whether this is a header of dead letters. Any producer can write such a header, so code that forwards a record must
+    /// drop it.
     pub fn is_of_dead_letter(&self) -> bool {
         self.name.starts_with(Header::OF_DEAD_LETTERS)
     }
@@ -79,12 +79,12 @@ impl Header {
 /// One decoded record on its way through transforms into a sink. Several may stem from one source record.
 #[derive(Clone, Debug)]
 pub struct Record {
-    /// Where it came from, shared by all records that one source record became.
+    /// The message it was decoded from, shared by all records that the message became.
     pub origin: Arc<Origin>,
     pub key: Key,
     /// `None` is a tombstone, which is not JSON `null`.
     pub value: Option<Value>,
-    /// 0, or the place among the parts that a split made.
+    /// Index among the records that a split made; 0 without one.
     pub ordinal: u32,
     /// The topic that a router chose for sinks to write to (`#routed_topic`). Where the record came from is unchanged:
     /// topic, partition and offset identify it, and routed topics would make two records equal.
@@ -102,8 +102,8 @@ impl Record {
     }
 }
 
-/// What one `write` gets: records in arrival order, which keeps the order within each partition, and the progress that
-/// must become durable together with them. There may be progress without any record left.
+/// The input of one `write`: records in arrival order, which keeps the order within each partition, and the progress that
+/// becomes durable together with them. All records may have been filtered: then there is progress alone.
 #[derive(Clone, Debug)]
 pub struct Batch<'a> {
     pub records: Vec<&'a Record>,
@@ -114,7 +114,7 @@ pub struct Batch<'a> {
 }
 
 impl<'a> Batch<'a> {
-    /// A batch without a token: only the engine has any.
+    /// A batch without a commit token, which only the engine can make.
     pub fn new(records: Vec<&'a Record>, progress: Vec<Progress>) -> Batch<'a> {
         Batch {
             records,

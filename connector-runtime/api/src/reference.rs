@@ -1,4 +1,4 @@
-//! References: what stands where configuration expects a path into a record.
+//! References: where a value comes from. A path into the value, into the element of `each`, or metadata.
 
 use std::fmt;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ pub enum Reference {
     Metadata(Metadata),
 }
 
-/// The `#words`.
+/// The metadata of a record: `#topic`, `#key` and others.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Metadata {
     Topic,
@@ -26,18 +26,18 @@ pub enum Metadata {
     RoutedTopic,
     Partition,
     Offset,
-    /// The record's own time.
+    /// The record's timestamp.
     Timestamp,
     /// The time at which the record is processed.
     Now,
     Key,
     /// `#key.NAME`: a path into the decoded key.
     KeyField(FieldPath),
-    /// The place of the element of `each`, from 1.
+    /// The number of the element of `each`, from 1.
     Index,
-    /// The place among the parts of a split, from 0.
+    /// The index among the records that a split made, from 0.
     Ordinal,
-    /// `#header.NAME`: of equal headers the last, as text.
+    /// `#header.NAME`: the last header of this name, as text.
     Header(Arc<str>),
 }
 
@@ -53,7 +53,7 @@ const WORDS: [(&str, Metadata); 9] = [
     ("#ordinal", Metadata::Ordinal),
 ];
 
-/// The element that `each` is at.
+/// The element of `each` that is being written.
 #[derive(Clone, Copy, Debug)]
 pub struct Element<'a> {
     pub value: ValueRef<'a>,
@@ -61,10 +61,10 @@ pub struct Element<'a> {
     pub index: u32,
 }
 
-/// What a reference leads to.
+/// What a reference resolves to.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Resolved<'a> {
-    /// Nothing is there. Missing is not null.
+    /// There is no such node. Missing is not null.
     Missing,
     Value(ValueRef<'a>),
     Text(&'a str),
@@ -74,7 +74,7 @@ pub enum Resolved<'a> {
 }
 
 impl Resolved<'_> {
-    /// What is found as a value; `None` if nothing is there. Times become RFC 3339 text.
+    /// As a value; `None` if it is missing. Times become RFC 3339 text.
     pub fn to_value(&self) -> Option<Value> {
         Some(match self {
             Resolved::Missing => return None,
@@ -85,7 +85,7 @@ impl Resolved<'_> {
         })
     }
 
-    /// What is found as the bytes of a key in Kafka; `None` if nothing is there.
+    /// As the bytes of a Kafka key; `None` if it is missing.
     pub fn key_bytes(&self) -> Option<Bytes> {
         match self {
             Resolved::Missing => None,
@@ -98,7 +98,7 @@ impl Resolved<'_> {
 }
 
 impl Reference {
-    /// The `#words`, for suggesting the one that was meant; those that end with a dot take a name.
+    /// The names of all metadata, for suggestions; those that end with a dot take a name.
     pub fn words() -> impl Iterator<Item = &'static str> {
         WORDS
             .iter()
@@ -144,7 +144,7 @@ impl Reference {
         }
     }
 
-    /// Whether the decoded key is read.
+    /// Whether it reads the decoded key.
     pub fn reads_key(&self) -> bool {
         matches!(
             self,
@@ -152,7 +152,7 @@ impl Reference {
         )
     }
 
-    /// Follows the reference. `now_ms` is what `#now` means. `Err` says why the key or a header cannot be read.
+    /// Resolves the reference. `now_ms` is the value of `#now`. `Err` says why the key or a header cannot be read.
     pub fn resolve<'a>(
         &self,
         record: &'a Record,
@@ -206,8 +206,8 @@ impl Reference {
     }
 }
 
-fn found(place: Option<ValueRef<'_>>) -> Resolved<'_> {
-    place.map_or(Resolved::Missing, Resolved::Value)
+fn found(node: Option<ValueRef<'_>>) -> Resolved<'_> {
+    node.map_or(Resolved::Missing, Resolved::Value)
 }
 
 fn key_root(record: &Record) -> Result<Option<ValueRef<'_>>, String> {

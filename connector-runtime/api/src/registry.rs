@@ -1,4 +1,4 @@
-//! The list of plugins that a binary knows: typed for their authors, erased for the engine by one adapter each.
+//! The registry of plugins: typed for their authors, erased for the engine by one adapter for each kind.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::sink::{Sink, SinkContext, SinkPlugin};
 use crate::source::{Source, SourceContext, SourcePlugin};
 use crate::transform::{Transform, TransformPlugin};
 
-/// Every plugin of a binary. `main` builds it, one line a plugin.
+/// All plugins of a binary. `main` builds it, with one line for each plugin.
 #[derive(Default)]
 pub struct Plugins {
     sinks: Vec<PluginEntry<Arc<dyn SinkFactory>>>,
@@ -30,7 +30,7 @@ pub enum PluginKind {
 }
 
 impl PluginKind {
-    /// What messages call it.
+    /// Its name in messages.
     pub fn word(self) -> &'static str {
         match self {
             PluginKind::Sink => "sink",
@@ -40,7 +40,7 @@ impl PluginKind {
     }
 }
 
-/// What a plugin says about itself, whatever kind it is.
+/// The description of a plugin of any kind.
 #[derive(Clone, Copy)]
 pub struct PluginAbout {
     pub kind: PluginKind,
@@ -62,7 +62,7 @@ pub struct PluginEntry<Factory> {
     pub explanations: &'static [Explanation],
     /// The JSON Schema of the plugin's own keys (draft 7, without `$ref`).
     pub schema: fn() -> Schema,
-    /// From a table that is valid by that schema. `Err` is what only deserializing finds.
+    /// Builds the factory from a table that is valid against that schema. `Err` is a problem that only deserializing finds.
     pub configure: fn(serde_json::Value) -> Result<Factory, String>,
 }
 
@@ -134,8 +134,8 @@ impl Plugins {
     }
 }
 
-/// The JSON Schema of a configuration type: draft 7, which editors understand, and without `$ref`, so that a place in
-/// the schema follows from a place in the file.
+/// The JSON Schema of a configuration type: draft 7, which editors understand, and without `$ref`, so that a location in
+/// the schema follows from a location in the file.
 pub fn schema_of<T: schemars::JsonSchema>() -> Schema {
     schemars::generate::SchemaSettings::draft07()
         .with(|settings| settings.inline_subschemas = true)

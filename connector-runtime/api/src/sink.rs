@@ -1,4 +1,4 @@
-//! What a sink is.
+//! The traits of a sink, and the context that the engine opens it with.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -32,53 +32,53 @@ pub trait SinkPlugin: 'static {
     const WRITES_TO_TERMINAL: bool = false;
     /// Whether the sink encodes with [`SinkContext::encoders`], so that its table may have `key_format` and `value_format`.
     const WRITES_FORMATS: bool = false;
-    /// What stands in the `[[sinks]]` table beside the engine's keys. Needs `#[serde(deny_unknown_fields)]`.
+    /// The keys of the `[[sinks]]` table besides the engine's own. Needs `#[serde(deny_unknown_fields)]`.
     type Config: DeserializeOwned + JsonSchema + Send + Sync + 'static;
     type Sink: Sink + 'static;
 
-    /// Who remembers how far a connector with this sink has come.
+    /// Who stores the progress of a connector with this sink.
     fn progress_home(_config: &Self::Config) -> ProgressHome {
         ProgressHome::Group
     }
 
-    /// The Kafka topics that this sink writes to: a connector that reads one of them would never end.
+    /// The Kafka topics that this sink writes to. A connector that also reads one of them would be a loop.
     fn target_topics(_config: &Self::Config) -> Vec<String> {
         Vec::new()
     }
 
-    /// Finds problems without network, database or secrets. What JSON Schema can say is already checked.
+    /// Finds problems without network, database or secrets. The JSON Schema has already been checked.
     fn check(_config: &Self::Config, _context: &CheckContext<'_>) -> Vec<Finding> {
         Vec::new()
     }
 
-    /// Returns a sink that is ready to write. Called once a task; an outage is `Failure::Retry`.
+    /// Returns a sink that is ready to write. Called once for each task; an outage is `Failure::Retry`.
     async fn open(config: &Self::Config, context: SinkContext) -> Result<Self::Sink>;
 }
 
 /// An open sink. One task owns it: no locks are needed inside.
 #[async_trait]
 pub trait Sink: Send {
-    /// All or nothing. After an error nothing of the batch counts; what was accepted before is still held.
+    /// Writes all of the batch or nothing. After an error nothing of it is written; records accepted before are still held.
     async fn write(&mut self, batch: &Batch<'_>) -> Result<Written>;
 
-    /// Makes everything durable that was accepted so far, and answers the position of every partition of which something
-    /// was accepted. Called when `flush_by` passes, before a stop, when too many bytes are in flight, and before partitions
-    /// are given back to the group. There it has 4 s: what takes longer is forgotten, and the next owner reads it again.
-    /// After an error nothing that was accepted counts: [`Sink::forget`] is called, and the records come again.
+    /// Makes all accepted records durable, and returns the position of every partition that had accepted records. Called when
+    /// `flush_by` passes, before a stop, when too many bytes are in flight, and when partitions are revoked. On revocation it has
+    /// 4 s: records that are not durable by then are forgotten, and the next owner reads them again. After an error no accepted
+    /// record counts as durable: the engine calls [`Sink::forget`] and delivers the records again.
     async fn flush(&mut self) -> Result<Vec<Position>> {
         Ok(Vec::new())
     }
 
-    /// These partitions are no longer this task's, or are read again from their last durable position: drops what was
-    /// accepted of them and is not durable.
+    /// These partitions were revoked, or are read again from their last durable position: drops their accepted records that
+    /// are not durable.
     async fn forget(&mut self, _partitions: &[TopicPartition]) {}
 
-    /// The progress that this sink stores itself: `Some` exactly where the plugin declares [`ProgressHome::Sink`].
+    /// The sink's own progress store: `Some` if and only if the plugin declares [`ProgressHome::Sink`].
     fn progress_store(&mut self) -> Option<&mut dyn ProgressStore> {
         None
     }
 
-    /// Lets go of connections. Called once; dropping without it must be harmless too.
+    /// Closes connections. Called once; dropping the sink without it must be harmless too.
     async fn close(&mut self) -> Result<()> {
         Ok(())
     }
@@ -87,39 +87,39 @@ pub trait Sink: Send {
 /// How durable a batch is after `write`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Written {
-    /// Every record of the batch survives a crash from here on, and every record that was accepted before.
+    /// The records of the batch, and all that were accepted before, survive a crash.
     Durable,
     /// The sink holds the records; their positions are stored once they are durable.
     Accepted {
-        /// These positions became durable meanwhile. They may lie inside the batch.
+        /// Positions that became durable with this call. They may lie within the batch.
         durable: Vec<Position>,
-        /// When the engine calls [`Sink::flush`] at the latest, for all that is accepted; `None`: when it must.
+        /// When the engine calls [`Sink::flush`] at the latest; `None`: only when it must.
         flush_by: Option<Instant>,
     },
 }
 
-/// What the engine hands to a sink that opens.
+/// What the engine passes to a sink that opens.
 #[derive(Clone)]
 pub struct SinkContext {
     /// The connector's name: part of the identity of stored progress.
     pub connector: Arc<str>,
     /// The name of this `[[sinks]]` entry.
     pub sink: Arc<str>,
-    /// Number of the task, from 0.
+    /// Index of the task.
     pub task: u32,
     /// Identity of the Kafka cluster: part of the identity of stored progress.
     pub cluster_id: Arc<str>,
-    /// Rows or records written, shown on screens; a sink adds to it after each durable write.
+    /// Rows or records written, for display; the sink adds to it after each durable write.
     pub rows_written: Counter,
     /// For sinks that write to Kafka.
     pub publishers: Arc<dyn PublisherFactory>,
     /// Compiles contracts that a sink's own configuration names.
     pub contracts: Arc<dyn ContractCompiler>,
-    /// Encoders by `key_format` and `value_format` of the sink's table.
+    /// Makes encoders for the `key_format` and `value_format` of the sink's table.
     pub encoders: Arc<dyn EncoderFactory>,
 }
 
-/// A number that only grows, shared with the metrics.
+/// A monotonic counter, shared with the metrics.
 #[derive(Clone, Debug, Default)]
 pub struct Counter(Arc<AtomicU64>);
 
@@ -146,16 +146,16 @@ pub struct Outgoing {
 /// Makes the engine's publishers.
 #[async_trait]
 pub trait PublisherFactory: Send + Sync {
-    /// A publisher for this task. The topics are proven to exist (or are made, where the connector says so).
+    /// A publisher for this task. Checks that the topics exist, or creates them if the connector says so.
     async fn publisher(&self, topics: &[Arc<str>]) -> Result<Box<dyn Publisher>>;
 }
 
 /// Writes to Kafka on behalf of a sink. The engine owns the client, its transactions and the consumer group.
 #[async_trait]
 pub trait Publisher: Send {
-    /// Publishes all of `messages` or none. Where the sink declares [`ProgressHome::KafkaTransaction`], the progress of
-    /// `batch`, which the messages stem from, moves in the same transaction, and nothing else moves it. `Refused` names
-    /// messages by their index.
+    /// Publishes all of `messages` or none. If the sink declares [`ProgressHome::KafkaTransaction`], the progress of `batch`,
+    /// from which the messages were made, moves in the same transaction, and nothing else moves it. `Refused` names messages by
+    /// their index.
     async fn publish(&mut self, messages: Vec<Outgoing>, batch: &Batch<'_>) -> Result<()>;
 }
 
@@ -167,8 +167,8 @@ pub trait ContractCompiler: Send + Sync {
 /// Makes encoders of the formats that a sink's table names.
 #[async_trait]
 pub trait EncoderFactory: Send + Sync {
-    /// The encoder of one side of the records that go to `topic`, ready to use: its schema has been looked up, or registered
-    /// where the table says so. `None` where the table names no format.
+    /// The encoder of one side of the records for `topic`, ready to use: its schema has been looked up, or registered if the
+    /// table says so. `None` if the table names no format.
     async fn encoder(&self, side: Side, topic: &str) -> Result<Option<Arc<dyn Encode>>>;
 }
 

@@ -1,4 +1,4 @@
-//! What a source is.
+//! The traits of a source, its records and its positions.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ pub trait SourcePlugin: 'static {
     const EXAMPLE: &'static str;
     /// The finding codes that `check` below may use.
     const EXPLANATIONS: &'static [Explanation] = &[];
-    /// What stands in the `[source]` table beside the engine's keys. Needs `#[serde(deny_unknown_fields)]`.
+    /// The keys of the `[source]` table besides the engine's own. Needs `#[serde(deny_unknown_fields)]`.
     type Config: DeserializeOwned + JsonSchema + Send + Sync + 'static;
     type Source: Source + 'static;
 
@@ -44,35 +44,35 @@ pub trait Source: Send {
     /// Waits for the next records. Cancel-safe: a dropped poll loses nothing, the next one returns the same.
     async fn poll(&mut self) -> Result<Polled>;
 
-    /// Kafka has everything up to these positions; the outside world may be told to forget it.
+    /// All records up to these positions are in Kafka; the source may acknowledge them to the external system.
     async fn commit(&mut self, _positions: &Positions) -> Result<()> {
         Ok(())
     }
 
-    /// Lets go of connections. Called once; dropping without it must be harmless too.
+    /// Closes connections. Called once; dropping the source without it must be harmless too.
     async fn close(&mut self) -> Result<()> {
         Ok(())
     }
 }
 
-/// What one poll brought.
+/// The result of one poll.
 #[derive(Debug, Default)]
 pub struct Polled {
     pub records: Vec<SourceRecord>,
-    /// The positions after these records; they are committed in the same transaction. Only what changed.
+    /// The positions after these records, committed in the same transaction. Only those that changed.
     pub positions: Positions,
-    /// Nothing comes any more: the connector is STOPPED once these records are in Kafka.
+    /// The source is exhausted: the connector is STOPPED once these records are in Kafka.
     pub finished: bool,
 }
 
-/// One record that a source made.
+/// One record of a source.
 #[derive(Clone, Debug)]
 pub struct SourceRecord {
     /// Used unless the connector names another `key`.
     pub key: Option<Value>,
     pub value: Option<Value>,
     pub headers: Vec<Header>,
-    /// Milliseconds since 1970; `None` lets Kafka put its own.
+    /// Milliseconds since 1970; `None`: Kafka assigns its own timestamp.
     pub timestamp_ms: Option<i64>,
 }
 
@@ -87,28 +87,28 @@ impl SourceRecord {
     }
 }
 
-/// What the engine hands to a source that opens.
+/// What the engine passes to a source that opens.
 #[derive(Clone, Debug)]
 pub struct SourceContext {
     pub connector: Arc<str>,
-    /// What was committed last, for each source partition.
+    /// The last committed positions, by source partition.
     pub positions: Positions,
 }
 
-/// Positions of a source in Kafka Connect's shape: for each source partition (any JSON object that names a part of
-/// the outside world) an offset (any JSON value that says how far it was read).
+/// Positions of a source in Kafka Connect's form: for each source partition (any JSON object that names a part of the external
+/// system) an offset (any JSON value that says how far it was read).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Positions(BTreeMap<String, String>);
 
 impl Positions {
-    /// The offset of this partition, if one is stored. An offset of another shape is an error, never ignored.
+    /// The offset of this partition, if one is stored. An offset of another type is an error, never ignored.
     pub fn get<T: DeserializeOwned>(&self, partition: &impl Serialize) -> Result<Option<T>> {
         let Some(offset) = self.0.get(&json(partition)?) else {
             return Ok(None);
         };
         serde_json::from_str(offset).map(Some).map_err(|error| {
             Failure::Fatal(Cause::new(format!(
-                "the stored position {offset} is not one of this source: {error}"
+                "the stored position {offset} cannot be read as a position of this source: {error}"
             )))
         })
     }
@@ -130,7 +130,7 @@ impl Positions {
             .map(|(partition, offset)| (partition.as_str(), offset.as_str()))
     }
 
-    /// Takes over what `newer` says.
+    /// Overwrites positions with those of `newer`.
     pub fn merge(&mut self, newer: Positions) {
         self.0.extend(newer.0);
     }

@@ -1,4 +1,4 @@
-//! Where reading a partition starts: one type for configuration, engine, Kafka client and command line.
+//! The start position of a partition: one type for configuration, engine, Kafka client and command line.
 
 use jiff::Timestamp;
 
@@ -20,7 +20,7 @@ pub enum StartAt {
 }
 
 impl StartAt {
-    /// As `start` is written in a connector's file. An offset cannot be written there: it is another in each partition.
+    /// Parses `start` of a connector's file. It cannot be an offset, because offsets differ between partitions.
     pub fn parse(text: &str) -> Result<StartAt, String> {
         match text {
             "earliest" => Ok(StartAt::Earliest),

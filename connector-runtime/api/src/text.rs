@@ -1,4 +1,4 @@
-//! Words that messages are made of, and text from elsewhere inside them.
+//! Text of messages: plurals, and escaping and cutting text from outside.
 
 use std::borrow::Cow;
 
@@ -10,8 +10,8 @@ pub fn counted(count: u64, noun: &str) -> String {
     }
 }
 
-/// Whether a terminal or an editor shows this character instead of obeying it: control characters move the cursor, and
-/// bidirectional overrides and isolates reorder what follows them.
+/// Whether terminals and editors show this character. They obey others: control characters move the cursor, and bidirectional
+/// overrides and isolates reorder the text after them.
 pub fn is_printable(character: char) -> bool {
     let reorders = matches!(
         character,
@@ -31,13 +31,13 @@ pub fn printable(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// As [`printable`], but line ends stay.
+/// As [`printable`], but keeps line ends.
 pub fn printable_lines(text: &str) -> String {
     let lines: Vec<_> = text.split('\n').map(printable).collect();
     lines.join("\n")
 }
 
-/// Lines as one: joined by `; `, without their indentation and the spaces that align them, and behind a colon by a space.
+/// Joins lines to one, by `; ` or, after a colon, by a space. Drops indentation and the spaces that align columns.
 pub fn one_line(text: &str) -> String {
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
     lines.fold(String::with_capacity(text.len()), |mut out, line| {
@@ -55,7 +55,7 @@ pub fn one_line(text: &str) -> String {
     })
 }
 
-/// The text for one line of a terminal or a log: as [`printable`], cut after so many characters.
+/// The text for one line of a terminal or a log: as [`printable`], cut after `longest` characters.
 pub fn cut(text: &str, longest: usize) -> String {
     let mut out = String::new();
     for (count, character) in text.chars().enumerate() {

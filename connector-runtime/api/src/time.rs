@@ -1,10 +1,10 @@
-//! Wall-clock time in milliseconds since 1970, and its one text form.
+//! Wall-clock time in milliseconds since 1970, and its text form.
 
 use jiff::Timestamp;
 
 use crate::calendar::CivilDate;
 
-/// Milliseconds since 1970, UTC, now.
+/// The current time in milliseconds since 1970.
 #[expect(clippy::disallowed_methods, reason = "this is the one clock")]
 pub fn now_ms() -> i64 {
     Timestamp::now().as_millisecond()
@@ -19,7 +19,7 @@ pub fn format_ms(milliseconds: i64) -> String {
     }
 }
 
-/// Times that `jiff` does not reach.
+/// Times beyond the range of `jiff`.
 fn format_far(milliseconds: i64) -> String {
     const DAY: i64 = 86_400_000;
     let date = CivilDate::from_epoch_days(milliseconds.div_euclid(DAY));

@@ -1,8 +1,8 @@
-//! Why a TLS handshake failed, out of the errors that HTTP clients and drivers wrap it in.
+//! Extracts the reason of a failed TLS handshake from the errors that HTTP clients and drivers wrap it in.
 
 use std::error::Error;
 
-/// What OpenSSL says, such as `TLS: certificate verify failed (certificate has expired)`; `None` if this is another error.
+/// OpenSSL's message, such as `TLS: certificate verify failed (certificate has expired)`; `None` if this is another error.
 /// Only the outermost error that quotes OpenSSL holds the verdict on the certificate; those inside it leave it out.
 pub fn tls_error(error: &(dyn Error + 'static)) -> Option<String> {
     let mut chain = std::iter::successors(Some(error), |&error| error.source());

@@ -3,15 +3,15 @@
 /// The longest name of a topic, in characters.
 pub const LONGEST_TOPIC_NAME: usize = 249;
 
-/// Whether Kafka takes the name; `Err` says why not.
+/// Whether Kafka accepts the name; `Err` says why it does not.
 pub fn check_topic_name(name: &str) -> Result<(), String> {
     if let Some(bad) = illegal_character(name) {
         return Err(format!(
-            "{bad:?} cannot stand in a topic's name: letters, digits, `.`, `_` and `-` can"
+            "a topic's name cannot contain {bad:?}; it consists of letters, digits, `.`, `_` and `-`"
         ));
     }
     match name {
-        "" => Err("a topic's name is not empty".to_owned()),
+        "" => Err("a topic's name cannot be empty".to_owned()),
         "." | ".." => Err(format!("`{name}` is not a topic's name")),
         _ if name.len() > LONGEST_TOPIC_NAME => Err(format!(
             "a topic's name has at most {LONGEST_TOPIC_NAME} characters"

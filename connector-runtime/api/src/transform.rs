@@ -1,4 +1,4 @@
-//! What a transform is.
+//! The traits of a transform.
 
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
@@ -17,17 +17,17 @@ pub trait TransformPlugin: 'static {
     const EXAMPLE: &'static str;
     /// The finding codes that `build` below may use.
     const EXPLANATIONS: &'static [Explanation] = &[];
-    /// What stands in the `[[transforms]]` table beside the engine's keys. Needs `#[serde(deny_unknown_fields)]`.
+    /// The keys of the `[[transforms]]` table besides the engine's own. Needs `#[serde(deny_unknown_fields)]`.
     type Config: DeserializeOwned + JsonSchema + Send + Sync + 'static;
     type Transform: Transform + 'static;
 
-    /// Compiles the transform. Pure: this is also how it is checked in CI.
+    /// Compiles the transform. Pure, because `check` calls it too.
     fn build(config: &Self::Config) -> Result<Self::Transform, Finding>;
 }
 
 /// A compiled transform. One task owns it. No I/O, no waiting.
 pub trait Transform: Send {
-    /// `Err` is the record's own fault: it is dead-lettered or stops the connector, as `[errors]` says.
+    /// `Err` is the record's own fault: `[errors]` decides whether it is dead-lettered or stops the connector.
     fn apply(&mut self, record: Record) -> Result<Step, Cause>;
 
     /// Whether the decoded key is read or written.
@@ -36,12 +36,12 @@ pub trait Transform: Send {
     }
 }
 
-/// What a transform made of a record.
+/// The result of a transform.
 #[derive(Debug)]
 pub enum Step {
     Keep(Record),
     /// Filtered on purpose.
     Drop,
-    /// Several records that stand or fall together; the engine numbers them.
+    /// Several records, which are written or rejected together; the engine numbers them.
     Split(Vec<Record>),
 }

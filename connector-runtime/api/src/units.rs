@@ -1,4 +1,4 @@
-//! Units and other plain leaves: durations, sizes, patterns, files, secrets.
+//! Leaf types of configuration with simple syntax: durations, sizes, patterns, files, secrets.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -41,7 +41,7 @@ impl fmt::Display for Duration {
     }
 }
 
-/// Written as it is read, so that a default in the printed schema can be copied into a file.
+/// Serialized in the syntax that `parse` reads, so that a default in the printed schema can be copied into a file.
 impl serde::Serialize for Duration {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
@@ -68,7 +68,7 @@ impl Size {
     pub fn parse(text: &str) -> Result<Size, String> {
         let has_unit = text.contains(|c: char| c.is_ascii_alphabetic());
         match text.parse::<bytesize::ByteSize>() {
-            // What exceeds 64 bits arrives as the largest number.
+            // `bytesize` saturates beyond 64 bits.
             Ok(size) if has_unit && size.as_u64() != u64::MAX => Ok(Size(size.as_u64())),
             _ => Err(format!(
                 "`{text}` is not a size; \"4MiB\" and \"500kB\" are"
@@ -181,7 +181,7 @@ leaf_type!(SchemaFile {
     const EXPECTED: &'static str = "the path of a JSON Schema file";
 });
 
-/// Something that nobody may see: it can be neither printed nor serialized, only exposed on purpose.
+/// A secret: it can be neither printed nor serialized, only exposed explicitly.
 #[derive(Clone)]
 pub struct Secret(SecretString);
 
@@ -190,7 +190,7 @@ impl Secret {
         Ok(Secret(text.to_owned().into()))
     }
 
-    /// The text itself. Hand it to a client, never to a message.
+    /// The text itself. For clients, never for messages.
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
     }

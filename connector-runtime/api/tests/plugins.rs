@@ -1,4 +1,4 @@
-//! What authors and the engine share beside values: positions, failures, the registry.
+//! Positions, failures and the registry of plugins.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
@@ -172,7 +172,7 @@ fn a_registered_plugin_is_configured_from_its_table() {
     let error = configure(serde_json::json!({ "volume": "low", "valume": 1 })).unwrap_err();
     assert!(error.contains("unknown field `valume`"), "{error}");
 
-    // A place in the schema follows from a place in the file.
+    // A location in the schema follows from a location in the file.
     let schema = (plugin.schema)().to_value();
     assert!(!schema.to_string().contains("$ref"), "{schema}");
     let volume = schema.pointer("/properties/volume").unwrap();

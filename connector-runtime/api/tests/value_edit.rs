@@ -1,4 +1,4 @@
-//! Editing a `Value`: what stands where afterwards, and that the rest is untouched.
+//! Editing a `Value`: the edited nodes afterwards, and that the rest is untouched.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 

@@ -1,20 +1,22 @@
-//! Compiling a schema on a thread of its own: compiling recurses through the schema, which a registry or a stranger wrote, and
-//! must end in time. What is still at work after the deadline ends by itself, for every schema is bounded.
+//! Runs schema compilers on a thread of their own, with a large stack and a deadline.
+//!
+//! Compiling recurses through the schema, which is untrusted. A compilation that exceeds the deadline continues in the
+//! background and ends, because the size of every schema is bounded.
 
 use std::sync::mpsc;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-/// Pages of it that are not used are never taken from the system.
+/// The system allocates only the pages that are used.
 const STACK_BYTES: usize = 64 << 20;
-/// For one schema, with all that it refers to.
+/// For one schema with everything that it refers to.
 const DEADLINE: Duration = Duration::from_secs(30);
 
-const PANICKED: &str = "the compiler of schemas panicked";
+const PANICKED: &str = "the schema compiler panicked";
 
-/// What `compile` makes within [`DEADLINE`], or why it made nothing. Blocks the thread that calls.
-pub(crate) fn apart<T: Send + 'static>(
+/// Returns the result of `compile`, or why there is none within [`DEADLINE`]. Blocks the calling thread.
+pub(crate) fn on_own_thread<T: Send + 'static>(
     compile: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, String> {
     within(DEADLINE, compile)
@@ -35,9 +37,9 @@ fn within<T: Send + 'static>(
         })
 }
 
-/// As [`apart`], while the worker of tokio that calls does other work. Not on tokio's threads for blocking work: a runtime
-/// waits for these when it ends.
-pub(crate) async fn apart_from_the_runtime<T: Send + 'static>(
+/// As [`on_own_thread`], without blocking the runtime. Not `spawn_blocking`, because a runtime waits for its blocking threads
+/// when it shuts down.
+pub(crate) async fn on_own_thread_async<T: Send + 'static>(
     compile: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, String> {
     let (sender, compiled) = oneshot::channel();
@@ -54,11 +56,11 @@ fn start(work: impl FnOnce() + Send + 'static) -> Result<(), String> {
         .stack_size(STACK_BYTES)
         .spawn(work)
         .map(drop)
-        .map_err(|error| format!("no thread can be started for it: {error}"))
+        .map_err(|error| format!("the thread that compiles it cannot be started: {error}"))
 }
 
 fn late(deadline: Duration) -> String {
-    format!("it is not compiled after {} s", deadline.as_secs())
+    format!("compiling it takes longer than {} s", deadline.as_secs())
 }
 
 #[cfg(test)]
@@ -67,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_schema_is_compiled_within_a_deadline_on_a_stack_of_its_own_and_a_panic_is_its_fault() {
+    fn a_schema_is_compiled_within_a_deadline_on_a_large_stack_and_a_panic_is_an_error() {
         fn deep(levels: usize) -> usize {
             let page = std::hint::black_box([0_u8; 1024]);
             match levels {
@@ -76,22 +78,22 @@ mod tests {
             }
         }
         // About 40 MB: the 2 MiB of a test's thread are not enough.
-        assert_eq!(apart(|| deep(20_000)), Ok(20_000));
+        assert_eq!(on_own_thread(|| deep(20_000)), Ok(20_000));
 
         let (release, hold) = mpsc::channel::<()>();
         let late = within(Duration::ZERO, move || hold.recv());
-        assert_eq!(late, Err("it is not compiled after 0 s".to_owned()));
+        assert_eq!(late, Err("compiling it takes longer than 0 s".to_owned()));
         drop(release);
 
-        let panicked: Result<(), String> = apart(|| panic!("of a test"));
-        assert_eq!(panicked, Err("the compiler of schemas panicked".to_owned()));
+        let panicked: Result<(), String> = on_own_thread(|| panic!("of a test"));
+        assert_eq!(panicked, Err("the schema compiler panicked".to_owned()));
     }
 
     #[tokio::test]
-    async fn the_runtime_goes_on_while_a_schema_is_compiled() {
+    async fn the_runtime_is_not_blocked_while_a_schema_is_compiled() {
         let (release, hold) = mpsc::channel();
         // This runtime has one thread: it has to poll the second future while the first waits.
-        let compiled = apart_from_the_runtime(move || hold.recv());
+        let compiled = on_own_thread_async(move || hold.recv());
         let (compiled, sent) = tokio::join!(compiled, async move { release.send(7) });
         assert_eq!((compiled, sent), (Ok(Ok(7)), Ok(())));
     }

@@ -12,21 +12,21 @@ pub use format::Format;
 pub(crate) use registry::topic_subject;
 pub use registry::{RegistryConfig, RegistrySubject, RegistryVersion, SubjectStrategy};
 
-/// What the bytes of a record's key or value are, and the contract that they must keep.
+/// The format of a record's key or value, and its contract.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct FormatConfig {
-    /// What the bytes are.
+    /// The format of the bytes.
     pub format: Format,
     /// The JSON Schema that every decoded value must be valid against.
     pub schema: Option<SchemaFile>,
-    /// The contract is in the schema registry: each message names its schema by an id in its first five bytes.
+    /// The contract is in the schema registry: each message names its schema by the id in its first five bytes.
     pub registry: Option<RegistrySubject>,
-    /// Where messages are written: the file of the schema to write with, in the format's own language (an Avro schema, a
-    /// .proto file, a JSON Schema for the registry, the `schema` of an envelope). Without it the registry's version is taken,
-    /// and an envelope's schema follows from each value.
+    /// For writing: the file of the schema to write with, in the format's own language (an Avro schema, a .proto file, a JSON
+    /// Schema for the registry, the `schema` of an envelope). Without it the subject's version in the registry is used, and an
+    /// envelope's schema is inferred from each value.
     pub write_schema: Option<FilePath>,
-    /// What a record without a value (a tombstone) means.
+    /// What a tombstone (a record without a value) means.
     pub tombstone: TombstonePolicy,
 }
 
@@ -37,21 +37,21 @@ pub enum Usage {
     Write,
 }
 
-/// What a record without a value means.
+/// What a tombstone (a record without a value) means.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TombstonePolicy {
-    /// A bad record.
+    /// The record is rejected.
     #[default]
     Reject,
-    /// Delete what the key names.
+    /// It deletes the row that the key names.
     Delete,
-    /// Skip it.
+    /// The record is skipped.
     Ignore,
 }
 
 impl FormatConfig {
-    /// What a connector without a `[key]` table has: keys are text.
+    /// The default for keys: text.
     pub fn text() -> FormatConfig {
         FormatConfig {
             format: Format::named("string").expect("text is a format"),
@@ -74,7 +74,7 @@ impl FormatConfig {
             })
     }
 
-    /// How messages call the schema that is written with.
+    /// The name of the write schema in messages.
     pub(crate) fn write_schema_name(&self) -> String {
         let file = self.write_schema.as_ref();
         file.map(|file| file.as_path().display().to_string())

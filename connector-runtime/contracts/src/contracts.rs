@@ -1,4 +1,4 @@
-//! What a process knows about contracts: compiled files and the registry, shared by all connectors.
+//! The contracts of a process: compiled schema files and the registry, shared by all connectors.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -13,8 +13,8 @@ use crate::encode::Encoder;
 use crate::registry::Registry;
 use crate::schema::{JsonSchemaContract, SchemaProblem};
 
-/// Compiled schema files and the registry. Cheap to clone; clones share. A file is read once: a changed one is seen by
-/// a new `Contracts`.
+/// Compiled schema files and the registry. Cheap to clone; clones share the state. A file is read once: a change is seen only
+/// by a new `Contracts`.
 #[derive(Clone)]
 pub struct Contracts(Arc<Shared>);
 
@@ -23,15 +23,14 @@ struct Shared {
     registry: Option<Arc<Registry>>,
 }
 
-/// What a key's or value's table names.
+/// The schema and the registry that a `[key]` or `[value]` table names.
 struct Parts {
     schema: Option<Arc<JsonSchemaContract>>,
     registry: Option<Arc<Registry>>,
 }
 
 impl Contracts {
-    /// Opens no connection. `Err` is a configuration that its own `check` refuses, or a certificate file that cannot be
-    /// used.
+    /// Opens no connection. `Err`: the configuration does not pass its `check`, or a certificate file cannot be used.
     pub fn new(registry: Option<&RegistryConfig>) -> Result<Contracts, Cause> {
         if let Some(finding) = registry.and_then(|config| config.check().into_iter().next()) {
             return Err(cause_of(finding));
@@ -43,7 +42,7 @@ impl Contracts {
         })))
     }
 
-    /// Compiles a JSON Schema file and whatever it refers to.
+    /// Compiles a JSON Schema file and everything that it refers to.
     pub fn compile_file(&self, path: &Path) -> Result<Arc<JsonSchemaContract>, SchemaProblem> {
         let mut files = self.0.files.lock();
         files
@@ -52,13 +51,13 @@ impl Contracts {
             .clone()
     }
 
-    /// A decoder for the keys or the values of a connector. Asks nothing of the network.
+    /// A decoder for the keys or the values of a connector. No network access.
     pub fn decoder(&self, side: Side, config: &FormatConfig) -> Result<Decoder, Cause> {
         let Parts { schema, registry } = self.parts(config, Usage::Read)?;
         Decoder::new(side, config, schema, registry)
     }
 
-    /// An encoder for the keys or the values of one topic. Asks nothing of the network.
+    /// An encoder for the keys or the values of one topic. No network access.
     pub fn encoder(
         &self,
         side: Side,
@@ -82,7 +81,7 @@ impl Contracts {
             (Some(_), Some(registry)) => Some(Arc::clone(registry)),
             (Some(_), None) => {
                 return Err(Cause::new(
-                    "a contract is in the schema registry, and no registry is configured",
+                    "the contract is in the schema registry, and no registry is configured",
                 )
                 .with_help("add `[registry] url = \"https://…\"` to connect.toml"));
             }

@@ -1,15 +1,15 @@
 //! Exact decimal numbers.
 //!
-//! A float holds 15 digits for certain. Records and schemas have more, so whatever decides about a number (a bound, an
-//! equality, whether an encoding keeps it) decides with its digits.
+//! A double is exact for 15 digits. Records and schemas have more, so bounds, equality and encodability are decided on the
+//! decimal digits.
 
 use std::cmp::Ordering;
 
 use num_bigint::{BigInt, BigUint, Sign};
 
-/// The digits that arithmetic materializes at most; what a `Value` takes.
+/// The most digits that arithmetic materializes: the limit of a `Value`.
 pub(crate) const MAX_DIGITS: usize = 1_000;
-/// Bytes that hold so many digits.
+/// Bytes that hold [`MAX_DIGITS`] digits.
 const MAX_BYTES: usize = 416;
 
 /// A number by its value: `digits` times ten to the power of `exponent`. `1.0`, `1` and `10e-1` are equal.
@@ -59,17 +59,17 @@ impl ExactDecimal {
         self.digits.is_empty()
     }
 
-    /// Digits that count: 3 of `0.00120e5` are written, 2 count.
+    /// The number of significant digits: `0.00120e5` has 2.
     pub(crate) fn significant_digits(&self) -> usize {
         self.digits.len()
     }
 
-    /// Digits behind the point.
+    /// Digits after the point.
     pub(crate) fn fraction_digits(&self) -> u64 {
         self.exponent.min(0).unsigned_abs()
     }
 
-    /// The number times ten to the power of `scale`, if that is a whole number of at most [`MAX_DIGITS`] digits.
+    /// The number times ten to the power of `scale`, if that is an integer of at most [`MAX_DIGITS`] digits.
     pub(crate) fn unscaled(&self, scale: i64) -> Option<BigInt> {
         if self.is_zero() {
             return Some(BigInt::ZERO);
@@ -88,7 +88,7 @@ impl ExactDecimal {
         Some(BigInt::from_biguint(sign, magnitude))
     }
 
-    /// Whether the number divided by `divisor` is a whole number. Nothing is a multiple of zero.
+    /// Whether the number divided by `divisor` is an integer. No number is a multiple of zero.
     pub(crate) fn is_multiple_of(&self, divisor: &ExactDecimal) -> bool {
         if divisor.is_zero() {
             return false;
@@ -124,7 +124,7 @@ impl ExactDecimal {
         }
     }
 
-    /// The position of the first digit orders magnitudes; at the same position the digits do.
+    /// Magnitudes are ordered by the position of the first digit, then by the digits.
     fn compare_magnitudes(&self, other: &ExactDecimal) -> Ordering {
         let position = |number: &ExactDecimal| number.digits.len() as i64 + number.exponent;
         position(self)
@@ -152,7 +152,7 @@ impl PartialOrd for ExactDecimal {
     }
 }
 
-/// Two's complement, big-endian, and a scale, as digits. A negative scale is a power of ten: Java's `1E+2` is 1 with the
+/// Converts two's complement (big-endian) and a scale to digits. A negative scale is a power of ten: Java's `1E+2` is 1 with the
 /// scale -2. `None` if there are too many digits.
 pub(crate) fn digits(bytes: &[u8], scale: i64) -> Option<String> {
     if bytes.len() > MAX_BYTES || scale.unsigned_abs() > MAX_DIGITS as u64 {
@@ -182,7 +182,7 @@ fn magnitude(digits: &str) -> BigUint {
     BigUint::parse_bytes(digits.as_bytes(), 10).expect("a decimal's digits are digits")
 }
 
-/// Far beyond every exponent that a number's digits could bring back, and far from overflow.
+/// Larger than any exponent that the number of digits could compensate, and small enough not to overflow.
 const MAX_EXPONENT: i64 = 1 << 61;
 
 fn saturating_exponent(text: &str) -> Option<i64> {

@@ -1,4 +1,4 @@
-//! Bytes to a value.
+//! The decoder: bytes to a validated value.
 
 use std::sync::Arc;
 
@@ -11,21 +11,21 @@ use crate::formats::Codec;
 use crate::registry::{CachedSchema, LoadedSchema, Registry, SchemaNeeded, Wanted, unframe};
 use crate::schema::JsonSchemaContract;
 
-/// Decodes the keys or the values of a connector's topics and checks them. Cheap to clone.
+/// Decodes the keys or the values of a connector's topics and validates them. Cheap to clone.
 #[derive(Clone)]
 pub struct Decoder {
     side: Side,
     format: Format,
-    /// The local contract.
+    /// The contract of a schema file.
     schema: Option<Arc<JsonSchemaContract>>,
     codecs: Codecs,
 }
 
 #[derive(Clone)]
 enum Codecs {
-    /// One for every message.
+    /// One codec for all messages.
     Plain(Arc<dyn Codec>),
-    /// Each message names its own.
+    /// Each message names its schema, and so its codec.
     Registered(Registered),
 }
 
@@ -33,7 +33,7 @@ enum Codecs {
 struct Registered {
     registry: Arc<Registry>,
     subject: Option<String>,
-    /// Values must be valid against this version too.
+    /// Values must be valid against this version, too.
     version: Option<RegistryVersion>,
 }
 
@@ -63,7 +63,7 @@ impl Decoder {
         })
     }
 
-    /// Decodes and checks one payload. No I/O and no waiting: a schema that is not in the cache is asked for by
+    /// Decodes and validates one payload. No I/O and no waiting: a schema that is not cached is requested by
     /// [`DecodeError::SchemaNeeded`].
     pub fn decode(&self, topic: &str, payload: &Bytes) -> Result<Value, DecodeError> {
         let value = match &self.codecs {
@@ -76,9 +76,9 @@ impl Decoder {
         Ok(value)
     }
 
-    /// Fetches what a decode asked for. `Retry` is an outage of the registry: ask again later, no record is at fault.
-    /// An id that the registry does not know, or whose schema does not compile here, is remembered: the next decode
-    /// refuses the message, for its producer chose the id. `Fatal` concerns what the configuration names.
+    /// Fetches the schema that a decode needs. `Retry` is an outage of the registry: no record is at fault. An id that the
+    /// registry does not know, or whose schema does not compile, is remembered: the next decode rejects the message, because its
+    /// producer chose the id. `Fatal` concerns a schema that the configuration names.
     pub async fn fetch(&self, needed: &SchemaNeeded) -> Result<(), Failure> {
         match &self.codecs {
             Codecs::Registered(registered) => registered.registry.fetch(needed).await,
@@ -117,7 +117,7 @@ impl Decoder {
         Ok(value)
     }
 
-    /// Checks against the version that the configuration names, in addition to the one that the message names.
+    /// Validates against the version that the configuration names, in addition to the one that the message names.
     fn check_version(
         &self,
         registered: &Registered,
@@ -143,7 +143,7 @@ impl Decoder {
         ValueFault {
             contract: Some(contract.name.clone()),
             ..ValueFault::decode(format!(
-                "the message was written with {}, a schema of type {}, and `format = \"{}\"` is set",
+                "the message was written with {}, a schema of type {}, but `format` is \"{}\"",
                 contract.name,
                 contract.type_name(),
                 self.format.name(),

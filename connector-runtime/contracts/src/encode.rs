@@ -1,4 +1,4 @@
-//! A value to bytes.
+//! The encoder: a validated value to bytes.
 
 use std::sync::{Arc, OnceLock};
 
@@ -11,7 +11,7 @@ use crate::formats::Codec;
 use crate::registry::{LoadedSchema, Posted, Registry, fits, frame};
 use crate::schema::JsonSchemaContract;
 
-/// Checks and encodes the keys or the values of one topic. Cheap to clone.
+/// Validates and encodes the keys or the values of one topic. Cheap to clone.
 #[derive(Clone)]
 pub struct Encoder {
     schema: Option<Arc<JsonSchemaContract>>,
@@ -30,12 +30,12 @@ struct Registered {
     format: Format,
     subject: String,
     schema: WriteSchema,
-    /// Filled by `prepare`, then read for every record.
+    /// Set by `prepare`, then read for every record.
     loaded: OnceLock<Arc<LoadedSchema>>,
 }
 
 enum WriteSchema {
-    /// What the subject has.
+    /// A version of the subject.
     Version(RegistryVersion),
     /// The schema of a file.
     File {
@@ -67,7 +67,7 @@ impl Encoder {
         Ok(Encoder { schema, codec })
     }
 
-    /// Looks up the schema to write with, or registers it where the configuration says so. Await it once before the first
+    /// Looks up the schema to write with, or registers it if the configuration says so. Await it once before the first
     /// `encode`.
     pub async fn prepare(&self) -> Result<(), Failure> {
         match &self.codec {
@@ -76,7 +76,7 @@ impl Encoder {
         }
     }
 
-    /// Checks the value against the contract and writes it.
+    /// Validates the value against the contract and encodes it.
     pub fn encode(&self, value: ValueRef<'_>) -> Result<Bytes, ValueFault> {
         if let Some(schema) = &self.schema {
             schema.validate(value)?;
@@ -161,7 +161,7 @@ impl Registered {
                 Arc::new(LoadedSchema::new(id, name, self.format.entry(), codec))
             }
         };
-        // Another task may have been faster, with the same answer.
+        // Another task may have set the same schema first.
         let _ = self.loaded.set(loaded);
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! A value as a narrower type has it, if that keeps it.
+//! Exact conversions: a value as a narrower type, or `None` if that would alter it.
 
 use std::fmt::LowerExp;
 use std::str::FromStr;
@@ -9,7 +9,7 @@ use connect_api::{Kind, ValueRef};
 
 use crate::decimal::ExactDecimal;
 
-/// Bytes as they are, or what they are in JSON: base64 text.
+/// Bytes, or base64 text, which is their JSON form.
 pub(crate) fn bytes(value: ValueRef<'_>) -> Option<Vec<u8>> {
     match value.kind() {
         Kind::Bytes(content) => Some(content.to_vec()),
@@ -18,7 +18,7 @@ pub(crate) fn bytes(value: ValueRef<'_>) -> Option<Vec<u8>> {
     }
 }
 
-/// A whole number, however it is written: `1.0` and `1e3` are.
+/// An integer in any notation: `1.0` and `1e3` are integers.
 pub(crate) fn whole<N: TryFrom<i128>>(value: ValueRef<'_>) -> Option<N> {
     let number = value.as_number()?;
     let number = match (number.as_i64(), number.as_u64()) {
@@ -29,7 +29,7 @@ pub(crate) fn whole<N: TryFrom<i128>>(value: ValueRef<'_>) -> Option<N> {
     N::try_from(number).ok()
 }
 
-/// A float and the words for what is no number in JSON.
+/// A float type, and its values that JSON writes as strings.
 pub(crate) trait Float: FromStr + LowerExp + Copy {
     const NAN: Self;
     const INFINITY: Self;
@@ -58,8 +58,8 @@ pub(crate) fn float<F: Float>(value: ValueRef<'_>) -> Option<F> {
     }
 }
 
-/// The nearest float, if it is the number again when it is written with as many digits. So 0.1 and what `printf` makes of a
-/// float are kept, and what lies between two floats, above all of them or too near to zero is refused.
+/// The nearest float, if printing it with as many digits gives the number again. So 0.1 and the output of `printf` are kept. A
+/// number between two floats, beyond their range or too close to zero is refused.
 fn keeping_float<F: Float>(number: &str) -> Option<F> {
     let exact = ExactDecimal::parse(number)?;
     let nearest: F = number.parse().ok()?;
@@ -68,7 +68,7 @@ fn keeping_float<F: Float>(number: &str) -> Option<F> {
     (written? == exact).then_some(nearest)
 }
 
-/// A number, or text of one: JSON from elsewhere writes long decimals as text.
+/// A number, or its text: other producers of JSON write long decimals as strings.
 pub(crate) fn digits(value: ValueRef<'_>) -> Option<ExactDecimal> {
     let digits = match value.as_number() {
         Some(number) => number.as_str(),

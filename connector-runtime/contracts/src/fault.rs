@@ -1,14 +1,14 @@
-//! What is wrong with bytes or with the value that they hold.
+//! Faults of a key or value: bytes that do not decode, values that break their contract.
 
 use connect_api::text::cut;
 use connect_api::{Cause, Found};
 
 use crate::registry::SchemaNeeded;
 
-/// Where it was found.
+/// The stage at which a fault was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FaultStage {
-    /// The bytes are not what the format says.
+    /// The bytes do not fit the format.
     Decode,
     /// The value breaks its contract.
     Contract,
@@ -23,20 +23,20 @@ impl std::fmt::Display for FaultStage {
     }
 }
 
-/// What is wrong with a key or value; the engine makes a `Rejection` of the record of it. Safe to print: one line each, cut,
-/// without control characters, and without content of the record in any field but `value`.
+/// A fault of a key or value, from which the engine makes a `Rejection` of the record. Safe to print: single lines, cut, without
+/// control characters; only the field `value` contains content of the record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ValueFault {
     pub stage: FaultStage,
-    /// The whole story in one line.
+    /// The complete message in one line.
     pub message: String,
-    /// The place in the value, such as `$.items[2].quantity`.
+    /// The path in the value, such as `$.items[2].quantity`.
     pub at: Option<String>,
-    /// Type and size of what is there.
+    /// Type and size of the node at that path.
     pub found: Option<String>,
     /// Its content, cut; see [`Found`].
     pub value: Option<String>,
-    /// What was expected there.
+    /// What was expected at that path.
     pub expected: Option<String>,
     /// The contract: a file, or a subject and its version.
     pub contract: Option<String>,
@@ -55,7 +55,7 @@ impl ValueFault {
         }
     }
 
-    /// Bytes that are not what the format says; a message about them may show how they begin.
+    /// A fault of bytes, whose beginning messages may show.
     pub(crate) fn decode_of(payload: &[u8], message: impl AsRef<str>) -> ValueFault {
         ValueFault {
             value: Some(beginning(payload)),
@@ -63,7 +63,7 @@ impl ValueFault {
         }
     }
 
-    /// A value that breaks its contract, or that its format cannot hold.
+    /// A value that breaks its contract, or that its format cannot represent.
     pub(crate) fn contract(at: &str, found: Found, expected: String) -> ValueFault {
         let Found { description, value } = found;
         let message = format!("at {at} found {description}, expected {expected}");
@@ -102,12 +102,12 @@ impl From<ValueFault> for Cause {
     }
 }
 
-/// Why a payload is not a value (yet).
+/// Why a payload was not decoded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DecodeError {
-    /// By its own fault.
+    /// The payload is at fault.
     Refused(ValueFault),
-    /// A schema must be fetched first: hand it to `Decoder::fetch`, then decode again.
+    /// A schema must be fetched first: pass it to `Decoder::fetch`, then decode again.
     SchemaNeeded(SchemaNeeded),
 }
 

@@ -1,7 +1,7 @@
-//! Formats and contracts: bytes to [`connect_api::Value`] and back, checked.
+//! Formats and contracts: decodes bytes to [`connect_api::Value`] and encodes values, and validates both against a contract.
 //!
-//! `connect run` decodes with this and `connect check` compiles with it, so that what is accepted in CI is what is
-//! enforced (P12). A contract is a JSON Schema in a file, or a JSON Schema or Avro schema in a schema registry.
+//! `connect run` and `connect check` share this crate, so that what CI accepts is what runs (P12). A contract is a JSON Schema in
+//! a file, or a schema in a schema registry (JSON Schema, Avro, Protobuf).
 
 mod compiling;
 mod config;
@@ -12,8 +12,8 @@ mod encode;
 mod exact;
 mod fault;
 mod formats;
+mod instance_path;
 mod looks_like;
-mod place;
 mod registry;
 mod schema;
 mod time;
@@ -23,7 +23,7 @@ pub use config::{
     Format, FormatConfig, RegistryConfig, RegistrySubject, RegistryVersion, SubjectStrategy,
     TombstonePolicy, Usage,
 };
-/// The part of a record that a decoder or encoder is for.
+/// The side of a record that a decoder or encoder works on.
 pub use connect_api::Side;
 pub use contracts::Contracts;
 pub use decode::Decoder;

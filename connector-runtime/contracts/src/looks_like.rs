@@ -1,6 +1,6 @@
-//! Names what bytes look like that are not what they should be: the first question of whoever reads the message.
+//! Guesses the format of unexpected bytes, for error messages.
 
-/// First bytes that give a format away.
+/// Magic bytes of formats.
 const SIGNATURES: [(&[u8], &str); 9] = [
     (&[0x1f, 0x8b], "it looks like gzip"),
     (&[0x28, 0xb5, 0x2f, 0xfd], "it looks like zstd"),
@@ -16,7 +16,7 @@ const SIGNATURES: [(&[u8], &str); 9] = [
     ),
 ];
 
-/// Half a sentence about `bytes`, with what to write if that is known.
+/// A clause about `bytes`, with what to write if that is known.
 pub(crate) fn looks_like(bytes: &[u8]) -> String {
     let Some(first) = bytes.first() else {
         return "it is empty".to_owned();
@@ -29,14 +29,13 @@ pub(crate) fn looks_like(bytes: &[u8]) -> String {
     }
     match first {
         0x00 if bytes.len() > 5 => {
-            "the magic byte 0 says that a schema registry's serializer wrote it; \
+            "the magic byte 0 shows that a schema registry's serializer wrote it; \
              set `registry = {}`"
                 .to_owned()
         }
         // The header serializer's own prefix: a version and a GUID of 16 bytes.
         0x01 if bytes.len() > 17 => {
-            "the magic byte 1 says that a schema's GUID stands before it, which is not read here"
-                .to_owned()
+            "the magic byte 1 precedes a schema GUID, which is not supported".to_owned()
         }
         b'{' | b'[' | b'"' => format!("`{}` looks like plain JSON", char::from(*first)),
         b'<' => "`<` looks like XML or HTML".to_owned(),
@@ -48,11 +47,11 @@ pub(crate) fn looks_like(bytes: &[u8]) -> String {
     }
 }
 
-/// What bytes that should be JSON look like, or `None` if only the parser's own words help.
+/// What bytes that should be JSON look like, or `None` if the parser's message is more helpful.
 pub(crate) fn instead_of_json(bytes: &[u8]) -> Option<String> {
     let first = bytes.iter().find(|byte| !byte.is_ascii_whitespace());
     match first {
-        // It begins like JSON: where it stops being JSON is the better answer.
+        // It begins like JSON: the position of the syntax error is more helpful.
         Some(b'{' | b'[' | b'"' | b'-' | b'0'..=b'9' | b't' | b'f' | b'n') => None,
         None if !bytes.is_empty() => Some("there is only white space".to_owned()),
         _ => Some(looks_like(bytes)),

@@ -1,4 +1,4 @@
-//! Contracts that live in a schema registry (Confluent's API and wire format).
+//! Schemas of a schema registry (Confluent's API and wire format): client, cache and framing.
 
 mod cache;
 mod client;
@@ -20,7 +20,7 @@ pub(crate) use wire::{frame, unframe};
 
 use crate::config::{Format, RegistryVersion};
 
-/// A schema that is not in the cache yet. Hand it to `Decoder::fetch`.
+/// A schema that is not cached yet. Pass it to `Decoder::fetch`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SchemaNeeded(pub(crate) Wanted);
 

@@ -1,4 +1,4 @@
-//! JSON Schemas: compiled once, asked for every record.
+//! Contracts that are JSON Schemas: compiled once, and validated against for every record.
 
 mod acceptance;
 mod document;
@@ -35,16 +35,16 @@ use pool::Pool;
 use tape::{Tape, TapeNode};
 pub use view::type_of;
 
-/// A compiled JSON Schema. Share it: compiling costs a thousand times what a check costs.
+/// A compiled JSON Schema. Share it: compiling costs a thousand times as much as a validation.
 pub struct JsonSchemaContract {
     validator: jsonschema::Validator<Tape>,
-    /// Decides most values sooner, where the schema allows it.
+    /// Accepts most valid values faster, if the schema allows it.
     acceptance: Option<Pool<Acceptance>>,
-    /// How messages call it: a file, or a subject and its version.
+    /// Its name in messages: a file, or a subject and its version.
     name: String,
     /// The URI of the schema itself among `documents`.
     uri: String,
-    /// Every document that takes part.
+    /// The document and all documents that it refers to.
     documents: Documents,
     choices: Choices,
     remarks: Vec<SchemaProblem>,
@@ -74,8 +74,8 @@ impl JsonSchemaContract {
         JsonSchemaContract::compile_apart(name, uri, document, library)
     }
 
-    /// Compiles the document of `uri`, whose references lead into `documents` and nowhere else. Recurses through them: the
-    /// caller is on the thread of [`compiling`].
+    /// Compiles the document of `uri`, whose references resolve only within `documents`. Recurses through them, so it is called on
+    /// the thread of [`compiling`].
     pub(crate) fn of_documents(
         name: String,
         uri: String,
@@ -104,7 +104,7 @@ impl JsonSchemaContract {
         library: Library,
     ) -> Result<JsonSchemaContract, SchemaProblem> {
         let schema = Arc::clone(&document);
-        compiling::apart(move || JsonSchemaContract::compile(name, uri, &schema, &library))
+        compiling::on_own_thread(move || JsonSchemaContract::compile(name, uri, &schema, &library))
             .unwrap_or_else(|message| Err(document.problem("", message)))
     }
 
@@ -128,7 +128,7 @@ impl JsonSchemaContract {
         if let Some(problem) = library.take_problem() {
             return Err(problem);
         }
-        // The validator holds only the first document against the draft's own schema.
+        // The validator checks only the first document against the draft's meta-schema.
         let draft = document.value.get("$schema");
         for referenced in documents.values() {
             has_known_draft(referenced)?;
@@ -140,7 +140,7 @@ impl JsonSchemaContract {
         for document in documents.values() {
             remarks.extend(formats::unknown_formats(document, draft, &is_known));
         }
-        // A document with an `$id` is listed under two names.
+        // A document with an `$id` is listed under two URIs.
         remarks.dedup();
         match built {
             Ok(validator) => Ok(JsonSchemaContract {
@@ -157,17 +157,17 @@ impl JsonSchemaContract {
         }
     }
 
-    /// How messages call it.
+    /// Its name in messages.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// What is worth knowing about a schema that can be used: formats that check nothing.
+    /// Notes about a valid schema: formats that are not checked.
     pub fn remarks(&self) -> &[SchemaProblem] {
         &self.remarks
     }
 
-    /// The hot path: nothing is allocated for a value that keeps the contract.
+    /// The hot path: allocates nothing for a valid value.
     pub fn validate(&self, value: ValueRef<'_>) -> Result<(), ValueFault> {
         let acceptance = self.acceptance.as_ref();
         if acceptance.is_some_and(|pool| pool.with_one(|one| one.accepts(value))) {
@@ -199,14 +199,14 @@ impl std::fmt::Debug for JsonSchemaContract {
     }
 }
 
-/// Relative to the working directory where it lies below it: shorter, and what was typed.
+/// The path relative to the working directory, if it is below it: shorter, and as it was typed.
 fn shown_path(file: &Path) -> String {
     let working_directory = std::env::current_dir().unwrap_or_default();
     let shown = file.strip_prefix(working_directory).unwrap_or(file);
     shown.display().to_string()
 }
 
-/// Whether a document is a schema of its draft; one that names none is of the draft of whoever refers to it.
+/// Whether a document is valid by its draft's meta-schema. A document without `$schema` has the draft of the referring document.
 fn keeps_to_draft(
     document: &Document,
     draft: Option<&serde_json::Value>,
@@ -219,7 +219,7 @@ fn keeps_to_draft(
         .map_err(|error| problem_of(&error, document, &Documents::new()))
 }
 
-/// Says in our words, and with its place, why a schema does not compile.
+/// Describes why a schema does not compile, with its location.
 fn problem_of(
     error: &ValidationError<'_>,
     document: &Document,
@@ -268,7 +268,7 @@ fn problem_of(
     problem
 }
 
-/// What to write instead; forms of older drafts are known by their types.
+/// What to write instead. Forms of older drafts are recognized by their types.
 fn help_for(keyword: &str, found: &serde_json::Value) -> Option<&'static str> {
     match (keyword, found) {
         ("type", serde_json::Value::String(any)) if any == "any" => {
@@ -314,7 +314,7 @@ fn reference_problem(
         }
         other => (String::new(), format!("this `$ref` leads nowhere: {other}")),
     };
-    // The validator does not say which document asked; whoever has a `$ref` that resolves to the URI did.
+    // The validator does not report the referring document, so search for a `$ref` that resolves to the URI.
     for (base, found) in documents {
         let base = id_of(base, &found.value).unwrap_or_else(|| base.clone());
         let leads_there = |reference: &str| match reason {
@@ -338,7 +338,7 @@ fn reference_problem(
     document.problem("", message)
 }
 
-/// Asked before the validator, which answers an unknown `$schema` with the features of its own build.
+/// Checked before the validator, whose error about an unknown `$schema` mentions features of its build.
 fn has_known_draft(document: &Document) -> Result<(), SchemaProblem> {
     if Draft::default().detect(&document.value) == Draft::Unknown {
         return Err(unknown_draft(document));

@@ -1,12 +1,13 @@
-//! Dates and times as Avro and Kafka Connect count them, and as text. Every count has a text, also those that Debezium writes
-//! for "no end", and the text is read back as that count.
+//! Dates and times between the counts of Avro, Protobuf and Kafka Connect and text.
+//!
+//! Every count has a text, including those that Debezium writes for "no end", and the text converts back to the same count.
 
 use connect_api::calendar::CivilDate;
 
 const SECONDS_PER_DAY: i64 = 86_400;
 const NANOSECONDS_PER_SECOND: i128 = 1_000_000_000;
 
-/// What a time counts.
+/// The unit that a time counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TimePrecision {
     Milliseconds,
@@ -32,7 +33,7 @@ impl TimePrecision {
         }
     }
 
-    /// `nanoseconds` in this unit, if nothing is lost.
+    /// `nanoseconds` in this unit, if that is exact.
     fn exactly(self, nanoseconds: i128) -> Option<i64> {
         let nanoseconds_per_unit = NANOSECONDS_PER_SECOND / i128::from(self.per_second());
         if nanoseconds % nanoseconds_per_unit != 0 {
@@ -55,7 +56,7 @@ pub(crate) fn timestamp_text(count: i64, unit: TimePrecision) -> String {
     local_timestamp_text(count, unit) + "Z"
 }
 
-/// An instant as [`timestamp_text`] has it, with as many digits of a fraction as it needs: 3, 6 or 9.
+/// An instant as in [`timestamp_text`], with as many fraction digits as needed: 3, 6 or 9.
 pub(crate) fn instant_text(seconds: i64, nanoseconds: u32) -> String {
     let date = CivilDate::from_epoch_days(seconds.div_euclid(SECONDS_PER_DAY));
     let second = seconds.rem_euclid(SECONDS_PER_DAY);
@@ -75,7 +76,7 @@ pub(crate) fn shortest_fraction(nanoseconds: u32) -> (usize, u32) {
     }
 }
 
-/// A time on no particular clock, without an offset.
+/// A local time, without an offset.
 pub(crate) fn local_timestamp_text(count: i64, unit: TimePrecision) -> String {
     let seconds = count.div_euclid(unit.per_second());
     let date = CivilDate::from_epoch_days(seconds.div_euclid(SECONDS_PER_DAY));
@@ -96,7 +97,7 @@ pub(crate) fn time_text(count: i64, unit: TimePrecision) -> Option<String> {
         .then(|| clock_text(second, count, unit))
 }
 
-/// `second` is of the day; of `count` only the fraction of a second is used.
+/// `second` is the second of the day; `count` provides the fraction of a second.
 fn clock_text(second: i64, count: i64, unit: TimePrecision) -> String {
     let fraction = count.rem_euclid(unit.per_second());
     let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
@@ -153,7 +154,7 @@ pub(crate) fn time_of(text: &str, unit: TimePrecision) -> Option<i64> {
     unit.exactly(clock.into()).filter(|_| rest.0.is_empty())
 }
 
-/// What is left to read.
+/// The rest of a text.
 struct Scanner<'a>(&'a str);
 
 impl<'a> Scanner<'a> {
@@ -163,7 +164,7 @@ impl<'a> Scanner<'a> {
         Some(first)
     }
 
-    /// All digits that come next.
+    /// The next run of digits.
     fn digits(&mut self) -> &'a str {
         let rest = self.0.trim_start_matches(|c: char| c.is_ascii_digit());
         let (digits, rest) = self.0.split_at(self.0.len() - rest.len());
@@ -197,7 +198,7 @@ impl<'a> Scanner<'a> {
         CivilDate::new(year, month, day).map(CivilDate::epoch_days)
     }
 
-    /// Nanoseconds since midnight. A second 60 has no count of its own in Avro, so it is refused.
+    /// Nanoseconds since midnight. Second 60 is refused, because Avro has no count for it.
     fn clock(&mut self) -> Option<i64> {
         let hour = self.pair(23)?;
         self.one_of(&[':'])?;

@@ -1,14 +1,13 @@
-//! Where in a value the walk over it stops, and why.
+//! Errors of codecs with the path of the node at fault.
 //!
-//! Codecs of binary formats note the way from the inside out while their walk returns, so that a record without a fault pays
-//! nothing for it.
+//! Codecs collect the path from the inside out while they return from their recursion, so that it costs nothing without a fault.
 
 use connect_api::{BuildError, Found, ValueRef};
 
 use crate::fault::ValueFault;
-use crate::place::{push_index, push_member};
+use crate::instance_path::{push_index, push_member};
 
-/// The way from the root to a problem, the innermost step first.
+/// The path from the root to a fault, the innermost step first.
 #[derive(Debug, Default)]
 pub(crate) struct Trail(Vec<TrailStep>);
 
@@ -31,7 +30,7 @@ impl Trail {
     }
 }
 
-/// Why bytes are not a value.
+/// Why bytes cannot be decoded.
 #[derive(Debug)]
 pub(crate) struct Misread {
     pub(crate) reason: String,
@@ -61,7 +60,7 @@ pub(crate) fn misread<T>(reason: impl Into<String>) -> Result<T, Misread> {
     })
 }
 
-/// A value that the schema cannot hold as it is: a [`ValueFault`] whose path is still being collected.
+/// A value that does not fit the schema: a [`ValueFault`] whose path is still being collected.
 #[derive(Debug)]
 pub(crate) struct Mismatch {
     found: Found,
@@ -92,7 +91,7 @@ impl Mismatch {
         self
     }
 
-    pub(crate) fn rejection(self) -> ValueFault {
+    pub(crate) fn fault(self) -> ValueFault {
         ValueFault::contract(&self.trail.path(), self.found, self.expected)
     }
 }

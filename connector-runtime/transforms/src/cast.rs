@@ -192,8 +192,8 @@ fn whole(digits: &str) -> Option<Value> {
     // The index of the point in `significant`, and the digits after it.
     let point = integer.len() as i64 + exponent;
     let kept = usize::try_from(point).unwrap_or(0).min(significant.len());
-    let (kept, behind) = significant.split_at_checked(kept)?;
-    if behind.bytes().any(|digit| digit != b'0') {
+    let (kept, dropped) = significant.split_at_checked(kept)?;
+    if dropped.bytes().any(|digit| digit != b'0') {
         return None;
     }
     let missing = usize::try_from(point - significant.len() as i64).unwrap_or(0);

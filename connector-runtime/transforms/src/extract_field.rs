@@ -47,10 +47,10 @@ field = "$.payload.after"
 impl Transform for Extract {
     fn apply(&mut self, record: Record) -> Result<Step, Cause> {
         self.on.edit(record, |part| {
-            let Some(place) = self.field.get(part) else {
+            let Some(node) = self.field.get(part) else {
                 return Err(Cause::new(format!("{} is missing", self.field)));
             };
-            *part = place.to_value();
+            *part = node.to_value();
             Ok(())
         })
     }

@@ -1,7 +1,7 @@
 //! The built-in transforms, one file each.
 //!
-//! All of them work on the value or, with `on = "key"`, on the decoded key. All take `when`, which the engine
-//! evaluates. A tombstone and an absent key pass unchanged.
+//! All of them change the value or, with `on = "key"`, the decoded key. All accept `when`, which the engine evaluates. A
+//! tombstone and an absent key pass unchanged.
 
 mod cast;
 mod content;
@@ -83,7 +83,7 @@ mod tests {
 
     use super::*;
 
-    /// The example that `connect plugins NAME` prints must work when it is pasted.
+    /// The example that `connect plugins NAME` prints works when it is pasted.
     #[test]
     fn every_example_builds() {
         let plugins = register(Plugins::new());

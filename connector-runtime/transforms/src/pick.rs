@@ -102,7 +102,7 @@ impl Transform for PickFields {
             for (field, choices) in &self.fields {
                 let mut random = SplitMix64(identity.bytes(field.to_string().as_bytes()).0);
                 let picked = match random.indexes(choices.len(), self.count).as_slice() {
-                    [place] => choices.get(*place).cloned().unwrap_or_else(Value::null),
+                    [index] => choices.get(*index).cloned().unwrap_or_else(Value::null),
                     indexes => array_of(indexes.iter().filter_map(|index| choices.get(*index))),
                 };
                 part::insert(part, field, picked)?;

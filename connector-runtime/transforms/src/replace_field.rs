@@ -64,14 +64,14 @@ rename  = { ts = "timestamp" }
                 "replace_field takes `include`, `exclude` or `rename`",
             ));
         }
-        for (place, field) in config.include.iter().enumerate() {
+        for (index, field) in config.include.iter().enumerate() {
             if field.path().steps().is_empty() {
-                return Err(whole_part(format!("/include/{place}")));
+                return Err(whole_part(format!("/include/{index}")));
             }
         }
-        for (place, field) in config.exclude.iter().enumerate() {
+        for (index, field) in config.exclude.iter().enumerate() {
             if field.is_whole() {
-                return Err(whole_part(format!("/exclude/{place}")));
+                return Err(whole_part(format!("/exclude/{index}")));
             }
         }
         Ok(Replace {
@@ -171,8 +171,8 @@ impl Replace {
         }
         let mut deeper = Vec::new();
         for field in &self.include {
-            if let (None, Some(place)) = (field.member_name(), field.get(part)) {
-                deeper.push((field, place.to_value()));
+            if let (None, Some(node)) = (field.member_name(), field.get(part)) {
+                deeper.push((field, node.to_value()));
             }
         }
         let dropped: Vec<_> = part

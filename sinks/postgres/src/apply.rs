@@ -1,4 +1,4 @@
-//! Writing an encoded batch: reduction of keys, the order of the tables, one statement for each group of rows.
+//! Writes an encoded batch: reduces its keys, orders the tables, and runs one statement for each group of rows.
 
 use std::time::Duration;
 
@@ -114,7 +114,7 @@ async fn write_rows(
     Ok(touched)
 }
 
-/// Fewer rows were updated than keys sent: refuses the records whose keys no row has.
+/// Fewer rows were updated than keys sent: rejects the records whose keys no row has.
 async fn refuse_missing(
     session: &mut Session<'_>,
     target: &Target,
@@ -136,9 +136,7 @@ async fn refuse_missing(
             "table `{}` has no row with this key to update",
             target.table.name
         ))
-        .with_help(
-            "missing_row = \"ignore\" lets such records pass, mode = \"upsert\" inserts them",
-        ),
+        .with_help("missing_row = \"ignore\" skips such records, mode = \"upsert\" inserts them"),
     });
     Err(WriteError::refused(refusals.collect()))
 }

@@ -1,4 +1,4 @@
-//! What the database says of a table: read when the sink opens, and again when the table has changed.
+//! Reads the definition of a table: when the sink opens, and again after the table has changed.
 
 mod relations;
 mod version;
@@ -14,19 +14,19 @@ use crate::identifier::{TableName, quote};
 pub(crate) use relations::Parent;
 pub(crate) use version::Version;
 
-/// A table as it is.
+/// A table's definition.
 #[derive(Clone, Debug)]
 pub(crate) struct Table {
     /// With its schema.
     pub(crate) name: TableName,
-    /// Whether COPY may write to it: not into views, and not past row-level security or rules, which only INSERT heeds.
+    /// Whether COPY may write to it. Not to views, and not if there is row-level security or a rule, which COPY bypasses.
     pub(crate) takes_copy: bool,
     pub(crate) is_view: bool,
     pub(crate) columns: Vec<Column>,
     pub(crate) oid: i64,
     /// Whether triggers may change a row before it is inserted, and with it its key.
     pub(crate) has_insert_triggers: bool,
-    /// The tables whose rows this one's foreign keys name, and theirs.
+    /// The tables that its foreign keys reference, directly or not.
     pub(crate) parents: Vec<Parent>,
     pub(crate) version: Version,
     /// The columns of each unique index that ON CONFLICT can use.
@@ -37,31 +37,31 @@ pub(crate) struct Table {
 pub(crate) struct Column {
     pub(crate) name: String,
     pub(crate) column_type: ColumnType,
-    /// As people write it: `numeric(10,2)`.
+    /// The type as in SQL: `numeric(10,2)`.
     pub(crate) type_name: String,
-    /// The base type's quoted name with its schema and without length or precision: a cast to it cuts nothing off.
+    /// The base type's quoted name with its schema, without length or precision: a cast to it does not truncate.
     pub(crate) cast: String,
     /// The base type, and the array type that an UNNEST parameter of it has.
     pub(crate) oid: u32,
     pub(crate) array_oid: u32,
     pub(crate) takes_null: bool,
-    /// Whether the column gets a value if none is given.
+    /// Whether the column has a default.
     pub(crate) has_default: bool,
-    /// The default as SQL; `None` also where it cannot be written into a statement, as that of an identity column.
+    /// The default as SQL; `None` also if it cannot be part of a statement, as that of an identity column.
     pub(crate) default_sql: Option<String>,
     pub(crate) is_generated: bool,
     /// `GENERATED ALWAYS AS IDENTITY`.
     pub(crate) is_identity_always: bool,
-    /// Whether equal values have equal bytes; not so under collations that find different strings equal.
+    /// Whether equal values have equal bytes. Not under nondeterministic collations.
     pub(crate) has_canonical_bytes: bool,
-    /// The type with its precision, where storing a value rounds it to that: `timestamp(0) with time zone`.
+    /// The type with its precision, if storing a value rounds it: `timestamp(0) with time zone`.
     pub(crate) rounding_cast: Option<String>,
-    /// The collation that finds different strings equal.
+    /// The nondeterministic collation, under which different strings may be equal.
     pub(crate) loose_collation: Option<String>,
 }
 
-/// Domains are followed down to their base type, those of an array's elements as well; a NOT NULL on the way counts.
-/// Category A alone does not make an array: `int2vector` has it, and is not the array type of its elements.
+/// Domains are resolved to their base type, also in elements of arrays; a NOT NULL on the way counts. Category A is not enough
+/// for an array: `int2vector` has it, and is not the array type of its elements.
 const COLUMNS: &str = r"
 WITH RECURSIVE resolved AS (
     SELECT a.attnum, a.atttypid AS type, a.atttypmod AS modifier, a.attnotnull AS not_null, false AS has_default
@@ -123,7 +123,7 @@ SELECT c.oid::int8 AS oid, n.nspname::text AS schema, c.relname::text AS name,
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE c.oid = pg_catalog.to_regclass($1)";
 
-/// Indexes over plain columns, without a condition, checked at once: those that ON CONFLICT (columns) can infer.
+/// Unique indexes over plain columns, without a condition, not deferred: those that ON CONFLICT (columns) can infer.
 const UNIQUE_KEYS: &str = r"
 SELECT array_agg(a.attname::text ORDER BY k.place) AS columns
 FROM pg_catalog.pg_index i
@@ -133,7 +133,7 @@ WHERE i.indrelid = $1::oid AND i.indisunique AND i.indisvalid AND i.indimmediate
   AND i.indpred IS NULL AND i.indexprs IS NULL AND k.place <= i.indnkeyatts
 GROUP BY i.indexrelid";
 
-/// Tables of the same name elsewhere or in other letters, for the help of an error.
+/// Tables of the same name in another schema or case, for an error's help.
 const SIMILAR: &str = r"
 SELECT n.nspname::text AS schema, c.relname::text AS name
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -141,8 +141,8 @@ WHERE lower(c.relname) = lower($1) AND c.relkind IN ('r', 'p', 'v', 'f')
   AND n.nspname NOT IN ('pg_catalog', 'information_schema')
 ORDER BY 1, 2 LIMIT 3";
 
-/// Reads what the catalog says of a table. The connection is in a transaction with one snapshot: what was read of different
-/// moments would be a table that never was.
+/// Reads the definition of a table. The connection is in a transaction with one snapshot, so that all parts are from the same
+/// moment.
 pub(crate) async fn read(
     connection: &mut PgConnection,
     wanted: &TableName,
@@ -166,7 +166,7 @@ pub(crate) async fn read(
         .await?;
     let mut columns = rows.iter().map(column).collect::<Result<Vec<_>, _>>()?;
     for column in &mut columns {
-        // What is left out of a view gets the default of the table below it, which the view's own columns do not show.
+        // An omitted column of a view gets the default of its table, which the view's columns do not show.
         column.has_default |= is_view;
     }
     let keys = query(UNIQUE_KEYS)
@@ -214,12 +214,9 @@ async fn missing(
         })
         .collect::<Result<Vec<_>, sqlx::Error>>()?;
     let help = if names.is_empty() {
-        "create it, or name a folder of migrations that does in `migrations`".into()
+        "create it, or set `migrations` to a folder with migrations that do".into()
     } else {
-        format!(
-            "there is {}; names are taken as they are written",
-            names.join(" and ")
-        )
+        format!("there is {}; names are case-sensitive", names.join(" and "))
     };
     let cause = Cause::new(format!("table `{wanted}` does not exist"))
         .with_code("42P01")
@@ -291,7 +288,7 @@ fn column_type(row: &sqlx::postgres::PgRow) -> Result<ColumnType, sqlx::Error> {
 }
 
 impl Table {
-    /// The column of this name: exactly, or else the only one that differs in upper and lower case.
+    /// The index of the column of this name: exactly, or else the only one that differs in case.
     pub(crate) fn column(&self, name: &str) -> Option<usize> {
         let exact = self.columns.iter().position(|column| column.name == name);
         exact.or_else(|| {
@@ -300,12 +297,12 @@ impl Table {
                 .iter()
                 .enumerate()
                 .filter(|(_, column)| column.name.to_lowercase() == name.to_lowercase());
-            let first = similar.next().map(|(place, _)| place);
+            let first = similar.next().map(|(index, _)| index);
             first.filter(|_| similar.next().is_none())
         })
     }
 
-    /// Whether a unique index is over exactly these columns.
+    /// Whether a unique index covers exactly these columns.
     pub(crate) fn has_unique_key(&self, names: &[String]) -> bool {
         self.unique_keys
             .iter()
@@ -314,8 +311,8 @@ impl Table {
 }
 
 impl Column {
-    /// Whether an UNNEST parameter of this column carries text that the statement casts: types without a binary form here,
-    /// arrays (UNNEST would flatten them), and types that are not built in (the driver would have to look them up).
+    /// Whether an UNNEST parameter of this column contains text that the statement casts: types without a binary form here,
+    /// arrays (UNNEST would flatten them), and types that are not built in (which the driver would have to look up).
     pub(crate) fn travels_as_text(&self) -> bool {
         !self.column_type.has_binary()
             || matches!(

@@ -1,4 +1,4 @@
-//! What stands in a `[[sinks]]` table with `type = "postgres"`.
+//! The configuration of the sink: a `[[sinks]]` table with `type = "postgres"`.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,29 +8,29 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::{self, MapAccess, Visitor};
 
-/// A PostgreSQL database and the tables that records become rows of.
+/// A PostgreSQL database, and the tables that records are written to.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// `postgres://user:password@host:5432/database`; or say `host` and the keys beside it. A password in a URL is percent-encoded.
+    /// `postgres://user:password@host:5432/database`; or `host` and the keys after it. A password in a URL is percent-encoded.
     #[serde(default)]
     pub url: Option<Secret>,
     /// Name or address of the server, or the folder of its Unix socket (starts with `/`).
     #[serde(default)]
     pub host: Option<String>,
-    /// Port of the server: 5432 unless said otherwise.
+    /// Port of the server; by default 5432.
     #[serde(default)]
     pub port: Option<u16>,
     /// Role to connect as.
     #[serde(default)]
     pub user: Option<String>,
-    /// Its password, as it is: never URL-decoded.
+    /// Its password, verbatim: never URL-decoded.
     #[serde(default)]
     pub password: Option<Secret>,
     /// Database to connect to; by default the one named like the user.
     #[serde(default)]
     pub database: Option<String>,
-    /// How the connection is encrypted. Default: what the URL says, else `verify-full`, and `disable` on loopback and Unix sockets.
+    /// How the connection is encrypted. Default: the `sslmode` of the URL, else `verify-full`, or `disable` on loopback and Unix sockets.
     #[serde(default)]
     pub sslmode: Option<SslMode>,
     /// PEM file of the certificate authority that signed the server's certificate; by default the system's.
@@ -39,36 +39,36 @@ pub struct Config {
     /// Folder of sqlx migrations (`0001_name.sql`), run once under an advisory lock before the first batch.
     #[serde(default)]
     pub migrations: Option<FilePath>,
-    /// Where to run migrations if not at `url`: they need a session, which a transaction pooler does not give.
+    /// URL for migrations, if not `url`: they need a session, which a transaction pooler does not provide.
     #[serde(default)]
     pub migrations_url: Option<Secret>,
-    /// A transaction pooler such as PgBouncer stands in between: no named prepared statements are used.
+    /// Connections go through a transaction pooler such as PgBouncer: no named prepared statements are used.
     #[serde(default)]
     pub pooler: bool,
-    /// `exactly_once` stores progress beside the rows, in the same transaction; `at_least_once` leaves it to the consumer group.
+    /// `exactly_once` stores progress in the transaction of the rows; `at_least_once` leaves it to the consumer group.
     #[serde(default)]
     pub delivery: Delivery,
-    /// Table that holds progress: `name` or `schema.name`. A name alone is looked for in the role's search path when the
-    /// connector starts; if it is missing, it is made in the first schema. A table is taken only as it would be made, without
+    /// Table that holds progress: `name` or `schema.name`. A name alone is looked up in the role's search path when the
+    /// connector starts; a missing table is created in the first schema. An existing table must be as it would be created, without
     /// triggers, rules or policies, and owned by this role, a role that it is a member of, the owner of the database or a superuser.
     #[serde(default = "default_progress_table")]
     pub progress_table: String,
-    /// How long a row waits for the row that its foreign key names, before it is refused.
+    /// How long a row waits for the row that its foreign key references before its record is rejected.
     #[serde(default = "default_missing_parent")]
     pub missing_parent: Duration,
-    /// What one statement may take.
+    /// Time limit of one statement.
     #[serde(default = "default_statement_timeout")]
     pub statement_timeout: Duration,
-    /// What one lock may be waited for; the batch is then tried again.
+    /// Time limit of waiting for one lock; then the batch is retried.
     #[serde(default = "default_lock_timeout")]
     pub lock_timeout: Duration,
-    /// What a time without an offset from UTC means.
+    /// Meaning of a time without an offset from UTC.
     #[serde(default)]
     pub naive_time: NaiveTime,
-    /// What happens to strings that contain the character U+0000, which PostgreSQL cannot store.
+    /// Treatment of strings that contain the character U+0000, which PostgreSQL cannot store.
     #[serde(default)]
     pub null_character: NullCharacter,
-    /// The tables, written in this order in one transaction a batch.
+    /// The tables, written in this order, in one transaction per batch.
     #[schemars(length(min = 1))]
     pub tables: Vec<TableConfig>,
 }
@@ -77,35 +77,35 @@ pub struct Config {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TableConfig {
-    /// `name` or `schema.name`, as it is written in the catalog; a name with a dot is put into double quotes.
+    /// `name` or `schema.name`, spelled as in the catalog; a name with a dot is written in double quotes.
     pub table: String,
-    /// What is done with a row.
+    /// The operation on the rows.
     #[serde(default)]
     pub mode: WriteMode,
     /// Columns that identify a row, for upsert (they need a unique index), update and delete.
     #[serde(default)]
     pub key: Vec<String>,
-    /// Which place of the record becomes which column. Without it the top-level fields go to the columns of the same name; fields without a column are left out. What PostgreSQL would cut or reinterpret in silence is refused; integers may be written `1.0`, `1e3` or `"1"`, base64 with or without padding; fractions of a second are rounded to what the column declares, and blanks beyond the length of `varchar(n)` are cut.
+    /// The value of each column. Without it the top-level fields go to the columns of the same name; fields without a column are ignored. What PostgreSQL would silently truncate or reinterpret is rejected; integers may be written `1.0`, `1e3` or `"1"`, base64 with or without padding; fractions of a second are rounded to what the column declares, and trailing blanks beyond the length of `varchar(n)` are removed.
     #[serde(default)]
     pub columns: Option<BTreeMap<String, ColumnSource>>,
     /// One row for each element of this array; references to the element start with `@`.
     #[serde(default)]
     pub each: Option<ElementsPath>,
-    /// Only records that meet this condition become rows here, or delete one. It is asked for tombstones too: their `value` is `null`, so a condition that reads a member of it needs `value == null || …` or `value != null && …`, else the tombstone is refused.
+    /// Only records that meet this condition are written here, or delete a row. It applies to tombstones, too: their `value` is `null`, so a condition that reads a member of it needs `value == null || …` or `value != null && …`, else the tombstone is rejected.
     #[serde(default)]
     pub when: Option<Predicate>,
-    /// What an update does that finds no row.
+    /// What an update does if it finds no row.
     #[serde(default)]
     pub missing_row: MissingRow,
-    /// What an insert does with a row that a unique index or exclusion constraint does not let in.
+    /// What an insert does with a row that violates a unique index or exclusion constraint.
     #[serde(default)]
     pub on_conflict: OnConflict,
-    /// What an upsert with `each` does with rows of earlier elements that the record's array no longer has.
+    /// What an upsert with `each` does with the rows of elements that the record's array no longer contains.
     #[serde(default)]
     pub orphans: Orphans,
 }
 
-/// What is done with a row.
+/// The operation on the rows of an entry.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum WriteMode {
@@ -120,40 +120,40 @@ pub enum WriteMode {
     Delete,
 }
 
-/// What an update does that finds no row.
+/// What an update does if it finds no row.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum MissingRow {
-    /// The record is refused.
+    /// The record is rejected.
     #[default]
     Refuse,
     /// Nothing happens.
     Ignore,
 }
 
-/// What an insert does with a row that a unique index does not let in.
+/// What an insert does with a row that violates a unique index or exclusion constraint.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OnConflict {
-    /// The record is refused.
+    /// The record is rejected.
     #[default]
     Error,
-    /// The row that is there stays as it is, and the new one is left out; of two new ones the first stays.
+    /// The existing row is kept, and the new one is skipped; of two new ones the first is kept.
     Nothing,
 }
 
-/// What an upsert with `each` does with rows of earlier elements that the record's array no longer has.
+/// What an upsert with `each` does with the rows of elements that the record's array no longer contains.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Orphans {
-    /// They stay.
+    /// They are kept.
     #[default]
     Keep,
-    /// They are deleted in the same transaction: all rows with the record's part of the key (`$…` and `#…`) and another element's part (`@…` and `#index`), whoever wrote them. An empty array leaves none, and so does a tombstone, if the record's part comes from `#key`. A record whose array is missing, null or no array deletes nothing.
+    /// They are deleted in the same transaction: all rows with the record's part of the key (`$…` and `#…`) and another element's part (`@…` and `#index`), regardless of what wrote them. An empty array deletes all of them, and so does a tombstone, if the record's part comes from `#key`. A record whose array is missing, null or not an array deletes nothing.
     Delete,
 }
 
-/// How progress is kept.
+/// How progress is stored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Delivery {
@@ -162,29 +162,29 @@ pub enum Delivery {
     AtLeastOnce,
 }
 
-/// What a time without an offset from UTC means.
+/// Meaning of a time without an offset from UTC.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum NaiveTime {
     /// It is UTC.
     #[default]
     Utc,
-    /// The record is refused.
+    /// The record is rejected.
     Reject,
 }
 
-/// What happens to the character U+0000.
+/// Treatment of the character U+0000.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum NullCharacter {
-    /// The record is refused.
+    /// The record is rejected.
     #[default]
     Reject,
     /// The character is left out.
     Remove,
 }
 
-/// How the connection is encrypted, in libpq's words.
+/// How the connection is encrypted, by libpq's names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum SslMode {
@@ -192,7 +192,7 @@ pub enum SslMode {
     Disable,
     /// If the server offers it.
     Prefer,
-    /// Always, whoever answers.
+    /// Always, without verifying the server.
     Require,
     /// Always, and the certificate is signed by `ca`.
     VerifyCa,
@@ -200,7 +200,7 @@ pub enum SslMode {
     VerifyFull,
 }
 
-/// What an epoch number counts.
+/// The unit of an epoch number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 pub enum TimeUnit {
     #[serde(rename = "days")]
@@ -215,7 +215,7 @@ pub enum TimeUnit {
     Nanoseconds,
 }
 
-/// How strings write decimals.
+/// The format of decimals in strings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum DecimalFormat {
@@ -231,7 +231,7 @@ pub struct ColumnSource {
     pub decimal: Option<DecimalFormat>,
     pub scale: Option<i16>,
     pub parse: bool,
-    /// Whether it was written as a table, for pointing at it.
+    /// Whether it was written as a table, for the location of findings.
     pub is_table: bool,
 }
 
@@ -299,8 +299,7 @@ impl<'de> Deserialize<'de> for ColumnSource {
     }
 }
 
-/// One schema for both forms instead of `anyOf`: a validator then names the key that is wrong, and not only that
-/// neither alternative fits.
+/// One schema for both forms instead of `anyOf`, so that a validator names the wrong key and not only that no alternative fits.
 impl JsonSchema for ColumnSource {
     fn inline_schema() -> bool {
         true
@@ -321,7 +320,7 @@ impl JsonSchema for ColumnSource {
                 "unit": {
                     "type": "string",
                     "enum": ["days", "s", "ms", "us", "ns"],
-                    "description": "What a number, or a string of digits, counts since 1970 or, in a `time` column, since midnight. `date` and `time` columns take numbers only with it; timestamps take integers without it as milliseconds."
+                    "description": "The unit of a number, or a string of digits, that counts from 1970 or, in a `time` column, from midnight. `date` and `time` columns accept numbers only with it; timestamps without it read integers as milliseconds."
                 },
                 "decimal": {
                     "type": "string",
@@ -337,7 +336,7 @@ impl JsonSchema for ColumnSource {
                 "parse": {
                     "type": "boolean",
                     "default": false,
-                    "description": "Strings hold JSON text that a `json` or `jsonb` column gets as JSON. A string that is no JSON is refused."
+                    "description": "Strings hold JSON text that a `json` or `jsonb` column gets as JSON. A string that is not JSON is rejected."
                 }
             },
             "required": ["path"],

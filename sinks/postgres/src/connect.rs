@@ -1,7 +1,7 @@
-//! Connecting: from the configuration to a session.
+//! Opens connections by the configuration.
 //!
-//! A task has one connection. It writes one batch at a time, and the batch is one transaction: a second connection would
-//! have nothing to do. `tasks` says how many there are, and so bounds the connections of a connector.
+//! A task has one connection, because it writes one batch at a time in one transaction. So `tasks` bounds the connections of a
+//! connector.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::transaction::within;
 
 const CONNECT_LIMIT: Duration = Duration::from_secs(30);
 
-/// Opens a session. Its times are UTC: the driver asks for that in its first message.
+/// Opens a session. Its time zone is UTC, which the driver sets in the startup message.
 pub(crate) async fn open(options: &PgConnectOptions) -> Result<PgConnection, WriteError> {
     within("connect", CONNECT_LIMIT, async {
         Ok(options.connect().await?)
@@ -23,7 +23,7 @@ pub(crate) async fn open(options: &PgConnectOptions) -> Result<PgConnection, Wri
     .await
 }
 
-/// How to connect with a configuration.
+/// The connection options of a configuration.
 pub(crate) fn options(config: &Config, connector: &str) -> Result<PgConnectOptions, Failure> {
     let options = match &config.url {
         Some(url) => of_url(url, config)?,
@@ -32,7 +32,7 @@ pub(crate) fn options(config: &Config, connector: &str) -> Result<PgConnectOptio
     finished(options, config, connector)
 }
 
-/// How to connect for migrations, if not as for writing.
+/// The connection options for migrations, if they differ.
 pub(crate) fn migration_options(
     config: &Config,
     connector: &str,
@@ -56,7 +56,7 @@ fn finished(
     {
         None => options,
         Some((ca, Ok(_))) => options.ssl_root_cert(ca.as_path()),
-        // The driver would call it a broken connection, and those are waited for.
+        // The driver would report a broken connection, which is retried.
         Some((ca, Err(error))) => {
             let message = format!("`ca` {} cannot be read: {error}", ca.as_path().display());
             return Err(Failure::Fatal(Cause::new(message)));
@@ -64,7 +64,7 @@ fn finished(
     };
     Ok(options
         .application_name(&format!("connect/{connector}"))
-        // Poolers refuse start-up parameters that they do not know.
+        // Poolers refuse startup parameters that they do not know.
         .extra_float_digits(None)
         .disable_statement_logging())
 }
@@ -77,9 +77,9 @@ fn of_url(url: &Secret, config: &Config) -> Result<PgConnectOptions, Failure> {
         .ok()
         .filter(|_| is_postgres);
     let options = parsed.ok_or_else(|| {
-        // The parser's own message could repeat a part of the password.
+        // The parser's message could contain a part of the password.
         let cause = Cause::new("the database's URL cannot be read").with_help(
-            "it looks like postgres://user:password@host:5432/database, special characters percent-encoded; `host`, `user` and `password` as separate keys need no encoding",
+            "write it like postgres://user:password@host:5432/database, with special characters percent-encoded; `host`, `user` and `password` as separate keys need no encoding",
         );
         Failure::Fatal(cause)
     })?;
@@ -90,13 +90,12 @@ fn of_url(url: &Secret, config: &Config) -> Result<PgConnectOptions, Failure> {
     })
 }
 
-/// Keys stand for themselves: a password with `%` in it is just that.
+/// The separate keys are taken verbatim: a password may contain `%`.
 fn of_keys(config: &Config) -> Result<PgConnectOptions, Failure> {
-    let host = config.host.as_deref().ok_or_else(|| {
-        Failure::Fatal(Cause::new(
-            "neither `url` nor `host` says where the database is",
-        ))
-    })?;
+    let host = config
+        .host
+        .as_deref()
+        .ok_or_else(|| Failure::Fatal(Cause::new("neither `url` nor `host` is set")))?;
     let options = PgConnectOptions::new_without_pgpass().port(config.port.unwrap_or(5432));
     let mut options = if host.starts_with('/') {
         options.socket(host)
@@ -118,7 +117,7 @@ fn of_keys(config: &Config) -> Result<PgConnectOptions, Failure> {
     })
 }
 
-/// Whether the URL's query says how to encrypt.
+/// Whether the URL's query sets the encryption.
 fn says_sslmode(url: &str) -> bool {
     let query = url.split_once('?').map_or("", |(_, query)| query);
     query
@@ -126,10 +125,10 @@ fn says_sslmode(url: &str) -> bool {
         .any(|pair| pair.starts_with("sslmode=") || pair.starts_with("ssl-mode="))
 }
 
-/// Verified, except on this machine. There it is off, and never "if the server offers it": any local account can listen
-/// on a free port, so that would look like protection and be none.
+/// Verified encryption, except on this machine. There it is off, and not "if the server offers it": any local account can listen
+/// on a free port, so that would only look like protection.
 fn with_default_mode(options: PgConnectOptions) -> PgConnectOptions {
-    let mode = if is_near(&options) {
+    let mode = if is_local(&options) {
         PgSslMode::Disable
     } else {
         PgSslMode::VerifyFull
@@ -137,13 +136,13 @@ fn with_default_mode(options: PgConnectOptions) -> PgConnectOptions {
     options.ssl_mode(mode)
 }
 
-fn is_near(options: &PgConnectOptions) -> bool {
+fn is_local(options: &PgConnectOptions) -> bool {
     options.get_socket().is_some() || is_loopback(options.get_host())
 }
 
-/// The word of the mode with which another machine could pretend to be the database, or read along.
+/// The SSL mode, if with it another machine could impersonate the database or read the traffic.
 pub(crate) fn unverified(options: &PgConnectOptions) -> Option<&'static str> {
-    if is_near(options) {
+    if is_local(options) {
         return None;
     }
     match options.get_ssl_mode() {

@@ -1,22 +1,22 @@
-//! Appending by COPY BINARY.
+//! Appends rows by COPY BINARY.
 
 use crate::rows::Row;
 use crate::statement;
 use crate::target::{Shape, Target};
 use crate::unnest::Session;
 
-/// Signature, flags and length of an extension, of which there is none.
+/// Signature, flags, and the length of the header extension, which is empty.
 pub(crate) const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
-/// A count of fields that no row has.
+/// A field count of -1 instead of a row.
 const TRAILER: &[u8] = &(-1_i16).to_be_bytes();
 
-/// The server parses a message while the next is on its way, and counts whole messages: who looks whether a COPY moves
-/// sees no less.
+/// The server parses a message while it receives the next. It counts whole messages: the resolution of the check for frozen
+/// sessions.
 const MESSAGE_BYTES: usize = 256 * 1024;
 
 /// Sends these rows of a target, which have the same columns. Returns the rows written.
 ///
-/// Rows are in the buffer as COPY wants them, behind its header: all of them are sent as they are.
+/// The buffer has COPY's own form, header included: if all rows are sent, it is sent unchanged.
 pub(crate) async fn send(
     session: &mut Session<'_>,
     target: &Target,

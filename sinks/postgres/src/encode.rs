@@ -1,4 +1,4 @@
-//! From records to encoded rows.
+//! Encodes records to rows.
 
 mod rejection;
 mod size;
@@ -17,11 +17,11 @@ use rejection::{CellContext, orphans_of_tombstone};
 use size::{MOST_BYTES_OF_A_BATCH, MOST_BYTES_OF_A_RECORD, batch_too_large, record_too_large};
 
 impl Plan {
-    /// Fills every target with the rows of these records, or names all records that do not fit. `TooMuch`: their rows
-    /// together are too large, and no record is at fault.
+    /// Fills every target with the rows of these records, or returns all records that do not fit. `TooMuch`: the rows of the batch
+    /// are too large, and no record is at fault.
     ///
-    /// Rows for COPY must all have the same columns. Where a batch turns out to have others, it is encoded again for
-    /// INSERT; the next batch then begins with that, until one has the same columns in all rows.
+    /// Rows for COPY must all have the same columns. A batch whose rows differ is encoded again for INSERT; following batches are
+    /// encoded for INSERT directly, until one has the same columns in all rows.
     pub(crate) fn encode(&mut self, records: &[&Record]) -> Result<(), Failure> {
         self.encode_once(records)?;
         let mut is_mixed = false;
@@ -64,7 +64,7 @@ impl Plan {
             };
             let mut encoded = encoder.record(&mut self.entries, &mut self.targets);
             if encoded.is_ok() && self.encoded_bytes() > MOST_BYTES_OF_A_BATCH {
-                // All that one source record became is written together: no half would be smaller.
+                // The records of one source record are written together, so halving the batch would not help.
                 let is_alone = records
                     .first()
                     .is_some_and(|first| is_of_one(first, record));
@@ -103,24 +103,24 @@ fn is_of_one(left: &Record, right: &Record) -> bool {
     (left.offset, left.partition, &left.topic) == (right.offset, right.partition, &right.topic)
 }
 
-/// One record at work.
+/// The encoder of one record.
 struct Encoder<'s, 'a> {
     record: &'a Record,
     index: usize,
     now_ms: i64,
-    /// So many bytes may its rows still take.
+    /// The bytes that its rows may still take.
     room: usize,
     scratch: &'s mut Scratch<'a>,
 }
 
-/// Reused from record to record.
+/// Buffers that are reused for all records.
 #[derive(Default)]
 struct Scratch<'a> {
     /// The positions of the row's columns.
     present: Vec<usize>,
-    /// Whether a path led somewhere that shows that the record, or the element, is meant for the table.
+    /// Whether a column has a value that shows that the record, or the element, belongs to the table.
     has_evidence: bool,
-    /// What the entry's lookups found in the value and in the element.
+    /// The members that the entry's lookups found in the value and in the element.
     members: SlotValues<'a>,
     of_element: SlotValues<'a>,
 }
@@ -165,8 +165,8 @@ impl<'a> Encoder<'_, 'a> {
         Ok(())
     }
 
-    /// Whether the record meets the entry's condition. Tombstones are asked as well, or one would delete rows of
-    /// tables that its topic has nothing to do with.
+    /// Whether the record meets the entry's condition. It applies to tombstones, too, which would otherwise delete rows of tables
+    /// that their topic is not written to.
     fn meets(&self, entry: &Entry, target: &Target) -> Result<bool, Cause> {
         let Some(when) = &entry.when else {
             return Ok(true);
@@ -202,7 +202,7 @@ impl<'a> Encoder<'_, 'a> {
                 .fill(Some(value), &mut self.scratch.of_element);
             self.row(entry, target, Some(element), operation)?;
         }
-        // An array that is missing, null or no array does not say which elements there are.
+        // A missing array, null or another type does not list the elements.
         let array = entry.orphans.as_ref().and_then(|path| path.follow(root));
         if array.is_some_and(|array| array.elements().is_some()) {
             self.sweep(entry, target, first)?;
@@ -210,7 +210,7 @@ impl<'a> Encoder<'_, 'a> {
         Ok(())
     }
 
-    /// The rows from `first` on are all that the record has in this table.
+    /// Adds a sweep: the rows from `first` on are all rows of the record in this table.
     fn sweep(&mut self, entry: &Entry, target: &mut Target, first: usize) -> Result<(), Cause> {
         let parent = target
             .parent
@@ -293,7 +293,7 @@ impl<'a> Encoder<'_, 'a> {
         Ok(())
     }
 
-    /// Nothing of the record, or of the element, belongs into the table: a row of it would be empty.
+    /// No column has a value from the record or the element, so the row would be empty.
     fn not_meant(&self, target: &Target, element: Option<Element<'a>>) -> Cause {
         let (what, found) = match element {
             Some(element) => ("element", Some(element.value)),
@@ -311,7 +311,7 @@ impl<'a> Encoder<'_, 'a> {
         }
     }
 
-    /// Appends the column's field, or leaves the column out of the row.
+    /// Appends the column's field, or omits the column from the row.
     fn cell(
         &mut self,
         entry_column: &EntryColumn,
@@ -389,7 +389,7 @@ impl<'a> Encoder<'_, 'a> {
         Ok(())
     }
 
-    /// What the lookups found for the column.
+    /// The value that the lookups found for the column.
     #[inline]
     fn member(&self, column: &EntryColumn) -> Option<ValueRef<'a>> {
         let (found, slot, rest) = match &column.source {

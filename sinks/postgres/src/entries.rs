@@ -1,11 +1,11 @@
-//! Which `[[sinks.tables]]` entries of one table go together. `check` asks it by the names in the file, and the plan again
-//! by the tables and columns that the names lead to.
+//! Whether several `[[sinks.tables]]` entries of one table are compatible. `check` compares names, and the plan compares the
+//! tables and columns that they resolve to.
 
 use connect_api::FieldPath;
 
 use crate::config::{Orphans, TableConfig, WriteMode};
 
-/// Why two entries of one table do not go together.
+/// Why two entries of one table are incompatible.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Disagreement {
     Modes,
@@ -19,18 +19,18 @@ impl Disagreement {
     pub(crate) fn help(self) -> &'static str {
         match self {
             Disagreement::Modes => {
-                "use one mode; only delete goes together with upsert or update of the same key"
+                "use one mode; only delete can be combined with upsert or update of the same key"
             }
             Disagreement::Keys => "give both entries the same `key`",
             Disagreement::OnConflict => "give both entries the same `on_conflict`",
             Disagreement::Orphans => {
-                "let one entry write the rows, or take `orphans` out: it would delete what the other entry wrote"
+                "let one entry write the rows, or remove `orphans`: it would delete the rows of the other entry"
             }
         }
     }
 }
 
-/// Whether the entries agree on what a row of their table is.
+/// Whether the entries agree on mode and key of their table.
 pub(crate) fn agree(
     left: &TableConfig,
     right: &TableConfig,
@@ -63,7 +63,7 @@ pub(crate) fn agree(
     }
 }
 
-/// What is wrong with two entries that do not agree.
+/// The message about two incompatible entries.
 pub(crate) fn message(
     table: &str,
     earlier: &TableConfig,
@@ -89,22 +89,22 @@ pub(crate) fn message(
     )
 }
 
-/// Why rows of elements that are no more cannot be found.
+/// Why the rows of removed elements cannot be determined.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct OrphansProblem {
     pub(crate) message: &'static str,
     pub(crate) help: &'static str,
 }
 
-/// The array whose elements are all rows of the record, where its other rows are deleted.
+/// With `orphans = "delete"`, the array whose elements are all rows of the record.
 pub(crate) fn orphans(entry: &TableConfig) -> Result<Option<FieldPath>, OrphansProblem> {
     if entry.orphans == Orphans::Keep {
         return Ok(None);
     }
     if entry.mode != WriteMode::Upsert {
         return Err(OrphansProblem {
-            message: "only an upsert of all elements says which rows are left over",
-            help: "write `mode = \"upsert\"`, or take `orphans` out",
+            message: "only an upsert of all elements determines which rows to delete",
+            help: "write `mode = \"upsert\"`, or remove `orphans`",
         });
     }
     let array = entry.each.as_ref().and_then(|each| {

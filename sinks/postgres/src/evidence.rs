@@ -1,14 +1,14 @@
-//! Where in the server an error was raised: in our statement, or in a value, a trigger or a policy on the way of a row.
+//! Determines where in the server an error was raised: in our statement, or in a value, a trigger or a policy.
 //!
-//! An SQLSTATE alone does not say. `42P01` is our statement's fault where it points into it, the value's where `regclass`
-//! cannot read it, and a trigger's where that names a table that is gone. The fields used here are not translated by the
-//! server, except the context, of which only names that every translation keeps are looked at.
+//! The SQLSTATE alone is ambiguous. `42P01` is the statement's fault if its position is in the statement, the value's if `regclass`
+//! cannot read it, and a trigger's if that references a dropped table. The server does not translate the fields used here; of the
+//! context, only names are used, which every translation keeps.
 
 use sqlx::postgres::{PgDatabaseError, PgErrorPosition};
 
 use crate::sqlstate::{Meaning, meaning};
 
-/// What an error tells about where it was raised.
+/// The fields of an error that show where it was raised.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Evidence<'a> {
     pub(crate) code: &'a str,
@@ -20,7 +20,7 @@ pub(crate) struct Evidence<'a> {
     pub(crate) file: Option<&'a str>,
     /// The function in that file.
     pub(crate) routine: Option<&'a str>,
-    /// What the server was at, the innermost first, one a line.
+    /// The server's call stack, the innermost frame first, one per line.
     pub(crate) context: Option<&'a str>,
 }
 
@@ -31,7 +31,7 @@ const CLASSES: [&str; 44] = [
     "42", "44", "53", "54", "55", "57", "58", "72", "F0", "HV", "P0", "XX",
 ];
 
-/// Classes that tell of the server or of another server, whoever raises them: a record that meets them is not at fault.
+/// Classes about the state of this or another server, whatever raises them: no record is at fault.
 const OF_A_SERVER: [&str; 9] = ["08", "28", "3D", "53", "57", "58", "F0", "HV", "XX"];
 
 impl<'a> Evidence<'a> {
@@ -64,22 +64,22 @@ impl<'a> Evidence<'a> {
         }
     }
 
-    /// Whether an error that blames the catalog may be a row's own: where the statement is parsed, it has a position, and
-    /// the other servers behind foreign tables have catalogs of their own.
+    /// Whether an error about the catalog may be a row's own. Errors in parsing the statement have a position, and servers of
+    /// foreign tables have catalogs of their own.
     pub(crate) fn may_be_of_a_row(&self) -> bool {
         let is_elsewhere = matches!(self.file, Some("plancache.c" | "connection.c"));
         self.names_something() && !self.points_into_statement && !is_elsewhere
     }
 
-    /// Whether a policy of row-level security does not let the row be written.
+    /// Whether a row-level security policy refused the row.
     pub(crate) fn is_of_policy(&self) -> bool {
         self.code == "42501" && self.routine == Some("ExecWithCheckOptions")
     }
 
-    /// Whether a function was at work: a trigger, a check, a default.
+    /// Whether it was raised in a function: a trigger, a check, a default.
     pub(crate) fn is_in_function(&self) -> bool {
         let is_in_language = || {
-            // The line of COPY comes last, and repeats values.
+            // The frame of COPY comes last, and contains values.
             let lines = self.context.into_iter().flat_map(str::lines);
             let mut inner = lines.take_while(|line| !line.starts_with("COPY "));
             inner.any(|line| line.contains("PL/") || line.starts_with("SQL function"))
@@ -87,7 +87,7 @@ impl<'a> Evidence<'a> {
         self.points_into_function || is_in_language()
     }
 
-    /// The function that was at work in the server's words, without what may repeat values.
+    /// The innermost frame if it is a function. It contains no values.
     pub(crate) fn function(&self) -> Option<&'a str> {
         let innermost = self.context?.lines().next()?;
         innermost.starts_with("PL/").then_some(innermost)
@@ -102,7 +102,7 @@ impl<'a> Evidence<'a> {
         is_of_data || is_name || self.is_raised()
     }
 
-    /// Whether the author of a function wrote the message, so that anything may be in it.
+    /// Whether the author of a function wrote the message, which may then contain anything.
     pub(crate) fn is_free_text(&self) -> bool {
         let is_of_author = matches!(self.code, "P0001" | "P0004" | "XX000") || {
             let class = self.code.get(..2).unwrap_or_default();
@@ -112,18 +112,18 @@ impl<'a> Evidence<'a> {
         is_raised || (is_of_author && self.is_in_function())
     }
 
-    /// Whether PL/pgSQL raised it, mostly by RAISE: then the code is what the author of the function chose.
+    /// Whether PL/pgSQL raised it, mostly by RAISE: the author of the function chose the code.
     fn is_raised(&self) -> bool {
         self.file == Some("pl_exec.c")
     }
 
-    /// Whether a function's author wrote it, in words and a code of their own: the connection is fine.
+    /// Whether RAISE raised it, with a code of its author's choice: the connection is usable.
     pub(crate) fn is_raise(&self) -> bool {
         self.is_raised() && self.routine == Some("exec_stmt_raise")
     }
 
-    /// RAISE refuses the row, whatever code it gives; but a function may pass on the server's troubles, or another
-    /// server's, in its own words: then it is tried again before.
+    /// RAISE rejects the row, whatever its code. But a function may pass on an error of this or another server, so with such a
+    /// code the batch is retried first.
     fn meaning_of_raised(&self, of_code: Meaning) -> Meaning {
         match self.code {
             "23503" => of_code,
@@ -135,14 +135,14 @@ impl<'a> Evidence<'a> {
         }
     }
 
-    /// Codes of others come from extensions, which may be full or out of order, unless PL/pgSQL raised them.
+    /// Unknown codes come from extensions, whose state is the server's, unless PL/pgSQL raised them.
     fn is_of_server(&self) -> bool {
         let has = |classes: &[&str]| classes.iter().any(|class| self.code.starts_with(class));
         has(&OF_A_SERVER) || (!has(&CLASSES) && !self.is_raised())
     }
 
-    /// Input functions of types tell of a value that they cannot read as of a fault of the statement (`ltree`, `tsquery`,
-    /// `regproc`) or of the server (`hstore` and PostGIS, whose source files are named here).
+    /// Input functions report a value that they cannot parse with the code of a statement's fault (`ltree`, `tsquery`, `regproc`) or
+    /// a server's (`hstore` and PostGIS, identified by their source files).
     fn is_of_value(&self) -> bool {
         match self.code {
             "42601" | "42602" | "42725" | "42883" => !self.points_into_statement,
@@ -151,13 +151,13 @@ impl<'a> Evidence<'a> {
         }
     }
 
-    /// Whether COPY was at a row, not at its table.
+    /// Whether COPY was processing a row, not its table.
     fn is_in_copied_row(&self) -> bool {
         let context = self.context.unwrap_or_default();
         context.starts_with("COPY ")
     }
 
-    /// Codes that tell of something that is named and is not there, or cannot be done.
+    /// Codes about a name that does not exist or is not supported.
     fn names_something(&self) -> bool {
         matches!(
             self.code,

@@ -1,4 +1,4 @@
-//! From errors of the driver to the engine's words.
+//! Converts the driver's errors to the engine's failures.
 
 use std::time::Duration;
 
@@ -8,19 +8,19 @@ use sqlx::postgres::PgDatabaseError;
 use crate::evidence::Evidence;
 use crate::sqlstate::{self, Meaning};
 
-/// Why a step of a write failed, before it is decided what follows.
+/// Why a step of a write failed, before the consequence is decided.
 #[derive(Debug)]
 pub(crate) enum WriteError {
-    /// The driver or the database said so, at work on this table if one is named.
+    /// An error of the driver or the database, while writing to `table`.
     Driver {
         error: sqlx::Error,
         table: Option<String>,
     },
-    /// No answer within the deadline.
+    /// No response within the deadline.
     Deadline { step: &'static str, limit: Duration },
     /// The columns of this table are not what the rows were encoded for.
     StaleCatalog { table: String },
-    /// The engine's word is known already.
+    /// The engine's failure is already determined.
     Decided(Failure),
 }
 
@@ -45,7 +45,7 @@ impl WriteError {
         WriteError::Decided(Failure::Refused(refusals))
     }
 
-    /// Names the table that was worked on.
+    /// Adds the table that was being written to.
     pub(crate) fn at(self, table: &str) -> WriteError {
         match self {
             WriteError::Driver { error, table: None } => WriteError::Driver {
@@ -56,7 +56,7 @@ impl WriteError {
         }
     }
 
-    /// The database's own error, if there is one.
+    /// The database's error, if it is one.
     pub(crate) fn database(&self) -> Option<&PgDatabaseError> {
         match self {
             WriteError::Driver {
@@ -67,12 +67,12 @@ impl WriteError {
         }
     }
 
-    /// What the database's error means; `None` if it is not one of the database.
+    /// The meaning of the database's error; `None` for other errors.
     pub(crate) fn meaning(&self) -> Option<Meaning> {
         self.evidence().map(|evidence| evidence.meaning())
     }
 
-    /// Where the database's error was raised; `None` if it is not one of the database.
+    /// Where the database's error was raised; `None` for other errors.
     pub(crate) fn evidence(&self) -> Option<Evidence<'_>> {
         self.database().map(Evidence::of)
     }
@@ -83,8 +83,7 @@ impl WriteError {
             || self.meaning() == Some(Meaning::CatalogChanged)
     }
 
-    /// Whether the batch might be written, or fail otherwise, if the tables were not what they were when they were read.
-    /// An outage says nothing about them.
+    /// Whether changed tables could be the cause, so that the batch might succeed after they are read again. An outage is never.
     pub(crate) fn may_depend_on_tables(&self) -> bool {
         match self {
             WriteError::Decided(failure) => matches!(failure, Failure::Refused(_)),
@@ -96,7 +95,7 @@ impl WriteError {
         }
     }
 
-    /// Whether some record of the batch is to blame, which the error does not name.
+    /// Whether some record of the batch is at fault, which the error does not identify.
     pub(crate) fn is_of_record(&self) -> bool {
         use Meaning::{CatalogChanged, MissingParent, Refused, RefusedIfRepeated};
         self.evidence()
@@ -107,17 +106,17 @@ impl WriteError {
             })
     }
 
-    /// Whether it names the records that are to blame.
+    /// Whether it identifies the records at fault.
     pub(crate) fn is_named(&self) -> bool {
         matches!(self, WriteError::Decided(Failure::Refused(_)))
     }
 
-    /// Whether somebody else held what was to be locked, for too long.
+    /// Whether a lock was not granted in time.
     pub(crate) fn is_lock_timeout(&self) -> bool {
         self.database().is_some_and(|error| error.code() == "55P03")
     }
 
-    /// Whether an answer has other columns than were asked for.
+    /// Whether a result has unexpected columns.
     pub(crate) fn is_unreadable(&self) -> bool {
         use sqlx::Error::{ColumnDecode, ColumnNotFound, Decode};
         matches!(
@@ -129,18 +128,18 @@ impl WriteError {
         )
     }
 
-    /// Whether a row's parent is missing, or a parent that goes still has children.
+    /// Whether a row's parent is missing, or a deleted parent still has children.
     pub(crate) fn is_foreign_key(&self) -> bool {
         self.meaning() == Some(Meaning::MissingParent)
     }
 
-    /// Whether a trigger or another function of the database was at work.
+    /// Whether it was raised in a trigger or another function of the database.
     pub(crate) fn is_in_function(&self) -> bool {
         self.evidence()
             .is_some_and(|evidence| evidence.is_in_function())
     }
 
-    /// Of these errors, whether a row that goes is still named by another.
+    /// Of foreign key errors, whether a deleted row is still referenced.
     pub(crate) fn is_still_referenced(&self) -> bool {
         let WriteError::Driver { table, .. } = self else {
             return false;
@@ -149,8 +148,7 @@ impl WriteError {
         self.database().is_some_and(is_referenced)
     }
 
-    /// Whether the connection can be used on. After anything but a plain error of the database nobody knows what is
-    /// still under way on it.
+    /// Whether the connection remains usable. After anything but a plain error of the database its state is unknown.
     pub(crate) fn leaves_connection_usable(&self) -> bool {
         match self {
             WriteError::Decided(_) | WriteError::StaleCatalog { .. } => true,
@@ -164,15 +162,15 @@ impl WriteError {
         }
     }
 
-    /// The message, safe to log.
+    /// The cause, safe to log.
     pub(crate) fn cause(&self) -> Cause {
         match self {
             WriteError::Decided(failure) => failure.cause(),
             WriteError::StaleCatalog { table } => {
-                Cause::new(format!("table `{table}` changes while it is written to"))
+                Cause::new(format!("table `{table}` changed while it was written to"))
             }
             WriteError::Deadline { step, limit } => Cause::new(format!(
-                "no answer from the database to {step} within {}",
+                "no response from the database to {step} within {}",
                 connect_api::Duration::from_millis(limit.as_millis() as u64)
             ))
             .with_dependency(Dependency::Database),
@@ -186,7 +184,7 @@ impl WriteError {
         }
     }
 
-    /// The engine's word where the batch at hand does not matter: opening, resuming, reading the catalog.
+    /// The engine's failure if no batch is involved: opening, resuming, reading the catalog.
     pub(crate) fn into_failure(self) -> Failure {
         let cause = self.cause();
         match self {
@@ -202,8 +200,8 @@ impl WriteError {
     }
 }
 
-/// Broken connections, in all the ways in which the driver tells of them. A handshake may break off in an outage as well;
-/// that the other side is not trusted, or has no TLS at all, stays so.
+/// Whether the connection is broken, in all forms of the driver's error. An outage may interrupt a TLS handshake, too; an
+/// untrusted certificate or a server without TLS is permanent.
 fn is_outage(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Io(_) | sqlx::Error::Protocol(_) | sqlx::Error::BeginFailed => true,
@@ -216,7 +214,7 @@ fn is_outage(error: &sqlx::Error) -> bool {
     }
 }
 
-/// The driver's words without what may hold a URL or values.
+/// The driver's message, without parts that may contain a URL or values.
 fn driver_cause(error: &sqlx::Error) -> Cause {
     match error {
         sqlx::Error::Io(error) => {
@@ -225,12 +223,12 @@ fn driver_cause(error: &sqlx::Error) -> Cause {
         sqlx::Error::Tls(error) => {
             let reason = tls_error(&**error).unwrap_or_else(|| error.to_string());
             Cause::new(format!("no connection to the database: {reason}")).with_help(
-                "`sslmode` says how far the server's certificate is checked, and `ca` names the authority that signed it",
+                "`sslmode` determines how the server's certificate is verified, and `ca` names the authority that signed it",
             )
         }
         sqlx::Error::Configuration(_) => Cause::new("the database's URL or keys cannot be used"),
         sqlx::Error::Encode(_) | sqlx::Error::Decode(_) | sqlx::Error::ColumnDecode { .. } => {
-            Cause::new("an answer of the database could not be read")
+            Cause::new("a response of the database could not be read")
         }
         other => Cause::new(other.to_string()),
     }

@@ -1,14 +1,14 @@
-//! Names of tables and columns. The one place that puts them into SQL.
+//! Names of tables and columns, and their quoting in SQL.
 
-/// The longest identifier that PostgreSQL keeps; longer ones it cuts silently, so that two tables could become one.
+/// The longest identifier. PostgreSQL silently truncates longer ones, so that two tables could become one.
 pub(crate) const LONGEST: usize = 63;
 
-/// `"name"`, whatever characters the name has.
+/// `"name"`, with any characters escaped.
 pub(crate) fn quote(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
-/// `'text'` for the few places that take no parameter.
+/// `'text'`, for statements without parameters.
 pub(crate) fn quote_literal(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
@@ -23,7 +23,7 @@ pub(crate) fn problem(name: &str) -> Option<String> {
     }
     (name.len() > LONGEST).then(|| {
         format!(
-            "`{name}` has {} bytes, and PostgreSQL cuts names at {LONGEST}",
+            "`{name}` has {} bytes, and PostgreSQL truncates names to {LONGEST}",
             name.len()
         )
     })
@@ -37,8 +37,7 @@ pub(crate) struct TableName {
 }
 
 impl TableName {
-    /// Splits at the dot. A part with a dot or a quote of its own stands in double quotes, as in SQL; nothing is folded
-    /// to lower case.
+    /// Splits at the dot. A part that contains a dot or a quote is written in double quotes, as in SQL. Case is kept.
     pub(crate) fn parse(text: &str) -> Result<TableName, String> {
         let mut parts = Vec::new();
         let mut rest = text;
@@ -66,7 +65,7 @@ impl TableName {
                 name,
             }),
             _ => Err(format!(
-                "`{text}` has more than one dot; `schema.name` is expected, and a name with a dot in double quotes"
+                "`{text}` has more than one dot; write `schema.name`, and a name that contains a dot in double quotes"
             )),
         }
     }

@@ -1,8 +1,8 @@
-//! PostgreSQL as a sink: rows by binary COPY and by UNNEST, exactly once by progress stored beside them.
+//! The PostgreSQL sink: writes rows by binary COPY and UNNEST, exactly once because progress is stored in their transaction.
 //!
-//! The life of a batch: [`encode`] turns records into rows, driven by what [`catalog`] read of the tables and
-//! [`mapping`] made of the configuration; [`sink`] writes them in one transaction that begins with the compare-and-set of
-//! [`progress`]; [`sqlstate`] says what an error of the database leads to.
+//! The path of a batch: [`encode`] turns records into rows, by the tables that [`catalog`] read and the columns that [`mapping`]
+//! derived from the configuration; [`sink`] writes them in one transaction that begins with the compare-and-set of [`progress`];
+//! [`sqlstate`] classifies the errors of the database.
 
 mod apply;
 mod catalog;
@@ -42,7 +42,7 @@ pub use config::{
 };
 pub use sink::PostgresSink;
 
-/// The plugin.
+/// The plugin `postgres`.
 pub struct Postgres;
 
 #[async_trait]

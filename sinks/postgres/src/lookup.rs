@@ -1,4 +1,4 @@
-//! Finding the members that columns are made of in one pass over an object.
+//! Looks up the members for all columns in one pass over an object.
 //!
 //! Looking each column's name up by itself would read the object once a column. Records of a topic mostly have their
 //! members in one order: where the parser knows the object's shape, no name is compared; elsewhere a member is expected
@@ -8,13 +8,13 @@ use std::collections::HashMap;
 
 use connect_api::{ByShape, Members, PathStep, ValueRef};
 
-/// The names that are looked for in one kind of object, each with a slot.
+/// The names of the members to look up, each with a slot.
 #[derive(Default)]
 pub(crate) struct Lookup {
     names: Vec<Box<str>>,
     slots: HashMap<Box<str>, usize>,
     of_shape: ByShape<ShapeSlots>,
-    /// For each place of a member in the last object whose shape was not known, the slot that it had.
+    /// For each member index, the slot of the member in the last object of unknown shape.
     expected: Vec<Option<usize>>,
 }
 
@@ -26,7 +26,7 @@ struct ShapeSlots {
     slots: Box<[Option<usize>]>,
 }
 
-/// What an object has for each slot.
+/// The value of each slot.
 pub(crate) type SlotValues<'a> = Vec<Option<ValueRef<'a>>>;
 
 impl Lookup {
@@ -40,7 +40,7 @@ impl Lookup {
         slot
     }
 
-    /// Fills `found` with what the object has.
+    /// Fills `found` with the object's members.
     pub(crate) fn fill<'a>(&mut self, object: Option<ValueRef<'a>>, found: &mut SlotValues<'a>) {
         found.clear();
         let object = object.and_then(|object| Some((object, object.members()?)));
@@ -123,7 +123,7 @@ impl ShapeSlots {
     }
 }
 
-/// Follows the rest of a path.
+/// Follows the remaining steps of a path.
 pub(crate) fn follow<'a>(start: ValueRef<'a>, steps: &[PathStep]) -> Option<ValueRef<'a>> {
     steps.iter().try_fold(start, |place, step| match step {
         PathStep::Name(name) => place.get(name),

@@ -1,7 +1,7 @@
-//! Which path of a record becomes which column: the configuration and the catalog brought together.
+//! Maps paths of records to columns, from the configuration and the catalog.
 //!
-//! A *target* is what rows are collected for: a table. All `[[sinks.tables]]` entries of one table share it, so that the
-//! last operation of a key wins also where one entry upserts and another deletes.
+//! A *target* is a table with the rows collected for it. All `[[sinks.tables]]` entries of one table share it, so that the last
+//! operation of a key wins even if one entry upserts and another deletes.
 
 mod columns;
 
@@ -20,9 +20,9 @@ use crate::target::{Target, WriteMethod};
 
 use columns::{Mapped, key_indexes, map_columns};
 
-/// Everything that is needed to turn records into rows.
+/// The plan that turns records into rows.
 pub(crate) struct Plan {
-    /// One for each table.
+    /// One target per table.
     pub(crate) targets: Vec<Target>,
     pub(crate) entries: Vec<Entry>,
     /// The order in which the targets are written.
@@ -30,7 +30,7 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    /// Cuts the encoded batch of so many records.
+    /// Cuts the encoded batch of `records` records into segments.
     pub(crate) fn segments(&self, records: usize, cuts: Cuts) -> Vec<Segment> {
         self.order.segments(&self.targets, records, cuts)
     }
@@ -42,45 +42,45 @@ pub(crate) struct Entry {
     pub(crate) mode: WriteMode,
     pub(crate) each: Option<ElementsPath>,
     pub(crate) when: Option<Predicate>,
-    /// The members of the value and of the element that columns begin with.
+    /// The members of the value and of the element that the columns' paths begin with.
     pub(crate) members: Lookup,
     pub(crate) of_element: Lookup,
     /// In the order of the target's columns.
     pub(crate) columns: Vec<EntryColumn>,
-    /// The set with all of them.
+    /// The set of all columns of the entry.
     pub(crate) all: usize,
     /// Whether a record without a value deletes: every key column comes from the record's key.
     pub(crate) takes_tombstones: bool,
-    /// The array whose elements are all rows of the record, where its other rows are deleted.
+    /// With `orphans = "delete"`, the array whose elements are all rows of the record.
     pub(crate) orphans: Option<FieldPath>,
-    /// Whether some column must show that the record, or the element, is meant for the table.
+    /// Whether some column must have a value to show that the record, or the element, belongs to the table.
     pub(crate) needs_evidence: bool,
 }
 
 pub(crate) struct EntryColumn {
-    /// Place in the target's columns.
+    /// Index in the target's columns.
     pub(crate) position: usize,
-    /// As it is written.
+    /// The reference as written.
     pub(crate) reference: Reference,
-    /// The same, ready to be followed.
+    /// The same, compiled for the lookup.
     pub(crate) source: ValueSource,
-    /// Mapped by name: a member that differs only in upper and lower case is taken too.
+    /// Mapped by name: a member that differs only in case is used, too.
     pub(crate) by_name: Option<String>,
     pub(crate) reading: Reading,
-    /// Whether an UNNEST parameter carries it as text.
+    /// Whether an UNNEST parameter contains it as text.
     pub(crate) travels_as_text: bool,
     pub(crate) if_missing: IfMissing,
-    /// Whether a value here shows that the record, or the element, is meant for the table.
+    /// Whether a value here shows that the record, or the element, belongs to the table.
     pub(crate) is_evidence: bool,
 }
 
-/// How a column's value is found.
+/// How a column's value is looked up.
 pub(crate) enum ValueSource {
     /// The member in this slot of the value's lookup, and the steps from there.
     Member(usize, Box<[PathStep]>),
     /// The same in the element of `each`.
     OfElement(usize, Box<[PathStep]>),
-    /// Metadata, and paths that do not begin with a name.
+    /// By resolving the reference: metadata, and paths that do not begin with a name.
     Reference,
 }
 
@@ -101,18 +101,18 @@ impl ValueSource {
     }
 }
 
-/// What a missing field means.
+/// What happens to a column whose field is missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum IfMissing {
-    /// The column stays out of the statement: its default, or what it has.
+    /// The row omits the column: it gets its default, or keeps its value.
     LeaveOut,
-    /// NULL, which is what leaving it out would give.
+    /// NULL, which omitting the column would result in, too.
     Null,
-    /// There is nothing that the column could get.
+    /// The record is rejected, because the column needs a value.
     Refuse,
 }
 
-/// Brings the configuration and the tables, which are in its order, together.
+/// Makes the plan from the configuration and its tables, which are in the same order.
 pub(crate) fn plan(config: &Config, tables: &[Table]) -> Result<Plan, Failure> {
     let mut targets: Vec<Target> = Vec::new();
     let mut mapped = Vec::new();
@@ -151,7 +151,7 @@ fn target_at(targets: &mut [Target], index: usize) -> &mut Target {
     targets.get_mut(index).expect("an entry's target exists")
 }
 
-/// The target of an entry: that of an earlier one of the same table, or a new one.
+/// The target of an entry: that of an earlier entry of the same table, or a new one.
 fn target_of(
     targets: &mut Vec<Target>,
     entry: &TableConfig,
@@ -168,7 +168,7 @@ fn target_of(
         .enumerate()
         .find(|(_, target)| target.table.name == table.name);
     if let Some((index, target)) = existing {
-        // An entry that deletes goes with upserts as well as with updates, whichever is first in the file.
+        // An entry that deletes can be combined with upserts and with updates, in any order.
         if write == WriteMethod::Update {
             target.write = write;
         }
@@ -194,7 +194,7 @@ fn target_of(
     targets.len() - 1
 }
 
-/// Entries of one table, however each spells its name, must agree on what a row is.
+/// Entries of one table, however its name is spelled, must agree on mode and key.
 fn agree_with_earlier(config: &Config, tables: &[Table], index: usize) -> Result<(), Failure> {
     let all: Vec<(&TableConfig, &Table)> = config.tables.iter().zip(tables).collect();
     let (earlier, rest) = all.split_at(index);
@@ -272,7 +272,7 @@ impl EntryMapping<'_> {
         })
     }
 
-    /// Notes the record's part of the key in the target, where rows of elements that are no more are deleted.
+    /// Sets the target's record part of the key if rows of removed elements are deleted.
     fn orphans(
         &self,
         key: &[EntryColumn],
@@ -300,8 +300,8 @@ impl EntryMapping<'_> {
         let unmapped = self
             .key
             .iter()
-            .find(|place| !columns.iter().any(|mapped| mapped.index == **place))
-            .and_then(|place| target.table.columns.get(*place));
+            .find(|index| !columns.iter().any(|mapped| mapped.index == **index))
+            .and_then(|index| target.table.columns.get(*index));
         let Some(column) = unmapped else {
             return Ok(());
         };
@@ -347,8 +347,8 @@ impl EntryMapping<'_> {
     }
 }
 
-/// Which paths show that a record or an element is meant for the table: one of them must lead somewhere. `None` where
-/// no column is read from there, as in a table of metadata.
+/// The root of the paths that show that a record or an element belongs to the table: one of them must lead to a value. `None` if
+/// no column has such a path, as in a table of metadata.
 fn evidence(entry: &TableConfig, columns: &[EntryColumn]) -> Option<PathRoot> {
     let reads = |root| {
         columns

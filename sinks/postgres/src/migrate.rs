@@ -1,4 +1,4 @@
-//! Migrations: sqlx's, under its advisory lock, before anything is written.
+//! Runs sqlx migrations, under sqlx's advisory lock, before anything is written.
 
 use std::path::Path;
 
@@ -8,13 +8,12 @@ use sqlx::postgres::PgConnection;
 
 use crate::failure::WriteError;
 
-/// Runs what is pending in the folder. Tasks and processes that start together take turns; the later ones find nothing
-/// to do.
+/// Runs the pending migrations of the folder. Tasks and processes that start together take turns; later ones find none pending.
 pub(crate) async fn run(connection: &mut PgConnection, folder: &Path) -> Result<(), Failure> {
     let mut migrator = Migrator::new(folder)
         .await
         .map_err(|error| failure(error, folder))?;
-    // Several connectors may keep their migrations in one database, each in a folder of its own.
+    // Several connectors may run migrations in one database, each from its own folder.
     migrator.set_ignore_missing(true);
     migrator
         .run_direct(connection)
@@ -38,13 +37,13 @@ fn failure(error: MigrateError, folder: &Path) -> Failure {
         }
         MigrateError::VersionMismatch(version) => (
             format!(
-                "migration {version} was run before, and {folder} has another text under that number"
+                "migration {version} was run before, and its file in {folder} has changed since"
             ),
             "write changes as a new migration; folders that share a database need different numbers",
         ),
         MigrateError::Dirty(version) => (
-            format!("migration {version} of {folder} was left half done"),
-            "put the database right and delete its row from _sqlx_migrations",
+            format!("migration {version} of {folder} was interrupted"),
+            "repair the database and delete the migration's row from _sqlx_migrations",
         ),
         MigrateError::Source(error) => (
             format!("the migrations in {folder} cannot be read: {error}"),

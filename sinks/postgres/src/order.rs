@@ -1,10 +1,10 @@
-//! The order in which tables are written, so that foreign keys hold after every statement.
+//! The order of writing tables, so that foreign keys hold after every statement.
 //!
-//! A batch deletes first, children before parents, and then writes, parents before children. That is one statement a table,
-//! but not the order of the records: a child that moves to another parent before its old parent is deleted would be
-//! moved too late. Such a batch is cut into segments, each written in this order before the next. Where the
-//! foreign key only checks, the batch is tried whole first, because a wrong order fails; where it acts (CASCADE, SET NULL,
-//! SET DEFAULT) a wrong order would end in other rows, so the batch is always cut.
+//! A batch first deletes, children before parents, and then writes, parents before children: one statement per table, but not in
+//! the order of the records. A child that moves to another parent before its old parent is deleted would be moved too late. Such
+//! a batch is cut into segments, which are written one after the other. If the foreign key only checks, the batch is tried whole
+//! first, because a wrong order fails. If it acts (CASCADE, SET NULL, SET DEFAULT), a wrong order would result in other rows, so
+//! the batch is always cut.
 
 use std::ops::Range;
 
@@ -12,7 +12,7 @@ use crate::catalog::Table;
 use crate::rows::{Operation, Row};
 use crate::target::Target;
 
-/// A range of the batch's records that is written in one order of the tables.
+/// A range of the batch's records that is written before the next one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Segment {
     pub(crate) records: Range<usize>,
@@ -30,10 +30,10 @@ impl Segment {
 /// Where a batch is cut into segments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Cuts {
-    /// Where a wrong order would change rows in silence.
+    /// Where a wrong order would silently change rows.
     Needed,
-    /// Wherever a delete and a write of two tables with a foreign key between them would change places. Two deletes or two
-    /// writes may, unless the tables are in a cycle: a child before its parent would fail.
+    /// Also where a delete and a write of two tables with a foreign key between them would be reordered. Two deletes or two writes
+    /// may be reordered, unless the tables are in a cycle, where a child before its parent would fail.
     All,
 }
 
@@ -72,7 +72,7 @@ pub(crate) struct Order {
 }
 
 impl Order {
-    /// Parents before children, otherwise as the file has them. Tables in a cycle of foreign keys stay in the file's order.
+    /// Parents before children, otherwise in the order of the file, as are tables in a cycle of foreign keys.
     pub(crate) fn new<'a>(tables: impl Iterator<Item = &'a Table>) -> Order {
         let tables: Vec<&Table> = tables.collect();
         let relations = relations(&tables);
@@ -94,7 +94,7 @@ impl Order {
         assert_eq!(
             sorted.len(),
             tables.len(),
-            "cycles do not hold the order up"
+            "tables in a cycle do not wait for each other"
         );
         let deletes = sorted.iter().rev().map(|table| Pass::Delete(*table));
         let writes = sorted.iter().map(|table| Pass::Write(*table));
@@ -104,7 +104,7 @@ impl Order {
         }
     }
 
-    /// Whether one target has rows that another, or it itself, names by a foreign key.
+    /// Whether a foreign key of a target references a target.
     pub(crate) fn has_relations(&self) -> bool {
         !self.relations.is_empty()
     }
@@ -114,7 +114,7 @@ impl Order {
         &self.passes
     }
 
-    /// Cuts the batch of so many records.
+    /// Cuts a batch of `records` records.
     pub(crate) fn segments(&self, targets: &[Target], records: usize, cuts: Cuts) -> Vec<Segment> {
         let is_uncut = match cuts {
             Cuts::Needed => !self
@@ -136,7 +136,7 @@ impl Order {
             .collect()
     }
 
-    /// The records before which the batch is cut.
+    /// The indexes of the records before which the batch is cut.
     fn cuts(&self, steps: Vec<Step>, cuts: Cuts) -> Vec<usize> {
         let mut found = Vec::new();
         let mut earlier: Vec<Pass> = Vec::new();
@@ -159,7 +159,7 @@ impl Order {
         found
     }
 
-    /// Whether running `later` before `earlier` may end otherwise than in the order of their records.
+    /// Whether running `later` before `earlier` may have another result than the order of their records.
     fn conflict(&self, earlier: Pass, later: Pass, cuts: Cuts) -> bool {
         self.relations.iter().any(|relation| {
             let (child, parent) = (relation.child, relation.parent);

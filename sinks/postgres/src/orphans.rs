@@ -1,8 +1,8 @@
-//! Rows of elements that are no more: `orphans = "delete"`.
+//! `orphans = "delete"`: deletes the rows of elements that a record no longer contains.
 //!
-//! A record says which elements it has. What the table has beside them under the record's part of the key is deleted by
-//! one statement, except keys that the batch itself names: for those, the reduction gets a delete where a later record no
-//! longer has them. So the result is that of the records one after the other.
+//! A record lists its elements. One statement deletes all other rows with the record's part of the key, except keys that the batch
+//! itself contains: for those, a delete is inserted before the reduction wherever a later record no longer contains them. So the
+//! result is the same as writing the records one by one.
 
 use std::collections::{HashMap, HashSet};
 
@@ -13,14 +13,14 @@ use crate::rows::{Operation, Row, Rows, Sweep};
 use crate::target::Target;
 use crate::unnest::Session;
 
-/// What a sweep leaves to be reduced.
+/// The result of a sweep.
 pub(crate) struct Swept {
-    /// The segment's rows, with deletes of those that a later record no longer had.
+    /// The segment's rows to reduce, with deletes of those that a later record no longer contains.
     pub(crate) rows: Vec<Row>,
     pub(crate) touched: u64,
 }
 
-/// Deletes what the segment's records no longer have.
+/// Deletes the rows of elements that the segment's records no longer contain.
 pub(crate) async fn sweep(
     session: &mut Session<'_>,
     target: &mut Target,
@@ -69,7 +69,7 @@ pub(crate) async fn sweep(
     })
 }
 
-/// For each row, one that consists of the record's part of its key.
+/// For each row, a row that consists of the record's part of its key.
 fn parents_of(target: &mut Target, rows: &[Row], parent: &[usize]) -> Vec<Row> {
     let set = target.sets.index(parent);
     rows.iter()
@@ -86,7 +86,7 @@ fn parents_of(target: &mut Target, rows: &[Row], parent: &[usize]) -> Vec<Row> {
         .collect()
 }
 
-/// The rows of a segment, and what is equal among them.
+/// The rows of a segment, with the equality of their keys.
 struct Known<'a> {
     rows: &'a Rows,
     /// The index of the segment's first row among all rows.
@@ -113,8 +113,8 @@ impl<'a> Known<'a> {
         rows.expect("a record's rows are in its segment")
     }
 
-    /// The rows, and before the elements of a sweep a delete of each key of its record that it does not have. For each key
-    /// only the last such sweep counts.
+    /// The rows, with deletes inserted before the elements of a sweep: one for each key of the same record that the sweep does not
+    /// contain. For each key only the last such sweep counts.
     fn with_deletes(&self, sweeps: &[Sweep]) -> Vec<Row> {
         let mut by_parent: HashMap<&[u8], Vec<usize>> = HashMap::new();
         let mut elements: HashSet<(usize, &[u8])> = HashSet::new();

@@ -1,10 +1,10 @@
-//! Progress beside the rows: which offset of each partition comes next, and who may move it.
+//! The progress table: the next offset of each partition, and the epoch of its owner.
 //!
-//! A partition's row has an *epoch* that every owner raises when it takes over. Each batch begins with a
-//! compare-and-set of `next_offset` and the epoch of all its partitions, in order of topic and partition: a
-//! predecessor that was frozen and thaws matches no row and stops before it writes, and a successor that raises the epoch
-//! waits for a predecessor's COMMIT, because that holds the row. After a lost connection an owner raises the epoch once
-//! more, but only where it is still its own; the `next_offset` it then reads tells whether the last COMMIT arrived.
+//! Every owner raises the *epoch* of a partition when it takes over. Each batch begins with a compare-and-set of `next_offset` and
+//! the epoch of all its partitions, in order of topic and partition. A frozen predecessor that resumes matches no row and stops
+//! before it writes; a successor that raises the epoch waits for the predecessor's COMMIT, which holds the row lock. After a lost
+//! connection an owner raises the epoch again, but only if it is still its own; the `next_offset` that it reads shows whether the
+//! last COMMIT took effect.
 
 mod create;
 mod frozen;
@@ -26,7 +26,7 @@ use crate::identifier::TableName;
 use frozen::Frozen;
 use statements::Statements;
 
-/// The progress table, and what this task owns in it.
+/// The progress table, and the partitions that this task owns in it.
 pub(crate) struct ProgressTable {
     table: TableName,
     statements: Statements,
@@ -34,11 +34,11 @@ pub(crate) struct ProgressTable {
     is_persistent: bool,
     owned: HashMap<TopicPartition, Owned>,
     frozen: Frozen,
-    /// A statement failed in a way that a changed table would explain.
+    /// A statement failed, possibly because the table has changed.
     is_doubted: bool,
 }
 
-/// What this owner last read or wrote.
+/// The state of a partition as this owner last read or wrote it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Owned {
     epoch: i64,
@@ -65,7 +65,7 @@ impl ProgressTable {
         }
     }
 
-    /// A statement about this identity's partitions.
+    /// A query about partitions of this identity.
     fn about<'a>(
         &'a self,
         statement: &'a str,
@@ -87,12 +87,12 @@ impl ProgressTable {
         &self.table
     }
 
-    /// Whether the table is to be looked at before it is used again.
+    /// Whether the table must be verified before it is used again.
     pub(crate) fn is_doubted(&self) -> bool {
         self.is_doubted
     }
 
-    /// Takes the partitions over, and tells where each goes on.
+    /// Takes the partitions over, and returns the next offset of each.
     pub(crate) async fn take_over(
         &mut self,
         connection: &mut PgConnection,
@@ -111,7 +111,7 @@ impl ProgressTable {
             .collect())
     }
 
-    /// After a new connection: waits for what the old one may still have under way, and reads how it ended.
+    /// On a new connection: waits for the old one's transaction to end, and reads its outcome.
     pub(crate) async fn confirm(
         &mut self,
         connection: &mut PgConnection,
@@ -132,7 +132,7 @@ impl ProgressTable {
             .fetch_all(connection)
             .await?;
         let confirmed = owned(&rows)?;
-        // What could not be raised belongs to somebody else; that matters only if a batch still has it.
+        // Where the epoch could not be raised, another owner took over; that matters only if a batch contains the partition.
         for (partition, owned) in &mut self.owned {
             match confirmed.get(partition) {
                 Some(confirmed) => *owned = *confirmed,
@@ -142,8 +142,8 @@ impl ProgressTable {
         Ok(())
     }
 
-    /// After the rows of these partitions were not to be had: looks who holds them, and ends sessions of this connector
-    /// that are frozen in the middle of a COPY. Tells whether there were any. Not in a transaction.
+    /// Finds the sessions of this connector that hold the rows of these partitions and are frozen in the middle of a COPY, and
+    /// terminates them. Returns whether there were any. Must not run in a transaction.
     pub(crate) async fn end_frozen(
         &mut self,
         connection: &mut PgConnection,
@@ -170,7 +170,7 @@ impl ProgressTable {
                 event = "frozen_session_ended",
                 %connector,
                 session,
-                "a session of this connector held progress and waited for its client in the middle of a COPY for {} s: it was ended, and its batch is rolled back",
+                "a session of this connector held progress and waited for its client in the middle of a COPY for {} s: it was terminated, and its batch is rolled back",
                 frozen::PATIENCE.as_secs()
             );
         }
@@ -178,14 +178,14 @@ impl ProgressTable {
         Ok(has_ended)
     }
 
-    /// What this task owns.
+    /// The partitions that this task owns.
     pub(crate) fn owned(&self) -> Vec<TopicPartition> {
         let mut partitions: Vec<_> = self.owned.keys().cloned().collect();
         partitions.sort();
         partitions
     }
 
-    /// The partitions of a batch that this task was never asked to resume.
+    /// The partitions of a batch that this task has never resumed.
     pub(crate) fn not_owned(&self, progress: &[Progress]) -> Vec<TopicPartition> {
         progress
             .iter()
@@ -195,7 +195,7 @@ impl ProgressTable {
             .collect()
     }
 
-    /// Whether everything that the batch moves stands where the batch ends.
+    /// Whether all partitions of the batch are at the end of the batch.
     pub(crate) fn is_stored(&self, progress: &[Progress]) -> bool {
         progress.iter().all(|moved| {
             let owned = self.owned.get(&moved.partition);
@@ -203,7 +203,7 @@ impl ProgressTable {
         })
     }
 
-    /// Refuses a batch that does not begin where this owner's progress stands.
+    /// Refuses a batch that does not begin at this owner's progress.
     pub(crate) fn check_due(&self, progress: &[Progress]) -> Result<(), WriteError> {
         for moved in progress {
             let owned = self
@@ -211,9 +211,9 @@ impl ProgressTable {
                 .get(&moved.partition)
                 .filter(|owned| !owned.is_lost)
                 .ok_or_else(|| {
-                    superseded(&format!("another task has taken {} over", moved.partition))
+                    superseded(&format!("another task has taken over {}", moved.partition))
                 })?;
-            // Without stored progress, the engine's first position counts.
+            // Without stored progress, the engine's first position is accepted.
             if let Some(next) = owned.next.filter(|next| *next != moved.expected) {
                 return Err(superseded(&format!(
                     "{} is at offset {next} in `{}`, and the batch begins at {}",
@@ -224,7 +224,7 @@ impl ProgressTable {
         Ok(())
     }
 
-    /// The compare-and-set that a transaction begins with.
+    /// The compare-and-set at the beginning of a transaction.
     pub(crate) async fn advance(
         &self,
         connection: &mut PgConnection,
@@ -260,14 +260,14 @@ impl ProgressTable {
             Ok(())
         } else {
             Err(superseded(&format!(
-                "{touched} of {} partitions are as this task left them in `{}`: another task has taken over",
+                "only {touched} of {} partitions in `{}` are as this task left them: another task has taken over",
                 progress.len(),
                 self.table
             )))
         }
     }
 
-    /// The batch's transaction is committed.
+    /// Updates the state after the batch's COMMIT.
     pub(crate) fn moved(&mut self, progress: &[Progress]) {
         for moved in progress {
             let owned = self.owned.get_mut(&moved.partition);
@@ -277,7 +277,7 @@ impl ProgressTable {
         }
     }
 
-    /// What is stored, without taking anything over.
+    /// Reads the stored progress without taking over.
     pub(crate) async fn read(
         &self,
         connection: &mut PgConnection,
@@ -295,8 +295,8 @@ impl ProgressTable {
             .collect())
     }
 
-    /// What is stored about these topics under exactly one other name, of the connector or of the sink, as far as nothing
-    /// is stored about them under these two.
+    /// The progress of these topics under another name of either the connector or the sink. Only topics without progress under
+    /// this identity.
     pub(crate) async fn of_others(
         &self,
         connection: &mut PgConnection,
@@ -320,7 +320,7 @@ impl ProgressTable {
         Ok(others.collect::<Result<_, sqlx::Error>>()?)
     }
 
-    /// Sets what is stored, and takes it away from whoever owns it.
+    /// Sets the stored progress, and takes over from the current owner.
     pub(crate) async fn store(
         &self,
         connection: &mut PgConnection,
@@ -338,7 +338,7 @@ impl ProgressTable {
         Ok(())
     }
 
-    /// Deletes what is stored about these topics, whoever owns it.
+    /// Deletes the progress of these topics, whichever task owns it.
     pub(crate) async fn erase(
         &self,
         connection: &mut PgConnection,
@@ -354,8 +354,8 @@ impl ProgressTable {
     }
 }
 
-/// A predecessor's COMMIT takes milliseconds, and whoever waits here holds up other partitions of its task: what lasts
-/// longer is asked for again later.
+/// Limits the wait for locks. A predecessor's COMMIT takes milliseconds, and this wait delays other partitions of the task; if it
+/// takes longer, the task asks again later.
 async fn wait_briefly(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
     connection.execute("SET LOCAL lock_timeout = 2000").await?;
     Ok(())

@@ -1,22 +1,22 @@
-//! Reduction of a target's rows to the last operation of each key.
+//! Reduces a target's rows to the last operation of each key.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
 use crate::rows::{ColumnSets, FieldSpan, Operation, Row, Rows};
 
-/// Which keys the table finds equal although their bytes differ (`1.0` and `1.00`, two texts of one citext). Only the
-/// server knows.
+/// Keys that are equal to the table although their bytes differ (`1.0` and `1.00`, two texts of one citext), as the server
+/// reports them.
 #[derive(Debug, Default)]
 pub(crate) struct EqualKeys {
-    /// From a key to the one that stands for all that equal it; keys without an equal are not in here.
+    /// From a key to the representative of all keys that equal it; keys without an equal are absent.
     representatives: HashMap<Vec<u8>, Vec<u8>>,
 }
 
 impl EqualKeys {
     /// Adds keys that are equal to each other.
     pub(crate) fn add(&mut self, keys: &[&[u8]]) {
-        // The smallest, so that every writer that has these keys sorts them alike.
+        // The smallest, so that all writers of these keys sort them alike.
         let Some(smallest) = keys.iter().min() else {
             return;
         };
@@ -25,13 +25,13 @@ impl EqualKeys {
         }
     }
 
-    /// The key that stands for this one.
+    /// The representative of this key.
     pub(crate) fn representative<'a>(&'a self, key: &'a [u8]) -> &'a [u8] {
         self.representatives.get(key).map_or(key, Vec::as_slice)
     }
 }
 
-/// What is left of a keyed target's rows: each key once in each list, sorted by key.
+/// A keyed target's reduced rows: each key once per list, sorted by key.
 #[derive(Debug, Default)]
 pub(crate) struct Reduced {
     /// Run first.
@@ -39,7 +39,7 @@ pub(crate) struct Reduced {
     pub(crate) writes: Vec<Row>,
     /// All rows, those of one key together.
     order: Vec<Row>,
-    /// For each write, which of `order` it consists of.
+    /// For each write, the range of `order` that it consists of.
     sources: Vec<Range<usize>>,
 }
 
@@ -56,19 +56,19 @@ impl Reduced {
 }
 
 impl Rows {
-    /// Reduces these of the rows to the last operation of each key, sorted by key.
+    /// Reduces the rows of `order` to the last operation of each key, sorted by key.
     ///
-    /// Two writers that lock rows in different orders deadlock, so the order is the key's bytes in every statement. A key
-    /// that was deleted and written again is in both lists, and the deletes run first: what the last write does not
-    /// mention must not survive the delete. Rows of one key with different sets of columns are laid over each other,
-    /// because a column that a later record lacks keeps what an earlier one wrote.
+    /// Two writers that lock rows in different orders deadlock, so every statement is ordered by the key's bytes. A key that was
+    /// deleted and written again is in both lists, and the deletes run first, because columns that the last write lacks must not
+    /// survive the delete. Rows of one key with different sets of columns are overlaid, because a column that a later record
+    /// lacks keeps the value of an earlier one.
     pub(crate) fn reduce(
         &mut self,
         mut order: Vec<Row>,
         equal: &EqualKeys,
         sets: &mut ColumnSets,
     ) -> Reduced {
-        // Stable: rows of one key stay in the order in which they came.
+        // A stable sort keeps the rows of one key in arrival order.
         order.sort_by(|left, right| {
             let left = equal.representative(self.key(left));
             left.cmp(equal.representative(self.key(right)))
@@ -107,7 +107,7 @@ impl Rows {
         groups.next().unwrap_or_default()
     }
 
-    /// One row with, for each column, what the last row that has it says. The key is that of the last row.
+    /// One row that has each column from the last row that contains it. The key is that of the last row.
     fn overlay(&mut self, rows: &[Row], last: Row, sets: &mut ColumnSets) -> Row {
         let mut latest: BTreeMap<usize, FieldSpan> = BTreeMap::new();
         for row in rows {
@@ -173,9 +173,9 @@ mod tests {
 
     #[test]
     fn the_last_of_a_key_is_left() {
-        type Given<'a> = &'a [(Operation, usize, &'a [u8])];
+        type Operations<'a> = &'a [(Operation, usize, &'a [u8])];
         // `A` and `a` are one key to the table.
-        let cases: [(&str, Given, &str, &str); 11] = [
+        let cases: [(&str, Operations, &str, &str); 11] = [
             (
                 "sorted by key",
                 &[(Write, 0, b"bxy"), (Write, 0, b"axy")],

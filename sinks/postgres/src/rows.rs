@@ -1,12 +1,12 @@
-//! A batch's rows of one table, encoded.
+//! The encoded rows of a batch for one table.
 //!
-//! All rows are in one reused buffer, one behind the other: a count of fields and the fields, which is the very form of
-//! COPY BINARY. The key's fields come first, so that a row's key is one range of bytes.
+//! All rows are in one reused buffer, in the form of COPY BINARY: a field count and the fields. The key's fields come first, so
+//! that a row's key is one range of bytes.
 
 use std::collections::HashMap;
 use std::ops::Range;
 
-/// What is done with a row.
+/// The operation on a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Operation {
     Write,
@@ -16,12 +16,12 @@ pub(crate) enum Operation {
 /// One encoded row.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Row {
-    /// Where it begins and ends in the buffer; the count of fields is the first two bytes.
+    /// Its range in the buffer, which begins with two bytes of field count.
     pub(crate) start: usize,
     pub(crate) end: usize,
-    /// Where its key ends.
+    /// The end of its key.
     pub(crate) key_end: usize,
-    /// Which columns it has: an index into the target's sets.
+    /// Its columns: an index into the target's sets.
     pub(crate) set: usize,
     /// Index of its record in the batch.
     pub(crate) record: usize,
@@ -39,10 +39,10 @@ pub(crate) struct Rows {
     pub(crate) sweeps: Vec<Sweep>,
 }
 
-/// One record says which elements it has: all other rows of it are to go.
+/// The elements of one record, whose other rows are to be deleted.
 #[derive(Clone, Debug)]
 pub(crate) struct Sweep {
-    /// Consists of the record's part of the key.
+    /// A row that consists of the record's part of the key.
     pub(crate) parent: Row,
     /// The rows of the elements.
     pub(crate) elements: Range<usize>,
@@ -63,24 +63,24 @@ impl Rows {
         self.range(row.start + COUNT_BYTES, row.key_end)
     }
 
-    /// The row's fields, each with its length in front.
+    /// The row's fields, each preceded by its length.
     pub(crate) fn fields(&self, row: &Row) -> EncodedFields<'_> {
         EncodedFields(self.range(row.start + COUNT_BYTES, row.end))
     }
 
-    /// Begins a row at the end of the buffer and returns where it starts. [`Rows::finish`] writes its count of fields.
+    /// Begins a row at the end of the buffer and returns its start. [`Rows::finish`] writes its field count.
     pub(crate) fn begin(&mut self) -> usize {
         let start = self.data.len();
         self.data.extend_from_slice(&[0; COUNT_BYTES]);
         start
     }
 
-    /// Writes the count of fields of the row that starts here.
+    /// Writes the field count of the row that starts at `start`.
     pub(crate) fn finish(&mut self, start: usize, field_count: usize) {
         let count = u16::try_from(field_count).expect("a table has at most 1,600 columns");
         self.data
             .get_mut(start..start + COUNT_BYTES)
-            .expect("a row begins with its count of fields")
+            .expect("a row begins with its field count")
             .copy_from_slice(&count.to_be_bytes());
     }
 
@@ -110,7 +110,7 @@ impl Rows {
         })
     }
 
-    /// The row's field of the column at `wanted`, among the columns of the row.
+    /// The row's field of the column `wanted`; `positions` are the columns of the row.
     pub(crate) fn span_of(&self, row: &Row, positions: &[usize], wanted: usize) -> FieldSpan {
         let mut fields = positions.iter().zip(self.spans(row));
         let found = fields.find(|(position, _)| **position == wanted);
@@ -120,7 +120,7 @@ impl Rows {
     fn range(&self, start: usize, end: usize) -> &[u8] {
         self.data
             .get(start..end)
-            .expect("a row's range lies in the buffer that it was encoded into")
+            .expect("a row's range is in the buffer that it was encoded into")
     }
 }
 
@@ -157,8 +157,8 @@ impl<'a> Iterator for EncodedFields<'a> {
     }
 }
 
-/// The sets of columns that a batch's rows come with. Those of whole entries stay; the others are forgotten with the
-/// batch, because records with optional fields may have any of 2ⁿ.
+/// The column sets of a batch's rows. Those of complete entries are kept; the others are dropped with the batch, because records
+/// with n optional fields may have any of 2ⁿ.
 #[derive(Debug, Default)]
 pub(crate) struct ColumnSets {
     sets: Vec<Vec<usize>>,
@@ -185,7 +185,7 @@ impl ColumnSets {
         index
     }
 
-    /// Forgets the sets of the last batch.
+    /// Drops the sets of the last batch.
     pub(crate) fn clear(&mut self) {
         for positions in self.sets.drain(self.kept..) {
             self.by_positions.remove(&positions);

@@ -1,7 +1,7 @@
-//! The open sink: one connection, one transaction a batch.
+//! The open sink: one connection, one transaction per batch.
 //!
-//! Whatever fails before COMMIT is sent leaves nothing behind. When the answer to COMMIT is lost, the connection is dropped
-//! and the next call reads from the progress table how it ended, before anything is written again.
+//! A failure before COMMIT leaves nothing written. If the response to COMMIT is lost, the connection is dropped, and the next call
+//! reads the outcome from the progress table before it writes.
 
 mod search;
 mod write;
@@ -37,22 +37,22 @@ pub struct PostgresSink {
     /// `None` after an outage, until the next call.
     connection: Option<SinkConnection>,
     plan: Plan,
-    /// `None` where the consumer group keeps progress.
+    /// `None` if the consumer group stores progress.
     progress: Option<ProgressTable>,
-    /// The batch whose COMMIT was sent and not answered.
+    /// The batch whose COMMIT was sent and got no response.
     doubt: Option<Doubt>,
     patience: Patience,
     scratch: Vec<u8>,
 }
 
-/// A batch that is committed or is not: the progress table knows.
+/// A batch that may have been committed: the progress table contains the outcome.
 struct Doubt {
     progress: Vec<Progress>,
     rows: u64,
 }
 
 impl PostgresSink {
-    /// Connects, runs migrations, makes the progress table, reads the tables.
+    /// Connects, runs migrations, creates the progress table, reads the tables.
     pub(crate) async fn open(
         config: &Config,
         context: SinkContext,
@@ -65,7 +65,7 @@ impl PostgresSink {
                 .await
                 .map_err(WriteError::into_failure)?;
             migrate::run(&mut session, folder.as_path()).await?;
-            // Its work is done; a failure to say goodbye changes nothing.
+            // The migrations are done; an error while closing does not matter.
             let _ = session.close().await;
         }
         let connection = connect::open(&options)
@@ -109,9 +109,9 @@ impl PostgresSink {
         })
     }
 
-    /// The connection, made anew if there is none; after an outage the first thing is to learn how the last write ended.
+    /// The connection, or a new one, on which the outcome of the last write is read first.
     ///
-    /// It is taken out of the sink while it works: a call that fails or is cancelled in the middle leaves none behind.
+    /// A call takes it out of the sink, so that a call that fails or is cancelled drops it.
     async fn connected(&mut self) -> Result<SinkConnection, WriteError> {
         if let Some(mut connection) = self.connection.take() {
             if self
@@ -131,7 +131,7 @@ impl PostgresSink {
             let confirm = progress.confirm(&mut connection.driver);
             let confirmed = within("read progress", self.limits.short, confirm).await;
             if let Err(error) = confirmed {
-                // The old connection may be cut off in the middle of a COPY: for the server it is a frozen client.
+                // The old connection may have been cut off in the middle of a COPY: to the server it is a frozen client.
                 if error.is_lock_timeout() {
                     self.limits.roll_back(&mut connection).await?;
                     let owned = progress.owned();
@@ -144,16 +144,16 @@ impl PostgresSink {
         Ok(connection)
     }
 
-    /// Proves that the progress table is what it was when the sink was opened.
+    /// Verifies that the progress table is unchanged since the sink was opened.
     async fn verify_progress(&mut self, connection: &mut SinkConnection) -> Result<(), WriteError> {
         let Some(progress) = &mut self.progress else {
             return Ok(());
         };
         let verifying = progress.verify(&mut connection.driver);
-        within("look at the progress table", self.limits.short, verifying).await
+        within("verify the progress table", self.limits.short, verifying).await
     }
 
-    /// Keeps the connection after a call, unless the call's error says that it cannot be trusted.
+    /// Keeps the connection after a call, unless the call's error makes it unusable.
     async fn release<T>(&mut self, mut connection: SinkConnection, result: &Result<T, WriteError>) {
         let is_usable = match result {
             Ok(_) => true,
@@ -165,8 +165,8 @@ impl PostgresSink {
         self.connection = Some(connection).filter(|_| is_usable);
     }
 
-    /// After a lock on these partitions was not given: whether that was worth another try, because a frozen predecessor
-    /// held them and is ended.
+    /// After a lock on these partitions was not granted: whether a frozen predecessor held them and was terminated, so that another
+    /// attempt is worthwhile.
     async fn has_ended_frozen(&mut self, partitions: &[TopicPartition]) -> bool {
         let Some((progress, mut connection)) = self.progress.as_mut().zip(self.connection.take())
         else {
@@ -180,7 +180,7 @@ impl PostgresSink {
         ended.unwrap_or(false)
     }
 
-    /// What a failure means where no batch is to blame.
+    /// The failure of an error for which no batch is at fault.
     fn decide(&self, error: WriteError) -> Failure {
         match error.meaning() {
             Some(Meaning::Privilege) if error.is_in_function() => {
@@ -204,7 +204,7 @@ fn table_name(text: &str) -> Result<TableName, Failure> {
     TableName::parse(text).map_err(|reason| Failure::Fatal(Cause::new(reason)))
 }
 
-/// Takes partitions over in a transaction of its own, so that waiting for a predecessor is bounded.
+/// Takes partitions over, in a separate transaction that bounds the wait for a predecessor.
 async fn take_over(
     connection: &mut SinkConnection,
     limits: &Limits,
@@ -220,8 +220,8 @@ async fn take_over(
     Ok(resumed)
 }
 
-/// Looks whether a frozen predecessor holds these partitions, and ends it. Where the server cannot tell (before
-/// PostgreSQL 14, or one that is not quite PostgreSQL), its `statement_timeout` does so.
+/// Terminates a frozen predecessor that holds these partitions. If the server cannot report it (before PostgreSQL 14, or a
+/// PostgreSQL-compatible server), its `statement_timeout` ends the session.
 async fn end_frozen(
     connection: &mut SinkConnection,
     limits: &Limits,
@@ -229,7 +229,12 @@ async fn end_frozen(
     partitions: &[TopicPartition],
 ) -> Result<bool, WriteError> {
     let looking = progress.end_frozen(&mut connection.driver, partitions);
-    let ended = within("look who holds progress", limits.short, looking).await;
+    let ended = within(
+        "find the session that holds progress",
+        limits.short,
+        looking,
+    )
+    .await;
     if let Err(error) = &ended {
         tracing::debug!(event = "frozen_session_unknown", cause = %error.cause());
     }
@@ -252,7 +257,7 @@ impl connect_api::Sink for PostgresSink {
     async fn close(&mut self) -> Result<(), Failure> {
         const GOODBYE: Duration = Duration::from_secs(2);
         if let Some(connection) = self.connection.take() {
-            // Everything is committed: a connection that does not answer is as closed as one that does.
+            // Everything is committed, so a connection that does not respond can be dropped.
             let _ = tokio::time::timeout(GOODBYE, connection.driver.close()).await;
         }
         Ok(())
@@ -268,7 +273,7 @@ impl ProgressStore for PostgresSink {
             return Ok(Vec::new());
         }
         let mut connection = self.connected().await.map_err(|error| self.decide(error))?;
-        // The engine goes on from what it is told here, and does not send the batch in doubt again.
+        // The engine continues from the position returned here, and does not send the batch in doubt again.
         self.doubt = self.doubt.take().filter(|doubt| {
             let mut moved = doubt.progress.iter().map(|moved| &moved.partition);
             !moved.any(|partition| partitions.contains(partition))

@@ -1,4 +1,4 @@
-//! What an error of the database leads to: one table from SQLSTATE to meaning, and nothing decided elsewhere.
+//! Classifies the database's errors, by one table from SQLSTATE to meaning.
 //!
 //! SQLSTATEs: <https://www.postgresql.org/docs/current/errcodes-appendix.html>
 
@@ -8,28 +8,28 @@ use sqlx::postgres::PgDatabaseError;
 
 use crate::evidence::Evidence;
 
-/// What an error means for the batch at hand.
+/// What an error means for the current batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Meaning {
-    /// The database is away, busy or on its way to another host: the same write may succeed later.
+    /// The database is unavailable, busy or failing over: the same write may succeed later.
     Outage,
-    /// The same, but only once for a batch: the second time the batch is too large.
+    /// The same, once per batch: the second time the batch is too large.
     TooMuchIfRepeated,
     /// Some record of the batch cannot be written.
     Refused,
-    /// A function asks for another try: so often, and then the record cannot be written.
+    /// A function asks for a retry: after several attempts, some record of the batch cannot be written.
     RefusedIfRepeated,
-    /// The row that a foreign key names is not there, and may still come; or one that goes is still named.
+    /// The row that a foreign key references is missing and may still arrive, or a deleted row is still referenced.
     MissingParent,
-    /// The table changed under a prepared statement, or away from what was read of it.
+    /// The table is not as the statement was prepared or the rows were encoded for.
     CatalogChanged,
     /// The role lacks a privilege.
     Privilege,
-    /// A person must act.
+    /// An operator must act.
     Fatal,
 }
 
-/// From an SQLSTATE or its first characters to the meaning; the longest match counts.
+/// Maps an SQLSTATE, or a prefix of it, to its meaning; the longest match counts.
 const MEANINGS: [(&str, Meaning); 47] = [
     ("08", Meaning::Outage),            // connection exceptions
     ("08P01", Meaning::CatalogChanged), // a binary field of another length than the column's type has
@@ -54,7 +54,7 @@ const MEANINGS: [(&str, Meaning); 47] = [
     ("42501", Meaning::Privilege),
     ("42703", Meaning::CatalogChanged), // undefined column
     ("42P01", Meaning::CatalogChanged), // undefined table
-    ("42704", Meaning::CatalogChanged), // undefined object: a type was made anew
+    ("42704", Meaning::CatalogChanged), // undefined object: a type was recreated
     ("42804", Meaning::CatalogChanged), // datatype mismatch
     ("42P10", Meaning::CatalogChanged), // no unique index for ON CONFLICT
     ("42P18", Meaning::CatalogChanged), // indeterminate type
@@ -64,13 +64,13 @@ const MEANINGS: [(&str, Meaning); 47] = [
     ("44000", Meaning::Refused), // WITH CHECK OPTION
     ("53", Meaning::Outage),     // insufficient resources
     ("53000", Meaning::Outage),
-    ("53100", Meaning::Outage), // disk full: wait until somebody makes room
+    ("53100", Meaning::Outage), // disk full: wait until there is space
     ("53200", Meaning::TooMuchIfRepeated), // out of memory
     ("53300", Meaning::Outage), // too many connections
     ("54", Meaning::Refused),   // program limits, such as an index row that is too large
     ("55P03", Meaning::Outage), // lock not available
     ("55006", Meaning::Outage), // object in use
-    ("57014", Meaning::TooMuchIfRepeated), // query canceled: our statement_timeout, or a person
+    ("57014", Meaning::TooMuchIfRepeated), // query canceled: our statement_timeout, or an operator
     ("57P01", Meaning::Outage), // admin shutdown
     ("57P02", Meaning::Outage), // crash shutdown
     ("57P03", Meaning::Outage), // cannot connect now
@@ -80,7 +80,7 @@ const MEANINGS: [(&str, Meaning); 47] = [
     ("P0", Meaning::Refused),   // no data found, too many rows, assertion: by a trigger
 ];
 
-/// What this SQLSTATE means. What is not listed is `Fatal`: a dead letter for a fault of the database would be a loss.
+/// The meaning of an SQLSTATE. Unlisted ones are `Fatal`: a dead letter for a fault of the database would be a loss.
 pub(crate) fn meaning(code: &str) -> Meaning {
     MEANINGS
         .iter()
@@ -89,31 +89,31 @@ pub(crate) fn meaning(code: &str) -> Meaning {
         .map_or(Meaning::Fatal, |(_, meaning)| *meaning)
 }
 
-/// What to do about an error that waits or stops, where that is known.
+/// What to do about an error that is retried or fatal, if known.
 fn help(code: &str) -> Option<&'static str> {
     Some(match code {
         "25006" => {
-            "the server is read-only: a standby, or a failover is under way; the connection is made anew until it can write"
+            "the server is read-only: a standby, or during a failover; the connection is reopened until it can write"
         }
         "26000" | "42P05" => {
-            "a transaction pooler seems to stand in between: write `pooler = true`"
+            "the connection seems to go through a transaction pooler: write `pooler = true`"
         }
         "28P01" | "28000" => "check `user` and `password`, and the server's pg_hba.conf",
         "3D000" => "create the database, or correct `database` or the URL",
         "42P01" => {
-            "the table is gone, or has another name: make it again or correct the name, then start the connector again"
+            "the table was dropped or renamed: restore it or correct the name, then restart the connector"
         }
-        "53100" => "make room on the database's disk; nothing is lost meanwhile",
-        "53300" => "raise max_connections, lower `tasks`, or put a pooler in between",
+        "53100" => "free space on the database's disk; nothing is lost meanwhile",
+        "53300" => "raise max_connections, lower `tasks`, or use a pooler",
         "55P03" => "another session holds a lock on these rows or the table",
         _ => return None,
     })
 }
 
-/// The help for an error that was raised while a row was on its way, where the table of codes speaks of our statement.
+/// The help for an error of a row, for which [`help`] would be about our statement.
 fn help_for_row(evidence: &Evidence<'_>) -> Option<String> {
     if evidence.is_of_policy() {
-        let help = "a policy of the table (row-level security) does not let this role write such a row: send it through a role that may, or change the policy";
+        let help = "a policy of the table (row-level security) does not let this role write the row: use a role that may write it, or change the policy";
         return Some(help.to_owned());
     }
     evidence
@@ -121,9 +121,9 @@ fn help_for_row(evidence: &Evidence<'_>) -> Option<String> {
         .map(|function| format!("raised in {function}"))
 }
 
-/// Whether a row is still named by rows of another table, rather than naming one that is not there.
+/// Whether a deleted row is still referenced by another table, as opposed to a missing referenced row.
 pub(crate) fn is_still_referenced(error: &PgDatabaseError, written: Option<&str>) -> bool {
-    // The error names the table with the foreign key. The words are translated by some servers.
+    // The error names the table with the foreign key. Some servers translate the message.
     let is_of_another = |written: &str| {
         let (_, name) = written.rsplit_once('.').unwrap_or(("", written));
         error.table().is_some_and(|table| table != name)
@@ -133,8 +133,8 @@ pub(crate) fn is_still_referenced(error: &PgDatabaseError, written: Option<&str>
         || written.is_some_and(is_of_another)
 }
 
-/// The error in words that may be logged: its primary message, never its DETAIL (which repeats row values). Where the
-/// message may hold values of the record, it is [`about`] them and its text leaves them out.
+/// The cause that may be logged: the primary message, never the DETAIL (which contains row values). If the message may contain
+/// values of the record, they are attached by [`about`] and removed from the text.
 ///
 /// [`about`]: Cause::about
 pub(crate) fn cause(error: &PgDatabaseError, table: Option<&str>) -> Cause {
@@ -179,7 +179,7 @@ pub(crate) fn cause(error: &PgDatabaseError, table: Option<&str>) -> Cause {
     }
 }
 
-/// The primary message without values of the record, and as the server wrote it if it may hold some.
+/// The primary message without values of the record, and, if it may contain some, as the server wrote it.
 fn found_in(error: &PgDatabaseError, evidence: &Evidence<'_>) -> Found {
     let text = error.message();
     if evidence.is_free_text() {
@@ -196,7 +196,7 @@ fn found_in(error: &PgDatabaseError, evidence: &Evidence<'_>) -> Found {
     Found::new(without_values).with_value(text)
 }
 
-/// The text with `…` in place of all from the first double quote to the last: the value in between may hold some itself.
+/// Replaces everything from the first double quote to the last by `…`, because the value in between may contain quotes.
 fn without_quoted(text: &str) -> String {
     let Some((before, rest)) = text.split_once('"') else {
         return text.to_owned();

@@ -1,18 +1,18 @@
-//! The SQL of a target: one array a column, one statement a table and batch.
+//! The SQL statements of a target: one array per column, one statement per table and batch.
 //!
-//! The batch's columns are named by their number in the statement, and tables have an alias: no column or table, whatever
-//! its name, collides with a word of ours. Rows that lack columns say by bitmaps (`p1`, `p2`, …) which they have, so that
-//! records with optional fields need one statement and not one for each combination of fields.
+//! The batch's columns are named by their number in the statement, and tables have an alias, so that no name of a column or table
+//! collides with ours. Bitmaps (`p1`, `p2`, …) say which columns a row has, so that records with optional fields need one statement
+//! and not one for each combination of fields.
 
 use crate::catalog::Column;
 use crate::config::OnConflict;
 use crate::identifier::quote;
 use crate::target::{Shape, Target, WriteMethod};
 
-/// The index of a row in the batch, from 1.
+/// The number of a row in the batch, from 1.
 const ROW_NUMBER: &str = "row_number";
 
-/// Columns that one `int8` bitmap says the presence of.
+/// Columns per `int8` bitmap.
 pub(crate) const BITMAP_COLUMNS: usize = 62;
 
 /// The statement that writes rows of this shape.
@@ -70,7 +70,7 @@ fn upsert_statement(target: &Target, shape: &Shape) -> String {
     } else {
         format!("UPDATE SET {}", assignments.join(", "))
     };
-    // Rows are locked in one order by every writer; where only the server can compare keys, it sorts them.
+    // All writers lock rows in one order; if only the server can compare keys, it sorts them.
     let order = if target.has_canonical_key {
         String::new()
     } else {
@@ -79,7 +79,7 @@ fn upsert_statement(target: &Target, shape: &Shape) -> String {
     format!(
         "{}{} SELECT {} FROM {}{order} ON CONFLICT ({}) DO {action}",
         if shape.is_sparse && !assignments.is_empty() {
-            given(target, shape)
+            presence_relation(target, shape)
         } else {
             String::new()
         },
@@ -90,8 +90,8 @@ fn upsert_statement(target: &Target, shape: &Shape) -> String {
     )
 }
 
-/// The keys and bitmaps as a relation of their own: in DO UPDATE, `excluded` has the table's columns and no others.
-fn given(target: &Target, shape: &Shape) -> String {
+/// A relation of keys and bitmaps, because in DO UPDATE `excluded` has only the table's columns.
+fn presence_relation(target: &Target, shape: &Shape) -> String {
     let keys: Vec<String> = (0..target.key_length)
         .map(|index| format!("k{}", index + 1))
         .collect();
@@ -108,7 +108,7 @@ fn given(target: &Target, shape: &Shape) -> String {
         .chain(bitmaps.clone())
         .collect();
     format!(
-        "WITH given ({}, {bitmaps}) AS (SELECT {}, {bitmaps} FROM unnest({}) AS batch ({})) ",
+        "WITH presence ({}, {bitmaps}) AS (SELECT {}, {bitmaps} FROM unnest({}) AS batch ({})) ",
         keys.join(", "),
         stored_key(target),
         parameters.join(", "),
@@ -117,21 +117,21 @@ fn given(target: &Target, shape: &Shape) -> String {
     )
 }
 
-/// Whether the record of the row that conflicts has the column at this index. The server hashes the keys of each column
-/// once, so that this is a look-up.
+/// Whether the record of the conflicting row has the column at this index. The server hashes the keys of each column once, so that
+/// this is a lookup.
 fn has_in_batch(target: &Target, index: usize) -> String {
     let keys: Vec<String> = target
         .columns_at(&target.key_positions())
         .map(|column| format!("excluded.{}", quote(&column.name)))
         .collect();
-    let given: Vec<String> = (1..=target.key_length)
-        .map(|number| format!("given.k{number}"))
+    let known: Vec<String> = (1..=target.key_length)
+        .map(|number| format!("presence.k{number}"))
         .collect();
     format!(
-        "({}) IN (SELECT {} FROM given WHERE {})",
+        "({}) IN (SELECT {} FROM presence WHERE {})",
         keys.join(", "),
-        given.join(", "),
-        has("given", index)
+        known.join(", "),
+        has("presence", index)
     )
 }
 
@@ -141,7 +141,7 @@ fn has(relation: &str, index: usize) -> String {
     format!("{relation}.p{} & {bit} <> 0", index / BITMAP_COLUMNS + 1)
 }
 
-/// The alias is for a table that is itself named `excluded`.
+/// The alias is needed for a table that is itself named `excluded`.
 fn insert_head(target: &Target, positions: &[usize]) -> String {
     let overriding = if target
         .columns_at(positions)
@@ -159,7 +159,7 @@ fn insert_head(target: &Target, positions: &[usize]) -> String {
 }
 
 fn update_statement(target: &Target, shape: &Shape) -> String {
-    // Without anything to set, the key is set to itself: the row is found or not.
+    // Without columns to set, the key is set to itself, which counts the row.
     let first_set = if shape.positions.len() > target.key_length {
         target.key_length
     } else {
@@ -209,7 +209,7 @@ pub(crate) fn missing_statement(target: &Target) -> String {
     )
 }
 
-/// Returns the numbers, from 1, of values of these columns that are one to the table, for each that is there more than once.
+/// Returns the numbers, from 1, of rows whose values of these columns are equal to the table, for each value that occurs repeatedly.
 pub(crate) fn equal_keys_statement(target: &Target, positions: &[usize]) -> String {
     format!(
         "SELECT array_agg(batch.{ROW_NUMBER}) FROM {} GROUP BY {} HAVING count(*) > 1",
@@ -218,7 +218,7 @@ pub(crate) fn equal_keys_statement(target: &Target, positions: &[usize]) -> Stri
     )
 }
 
-/// Deletes the rows with the batch's values of these columns whose key is none of those that are given behind them.
+/// Deletes the rows with the batch's values of the columns `parent`, except those with a key of the parameters that follow.
 pub(crate) fn sweep_statement(target: &Target, parent: &[usize]) -> String {
     let key = target.key_positions();
     format!(
@@ -244,7 +244,7 @@ fn unnest(relation: &str, first: usize, count: usize) -> String {
     )
 }
 
-/// The batch's first columns with the number of the row.
+/// The batch's first columns with the row number.
 fn numbered(count: usize) -> String {
     let parameters: Vec<String> = (1..=count).map(|number| format!("${number}")).collect();
     let names: Vec<String> = (0..count).map(batch_column).collect();
@@ -260,7 +260,7 @@ fn same_key(target: &Target) -> String {
     same_values(target, &target.key_positions(), "batch")
 }
 
-/// Whether the row has the values of the relation, whose first columns these are.
+/// Compares the row with the first columns of the relation.
 fn same_values(target: &Target, positions: &[usize], relation: &str) -> String {
     let conditions: Vec<_> = target
         .columns_at(positions)
@@ -294,7 +294,7 @@ fn names(target: &Target, positions: &[usize]) -> String {
     names.join(", ")
 }
 
-/// What each column gets. A column that a row lacks gets its default, as if the statement did not name it.
+/// The value of each column. A column that a row lacks gets its default, as if the statement did not name it.
 fn values(target: &Target, shape: &Shape) -> String {
     let values: Vec<_> = target
         .columns_at(&shape.positions)
@@ -312,8 +312,8 @@ fn values(target: &Target, shape: &Shape) -> String {
     values.join(", ")
 }
 
-/// The column of the batch at this index in the statement. The cast has no length or precision, so that nothing is cut
-/// off: the assignment to the column checks.
+/// The column of the batch at this index in the statement. The cast has no length or precision, so that it does not truncate: the
+/// assignment to the column checks.
 fn cast(index: usize, column: &Column) -> String {
     cast_of("batch", index, column)
 }
@@ -327,7 +327,7 @@ fn cast_of(relation: &str, index: usize, column: &Column) -> String {
     }
 }
 
-/// The same as the table stores it, for comparing it with what is stored: a `timestamptz(0)` is rounded.
+/// The same, converted as the table stores it, for comparison with stored values: a `timestamptz(0)` is rounded.
 fn stored(relation: &str, index: usize, column: &Column) -> String {
     let collation = column.loose_collation.as_ref();
     let collate = collation.map_or(String::new(), |collation| format!(" COLLATE {collation}"));
@@ -351,7 +351,7 @@ pub(crate) fn bitmap_count(shape: &Shape) -> usize {
 }
 
 /// `(SELECT unnest($1) AS c1, unnest($2) AS c2) AS batch`: the same relation as [`batch`], for INSERT. A function in
-/// FROM keeps a copy of all rows first: a sixth of the server's time for an upsert (`dev/bench --upserts`).
+/// FROM copies all rows first, which takes a sixth of the server's time for an upsert (`dev/bench --upserts`).
 fn inserted(shape: &Shape) -> String {
     let names = batch_names(shape);
     let columns: Vec<String> = (1..)

@@ -1,4 +1,4 @@
-//! What rows are collected for: a table, and what is done with its rows.
+//! A target: a table, the operation on it, and the rows that a batch collects for it.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -6,37 +6,37 @@ use crate::catalog::{Column, Table};
 use crate::config::OnConflict;
 use crate::rows::{ColumnSets, Row, Rows};
 
-/// A table and what is done with its rows.
+/// A table, and the rows that a batch writes to it.
 pub(crate) struct Target {
     pub(crate) table: Table,
     pub(crate) write: WriteMethod,
     /// Indexes into `table.columns`; the key's come first.
     pub(crate) columns: Vec<usize>,
     pub(crate) key_length: usize,
-    /// Whether equal keys have equal bytes. Where they have not, the server is asked which are equal.
+    /// Whether equal keys have equal bytes. If not, the server is asked which keys are equal.
     pub(crate) has_canonical_key: bool,
-    /// Whether a key names at most one row.
+    /// Whether a key identifies at most one row.
     pub(crate) has_unique_key: bool,
-    /// Whether an update that finds no row is a refusal.
+    /// Whether an update that finds no row rejects its record.
     pub(crate) refuses_missing_rows: bool,
-    /// What an insert does that meets a row with the same unique key.
+    /// What an insert does on a conflict.
     pub(crate) on_conflict: OnConflict,
     /// Whether rows can be appended by COPY when all of a batch have the same columns.
     pub(crate) takes_copy: bool,
     /// Whether the last batch had rows with different columns, so that this one is not first tried by COPY.
     pub(crate) prefers_insert: bool,
-    /// The positions of the record's part of the key, where rows of elements that are no more are deleted.
+    /// With `orphans = "delete"`, the positions of the record's part of the key.
     pub(crate) parent: Option<Vec<usize>>,
     pub(crate) sets: ColumnSets,
     pub(crate) rows: Rows,
 }
 
-/// What is done with rows that are not deleted.
+/// How rows that are not deleted are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum WriteMethod {
     /// Append by COPY BINARY.
     Copy,
-    /// Append by INSERT, where COPY cannot go.
+    /// Append by INSERT, if COPY is not possible.
     Insert,
     Upsert,
     Update,
@@ -47,7 +47,7 @@ pub(crate) enum WriteMethod {
 pub(crate) struct Shape {
     /// Positions in the target's columns, in order.
     pub(crate) positions: Vec<usize>,
-    /// Whether some rows lack some of these columns; each then says which it has.
+    /// Whether some rows lack some of these columns; bitmaps then say which columns a row has.
     pub(crate) is_sparse: bool,
 }
 
@@ -89,12 +89,12 @@ impl Target {
         matches!(self.write, WriteMethod::Upsert | WriteMethod::Update)
     }
 
-    /// Whether the batch writes to the table.
+    /// Whether the batch changes the table.
     pub(crate) fn is_touched(&self) -> bool {
         !self.rows.rows.is_empty() || !self.rows.sweeps.is_empty()
     }
 
-    /// Adds columns behind those that are known.
+    /// Appends columns that are new.
     pub(crate) fn include(&mut self, columns: impl Iterator<Item = usize>) {
         for column in columns {
             if !self.columns.contains(&column) {
@@ -103,7 +103,7 @@ impl Target {
         }
     }
 
-    /// Decides whether the table can be copied into: COPY knows neither ON CONFLICT nor types without a binary form.
+    /// Decides whether COPY can write to the table. It supports neither ON CONFLICT nor types without a binary form.
     pub(crate) fn choose_copy(&mut self) {
         let all_binary =
             (0..self.columns.len()).all(|position| self.column(position).column_type.has_binary());
@@ -122,7 +122,7 @@ impl Target {
         sets.next().is_none_or(|first| sets.all(|set| set == first))
     }
 
-    /// Divides rows among statements. Where rows are inserted, their order is kept.
+    /// Divides rows among statements. Inserted rows keep their order.
     pub(crate) fn groups(&self, rows: &[Row]) -> Vec<Group> {
         let union = self.union(rows);
         let mut named: HashMap<usize, Vec<usize>> = HashMap::new();
@@ -133,7 +133,9 @@ impl Target {
         }
         let columns = |row: &Row| {
             let columns = named.get(&row.set);
-            columns.expect("every row's set was looked at").as_slice()
+            columns
+                .expect("every row's set has been visited")
+                .as_slice()
         };
         let mut groups: Vec<Group> = Vec::new();
         if self.is_keyed() {
@@ -169,7 +171,7 @@ impl Target {
         }
     }
 
-    /// Every column that some of these rows has.
+    /// The columns that at least one of these rows has.
     fn union(&self, rows: &[Row]) -> Vec<usize> {
         let mut is_present = vec![false; self.columns.len()];
         let mut last = None;
@@ -188,12 +190,11 @@ impl Target {
             .collect()
     }
 
-    /// The columns that the statement of a row with this set names: those that some row of the batch has, except where
-    /// the statement could not leave a column of one row alone.
+    /// The columns that the statement of a row with this set names: those of all rows of the batch, except columns that the
+    /// statement could not leave unchanged for a row that lacks them.
     fn named(&self, set: &[usize], union: &[usize]) -> Vec<usize> {
         if self.write == WriteMethod::Upsert && self.table.has_insert_triggers {
-            // `excluded` is what a trigger made of the row, whose key may be another than ours: the statement could not
-            // find out which columns the record had.
+            // A trigger may change the key in `excluded`, so the statement could not determine which columns the record has.
             return set.to_vec();
         }
         let named = union.iter().copied().filter(|position| {

@@ -1,5 +1,5 @@
-//! One transaction a batch, bounded on both sides: the server's timeouts end a statement or a session that hangs, the
-//! client's deadlines end waiting for a server or a network that is gone.
+//! Transactions with time limits on both sides: the server's timeouts end a hanging statement or session, the client's deadlines
+//! end waiting for an unreachable server.
 
 use std::future::Future;
 use std::time::Duration;
@@ -10,14 +10,14 @@ use sqlx::postgres::PgConnection;
 use crate::config::Config;
 use crate::failure::WriteError;
 
-/// What an answer may take beyond what the server allows itself.
+/// The client's deadline beyond the server's timeout.
 const MARGIN: Duration = Duration::from_secs(20);
-/// A frozen owner holds its locks no longer than this: the server ends its session. Nothing is done between two statements
-/// of a transaction (rows are encoded before it begins), so a live owner is never idle for long.
+/// The server terminates the session of a frozen owner after this time. Rows are encoded before a transaction begins, so a live
+/// owner is never idle for long between statements.
 const IDLE_LIMIT: Duration = Duration::from_secs(10);
 
-/// Whatever the role's or the database's default is: the compare-and-set of progress and the proof that a table has not
-/// changed both need to see what was committed since the transaction began.
+/// Independent of the defaults of role and database, because the compare-and-set of progress and the check of tables must see what
+/// was committed since the transaction began.
 const WRITING: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 const READING: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY";
 
@@ -36,10 +36,10 @@ impl SinkConnection {
     }
 }
 
-/// The limits of a transaction, worked out once.
+/// The limits of a transaction.
 #[derive(Clone, Debug)]
 pub(crate) struct Limits {
-    /// What a transaction sets for itself, in one round trip with its beginning.
+    /// The settings of a transaction, sent together with BEGIN.
     settings: String,
     /// For statements that only wait for locks.
     pub(crate) short: Duration,
@@ -64,7 +64,7 @@ impl Limits {
         }
     }
 
-    /// Begins a transaction that writes.
+    /// Begins a writing transaction.
     pub(crate) async fn begin(&self, connection: &mut SinkConnection) -> Result<(), WriteError> {
         self.begin_with(connection, WRITING).await
     }
@@ -91,8 +91,8 @@ impl Limits {
         .await
     }
 
-    /// An error of the database ends the transaction: nothing is written. After any other error, or when the deadline
-    /// passes, nobody knows.
+    /// An error of the database ends the transaction without effect. After any other error, or after the deadline, the outcome is
+    /// unknown.
     pub(crate) async fn commit(&self, connection: &mut SinkConnection) -> Result<(), WriteError> {
         within("COMMIT", self.short, async {
             let committed = connection.driver.execute("COMMIT").await;
@@ -103,7 +103,7 @@ impl Limits {
         .await
     }
 
-    /// Checks now what COMMIT would check.
+    /// Checks the constraints that COMMIT would check.
     pub(crate) async fn check_constraints(
         &self,
         connection: &mut SinkConnection,
@@ -116,7 +116,7 @@ impl Limits {
         .await
     }
 
-    /// Leaves the transaction, if one is open.
+    /// Rolls back the transaction, if one is open.
     pub(crate) async fn roll_back(
         &self,
         connection: &mut SinkConnection,
@@ -133,7 +133,7 @@ impl Limits {
     }
 }
 
-/// Waits for a step no longer than its limit. The connection must not be used after the limit has passed.
+/// Runs a step with a deadline. The connection must not be used after the deadline has passed.
 pub(crate) async fn within<T>(
     step: &'static str,
     limit: Duration,

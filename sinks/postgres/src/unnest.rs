@@ -1,4 +1,4 @@
-//! Writing by UNNEST: rows as arrays, one a column.
+//! Writes rows by UNNEST: as arrays, one per column.
 
 use sqlx::encode::IsNull;
 use sqlx::error::BoxDynError;
@@ -17,7 +17,7 @@ const TEXT_OID: u32 = 25;
 const INT8_ARRAY_OID: u32 = 1016;
 const INT8_OID: u32 = 20;
 
-/// An array in its binary form, with the type that the catalog says.
+/// An array in its binary form, with its type from the catalog.
 struct EncodedArray<'a> {
     bytes: &'a [u8],
     array_oid: u32,
@@ -44,10 +44,10 @@ impl Encode<'_, Postgres> for EncodedArray<'_> {
     }
 }
 
-/// A connection and what its statements have in common.
+/// A connection with the common state of its statements.
 pub(crate) struct Session<'a> {
     pub(crate) connection: &'a mut PgConnection,
-    /// Whether statements are prepared under names, which a transaction pooler does not keep.
+    /// Whether prepared statements have names, which a transaction pooler does not support.
     pub(crate) is_persistent: bool,
     pub(crate) scratch: &'a mut Vec<u8>,
 }
@@ -104,7 +104,7 @@ impl Session<'_> {
             .collect()
     }
 
-    /// Asks the server which of the rows' keys are one to the table. The key of these rows is the columns at `positions`.
+    /// Asks the server which of the rows' keys are equal to the table. The key consists of the columns at `positions`.
     pub(crate) async fn equal_keys(
         &mut self,
         target: &Target,
@@ -130,7 +130,7 @@ impl Session<'_> {
                     let row = distinct.get(index_of_number(number));
                     target
                         .rows
-                        .key(row.expect("the server counts the rows that it got"))
+                        .key(row.expect("the server numbers the rows that it received"))
                 })
                 .collect();
             equal.add(&keys);
@@ -215,7 +215,7 @@ impl Session<'_> {
     }
 }
 
-/// Which of these columns are present, from the lowest bit on.
+/// The bitmap of the columns that are present, from the lowest bit.
 fn presence(columns: &[usize], present: &[usize]) -> i64 {
     columns
         .iter()
@@ -224,15 +224,15 @@ fn presence(columns: &[usize], present: &[usize]) -> i64 {
         .fold(0, |bits, (index, _)| bits | 1 << index)
 }
 
-/// One row on its way into the arrays.
+/// A cursor over a row's fields, while arrays are built.
 struct Cursor<'a> {
-    /// The columns of the fields that are left.
+    /// The columns of the remaining fields.
     positions: &'a [usize],
     fields: EncodedFields<'a>,
 }
 
 impl<'a> Cursor<'a> {
-    /// The row's field of this column, if it has one. Columns are asked for in their order, and none is passed over.
+    /// The row's field of this column, if it has one. Columns are requested in order, without omissions.
     fn take(&mut self, position: usize) -> Option<&'a [u8]> {
         let (first, rest) = self.positions.split_first()?;
         assert!(
@@ -248,7 +248,7 @@ impl<'a> Cursor<'a> {
     }
 }
 
-/// The head of an array of one dimension.
+/// Writes the header of a one-dimensional array.
 fn begin_array(out: &mut Vec<u8>, element_oid: u32, count: usize) -> Result<(), sqlx::Error> {
     let count = i32::try_from(count).map_err(|error| sqlx::Error::Encode(error.into()))?;
     out.clear();
@@ -263,7 +263,7 @@ fn add(arguments: &mut PgArguments, bytes: &[u8], array_oid: u32) -> Result<(), 
     arguments.add(array).map_err(sqlx::Error::Encode)
 }
 
-/// From a number of the server, from 1, to an index.
+/// Converts a row number, from 1, to an index.
 fn index_of_number(number: i64) -> usize {
     let number = usize::try_from(number).expect("the server counts from 1");
     number.checked_sub(1).expect("the server counts from 1")

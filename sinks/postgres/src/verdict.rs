@@ -1,4 +1,4 @@
-//! What a failed write means for its batch, where that depends on what happened before.
+//! Decides the failure of a batch where that depends on earlier attempts: waits for parents, retries, halving.
 
 use std::time::Instant;
 
@@ -11,27 +11,27 @@ use crate::progress::ProgressTable;
 use crate::sqlstate::Meaning;
 use crate::target::WriteMethod;
 
-/// How often a batch is tried with a record whose function asks for another try.
+/// Attempts of a batch with a function that asks for a retry.
 const TRIES: u32 = 5;
 
-/// What was tolerated of a batch so far.
+/// The state of earlier attempts.
 pub(crate) struct Patience {
     missing_parent: Duration,
-    /// The batch that failed for lack of time or memory: the second time it is too much.
+    /// The batch that exceeded time or memory: the second time it is too large.
     exhausted: Option<Vec<Progress>>,
     parents: Option<MissingParents>,
     repeated: Option<Repeated>,
-    /// The batch whose refused records no search can name.
+    /// The batch whose refused records the search could not identify.
     halved: Option<Vec<Progress>>,
 }
 
-/// A batch with a record for which a function asks for another try again and again.
+/// A batch in which a function repeatedly asks for a retry.
 struct Repeated {
     progress: Vec<Progress>,
     tries: u32,
 }
 
-/// A batch that waits for rows that foreign keys name.
+/// A batch that waits for rows that its foreign keys reference.
 struct MissingParents {
     progress: Vec<Progress>,
     since: Instant,
@@ -53,7 +53,7 @@ impl Patience {
         self.exhausted = None;
     }
 
-    /// Whether the error is to be waited out still, before a record is blamed for it.
+    /// Whether the batch is retried for now, before a record is rejected for the error.
     pub(crate) fn waits_for(&self, error: &WriteError, progress: &[Progress]) -> bool {
         match error.meaning() {
             Some(Meaning::MissingParent) => {
@@ -68,7 +68,7 @@ impl Patience {
         }
     }
 
-    /// The engine is to halve this batch: a search does not find who is to blame.
+    /// The engine halves this batch, because a search cannot identify the records at fault.
     pub(crate) fn halve(&mut self, progress: &[Progress]) {
         self.halved = Some(progress.to_vec());
     }
@@ -79,7 +79,7 @@ impl Patience {
         halved.is_some_and(|halved| covers(halved, progress))
     }
 
-    /// The engine's word for a failure that the batch may be to blame for; `None` for all others.
+    /// The failure of an error for which the batch may be at fault; `None` for other errors.
     pub(crate) fn judge(&mut self, error: &WriteError, batch: &Batch<'_>) -> Option<Failure> {
         let cause = error.cause();
         let progress = batch.progress.as_slice();
@@ -88,9 +88,9 @@ impl Patience {
             Meaning::RefusedIfRepeated => self.try_again(cause, progress),
             Meaning::MissingParent => {
                 let help = if error.is_still_referenced() {
-                    "the rows that name this one by the foreign key may still go"
+                    "the rows that reference this one may still be deleted"
                 } else {
-                    "the row that the foreign key names may still come"
+                    "the row that the foreign key references may still arrive"
                 };
                 self.wait_for_parent(cause, help, progress)
             }
@@ -108,8 +108,8 @@ impl Patience {
         })
     }
 
-    /// A parent may arrive late, on another topic. The wait is for the batch as it was first written: its halves, on the
-    /// way to the culprit, do not wait again.
+    /// A parent may arrive late, on another topic. The wait counts from the first attempt of the whole batch; its halves do not wait
+    /// again.
     fn wait_for_parent(&mut self, cause: Cause, help: &str, progress: &[Progress]) -> Failure {
         let waiting = match self.parents.take() {
             Some(waiting) if covers(&waiting.progress, progress) => waiting,
@@ -125,18 +125,18 @@ impl Patience {
             Failure::RefusedSomewhere(cause)
         } else {
             Failure::Retry(cause.with_help(format!(
-                "{help}; after {limit} (`missing_parent`) the record is refused"
+                "{help}; after {limit} (`missing_parent`) the record is rejected"
             )))
         }
     }
 
-    /// The function may mean it: the batch is tried again before the record is blamed.
+    /// Retries the batch as the function asks, before a record is rejected.
     fn try_again(&mut self, cause: Cause, progress: &[Progress]) -> Failure {
         let tries = self.tries_of(progress) + 1;
         if tries >= TRIES {
             return Failure::RefusedSomewhere(cause);
         }
-        // What is left of a batch has the tries of the whole.
+        // The rest of a batch inherits the attempts of the whole.
         let before = self.repeated.take().map(|before| before.progress);
         let before = before.filter(|before| covers(before, progress));
         self.repeated = Some(Repeated {
@@ -147,11 +147,11 @@ impl Patience {
             .help
             .clone()
             .map_or(String::new(), |help| format!("{help}; "));
-        let help = format!("{function}after {TRIES} tries the record is refused");
+        let help = format!("{function}after {TRIES} attempts the record is rejected");
         Failure::Retry(cause.with_help(help))
     }
 
-    /// How often this batch, or the one that it is a part of, was tried in vain.
+    /// The failed attempts of this batch, or of the batch that it is a part of.
     fn tries_of(&self, progress: &[Progress]) -> u32 {
         let before = self.repeated.as_ref();
         let before = before.filter(|before| covers(&before.progress, progress));
@@ -159,11 +159,11 @@ impl Patience {
     }
 }
 
-/// What is said of a record that the database refuses.
+/// The cause of rejecting a record that the database refuses.
 pub(crate) fn refusal_cause(error: &WriteError) -> Cause {
     let cause = error.cause();
     if error.meaning() == Some(Meaning::CatalogChanged) {
-        // The catalog was read again and fits the statement: what is said of our tables does not apply.
+        // The catalog was read again and fits the statement, so help about our tables does not apply.
         return Cause {
             help: None,
             ..cause
@@ -172,7 +172,7 @@ pub(crate) fn refusal_cause(error: &WriteError) -> Cause {
     cause
 }
 
-/// Whether `inner` is a part of `outer`, as a half of a batch is.
+/// Whether `inner` is a part of `outer`, such as a half of a batch.
 fn covers(outer: &[Progress], inner: &[Progress]) -> bool {
     inner.iter().all(|part| {
         outer.iter().any(|whole| {
@@ -183,7 +183,7 @@ fn covers(outer: &[Progress], inner: &[Progress]) -> bool {
     })
 }
 
-/// The SQL that lets this role do its work.
+/// The GRANT statements that this role needs.
 pub(crate) fn grants(role: &str, plan: &Plan, progress: Option<&ProgressTable>) -> String {
     let role = quote(role);
     let mut grants: Vec<String> = plan

@@ -1,4 +1,4 @@
-//! From text to an expression that is known to make sense: everything is found here that does not depend on a record.
+//! Compiles the text of a condition, and finds every error that does not depend on a record.
 
 use cel::common::ast::{CallExpr, EntryExpr, Expr, IdedExpr, LiteralValue, operators};
 use cel::common::types::CelString;
@@ -12,42 +12,42 @@ use super::times::{self, DurationVal, TimestampVal};
 use super::tombstone;
 use crate::units::Pattern;
 
-/// What a [`super::Predicate`] runs.
+/// A compiled condition: what a [`super::Predicate`] evaluates.
 #[derive(Debug)]
 pub(super) struct Compiled {
     pub(super) expression: IdedExpr,
-    /// What is the same for every record, and is made once.
+    /// Patterns and times, parsed once for all records.
     pub(super) constants: Vec<Box<dyn Val>>,
     pub(super) uses_key: bool,
-    /// What the condition reads of a tombstone in vain.
+    /// The member of `value` whose reading fails for a tombstone.
     pub(super) read_of_tombstone: Option<String>,
 }
 
-/// Written around an operand of `==`, `!=` or `in` that may be a place in the record (see `functions::plain`).
+/// Wraps an operand of `==`, `!=` or `in` that may be a node of the record (see `functions::plain`).
 pub(super) const PLAIN: &str = "@plain";
 /// `text.matches('…')` with the pattern compiled once, as a variable: CEL's own compiles it for every record.
 pub(super) const MATCHES: &str = "@matches";
 /// The variables of constants: `@constant0`, `@constant1`, …
 const CONSTANT_PREFIX: &str = "@constant";
 
-/// CEL's parser calls itself, with large frames; these keep it from the end of its stack.
+/// CEL's parser recurses with large frames; these limits keep it within its stack.
 const COMPILER_STACK_BYTES: usize = 32 << 20;
 const LONGEST_TEXT: usize = 4_000;
 const DEEPEST_BRACKETS: usize = 32;
-/// Evaluation calls itself, too.
+/// Evaluation recurses, too.
 const DEEPEST_EXPRESSION: usize = 64;
 const TOO_DEEP: &str = "it is nested too deeply";
-/// A macro visits every element; one inside another multiplies.
+/// A macro visits every element, so nested macros multiply.
 const DEEPEST_MACRO: usize = 2;
 
-/// Compiles on a thread of its own, whose stack is large enough for what the limits above let through.
+/// Compiles on a thread of its own, whose stack is large enough for the limits above.
 pub(super) fn compile(text: &str) -> Result<Compiled, String> {
     if text.trim().is_empty() {
-        return Err("it is empty; `value.total > 100` is one".into());
+        return Err("it is empty; write one such as `value.total > 100`".into());
     }
     if text.len() > LONGEST_TEXT || bracket_depth(text) > DEEPEST_BRACKETS {
         return Err(format!(
-            "it is longer than {LONGEST_TEXT} bytes or has more than {DEEPEST_BRACKETS} brackets inside each other"
+            "it is longer than {LONGEST_TEXT} bytes or has more than {DEEPEST_BRACKETS} nested brackets"
         ));
     }
     std::thread::scope(|scope| {
@@ -55,9 +55,9 @@ pub(super) fn compile(text: &str) -> Result<Compiled, String> {
             .name("cel-compiler".into())
             .stack_size(COMPILER_STACK_BYTES)
             .spawn_scoped(scope, || compile_here(text))
-            .map_err(|error| format!("there is no thread to compile it on: {error}"))?
+            .map_err(|error| format!("the thread that compiles it cannot be started: {error}"))?
             .join()
-            .unwrap_or_else(|_| Err("CEL's parser does not take it".into()))
+            .unwrap_or_else(|_| Err("CEL's parser cannot process it".into()))
     })
 }
 
@@ -68,17 +68,17 @@ fn compile_here(text: &str) -> Result<Compiled, String> {
     let mut compiler = Compiler::default();
     compiler.visit(&mut expression)?;
     if !static_types::may_be_boolean(&expression.expr) {
-        return Err("its result is neither true nor false; compare it, as in `… > 0`".into());
+        return Err("its result is not a boolean; compare it, as in `… > 0`".into());
     }
     Ok(Compiled {
-        read_of_tombstone: tombstone::read_in_vain(&expression),
+        read_of_tombstone: tombstone::failing_read(&expression),
         expression,
         constants: compiler.constants,
         uses_key: compiler.uses_key,
     })
 }
 
-/// Brackets that are open at once, those inside quotes included.
+/// The depth of nested brackets, including those in string literals.
 fn bracket_depth(text: &str) -> usize {
     let (mut depth, mut deepest) = (0_usize, 0);
     for byte in text.bytes() {
@@ -92,7 +92,7 @@ fn bracket_depth(text: &str) -> usize {
     deepest
 }
 
-/// The constant that goes by this variable name.
+/// The constant with this variable name.
 pub(super) fn constant<'a>(constants: &'a [Box<dyn Val>], variable: &str) -> Option<&'a dyn Val> {
     let index: usize = variable.strip_prefix(CONSTANT_PREFIX)?.parse().ok()?;
     constants.get(index).map(|constant| &**constant)
@@ -122,7 +122,7 @@ fn syntax_error(text: &str, errors: &ParseErrors) -> String {
 
 #[derive(Default)]
 struct Compiler {
-    /// Variables of the macros around the place being visited.
+    /// Variables of the macros that enclose the node being visited.
     scopes: Vec<String>,
     macro_depth: usize,
     depth: usize,
@@ -161,7 +161,7 @@ impl Compiler {
                     EntryExpr::StructField(field) => self.visit(&mut field.value),
                 }),
             Expr::Struct(made) => Err(format!(
-                "`{}` cannot be made here: a condition has objects, arrays and plain values",
+                "`{}` is not supported: a condition has objects, arrays and plain values",
                 made.type_name
             )),
             Expr::Call(_) => self.call(node),
@@ -230,7 +230,7 @@ impl Compiler {
         }
     }
 
-    /// A time that is written in the condition is read once, and `timestamp(timestamp)` gets the unit of that variable.
+    /// Parses a literal time once, and gives `timestamp(timestamp)` the unit of that variable.
     fn compile_time(&mut self, node: &mut IdedExpr) -> Result<(), String> {
         let Expr::Call(call) = &mut node.expr else {
             return Ok(());

@@ -1,4 +1,4 @@
-//! The functions that a compiled condition calls beside CEL's own.
+//! The functions that compiled conditions call in addition to CEL's own.
 
 use std::any::Any;
 use std::collections::HashMap;
@@ -9,10 +9,10 @@ use cel::common::value::{CowVal, StaticVal, Val};
 
 use crate::units::Pattern;
 
-/// `@plain(x)`: an object or array of the record as CEL's own map or list, anything else as it is.
+/// `@plain(x)`: converts an object or array of the record to CEL's own map or list; anything else is unchanged.
 ///
-/// CEL's own maps and lists are equal only to their like, and CEL asks the left operand. So whatever may be a place in
-/// the record and is on the other side of a comparison goes through here first.
+/// CEL's maps and lists are equal only to their own kind, and CEL asks the left operand. So the other operand of a comparison
+/// is converted first if it may be a node of the record.
 pub(super) fn plain<'b, 'v>(
     mut arguments: Vec<CowVal<'b, 'v>>,
 ) -> Result<CowVal<'b, 'v>, ExecutionError> {
@@ -50,7 +50,7 @@ pub(super) fn to_plain<'v>(value: &(dyn Val + 'v)) -> Result<Box<dyn Val + 'v>, 
     Ok(Box::new(CelMap::from(members)))
 }
 
-/// The type of compiled patterns; no expression can name it.
+/// The type of compiled patterns. No expression can name it.
 pub(super) const PATTERN_TYPE: Type = Type::new_unspecified_type("pattern");
 static PATTERN: Type = PATTERN_TYPE;
 

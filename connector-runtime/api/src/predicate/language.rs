@@ -1,10 +1,10 @@
-//! The words that a condition may use: whatever is not listed here is refused when it is compiled.
+//! The variables, functions, types and operators of conditions. Anything else is refused when a condition is compiled.
 
 use cel::common::ast::operators;
 
 use super::times;
 
-/// What a condition can read.
+/// The variables.
 pub(super) const VARIABLES: [&str; 7] = [
     "value",
     "key",
@@ -14,7 +14,7 @@ pub(super) const VARIABLES: [&str; 7] = [
     "offset",
     "timestamp",
 ];
-/// What it can call, beside macros.
+/// The functions, besides macros.
 pub(super) const FUNCTIONS: [&str; 14] = [
     "size",
     "contains",
@@ -31,7 +31,7 @@ pub(super) const FUNCTIONS: [&str; 14] = [
     times::TIMESTAMP,
     times::DURATION,
 ];
-/// What `type(x)` can be compared with.
+/// The types that `type(x)` can be compared with.
 pub(super) const TYPES: [&str; 10] = [
     "bool",
     "bytes",

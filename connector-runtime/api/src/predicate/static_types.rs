@@ -1,7 +1,7 @@
-//! What is known of types before a record comes: whether a result can be true or false, and whether a comparison can only
-//! ever be between unlike things.
+//! The types that are known when a condition is compiled: whether its result can be a boolean, and whether a comparison has
+//! operands of different types for every record.
 //!
-//! CEL finds unlike things unequal without a word, so `value.at == timestamp('…')` would be false for every record.
+//! CEL evaluates such a comparison to unequal without an error: `value.at == timestamp('…')` would be false for every record.
 
 use cel::common::ast::{Expr, IdedExpr, LiteralValue, operators};
 use cel::common::value::Val;
@@ -10,16 +10,16 @@ use super::compile::{self, PLAIN};
 use super::language::VARIABLES;
 use super::times;
 
-/// What an expression is, whatever the record is.
+/// The type of an expression, for every record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum StaticType {
     Timestamp,
     Duration,
-    /// What records and literals are made of.
+    /// A value of a record, or a literal.
     Plain,
 }
 
-/// What a comparison needs to know of its surroundings.
+/// The context of a comparison.
 pub(super) struct StaticTypes<'a> {
     pub(super) constants: &'a [Box<dyn Val>],
     /// Variables of macros.
@@ -27,7 +27,7 @@ pub(super) struct StaticTypes<'a> {
 }
 
 impl StaticTypes<'_> {
-    /// Refuses to compare an instant or a length of time with anything else.
+    /// Refuses to compare an instant or a duration with anything else.
     pub(super) fn check_comparison(
         &self,
         operator: &str,
@@ -74,7 +74,7 @@ impl StaticTypes<'_> {
         }
     }
 
-    /// A member of the record is plain; one of a list or map that the condition makes may be anything.
+    /// A member of the record is plain; a member of a list or map that the condition makes may be anything.
     fn of_member(&self, container: &IdedExpr) -> Option<StaticType> {
         match &container.expr {
             Expr::List(_) | Expr::Map(_) => None,
@@ -107,7 +107,7 @@ fn sum(operator: &str, left: StaticType, right: StaticType) -> Option<StaticType
     }
 }
 
-/// `false` where the result is surely something else, whatever the record is.
+/// `false` if the result is certainly not a boolean, for every record.
 pub(super) fn may_be_boolean(expression: &Expr) -> bool {
     match expression {
         Expr::Literal(literal) => matches!(literal, LiteralValue::Boolean(_)),

@@ -1,7 +1,7 @@
-//! Instants and lengths of time in conditions: `timestamp()`, `duration()`, and what can be done with them.
+//! Instants and durations in conditions: `timestamp()`, `duration()` and their operators.
 //!
-//! CEL's own need `chrono` with its database of time zones; these need what is here already, and reach to the end of the
-//! year 9999, which people write for "no end" and `jiff`'s instants do not reach.
+//! CEL's own need `chrono` and its time zone database. These need no further dependency, and reach the end of the year 9999,
+//! which people write for "no end" and which is beyond the range of `jiff`'s instants.
 
 use std::any::Any;
 use std::cmp::Ordering;
@@ -42,7 +42,7 @@ const DURATION_UNITS: [(&str, i128); 7] = [
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct TimestampVal(i128);
 
-/// A length of time, in nanoseconds; negative into the past.
+/// A duration, in nanoseconds; it may be negative.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct DurationVal(i128);
 
@@ -53,12 +53,12 @@ impl TimestampVal {
             let offset = pieces.to_numeric_offset()?;
             let local = DateTime::from_parts(pieces.date(), pieces.time()?);
             let since_1970 = local.duration_since(DateTime::constant(1970, 1, 1, 0, 0, 0, 0));
-            // A name in brackets is no part of RFC 3339, and could contradict the offset.
+            // RFC 3339 has no time zone in brackets, which could contradict the offset.
             let is_rfc_3339 = pieces.time_zone_annotation().is_none();
             is_rfc_3339.then(|| since_1970.as_nanos() - i128::from(offset.seconds()) * SECOND)
         });
         let nanoseconds = parsed.ok_or(
-            "the text is not a time with its offset from UTC, such as 2026-11-20T20:35:19Z (RFC 3339)",
+            "the text is not a time with an offset from UTC, such as 2026-11-20T20:35:19Z (RFC 3339)",
         )?;
         TimestampVal::within_limits(nanoseconds).map_err(str::to_owned)
     }
@@ -113,7 +113,7 @@ impl DurationVal {
 const NOT_A_DURATION: &str =
     "the text is not a duration, such as 90s, 1h30m or 7d (units d h m s ms us ns)";
 
-/// The nanoseconds of `1.5h…`, and what follows. What is smaller than a nanosecond is cut off.
+/// The nanoseconds of the first component, such as `1.5h`, and the rest of the text. Parts of a nanosecond are truncated.
 fn component(text: &str) -> Option<(i128, &str)> {
     let end = text.find(|c: char| !c.is_ascii_digit() && c != '.')?;
     let (number, rest) = text.split_at(end);
@@ -273,7 +273,7 @@ impl Adder for DurationVal {
             return timestamp_in_range(instant.0 + self.0);
         }
         match right.downcast_ref::<DurationVal>() {
-            // A condition is too short to add up so many that 128 bits overflow.
+            // A condition is too short for a sum that overflows 128 bits.
             Some(length) => Ok(CowVal::owned(DurationVal(self.0 + length.0))),
             None => Err(unusable("_+_", self, right)),
         }

@@ -1,8 +1,7 @@
-//! What a condition does with a tombstone, found out before one comes.
+//! Static analysis: whether a condition fails for tombstones.
 //!
-//! `value` is `null` for a tombstone, and reading a member of null is an error. So a condition is evaluated here with
-//! that one value known and everything else unknown, by CEL's own rules: `&&` and `||` pass over an error of one side
-//! where the other side decides.
+//! `value` is `null` for a tombstone, and reading a member of null is an error. So a condition is evaluated here with only
+//! that value known, by CEL's rules: `&&` and `||` ignore an error of one operand if the other operand decides.
 
 use cel::common::ast::{
     CallExpr, ComprehensionExpr, EntryExpr, Expr, IdedExpr, LiteralValue, operators,
@@ -10,9 +9,9 @@ use cel::common::ast::{
 
 use super::compile::PLAIN;
 
-/// The first thing that the condition reads of a tombstone in vain, as in `value.total`, if its evaluation fails then or
-/// may fail.
-pub(super) fn read_in_vain(condition: &IdedExpr) -> Option<String> {
+/// The first member of `value` that the condition reads, such as `value.total`, if its evaluation fails for a tombstone or may
+/// fail.
+pub(super) fn failing_read(condition: &IdedExpr) -> Option<String> {
     match Scope::default().evaluate(condition) {
         Outcome::Fails(read) | Outcome::MayFail(read) => Some(read),
         Outcome::Null => Some("value".to_owned()),
@@ -20,24 +19,24 @@ pub(super) fn read_in_vain(condition: &IdedExpr) -> Option<String> {
     }
 }
 
-/// What an expression is for a tombstone.
+/// The result of an expression for a tombstone.
 #[derive(Clone)]
 enum Outcome {
     Null,
     True,
     False,
-    /// Something that is not null.
+    /// A value that is not null.
     NotNull,
     Unknown,
-    /// An error, and what it reads.
+    /// An error, and the member whose reading causes it.
     Fails(String),
-    /// An error, unless something that is not known now prevents it.
+    /// The same, unless a value that is unknown here prevents it.
     MayFail(String),
 }
 
 use Outcome::{Fails, False, MayFail, NotNull, Null, True, Unknown};
 
-/// Macros' variables around the expression, which may be called `value` too.
+/// The variables of enclosing macros, which may shadow `value`.
 #[derive(Default)]
 struct Scope(Vec<String>);
 
@@ -124,7 +123,7 @@ impl Scope {
         }
     }
 
-    /// An operator or function that does not work on null.
+    /// An operator or function that has no overload for null.
     fn operands(&mut self, call: &CallExpr) -> Outcome {
         let operands = call.target.as_deref().into_iter().chain(&call.args);
         let mut outcome = Unknown;
@@ -154,13 +153,13 @@ impl Scope {
             &comprehension.loop_step,
             &comprehension.result,
         ];
-        // There may be no element for which the body is evaluated.
+        // The body is not evaluated if there are no elements.
         let body = body.into_iter().find_map(|part| self.evaluate(part).read());
         self.0.truncate(outer);
         after(range, body.map_or(Unknown, MayFail))
     }
 
-    /// The first that fails; `None` if all can be evaluated.
+    /// The first error; `None` if all can be evaluated.
     fn all(&mut self, nodes: &[IdedExpr]) -> Option<Outcome> {
         let mut outcomes = nodes.iter().map(|node| self.evaluate(node));
         outcomes.find(|outcome| matches!(outcome, Fails(_) | MayFail(_)))
@@ -168,7 +167,7 @@ impl Scope {
 }
 
 impl Outcome {
-    /// What is read in vain.
+    /// The member whose reading fails.
     fn read(self) -> Option<String> {
         match self {
             Fails(read) | MayFail(read) => Some(read),
@@ -177,7 +176,7 @@ impl Outcome {
     }
 }
 
-/// A member of something: null has none.
+/// A member access, which fails for null.
 fn member(container: Outcome, read: impl FnOnce() -> String) -> Outcome {
     match container {
         Null => Fails(read()),
@@ -186,7 +185,7 @@ fn member(container: Outcome, read: impl FnOnce() -> String) -> Outcome {
     }
 }
 
-/// Both are evaluated; the result is the second's.
+/// Evaluates both; the result is that of the second.
 fn after(first: Outcome, second: Outcome) -> Outcome {
     match (first, second) {
         (Fails(read), _) | (_, Fails(read)) => Fails(read),
@@ -204,7 +203,7 @@ fn not(outcome: Outcome) -> Outcome {
     }
 }
 
-/// `false` on either side decides, whatever the other side is.
+/// `false` on either side decides, even if the other side is an error.
 fn and(left: Outcome, right: Outcome) -> Outcome {
     let is_null = |outcome: &Outcome| matches!(outcome, Null);
     match (left, right) {

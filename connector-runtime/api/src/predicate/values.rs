@@ -1,5 +1,5 @@
-//! A record's places as CEL values. An object or array is handed over as a place and walked when CEL asks for a member;
-//! only numbers, strings and the like become CEL's own, strings by reference.
+//! Nodes of a record as CEL values. Objects and arrays are passed by reference and walked when CEL asks for a member; scalars
+//! become CEL's own types, strings by reference.
 
 use std::fmt;
 use std::sync::OnceLock;
@@ -17,20 +17,20 @@ use super::functions::to_plain;
 use crate::record::Header;
 use crate::value::{Kind, Number, ValueRef};
 
-/// The CEL value at a place of a record.
-pub(super) fn of_place<'a>(place: ValueRef<'a>) -> Box<dyn Val + 'a> {
-    match place.kind() {
+/// The CEL value of a node.
+pub(super) fn of_node<'a>(node: ValueRef<'a>) -> Box<dyn Val + 'a> {
+    match node.kind() {
         Kind::Null => Box::new(CelNull),
         Kind::Bool(boolean) => Box::new(CelBool::from(boolean)),
         Kind::Number(number) => of_number(number),
         Kind::String(content) => Box::new(CelString::from(content)),
         Kind::Bytes(content) => Box::new(CelBytes::from(content)),
         Kind::Array(_) => Box::new(ListVal {
-            place,
+            array: node,
             elements: OnceLock::new(),
         }),
         Kind::Object(_) => Box::new(MapVal {
-            fields: Fields::Object(place),
+            fields: MapFields::Object(node),
             names: OnceLock::new(),
         }),
     }
@@ -44,22 +44,22 @@ fn of_number<'a>(number: Number<'a>) -> Box<dyn Val + 'a> {
     }
 }
 
-/// What can be asked for members by name.
+/// The source of a map's members.
 #[derive(Clone, Copy)]
-enum Fields<'a> {
+enum MapFields<'a> {
     Object(ValueRef<'a>),
     Headers(&'a [Header]),
 }
 
-impl<'a> Fields<'a> {
+impl<'a> MapFields<'a> {
     fn get(self, name: &str) -> Option<Box<dyn Val + 'a>> {
         match self {
-            Fields::Object(place) => {
-                // Members are looked through one after the other.
-                budget::take(place.members().map_or(0, |members| members.len()));
-                place.get(name).map(of_place)
+            MapFields::Object(object) => {
+                // A lookup is a linear search.
+                budget::take(object.members().map_or(0, |members| members.len()));
+                object.get(name).map(of_node)
             }
-            Fields::Headers(headers) => {
+            MapFields::Headers(headers) => {
                 let last = headers.iter().rev().find(|header| header.name == name)?;
                 let bytes = last.value.as_deref()?;
                 Some(match std::str::from_utf8(bytes) {
@@ -72,13 +72,13 @@ impl<'a> Fields<'a> {
 
     fn names(self) -> Vec<&'a str> {
         match self {
-            Fields::Object(place) => place
+            MapFields::Object(object) => object
                 .members()
                 .into_iter()
                 .flatten()
                 .map(|(name, _)| name)
                 .collect(),
-            Fields::Headers(headers) => {
+            MapFields::Headers(headers) => {
                 let mut names: Vec<&str> =
                     headers.iter().map(|header| header.name.as_str()).collect();
                 names.sort_unstable();
@@ -92,15 +92,15 @@ impl<'a> Fields<'a> {
 
 /// An object of the record, or its headers.
 pub(super) struct MapVal<'a> {
-    fields: Fields<'a>,
-    /// Filled if a macro goes through the names.
+    fields: MapFields<'a>,
+    /// Filled when a macro iterates over the names.
     names: OnceLock<Vec<CelString<'a>>>,
 }
 
 impl<'a> MapVal<'a> {
     pub(super) fn of_headers(headers: &'a [Header]) -> MapVal<'a> {
         MapVal {
-            fields: Fields::Headers(headers),
+            fields: MapFields::Headers(headers),
             names: OnceLock::new(),
         }
     }
@@ -222,18 +222,18 @@ impl<'b, 'a: 'v, 'v> CelIterator<'b, 'v> for Names<'b, 'a> {
 
 /// An array of the record.
 struct ListVal<'a> {
-    place: ValueRef<'a>,
-    /// Filled if a macro goes through the elements: CEL's iterators lend.
+    array: ValueRef<'a>,
+    /// Filled when a macro iterates over the elements, because CEL's iterators lend.
     elements: OnceLock<Vec<Box<dyn Val + 'a>>>,
 }
 
 impl<'a> ListVal<'a> {
     fn elements(&self) -> &Vec<Box<dyn Val + 'a>> {
         self.elements.get_or_init(|| {
-            let elements = self.place.elements().into_iter().flatten();
+            let elements = self.array.elements().into_iter().flatten();
             elements
                 .take_while(|_| budget::take(1))
-                .map(of_place)
+                .map(of_node)
                 .collect()
         })
     }
@@ -292,7 +292,7 @@ impl Val for ListVal<'_> {
     where
         Self: 'v,
     {
-        of_place(self.place)
+        of_node(self.array)
     }
 }
 
@@ -322,44 +322,44 @@ impl Adder for ListVal<'_> {
 }
 
 impl Indexer for ListVal<'_> {
-    fn get<'b, 'v>(&'b self, place: &dyn Val) -> Result<CowVal<'b, 'v>, ExecutionError>
+    fn get<'b, 'v>(&'b self, index: &dyn Val) -> Result<CowVal<'b, 'v>, ExecutionError>
     where
         Self: 'v,
     {
-        let Some(place) = place.downcast_ref::<CelInt>() else {
+        let Some(index) = index.downcast_ref::<CelInt>() else {
             return Err(ExecutionError::UnexpectedType {
-                got: place.get_type().name().to_owned(),
-                want: "the number of an element".to_owned(),
+                got: index.get_type().name().to_owned(),
+                want: "the index of an element".to_owned(),
             });
         };
-        // CEL counts from the front only.
-        let place = *place.inner();
-        let element = self.place.at(place).filter(|_| place >= 0);
+        // CEL has no negative indexes.
+        let index = *index.inner();
+        let element = self.array.at(index).filter(|_| index >= 0);
         match element {
-            Some(element) => Ok(CowVal::Owned(of_place(element))),
-            None => Err(ExecutionError::IndexOutOfBounds(place.into())),
+            Some(element) => Ok(CowVal::Owned(of_node(element))),
+            None => Err(ExecutionError::IndexOutOfBounds(index.into())),
         }
     }
 
-    fn steal<'v>(self: Box<Self>, place: &dyn Val) -> Result<Box<dyn Val + 'v>, ExecutionError>
+    fn steal<'v>(self: Box<Self>, index: &dyn Val) -> Result<Box<dyn Val + 'v>, ExecutionError>
     where
         Self: 'v,
     {
-        self.get(place).map(CowVal::into_owned)
+        self.get(index).map(CowVal::into_owned)
     }
 }
 
 impl Container for ListVal<'_> {
     fn contains(&self, value: &dyn Val) -> Result<bool, ExecutionError> {
-        let elements = self.place.elements().into_iter().flatten();
+        let elements = self.array.elements().into_iter().flatten();
         let mut elements = elements.take_while(|_| budget::take(1));
-        Ok(elements.any(|element| of_place(element).equals(value)))
+        Ok(elements.any(|element| of_node(element).equals(value)))
     }
 }
 
 impl Sizer for ListVal<'_> {
     fn size(&self) -> CelInt {
-        let length = self.place.elements().map_or(0, |elements| elements.len());
+        let length = self.array.elements().map_or(0, |elements| elements.len());
         CelInt::from(length as i64)
     }
 }

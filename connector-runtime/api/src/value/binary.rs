@@ -1,4 +1,4 @@
-//! The binary content of a value. Few values have any, so it is kept beside the rest and behind one pointer.
+//! The binary content of a value. Few values have any, so it is stored separately, behind one pointer.
 
 use bytes::Bytes;
 

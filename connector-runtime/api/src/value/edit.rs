@@ -7,7 +7,7 @@ use super::path::{FieldPath, PathStep};
 use super::shape::ShapeNumber;
 use super::{Binary, Value};
 
-/// Why a place cannot be written.
+/// Why a node cannot be written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EditError {
     pub message: String,
@@ -38,16 +38,16 @@ struct Renamed<'r> {
 
 /// How far a path leads into the value.
 struct Walk<'p> {
-    /// The containers passed, outermost first; without the place reached.
+    /// The containers on the path, outermost first, without the node reached.
     ancestors: Vec<usize>,
-    /// The last place that exists.
+    /// The last node that exists.
     reached: usize,
     /// The steps that lead nowhere yet.
     rest: &'p [PathStep],
 }
 
 impl Value {
-    /// Puts `new` at `path`, replacing what stands there. Missing objects on the way are made; a missing array
+    /// Puts `new` at `path`, replacing the node there. Missing objects on the path are created; a missing array
     /// element, or a step into something that is no object or array, is an error.
     pub fn insert(&mut self, path: &FieldPath, new: Value) -> Result<(), EditError> {
         self.with_root();

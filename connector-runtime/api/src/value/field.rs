@@ -40,7 +40,7 @@ impl Field {
         }
     }
 
-    /// What stands there.
+    /// The node of the field.
     pub fn get<'a>(&self, value: &'a Value) -> Option<ValueRef<'a>> {
         debug_assert!(self.0.root() == PathRoot::Value);
         self.0.follow(value.root())

@@ -43,7 +43,7 @@ const BYTES_A_NODE: usize = 10;
 impl Value {
     /// Parses one JSON document without copying it. [`JsonReader`] is faster for documents that are alike.
     ///
-    /// Refused beside bad syntax: bytes that are not UTF-8, an object with one key twice, and what exceeds `limits`.
+    /// Besides syntax errors it refuses bytes that are not UTF-8, an object with one key twice, and what exceeds `limits`.
     pub fn parse_json(bytes: Bytes, limits: ValueLimits) -> Result<Value, JsonError> {
         parse(bytes, limits, &mut Shapes::none())
     }

@@ -19,7 +19,7 @@ pub enum PathRoot {
     Element,
 }
 
-/// One step of a path that leads to at most one place.
+/// One step of a path that selects at most one node.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum PathStep {
     Name(Box<str>),
@@ -36,7 +36,7 @@ impl PathStep {
     }
 }
 
-/// A singular path: it leads to one place or to none.
+/// A singular path: it selects one node or none.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct FieldPath {
     text: Arc<str>,
@@ -83,7 +83,7 @@ impl FieldPath {
         &self.steps
     }
 
-    /// Follows the path from `start`, which is the place that `$` or `@` means.
+    /// Follows the path from `start`, the node of `$` or `@`.
     pub fn follow<'a>(&self, start: ValueRef<'a>) -> Option<ValueRef<'a>> {
         self.steps
             .iter()
@@ -123,7 +123,7 @@ pub(crate) fn text_of_member(name: &str) -> String {
     }
 }
 
-/// The name as it stands between single quotes in a path (RFC 9535, section 2.3.1.1).
+/// The name between single quotes in a path (RFC 9535, section 2.3.1.1).
 fn escape(name: &str) -> String {
     let mut escaped = String::with_capacity(name.len());
     for character in name.chars() {
@@ -136,7 +136,7 @@ fn escape(name: &str) -> String {
     escaped
 }
 
-/// One step of a path that may lead to many places.
+/// One step of a path that may select several nodes.
 #[derive(Clone, Debug, PartialEq)]
 enum ManyStep {
     One(PathStep),
@@ -149,7 +149,7 @@ enum ManyStep {
     },
 }
 
-/// A path that may lead to many places: names, indexes, `[*]` and slices. Used by `each`.
+/// A path that may select several nodes: names, indexes, `[*]` and slices. Used by `each`.
 #[derive(Clone, PartialEq)]
 pub struct ElementsPath {
     text: Arc<str>,
@@ -188,7 +188,7 @@ impl ElementsPath {
         })
     }
 
-    /// Every place that the path leads to from `start`, in document order.
+    /// The nodes that the path selects from `start`, in document order.
     pub fn follow<'a>(&self, start: ValueRef<'a>) -> Vec<ValueRef<'a>> {
         let mut places = vec![start];
         for step in self.steps.iter() {
@@ -201,7 +201,7 @@ impl ElementsPath {
         places
     }
 
-    /// The steps as a contract sees them: `None` stands for any element.
+    /// The steps as a contract sees them: `None` is any element.
     pub fn described(&self) -> Vec<Option<PathStep>> {
         self.steps
             .iter()
@@ -239,7 +239,7 @@ impl ManyStep {
     }
 }
 
-/// The places of a slice over `length` elements (RFC 9535, section 2.3.4.2.2).
+/// The indexes of a slice over `length` elements (RFC 9535, section 2.3.4.2.2).
 fn slice(length: i64, start: Option<i64>, end: Option<i64>, step: i64) -> Vec<i64> {
     let normal = |place: i64| {
         if place >= 0 {
@@ -308,7 +308,7 @@ pub(crate) fn parse_query(text: &str) -> Result<(PathRoot, Vec<Segment>), String
     Ok((root, query.segments))
 }
 
-/// The parser's reason. Of a query that it cannot read it tells the place alone, in its own notation (`--> 1:4`).
+/// The parser's reason. For a query that it cannot parse it contains only the position, in its own notation (`--> 1:4`).
 fn reason(query: &str, error: &str) -> String {
     let first = error.lines().next().unwrap_or_default();
     let Some(place) = first

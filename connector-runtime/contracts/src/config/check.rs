@@ -1,11 +1,11 @@
-//! What JSON Schema cannot say about the `[key]` and `[value]` tables.
+//! Checks of the `[key]` and `[value]` tables that their JSON Schema cannot express.
 
 use connect_api::Finding;
 
 use super::{Format, FormatConfig, SubjectStrategy, Usage};
 
 impl FormatConfig {
-    /// What JSON Schema cannot say about the table. The findings' pointers start at the table itself.
+    /// Checks what the JSON Schema cannot express. The pointers of the findings are relative to the table.
     pub fn check(&self, usage: Usage) -> Vec<Finding> {
         let entry = self.format.entry();
         let name = entry.name;
@@ -15,7 +15,7 @@ impl FormatConfig {
                 Finding::error(
                     "contract.needs-registry",
                     "/format",
-                    format!("the bytes of `{name}` are read with the schema that wrote them, and no registry is named"),
+                    format!("`{name}` can only be read with the schema that wrote it, and `registry` is missing"),
                 )
                 .with_help("add `registry = {}` here and `[registry] url = \"https://…\"` to connect.toml"),
             );
@@ -29,7 +29,7 @@ impl FormatConfig {
                 Finding::error(
                     "contract.registry-unused",
                     "/registry",
-                    format!("`{name}` has no schema in a registry"),
+                    format!("schemas of `{name}` are not in a registry"),
                 )
                 .with_help(format!(
                     "write {}, or leave out `registry`",
@@ -42,7 +42,7 @@ impl FormatConfig {
                 Finding::error(
                     "contract.schema-unused",
                     "/schema",
-                    format!("`{name}` has no fields that a JSON Schema could describe"),
+                    format!("`{name}` has no fields, so a JSON Schema has no effect"),
                 )
                 .with_help("write `format = \"json\"`, or leave out `schema`"),
             );
@@ -60,7 +60,7 @@ impl FormatConfig {
             Finding::error(
                 "contract.write-only",
                 pointer,
-                format!("`{key}` says how messages are written, and here they are read"),
+                format!("`{key}` is for writing, and here messages are read"),
             )
             .with_help(format!("leave out `{key}`"))
         };
@@ -86,7 +86,7 @@ impl FormatConfig {
                     "contract.version-unused",
                     "/registry/version",
                     format!(
-                        "`version` means nothing where `{}` is read: each message names its own schema",
+                        "`version` has no effect when `{}` is read: each message names its own schema",
                         self.format.name()
                     ),
                 )
@@ -130,7 +130,7 @@ impl FormatConfig {
                 Finding::error(
                     "contract.write-schema",
                     "/registry/subject_strategy",
-                    "the subject follows from the name of the record, which only a schema file says",
+                    "the subject is derived from the name of the record, which only a schema file contains",
                 )
                 .with_help("name the file: `write_schema = \"schemas/…\"`, or name the `subject`"),
             );
@@ -140,7 +140,7 @@ impl FormatConfig {
                 Finding::error(
                     "contract.version-unused",
                     "/registry/version",
-                    "`write_schema` is written with, so no version is chosen",
+                    "`write_schema` is the schema to write with, so `version` has no effect",
                 )
                 .with_help("leave out `version` or `write_schema`"),
             );
@@ -151,7 +151,7 @@ impl FormatConfig {
         findings
     }
 
-    /// Whether the file compiles. One that cannot be read here is somebody else's finding: CI may not have it.
+    /// Whether the file compiles. A file that cannot be read is reported elsewhere, because CI may not have it.
     fn check_write_schema(&self) -> Option<Finding> {
         let text = self.write_schema_text().ok()??;
         let registry = self.registry.clone().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! A format as the configuration names it: a word of the table of formats.
+//! `format = "…"`: a reference to an entry of the table of formats.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::formats::{self, Codec, FormatEntry, Registered};
 use crate::registry::SchemaSource;
 use connect_api::text::cut;
 
-/// What the bytes of a key or value are.
+/// The format of a key or value.
 #[derive(Clone, Copy)]
 pub struct Format(&'static FormatEntry);
 
@@ -42,11 +42,11 @@ impl Format {
         (plain.compile)(write_schema).map_err(|reason| self.uncompiled("write_schema", &reason))
     }
 
-    /// The codec of a schema in a file, which is to be written with.
+    /// The codec of a schema file that is written with.
     pub(crate) fn codec_of_file(self, name: &str, text: &str) -> Result<Arc<dyn Codec>, Cause> {
         let source = SchemaSource::alone(name.to_owned(), "file:/".to_owned(), text.to_owned());
         let compile = self.registered()?.compile;
-        compiling::apart(move || compile(&source))
+        compiling::on_own_thread(move || compile(&source))
             .flatten()
             .map_err(|reason| self.uncompiled(name, &reason))
     }
@@ -56,18 +56,20 @@ impl Format {
         (self.registered()?.record_name)(schema)
     }
 
-    /// The registry's word for the format's schemas.
+    /// The registry's name for the type of the format's schemas.
     pub(crate) fn schema_type(self) -> &'static str {
         self.registered()
-            .expect("`check` refuses a registry where the format has no schemas")
+            .expect("`check` refuses a registry for a format without schemas")
             .schema_type
     }
 
     fn registered(self) -> Result<&'static Registered, Cause> {
-        self.0
-            .registered
-            .as_ref()
-            .ok_or_else(|| Cause::new(format!("`{}` has no schema in a registry", self.name())))
+        self.0.registered.as_ref().ok_or_else(|| {
+            Cause::new(format!(
+                "schemas of `{}` are not in a registry",
+                self.name()
+            ))
+        })
     }
 
     fn uncompiled(self, name: &str, reason: &str) -> Cause {
@@ -79,7 +81,7 @@ impl Format {
     }
 }
 
-/// One JSON document, unless the configuration says otherwise.
+/// JSON is the default.
 impl Default for Format {
     fn default() -> Self {
         Format::named("json").expect("JSON is a format")
@@ -142,7 +144,7 @@ impl JsonSchema for Format {
             })
             .collect();
         schemars::json_schema!({
-            "description": "What the bytes of a key or value are.",
+            "description": "The format of a key or value.",
             "oneOf": choices,
         })
     }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RegistryConfig {
-    /// Where it is, for example `"https://registry.example.com"`. User and password have keys of their own.
+    /// Its URL, such as `"https://registry.example.com"`. User and password have keys of their own.
     pub url: String,
     /// User of basic authentication.
     #[serde(default)]
@@ -16,10 +16,10 @@ pub struct RegistryConfig {
     /// Password of basic authentication.
     #[serde(default)]
     pub password: Option<Secret>,
-    /// Certificates (PEM) of the authorities to trust beside the machine's own.
+    /// Certificates (PEM) of the authorities to trust in addition to the system's.
     #[serde(default)]
     pub ca_file: Option<FilePath>,
-    /// How long one answer may take.
+    /// How long one request may take.
     #[serde(default = "default_timeout")]
     pub timeout: Duration,
 }
@@ -29,7 +29,7 @@ fn default_timeout() -> Duration {
 }
 
 impl RegistryConfig {
-    /// What JSON Schema cannot say about the table. The findings' pointers start at the table itself.
+    /// Checks what the JSON Schema cannot express. The pointers of the findings are relative to the table.
     pub fn check(&self) -> Vec<Finding> {
         let mut findings = Vec::new();
         match reqwest::Url::parse(&self.url) {
@@ -37,16 +37,16 @@ impl RegistryConfig {
                 Finding::error(
                     "registry.url",
                     "/url",
-                    "a registry is reached by http:// or https://",
+                    "the URL of a registry begins with http:// or https://",
                 )
                 .with_help("write `url = \"https://registry.example.com\"`"),
             ),
-            // The address is shown in messages; a password in it would be shown too.
+            // Messages show the URL; a password in it would be shown too.
             Ok(url) if !url.username().is_empty() || url.password().is_some() => findings.push(
                 Finding::error(
                     "registry.url",
                     "/url",
-                    "the address carries a user or a password",
+                    "the URL contains a user or a password",
                 )
                 .with_help("move them to `username` and `password = \"${env:REGISTRY_PASSWORD}\"`"),
             ),
@@ -55,7 +55,7 @@ impl RegistryConfig {
                 Finding::error(
                     "registry.url",
                     "/url",
-                    format!("this is not an address: {error}"),
+                    format!("this is not a URL: {error}"),
                 )
                 .with_help("write `url = \"https://registry.example.com\"`"),
             ),
@@ -70,54 +70,54 @@ impl RegistryConfig {
                 .with_help("add `username = \"…\"`"),
             );
         }
-        if self.username.is_some() && self.is_readable_on_the_way() {
+        if self.username.is_some() && self.is_unencrypted() {
             findings.push(
                 Finding::error(
                     "registry.exposed",
                     "/url",
-                    "user and password would go to another machine unencrypted",
+                    "user and password would be sent to another machine unencrypted",
                 )
-                .with_help("write `https://`, or take `username` and `password` out"),
+                .with_help("write `https://`, or remove `username` and `password`"),
             );
         }
         findings
     }
 
-    /// Whether requests go to another machine without encryption.
-    fn is_readable_on_the_way(&self) -> bool {
+    /// Whether requests are sent to another machine without encryption.
+    fn is_unencrypted(&self) -> bool {
         let Ok(url) = reqwest::Url::parse(&self.url) else {
             return false;
         };
         let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
         let address = host.parse::<std::net::IpAddr>();
-        let is_near = host == "localhost" || address.is_ok_and(|address| address.is_loopback());
-        url.scheme() == "http" && !is_near
+        let is_local = host == "localhost" || address.is_ok_and(|address| address.is_loopback());
+        url.scheme() == "http" && !is_local
     }
 }
 
-/// Which schema of the registry.
+/// A schema of the registry.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RegistrySubject {
-    /// The subject. Default: what `subject_strategy` makes of topic and record.
+    /// The subject. Default: derived from topic and record by `subject_strategy`.
     pub subject: Option<String>,
-    /// How the subject follows from topic and record, where messages are written.
+    /// For writing: how the subject is derived from topic and record.
     pub subject_strategy: SubjectStrategy,
-    /// The subject's version to write with (default: the latest). Where JSON is read, each value must also be valid against
-    /// this version, beside the one that the message names; looked up once.
+    /// The subject's version to write with (default: the latest). When JSON is read, each value must be valid against this
+    /// version, too, not only against the one that the message names. It is looked up once.
     pub version: Option<RegistryVersion>,
-    /// Whether `write_schema` is registered under the subject. Otherwise the subject must have it.
+    /// Whether `write_schema` is registered under the subject. Otherwise the subject must have it already.
     pub auto_register: bool,
 }
 
-/// How a subject follows from the topic and the full name of the record that the schema describes.
+/// How a subject is derived from the topic and the full name of the record that the schema describes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SubjectStrategy {
     /// `<topic>-value`, or `<topic>-key` for a key.
     #[default]
     TopicName,
-    /// `<record>`: one schema wherever the record is written.
+    /// `<record>`: one schema for all topics of the record.
     RecordName,
     /// `<topic>-<record>`: several kinds of record in one topic.
     TopicRecordName,
@@ -128,7 +128,7 @@ impl RegistrySubject {
         self.subject.is_none() && self.subject_strategy != SubjectStrategy::TopicName
     }
 
-    /// `record` is the name of the record, where [`RegistrySubject::needs_record_name`].
+    /// `record` is the name of the record, if [`RegistrySubject::needs_record_name`].
     pub(crate) fn subject_of(&self, side: Side, topic: &str, record: Option<&str>) -> String {
         match (&self.subject, self.subject_strategy, record) {
             (Some(_), _, _) | (None, SubjectStrategy::TopicName, _) => {
@@ -137,13 +137,13 @@ impl RegistrySubject {
             (None, SubjectStrategy::RecordName, Some(record)) => record.to_owned(),
             (None, SubjectStrategy::TopicRecordName, Some(record)) => format!("{topic}-{record}"),
             (None, _, None) => {
-                unreachable!("`check` demands a schema file where its name is needed")
+                unreachable!("`check` requires a schema file if its name is needed")
             }
         }
     }
 }
 
-/// The subject by Confluent's `TopicNameStrategy`, unless one is named.
+/// The named subject, or else that of Confluent's `TopicNameStrategy`.
 pub(crate) fn topic_subject(side: Side, named: &Option<String>, topic: &str) -> String {
     match (named, side) {
         (Some(subject), _) => subject.clone(),
@@ -181,7 +181,7 @@ impl<'de> Deserialize<'de> for RegistryVersion {
             fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<RegistryVersion, E> {
                 match (text, text.parse()) {
                     ("latest", _) => Ok(RegistryVersion::Latest),
-                    // A placeholder is text, whatever its value is.
+                    // The value of a placeholder is always text.
                     (_, Ok(number)) => self.visit_u64(number),
                     _ => Err(E::invalid_value(serde::de::Unexpected::Str(text), &self)),
                 }
@@ -221,7 +221,7 @@ impl JsonSchema for RegistryVersion {
     }
 
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        // `pattern` asks only strings and `minimum` only numbers, so that a mistake gets one clear error.
+        // `pattern` applies only to strings and `minimum` only to numbers, so that a mistake gets one clear error.
         schemars::json_schema!({
             "type": ["string", "integer"],
             "pattern": "^(latest|[1-9][0-9]*)$",

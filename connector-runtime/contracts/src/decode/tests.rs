@@ -59,7 +59,7 @@ fn json() {
         (&[0x1f, 0x8b, 8, 0], "not JSON: it looks like gzip"),
         (
             b"\x00\x00\x00\x00\x07{}",
-            "not JSON: the magic byte 0 says that a schema registry's serializer wrote it; set `registry = {}`",
+            "not JSON: the magic byte 0 shows that a schema registry's serializer wrote it; set `registry = {}`",
         ),
         (
             b"Obj\x01\x04\x14",

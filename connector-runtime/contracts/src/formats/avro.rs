@@ -1,7 +1,7 @@
-//! `avro`: Avro's binary encoding behind the id of its schema in the registry.
+//! The format `avro`: Avro's binary encoding after the id of its schema in the registry.
 //!
-//! Schemas and bytes are both read here. `apache-avro` refuses schemas whose bytes can be read ([`parse`]), and its reader
-//! goes as deep as the bytes say, so that one message of a recursive type could overflow the stack and end the process.
+//! Parser and codec are our own. `apache-avro` refuses schemas whose messages can be read ([`parse`]), and its reader recurses as
+//! deeply as the bytes say, so that one message of a recursive type could overflow the stack and end the process.
 
 mod decode;
 mod default;
@@ -23,7 +23,7 @@ use crate::fault::ValueFault;
 use crate::registry::SchemaSource;
 use schema::AvroSchema;
 
-/// Records, arrays, maps and unions inside each other.
+/// Nested records, arrays, maps and unions.
 const MAX_DEPTH: usize = 100;
 
 pub(super) static ENTRY: FormatEntry = FormatEntry {
@@ -66,9 +66,9 @@ impl Codec for Avro {
 
     fn encode(&self, value: ValueRef<'_>, out: &mut Vec<u8>) -> Result<(), ValueFault> {
         let written = self.schema.encode(value, out);
-        written.map_err(|rejection| ValueFault {
+        written.map_err(|fault| ValueFault {
             contract: Some(self.name.clone()),
-            ..rejection
+            ..fault
         })
     }
 }
@@ -87,7 +87,7 @@ fn record_name(schema: &str) -> Result<String, Cause> {
         }
         (Some(name), _) => Ok(name.to_owned()),
         (None, _) => Err(Cause::new(
-            "the Avro schema is no record, so it has no name",
+            "the Avro schema is not a named type, so it has no record name",
         )),
     }
 }

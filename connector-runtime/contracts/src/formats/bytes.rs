@@ -1,4 +1,4 @@
-//! `bytes`: any bytes, as they are.
+//! The format `bytes`: any bytes, unchanged.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::fault::ValueFault;
 
 pub(super) static ENTRY: FormatEntry = FormatEntry {
     name: "bytes",
-    about: "Any bytes, as they are. Where JSON is written, they are base64 text.",
+    about: "Any bytes, unchanged. In JSON they are base64 text.",
     plain: Some(Plain {
         compile: |_| Ok(Arc::new(Raw)),
         takes_write_schema: false,
@@ -28,7 +28,7 @@ impl Codec for Raw {
         Ok(Value::bytes(payload.clone()))
     }
 
-    /// Values that come from JSON have bytes in base64.
+    /// Bytes in values from JSON are base64 text.
     fn encode(&self, value: ValueRef<'_>, out: &mut Vec<u8>) -> Result<(), ValueFault> {
         match value.kind() {
             Kind::Bytes(content) => {

@@ -1,4 +1,4 @@
-//! `json`: one JSON document, alone or behind the id of a JSON Schema in the registry.
+//! The format `json`: one JSON document, alone or after the id of a JSON Schema in the registry.
 
 use std::sync::Arc;
 
@@ -30,10 +30,10 @@ pub(super) static ENTRY: FormatEntry = FormatEntry {
     has_fields: true,
 };
 
-/// References that are relative to one another could name ever new documents.
+/// Documents of one schema. Relative references could otherwise name new documents endlessly.
 const MOST_DOCUMENTS: usize = 1_000;
 
-/// A document without a schema.
+/// JSON without a schema.
 struct Json(DocumentReader);
 
 impl Codec for Json {
@@ -47,7 +47,7 @@ impl Codec for Json {
     }
 }
 
-/// A document that is valid against its schema.
+/// JSON that is validated against a schema.
 struct ValidJson {
     reader: DocumentReader,
     schema: JsonSchemaContract,
@@ -109,7 +109,7 @@ fn compile(source: &SchemaSource) -> CompiledCodec {
         .map_err(|problem| Cause::from(problem).to_string())
 }
 
-/// The schema and all that it refers to, each under the URI to which its `$ref` resolves.
+/// The schema and everything that it refers to, by the URI to which the `$ref` resolves.
 fn documents(source: &SchemaSource) -> Result<Documents, String> {
     let mut documents = Documents::new();
     let mut open = vec![(
@@ -129,7 +129,7 @@ fn documents(source: &SchemaSource) -> Result<Documents, String> {
         let base = id_of(&uri, &document.value).unwrap_or_else(|| uri.clone());
         documents.insert(uri, document);
         for reference in references {
-            // A reference's name is what its `$ref` says, relative to the schema that has the `$ref`.
+            // A reference's name is the text of the `$ref`, relative to the schema that contains it.
             let uri = resolve(&base, &reference.name).unwrap_or_else(|| reference.name.clone());
             if documents.contains_key(&uri) {
                 continue;
@@ -141,7 +141,7 @@ fn documents(source: &SchemaSource) -> Result<Documents, String> {
     Ok(documents)
 }
 
-/// The `title`: Confluent's serializers take it for the name of a JSON Schema's record.
+/// The `title`, which Confluent's serializers use as the record name of a JSON Schema.
 fn record_name(schema: &str) -> Result<String, Cause> {
     let parsed: Option<serde_json::Value> = serde_json::from_str(schema).ok();
     let title = parsed

@@ -1,11 +1,11 @@
-//! `json_envelope`: `{"schema": …, "payload": …}`, as Kafka Connect's JsonConverter with `schemas.enable=true` has it.
+//! The format `json_envelope`: `{"schema": …, "payload": …}`, as Kafka Connect's JsonConverter writes with `schemas.enable=true`.
 //!
-//! Reading gives the payload in the form that its schema means: logical types become numbers and ISO 8601 texts, base64
-//! becomes bytes, and a null or missing field takes its default. A member that the schema does not describe is kept.
-//! Numbers outside their type, which JsonConverter truncates, are rejected.
+//! Decoding converts the payload by its schema: logical types become numbers and ISO 8601 text, base64 becomes bytes, and a null or
+//! missing field gets its default. Members that the schema does not describe are kept. Numbers beyond the range of their type,
+//! which JsonConverter truncates, are rejected.
 //!
-//! Writing takes the schema of `write_schema`, in the same language, or infers one from each value: every member is
-//! optional there, whole numbers are `int64` and others `double`. What neither holds exactly is rejected.
+//! Encoding uses the schema of `write_schema`, in the same language, or infers one from each value: every member is optional then,
+//! integers are `int64` and other numbers `double`. A number that neither represents exactly is rejected.
 
 mod decimal;
 mod infer;
@@ -24,7 +24,7 @@ use connect_api::{Found, Value, ValueBuilder, ValueLimits, ValueRef};
 use super::json::DocumentReader;
 use super::{Codec, CompiledCodec, FormatEntry, Plain};
 use crate::fault::ValueFault;
-use crate::place::{push_index, push_member};
+use crate::instance_path::{push_index, push_member};
 use schema::Schema;
 
 pub(super) static ENTRY: FormatEntry = FormatEntry {
@@ -40,9 +40,9 @@ pub(super) static ENTRY: FormatEntry = FormatEntry {
 
 struct Envelope {
     reader: DocumentReader,
-    /// The schema to write with, and its text; otherwise one is inferred from each value.
+    /// The schema to write with, and its text; `None`: a schema is inferred from each value.
     write: Option<(Schema, String)>,
-    /// The schema of the last message: those of one topic nearly always have the same.
+    /// The schema of the last message. The messages of a topic nearly always have the same one.
     last: RwLock<Option<Arc<Remembered>>>,
 }
 
@@ -122,7 +122,7 @@ impl Envelope {
     }
 }
 
-/// Schema and payload of a document that has these two members and no others.
+/// The schema and payload of a document with exactly these two members.
 fn parts_of(envelope: ValueRef<'_>) -> Result<(ValueRef<'_>, ValueRef<'_>), ValueFault> {
     let members = envelope.members();
     match (
@@ -138,7 +138,7 @@ fn parts_of(envelope: ValueRef<'_>) -> Result<(ValueRef<'_>, ValueRef<'_>), Valu
     }
 }
 
-/// Why a value does not fit its schema; the path is noted from the inside out while the walk returns.
+/// Why a value does not fit its schema. The path is collected from the inside out.
 #[derive(Debug)]
 struct Problem {
     found: Found,

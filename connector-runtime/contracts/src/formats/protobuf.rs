@@ -1,7 +1,6 @@
-//! `protobuf`: protobuf's binary encoding behind the id of its schema in the registry and the indexes of its message.
+//! The format `protobuf`: protobuf's binary encoding after the id of its schema in the registry and the indexes of its message.
 //!
-//! Schemas and bytes are read without generated code and without `DynamicMessage`; `docs/formats.md` says what each type
-//! becomes.
+//! Works without generated code and without `DynamicMessage`. `docs/formats.md` describes how each type maps to a value.
 
 mod decode;
 mod default;
@@ -27,7 +26,7 @@ use crate::fault::ValueFault;
 use crate::registry::SchemaSource;
 use schema::ProtobufSchema;
 
-/// Messages inside each other: what protobuf's own parsers allow.
+/// Nested messages: the limit of protobuf's own parsers.
 const MAX_DEPTH: usize = 100;
 
 pub(super) static ENTRY: FormatEntry = FormatEntry {
@@ -69,13 +68,13 @@ impl Codec for Protobuf {
         })
     }
 
-    /// Writes the first message of the schema, whose path of indexes is one zero byte.
+    /// Writes the first message of the schema, whose index path is one zero byte.
     fn encode(&self, value: ValueRef<'_>, out: &mut Vec<u8>) -> Result<(), ValueFault> {
         out.push(0);
         let written = encode::from_value(&self.schema, self.schema.first(), value, out);
-        written.map_err(|rejection| ValueFault {
+        written.map_err(|fault| ValueFault {
             contract: Some(self.name.clone()),
-            ..rejection
+            ..fault
         })
     }
 }

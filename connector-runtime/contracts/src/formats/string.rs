@@ -1,4 +1,4 @@
-//! `string`: UTF-8 text, as it is.
+//! The format `string`: UTF-8 text, unchanged.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::looks_like::looks_like;
 
 pub(super) static ENTRY: FormatEntry = FormatEntry {
     name: "string",
-    about: "UTF-8 text, as it is.",
+    about: "UTF-8 text, unchanged.",
     plain: Some(Plain {
         compile: |_| Ok(Arc::new(Text)),
         takes_write_schema: false,

@@ -1,5 +1,5 @@
-//! What was fetched from the registry. An id's schema never changes, so what is known stays known; what was unknown
-//! is asked again after a while.
+//! The cache of registry schemas. The schema of an id never changes, so it is cached for good; unusable ids are cached for a
+//! minute.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,12 +15,12 @@ use super::unusable::{Unusable, UnusableIds};
 use super::{LoadedSchema, SchemaNeeded, Wanted};
 use crate::config::{Format, RegistryConfig, RegistryVersion};
 
-/// Schemas that are kept. A registry with more of them is one where a producer walks through other people's ids.
+/// Cached schemas. More than this means that a producer enumerates ids.
 const MOST_KNOWN: usize = 10_000;
-/// A request that takes longer is logged, and again after as long.
+/// The interval at which a request that takes longer is logged.
 const SILENT_FOR: Duration = Duration::from_secs(5);
 
-/// The registry as decoders and encoders see it; shared by all of a process.
+/// The registry with its cache, shared by all decoders and encoders of a process.
 pub(crate) struct Registry {
     client: Client,
     by_id: RwLock<HashMap<u32, Arc<LoadedSchema>>>,
@@ -30,10 +30,10 @@ pub(crate) struct Registry {
     silent_for: Duration,
 }
 
-/// What the cache has to say about an id.
+/// The state of an id in the cache.
 pub(crate) enum CachedSchema {
     Known(Arc<LoadedSchema>),
-    /// The registry does not know the id, or its schema does not compile here. True a short while ago.
+    /// As of less than a minute ago, the registry does not know the id, or its schema does not compile.
     Unusable(Unusable),
     Missing,
 }
@@ -69,14 +69,14 @@ impl Registry {
         known.get(&(subject.to_owned(), version)).cloned()
     }
 
-    /// Asks the registry. `Ok` means that the cache now has an answer, be it "unusable".
+    /// Asks the registry. `Ok` means that the cache now has an answer, possibly "unusable".
     pub(crate) async fn fetch(&self, needed: &SchemaNeeded) -> Result<(), Failure> {
         let fetched = self.fetch_wanted(&needed.0);
         announced(self.silent_for, fetched, |waited| {
             tracing::warn!(
                 event = "registry_slow",
                 waited_s = waited.as_secs(),
-                "the schema registry has not answered yet: {needed}"
+                "the schema registry has not responded yet: {needed}"
             );
         })
         .await
@@ -127,8 +127,8 @@ impl Registry {
         LoadedSchema::load(&self.client, &self.interrupted, id, schema).await
     }
 
-    /// The subject's version, from the cache or from the registry. The configuration names it: that it is unknown or does
-    /// not compile is no record's fault.
+    /// The subject's version, from the cache or from the registry. The configuration names it, so a version that is unknown or
+    /// does not compile is fatal and not a record's fault.
     pub(crate) async fn fetch_version(
         &self,
         subject: &str,
@@ -150,7 +150,7 @@ impl Registry {
         };
         let Some(id) = schema.id else {
             return Err(Failure::Retry(Cause::new(format!(
-                "the schema registry's answer about version {version} of the subject {subject} has no `id`"
+                "the schema registry's response for version {version} of the subject {subject} has no `id`"
             ))));
         };
         let contract = match self.load(id, schema).await {
@@ -167,7 +167,7 @@ impl Registry {
         Ok(contract)
     }
 
-    /// The id of a schema of our own under its subject. It is registered there if `register`, otherwise it must be there.
+    /// The id of our schema under its subject. It is registered if `register`, otherwise the subject must have it.
     pub(crate) async fn id_of(
         &self,
         subject: &str,
@@ -181,12 +181,16 @@ impl Registry {
         };
         answer.map_err(|error| match error {
             LookupError::Outage(cause) => Failure::Retry(cause),
-            LookupError::Unknown(reason) | LookupError::TooLong(reason) if register => Failure::Fatal(
-                Cause::new(format!(
-                    "the schema registry does not take the schema as a version of {subject}: {reason}"
-                ))
-                .with_help("change `write_schema` so that it is compatible, or name another `subject`"),
-            ),
+            LookupError::Unknown(reason) | LookupError::TooLong(reason) if register => {
+                Failure::Fatal(
+                    Cause::new(format!(
+                        "the schema registry refuses the schema as a version of {subject}: {reason}"
+                    ))
+                    .with_help(
+                        "change `write_schema` so that it is compatible, or name another `subject`",
+                    ),
+                )
+            }
             LookupError::Unknown(reason) | LookupError::TooLong(reason) => Failure::Fatal(
                 Cause::new(format!(
                     "the schema registry does not have the schema under {subject}: {reason}"
@@ -197,20 +201,20 @@ impl Registry {
     }
 }
 
-/// Whether the configuration names a schema of its own format.
+/// Whether the schema that the configuration names has the format that it names.
 pub(crate) fn fits(contract: &LoadedSchema, format: Format) -> Result<(), Failure> {
     if contract.codec(format.entry()).is_some() {
         return Ok(());
     }
     Err(Failure::Fatal(Cause::new(format!(
-        "{} is a schema of type {}, and `format = \"{}\"` is set",
+        "{} is a schema of type {}, but `format` is \"{}\"",
         contract.name,
         contract.type_name(),
         format.name(),
     ))))
 }
 
-/// Calls `announce` with the time passed each time that `work` takes another `every`: who waits is to know for what.
+/// Calls `announce` with the elapsed time, at intervals of `every`, until `work` is done.
 async fn announced<T>(
     every: Duration,
     work: impl Future<Output = T>,
@@ -281,9 +285,10 @@ mod tests {
         fn exit(&self, _: &tracing::span::Id) {}
     }
 
-    /// A registry that takes requests and answers none.
+    /// A registry that accepts connections and never responds.
     #[tokio::test]
-    async fn a_registry_that_keeps_silent_is_logged_again_and_again_with_what_is_waited_for() {
+    async fn a_registry_that_does_not_respond_is_logged_repeatedly_with_the_schema_that_is_waited_for()
+     {
         let silent = tokio::net::TcpListener::bind("127.0.0.1:0")
             .await
             .expect("a port");
@@ -304,7 +309,10 @@ mod tests {
         assert!(slow.len() >= 2, "{lines:?}");
         for line in slow {
             assert!(line.starts_with("WARN"), "{line}");
-            assert!(line.contains("has not answered yet: schema id 7"), "{line}");
+            assert!(
+                line.contains("has not responded yet: schema id 7"),
+                "{line}"
+            );
         }
     }
 }

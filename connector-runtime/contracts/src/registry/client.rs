@@ -1,7 +1,7 @@
-//! The one place that talks to the registry.
+//! The HTTP client of the schema registry.
 //!
-//! Answers are untrusted: they are read up to a limit, redirects are not followed, and what they say goes into messages
-//! cut and escaped. What an answer means is decided by one function, [`Answer::meaning`].
+//! Responses are untrusted: they are read up to a limit, redirects are not followed, and messages quote them cut and escaped. One
+//! function, [`Answer::meaning`], decides what a response means.
 
 use connect_api::{Cause, Dependency, Secret, tls_error};
 use percent_encoding::utf8_percent_encode;
@@ -15,26 +15,26 @@ use connect_api::text::cut;
 
 /// Subject, version or schema are unknown to the registry.
 const UNKNOWN: [u32; 3] = [40401, 40402, 40403];
-/// The registry knows us, and this schema is not for us.
+/// We are authenticated, but not authorized for this schema.
 const FORBIDDEN: u32 = 40301;
 /// Codes of a registry that cannot read a subject or a version: 42201, 42202, 42208 and others.
 const INVALID: std::ops::RangeInclusive<u32> = 42200..=42299;
-/// The registry answered that a schema is incompatible or invalid.
+/// The schema is incompatible or invalid.
 const REFUSED: [u16; 2] = [409, 422];
 
-/// Of an answer with a schema. A registry stores a schema as a Kafka record, of 1 MiB unless somebody raised the limit.
+/// Bytes of a response with a schema. A registry stores a schema as a Kafka record, by default of at most 1 MiB.
 const LARGEST_ANSWER: usize = 16 << 20;
-/// Of an answer that says what is wrong. The rest is not read.
+/// Bytes of an error response. The rest is not read.
 const LARGEST_PROBLEM: usize = 64 << 10;
 
 /// Why a lookup failed.
 #[derive(Debug)]
 pub(crate) enum LookupError {
-    /// The registry answered, and it does not know what was asked for, or refuses it to us.
+    /// The registry responded that it does not have the schema, or that we may not read it.
     Unknown(String),
-    /// The registry answered with more than [`LARGEST_ANSWER`].
+    /// The response is larger than [`LARGEST_ANSWER`].
     TooLong(String),
-    /// Anything else: it did not answer, or with something that is no answer.
+    /// Anything else: no response, or one that is not a registry's.
     Outage(Cause),
 }
 
@@ -52,7 +52,7 @@ pub(crate) struct Posted<'s> {
     pub(crate) schema_type: &'s str,
 }
 
-/// What the registry answers to it.
+/// The registry's response to it.
 #[derive(Deserialize)]
 struct PostedId {
     id: u32,
@@ -62,7 +62,7 @@ struct PostedId {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct RegisteredSchema {
-    /// Missing where a schema is asked for by its id.
+    /// Missing when a schema is requested by its id.
     pub(crate) id: Option<u32>,
     pub(crate) schema: String,
     /// Missing for Avro.
@@ -72,7 +72,7 @@ pub(crate) struct RegisteredSchema {
     pub(crate) version: Option<u32>,
 }
 
-/// How the registry says that something is wrong.
+/// An error response of the registry.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Problem {
@@ -80,32 +80,31 @@ struct Problem {
     message: String,
 }
 
-/// An answer of any server.
+/// A response of any server.
 struct Answer {
     status: StatusCode,
-    /// Where a redirect leads.
+    /// The target of a redirect.
     location: Option<String>,
     body: Vec<u8>,
-    /// Whether the body goes on behind the limit.
+    /// Whether the body exceeds the limit.
     is_cut: bool,
 }
 
-/// What a lookup names.
+/// What a lookup requests.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Named {
-    /// An id of a message, which is a number: a registry that calls it invalid is out of order.
+    /// The id of a message. It is a number, so a registry that calls it invalid is faulty.
     Id,
-    /// A subject and a version as they are written in a configuration or a schema. A registry that calls them invalid will
-    /// do so each time.
+    /// A subject and a version as a configuration or a schema writes them. A registry that calls them invalid always will.
     Version,
 }
 
-/// What an answer to a lookup means.
+/// What a response to a lookup means.
 enum Meaning {
     Found,
     TooLong,
     Unknown(String),
-    /// A registry says so of what it does not know, and a proxy or a wrong `url` of everything.
+    /// A registry responds so for an unknown schema, but a proxy or a wrong `url` for every path.
     Doubtful(String),
     Outage(String),
 }
@@ -116,7 +115,7 @@ impl Client {
             Some(file) => certificates(file.as_path())?,
             None => Vec::new(),
         };
-        // A server in the registry's place must not choose which host is asked next.
+        // A server that impersonates the registry must not choose the next host.
         let http = reqwest::Client::builder()
             .tls_certs_merge(authorities)
             .redirect(reqwest::redirect::Policy::none())
@@ -125,7 +124,7 @@ impl Client {
             .map_err(|error| {
                 let reason = what_happened(&error);
                 Cause::new(format!(
-                    "the client of the schema registry cannot be set up: {reason}"
+                    "the schema registry client cannot be created: {reason}"
                 ))
             })?;
         let username = config.username.clone();
@@ -136,7 +135,7 @@ impl Client {
         })
     }
 
-    /// The schema of an id, also if its subject was deleted softly: its messages are still there.
+    /// The schema of an id, even if its subject was soft-deleted, because its messages remain.
     pub(crate) async fn by_id(&self, id: u32) -> Result<RegisteredSchema, LookupError> {
         let path = format!("/schemas/ids/{id}?deleted=true");
         self.look_up(&path, Named::Id).await
@@ -147,7 +146,7 @@ impl Client {
         subject: &str,
         version: RegistryVersion,
     ) -> Result<RegisteredSchema, LookupError> {
-        // A subject may hold `/`, `:` and whatever else.
+        // A subject may contain any character.
         let segment = utf8_percent_encode(subject, &UNRESERVED);
         let path = format!("/subjects/{segment}/versions/{version}");
         self.look_up(&path, Named::Version).await
@@ -163,7 +162,7 @@ impl Client {
         self.post(&format!("/subjects/{segment}"), schema).await
     }
 
-    /// Registers a schema under the subject, which answers with the same id if it has the schema already.
+    /// Registers a schema under the subject. If the subject has it already, its id is returned.
     pub(crate) async fn register(
         &self,
         subject: &str,
@@ -182,13 +181,13 @@ impl Client {
                 Meaning::Found => return self.read(&answer),
                 Meaning::TooLong => {
                     return Err(LookupError::TooLong(format!(
-                        "the registry's answer is longer than {} MiB",
+                        "the registry's response is larger than {} MiB",
                         LARGEST_ANSWER >> 20
                     )));
                 }
                 Meaning::Doubtful(words) if !is_registry => {
                     self.prove_registry(&answer, &words).await?;
-                    // The first answer may be from before the registry came back: only one after the proof counts.
+                    // The first response may be from before the registry came back: only one after the proof counts.
                     is_registry = true;
                 }
                 Meaning::Unknown(words) | Meaning::Doubtful(words) => {
@@ -199,14 +198,14 @@ impl Client {
         }
     }
 
-    /// `Ok` if a registry answers that lets us read. An outage must reject no record: behind a proxy without a backend,
-    /// or a `url` with a wrong path, every id has the answer 404, and without grants every id has 403.
+    /// `Ok` if a registry responds that lets us read. An outage must not reject a record: a proxy without a backend or a `url`
+    /// with a wrong path responds 404 to every id, and without grants every id is 403.
     async fn prove_registry(&self, doubtful: &Answer, words: &str) -> Result<(), LookupError> {
         let is_forbidden = doubtful.status == StatusCode::FORBIDDEN;
         if !is_forbidden && self.get("/schemas/types").await?.is_list(1) {
             return Ok(());
         }
-        // Registries of before 2020 have no list of types. Who may read nothing gets an empty list of subjects.
+        // Registries before 2020 have no list of types. A user without read access gets an empty list of subjects.
         let subjects = self.get("/subjects").await?;
         if subjects.is_list(usize::from(is_forbidden)) {
             return Ok(());
@@ -214,7 +213,7 @@ impl Client {
         let reason = if is_forbidden {
             "and no subject may be read"
         } else {
-            "and neither /schemas/types nor /subjects has an answer of a registry: check `url` under [registry]"
+            "and neither /schemas/types nor /subjects responds like a registry: check `url` under [registry]"
         };
         Err(self.outage(Some(doubtful.status), &format!("{words}, {reason}")))
     }
@@ -257,7 +256,7 @@ impl Client {
 
     fn read<T: serde::de::DeserializeOwned>(&self, answer: &Answer) -> Result<T, LookupError> {
         serde_json::from_slice(&answer.body).map_err(|error| {
-            let words = format!("its answer cannot be read: {error}");
+            let words = format!("its response cannot be read: {error}");
             self.outage(Some(answer.status), &words)
         })
     }
@@ -273,7 +272,7 @@ impl Client {
 
     fn outage(&self, status: Option<StatusCode>, words: &str) -> LookupError {
         let message = format!(
-            "the schema registry at {} cannot be asked: {words}",
+            "request to the schema registry at {} failed: {words}",
             self.url
         );
         let cause = Cause::new(cut(&message, 400)).with_dependency(Dependency::Registry);
@@ -282,7 +281,7 @@ impl Client {
                 .with_help("check `username` and `password` under [registry]")
                 .with_dependency(Dependency::Credentials),
             Some(status) if status.is_redirection() => cause.with_help(
-                "redirects are not followed: write where it leads as `url` under [registry]",
+                "redirects are not followed: write the target as `url` under [registry]",
             ),
             _ => cause,
         })
@@ -315,8 +314,8 @@ impl Answer {
         Ok(answer)
     }
 
-    /// The one decision: what a registry says of an unknown schema or an invalid name is an answer; everything else is
-    /// an outage.
+    /// The only place that decides: a registry's response about an unknown schema or an invalid name is definite; everything
+    /// else is an outage.
     fn meaning(&self, named: Named) -> Meaning {
         if self.status.is_success() {
             return if self.is_cut {
@@ -345,15 +344,15 @@ impl Answer {
         serde_json::from_slice(&self.body).unwrap_or_default()
     }
 
-    /// The status, with the registry's own words or where a redirect leads.
+    /// The status, with the registry's message or the target of a redirect.
     fn words(&self) -> String {
         let problem = self.problem();
         let status = self.status;
         match &self.location {
-            Some(location) => format!("it answered {status}, to {location}"),
-            None if problem.error_code == 0 => format!("it answered {status}"),
+            Some(location) => format!("it responded {status}, to {location}"),
+            None if problem.error_code == 0 => format!("it responded {status}"),
             None => format!(
-                "it answered {status}: {} ({})",
+                "it responded {status}: {} ({})",
                 problem.message, problem.error_code
             ),
         }
@@ -362,7 +361,7 @@ impl Answer {
     /// Whether it is a list of at least `least` names.
     fn is_list(&self, least: usize) -> bool {
         let names: Result<Vec<String>, _> = serde_json::from_slice(&self.body);
-        // Names of more than the limit are names.
+        // A list that exceeds the limit has enough names.
         let is_list = names.is_ok_and(|names| names.len() >= least)
             || self.is_cut && self.body.starts_with(b"[\"");
         self.status.is_success() && is_list
@@ -381,14 +380,13 @@ fn certificates(file: &std::path::Path) -> Result<Vec<reqwest::Certificate>, Cau
     let certificates =
         reqwest::Certificate::from_pem_bundle(&pem).map_err(|error| unusable(error.to_string()))?;
     if certificates.is_empty() {
-        Err(unusable("it holds no certificate".to_owned()))
+        Err(unusable("it contains no certificate".to_owned()))
     } else {
         Ok(certificates)
     }
 }
 
-/// Why a handshake failed, or else the error at the bottom ("connection refused"): those above it only say that something
-/// did.
+/// Why a handshake failed, or else the innermost error ("connection refused"): the outer ones only say that something failed.
 fn what_happened(error: &(dyn std::error::Error + 'static)) -> String {
     tls_error(error).unwrap_or_else(|| {
         let mut bottom = error;

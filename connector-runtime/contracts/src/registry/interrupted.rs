@@ -1,5 +1,7 @@
-//! What was fetched for schemas whose loading was interrupted by an outage. A schema may refer to a thousand others: a
-//! registry that answers now and then is not asked for all of them again at each try.
+//! Referenced schemas that were fetched before an outage interrupted the loading of a schema.
+//!
+//! A schema may refer to a thousand others. With a registry that responds only sometimes, each attempt continues where the last
+//! one was interrupted.
 
 use std::collections::HashMap;
 
@@ -7,20 +9,20 @@ use parking_lot::Mutex;
 
 use super::source::{Referenced, ReferencedSchema};
 
-/// Of all schemas together. One has at most half of it.
+/// Bytes of all schemas together. A single one has at most half of it.
 const MOST_BYTES: usize = 32 << 20;
 
-/// By the id of the schema that refers.
+/// By the id of the referring schema.
 #[derive(Default)]
 pub(super) struct Interrupted(Mutex<HashMap<u32, Referenced>>);
 
 impl Interrupted {
-    /// What is there for a schema that is loaded again.
+    /// Takes what was fetched for a schema that is loaded again.
     pub(super) fn take(&self, id: u32) -> Referenced {
         self.0.lock().remove(&id).unwrap_or_default()
     }
 
-    /// Keeps what was fetched until the next try. Forgets other schemas' if it is too much together.
+    /// Keeps what was fetched until the next attempt. Drops that of other schemas if the total is too large.
     pub(super) fn keep(&self, id: u32, fetched: Referenced) {
         let mut all = self.0.lock();
         let others: usize = all.values().map(bytes_of).sum();

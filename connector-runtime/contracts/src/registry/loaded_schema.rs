@@ -1,4 +1,4 @@
-//! A schema of the registry, compiled with everything that it refers to.
+//! A schema of the registry, loaded and compiled with everything that it refers to.
 
 use std::sync::Arc;
 
@@ -13,15 +13,15 @@ use crate::config::RegistryVersion;
 use crate::formats::{self, Codec, FormatEntry};
 use connect_api::text::cut;
 
-/// More schemas than this do not belong together.
+/// Referenced schemas, directly or not.
 const MOST_REFERENCES: usize = 1_000;
-/// Bytes of a schema and of all that it refers to.
+/// Bytes of a schema and of everything that it refers to.
 const LONGEST_SOURCE: usize = 16 << 20;
 
 /// A compiled schema of the registry.
 pub(crate) struct LoadedSchema {
     pub(crate) id: u32,
-    /// How messages call it, such as `sales-value version 3 (schema id 7)`.
+    /// Its name in messages, such as `sales-value version 3 (schema id 7)`.
     pub(crate) name: String,
     schema: Schema,
 }
@@ -31,15 +31,15 @@ enum Schema {
         format: &'static FormatEntry,
         codec: Arc<dyn Codec>,
     },
-    /// Of a type that no format here has. The registry's word for it.
+    /// Of a type that no format supports. The registry's name for the type.
     Foreign(String),
 }
 
-/// Why a schema that the registry has cannot be used.
+/// Why a schema of the registry cannot be used.
 pub(crate) enum LoadError {
-    /// The registry could not be asked for what the schema refers to.
+    /// A schema that it refers to could not be fetched.
     Outage(Cause),
-    /// It, or a schema that it refers to, does not compile here.
+    /// It does not compile, or a schema that it refers to is missing or too large.
     Unusable(Unusable),
 }
 
@@ -57,7 +57,7 @@ impl LoadedSchema {
         }
     }
 
-    /// Fetches what `schema`, of this `id`, refers to and compiles all of it.
+    /// Fetches everything that `schema` refers to, and compiles it.
     pub(super) async fn load(
         client: &Client,
         interrupted: &Interrupted,
@@ -83,14 +83,14 @@ impl LoadedSchema {
         };
         let source = source_of(client, interrupted, id, schema, &name).await?;
         let compile = registered.compile;
-        let compiled = compiling::apart_from_the_runtime(move || compile(&source)).await;
+        let compiled = compiling::on_own_thread_async(move || compile(&source)).await;
         match compiled.flatten() {
             Ok(codec) => Ok(LoadedSchema::new(id, name, format, codec)),
             Err(reason) => Err(unusable(&name, &reason)),
         }
     }
 
-    /// The codec, if the schema is one of `format`.
+    /// The codec, if the schema has this format.
     pub(crate) fn codec(&self, format: &'static FormatEntry) -> Option<&Arc<dyn Codec>> {
         match &self.schema {
             Schema::Compiled {
@@ -101,7 +101,7 @@ impl LoadedSchema {
         }
     }
 
-    /// How messages call the type of schema.
+    /// The type of schema in messages.
     pub(crate) fn type_name(&self) -> &str {
         match &self.schema {
             Schema::Compiled { format, .. } => format
@@ -151,7 +151,7 @@ async fn source_of(
         length += found.text.len();
         if length > LONGEST_SOURCE {
             let most = LONGEST_SOURCE >> 20;
-            let reason = format!("with all that it refers to it is longer than {most} MiB");
+            let reason = format!("together with its references it is larger than {most} MiB");
             return Err(unusable(name, &reason));
         }
         open.extend(found.references.iter().cloned());
@@ -188,7 +188,7 @@ async fn referenced(
 }
 
 fn unusable(name: &str, reason: &str) -> LoadError {
-    let message = format!("the schema {name} does not compile here: {reason}");
+    let message = format!("the schema {name} does not compile: {reason}");
     LoadError::Unusable(Unusable {
         message: cut(&message, 400),
         schema: Some(name.to_owned()),

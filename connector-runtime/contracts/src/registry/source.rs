@@ -1,14 +1,14 @@
-//! The text of a schema with the texts of everything that it refers to: what a format compiles.
+//! The source of a schema: its text with the texts of everything that it refers to.
 
 use std::collections::HashMap;
 
 use serde::Deserialize;
 
-/// A schema of the registry, or of a file that is to be written with.
+/// The source of a schema in the registry, or of a `write_schema` file.
 pub(crate) struct SchemaSource {
-    /// How messages call it, such as `sales-value version 3 (schema id 7)`.
+    /// Its name in messages, such as `sales-value version 3 (schema id 7)`.
     pub(crate) name: String,
-    /// What relative references are resolved against.
+    /// The base URI of relative references.
     pub(crate) uri: String,
     pub(crate) text: String,
     pub(crate) references: Vec<SchemaReference>,
@@ -20,10 +20,10 @@ type SubjectVersion = (String, u32);
 /// Schemas that others refer to.
 pub(crate) type Referenced = HashMap<SubjectVersion, ReferencedSchema>;
 
-/// One schema's mention of another.
+/// A reference from one schema to another.
 #[derive(Clone, Deserialize)]
 pub(crate) struct SchemaReference {
-    /// As the schema that refers writes it: a URI, a type or a file.
+    /// As the referring schema writes it: a URI, a type or a file.
     pub(crate) name: String,
     pub(crate) subject: String,
     pub(crate) version: u32,
@@ -48,7 +48,7 @@ pub(crate) struct ReferencedSchema {
 }
 
 impl ReferencedSchema {
-    /// What it takes in memory, about.
+    /// Its approximate size in memory.
     pub(crate) fn bytes(&self) -> usize {
         let of = |reference: &SchemaReference| reference.name.len() + reference.subject.len();
         self.text.len() + self.references.iter().map(of).sum::<usize>()
@@ -83,7 +83,7 @@ impl SchemaSource {
         self.referenced.len()
     }
 
-    /// What `reference`, of this schema or of one that it refers to, leads to.
+    /// The target of a reference of this schema or of one that it refers to.
     pub(crate) fn referenced(&self, reference: &SchemaReference) -> &ReferencedSchema {
         self.referenced
             .get(&reference.key())

@@ -206,11 +206,11 @@ async fn bytes_that_no_registry_serializer_wrote_are_named() {
         ),
         (
             &[0, 0, 0],
-            "the message ends after 3 bytes, before its schema's id",
+            "the message ends after 3 bytes, within its schema id",
         ),
         (
             &[1; 20],
-            "the message does not begin with a schema registry's magic byte 0: the magic byte 1 says that a schema's GUID stands before it, which is not read here",
+            "the message does not begin with a schema registry's magic byte 0: the magic byte 1 precedes a schema GUID, which is not supported",
         ),
         (
             &[0x1f, 0x8b, 8, 0, 0, 0],
@@ -247,7 +247,7 @@ async fn avro_is_read_by_the_schema_that_the_message_names() {
     let json = decoder(&url, json!({"registry": {}}));
     assert_eq!(
         settle(&json, &message(9, &[4])).await.unwrap_err(),
-        "the message was written with schema id 9, a schema of type Avro, and `format = \"json\"` is set"
+        "the message was written with schema id 9, a schema of type Avro, but `format` is \"json\""
     );
 }
 
@@ -302,17 +302,17 @@ async fn a_message_whose_schema_does_not_compile_is_refused_with_its_schema_and_
         (
             "no JSON",
             json!({"schemaType": "JSON", "schema": "{"}),
-            "does not compile here",
+            "does not compile",
         ),
         (
             "a wrong keyword",
             json(json!({"type": "nothing"})),
-            "does not compile here",
+            "does not compile",
         ),
         (
             "no Avro",
             avro("{\"type\": \"nothing\"}"),
-            "does not compile here",
+            "does not compile",
         ),
         (
             "a reference that is gone",
@@ -376,7 +376,7 @@ async fn a_configured_version_that_does_not_compile_is_no_record_s_fault() {
     for failure in [read.unwrap_err(), format!("{:?}", written.unwrap_err())] {
         assert!(
             failure.starts_with("Fatal")
-                && failure.contains("sales-value version 3 (schema id 8) does not compile here"),
+                && failure.contains("sales-value version 3 (schema id 8) does not compile"),
             "{failure}"
         );
     }

@@ -1,36 +1,36 @@
-//! Ids by which no message can be read, and how often the registry is asked for more of them.
+//! Ids whose messages cannot be read, and the rate limit of requests for them.
 //!
-//! A producer chooses the id: random bytes behind a zero byte name up to two billion different ones. They must cost neither
-//! the registry a request each nor this process memory without bound.
+//! A producer chooses the id: random bytes after a zero byte name up to two billion different ones. They must cause neither one
+//! request each nor unbounded memory.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
-/// A registry's ids are signed. A larger one is unknown without asking: the registry cannot even read the question.
+/// A registry's ids are signed. A larger id is unknown without a request, which the registry could not parse.
 pub(crate) const LARGEST_ID: u32 = i32::MAX as u32;
 
-/// How long an unusable id is refused without asking again: it, or what it refers to, may be registered meanwhile.
+/// How long an unusable id is refused without another request: it, or what it refers to, may be registered meanwhile.
 const UNUSABLE_FOR: Duration = Duration::from_secs(60);
 /// Requests that may end in an unusable id at once.
 const BURST: u32 = 200;
-/// And after them one for each of these: 100 a second. A known id's message behind them waits that long.
+/// After the burst, one request per interval: 100/s. The message of a known id that follows them waits as long.
 const INTERVAL: Duration = Duration::from_millis(10);
-/// More than are learned in [`UNUSABLE_FOR`] by that rate, so that what is dropped is expired.
+/// More than are learned within [`UNUSABLE_FOR`] at that rate, so that only expired ids are dropped.
 const MOST_UNUSABLE: usize = 10_000;
 
-/// Why no message can be read by an id. A producer chooses the id, so this is the message's own fault.
+/// Why the messages of an id cannot be read. The producer chose the id, so the message is at fault.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Unusable {
     /// One line that names the schema.
     pub(crate) message: String,
-    /// The schema's name, where the registry has the schema.
+    /// The name of the schema, if the registry has it.
     pub(crate) schema: Option<String>,
 }
 
 impl Unusable {
-    /// Where there is no schema to name.
+    /// For an id without a schema.
     pub(crate) fn without_schema(message: String) -> Unusable {
         Unusable {
             message,
@@ -39,14 +39,14 @@ impl Unusable {
     }
 }
 
-/// The ids that turned out to be unusable a short while ago.
+/// The ids that turned out to be unusable within the last minute.
 #[derive(Default)]
 pub(crate) struct UnusableIds(Mutex<State>);
 
 #[derive(Default)]
 struct State {
     by_id: HashMap<u32, (Instant, Unusable)>,
-    /// When the requests that ended in an unusable id would be over, were they sent one per [`INTERVAL`].
+    /// When the requests for unusable ids would have ended at a rate of one per [`INTERVAL`].
     paid_until: Option<Instant>,
 }
 
@@ -75,7 +75,7 @@ impl UnusableIds {
         }
     }
 
-    /// How long to wait before the registry is asked for another id.
+    /// How long to wait before the next request.
     pub(crate) fn delay(&self, now: Instant) -> Duration {
         let state = self.0.lock();
         let paid_until = state.paid_until.unwrap_or(now);

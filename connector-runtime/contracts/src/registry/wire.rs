@@ -1,4 +1,4 @@
-//! The wire format: a zero byte, the schema's id in four bytes (big-endian), the payload.
+//! The registry's wire format: a zero byte, the schema's id in four bytes (big-endian), the payload.
 
 use bytes::Bytes;
 
@@ -7,12 +7,12 @@ use crate::looks_like::looks_like;
 const MAGIC: u8 = 0;
 const PREFIX: usize = 5;
 
-/// The schema's id and the payload behind it; `Err` says what the bytes look like instead.
+/// Splits a message into the schema's id and the payload; `Err` says what the bytes look like instead.
 pub(crate) fn unframe(bytes: &Bytes) -> Result<(u32, Bytes), String> {
     match bytes.get(..PREFIX) {
         Some(&[MAGIC, a, b, c, d]) => Ok((u32::from_be_bytes([a, b, c, d]), bytes.slice(PREFIX..))),
         _ if bytes.first() == Some(&MAGIC) => Err(format!(
-            "the message ends after {} bytes, before its schema's id",
+            "the message ends after {} bytes, within its schema id",
             bytes.len()
         )),
         _ => {
@@ -30,7 +30,7 @@ pub(crate) fn unframe(bytes: &Bytes) -> Result<(u32, Bytes), String> {
     }
 }
 
-/// Puts the prefix before what `write` appends.
+/// Writes the prefix and then what `write` appends.
 pub(crate) fn frame<E>(
     id: u32,
     write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,

@@ -64,7 +64,7 @@ const ARRAY: u8 = 32;
 const OBJECT: u8 = 64;
 
 impl Acceptance {
-    /// `None` if the schema says something that is not decided here. `is_known` tells which formats the validator checks.
+    /// `None` if the schema has a keyword that is not supported here. `is_known`: which formats the validator checks.
     pub(super) fn of(schema: &Json, is_known: &dyn Fn(&str) -> bool) -> Option<Acceptance> {
         let schema = match schema {
             Json::Bool(true) => return Some(Acceptance::default()),
@@ -95,7 +95,7 @@ impl Acceptance {
         match keyword {
             "type" => self.types = Some(types_of(value)?),
             "minimum" | "maximum" | "exclusiveMinimum" | "exclusiveMaximum" => {
-                // Draft 4 has booleans beside the bounds.
+                // Draft 4 has booleans in addition to the bounds.
                 let is_number = value.is_number();
                 self.bounds
                     .push(NumberBound::of(schema, keyword, value).filter(|_| is_number)?);
@@ -114,7 +114,7 @@ impl Acceptance {
                 let strings = options.map(|option| Some(option.as_str()?.to_owned()));
                 self.strings = Some(strings.collect::<Option<_>>()?);
             }
-            // A list is one schema for each place.
+            // A list has one schema for each index.
             "items" if !value.is_array() && !schema.contains_key("prefixItems") => {
                 self.items = Some(Box::new(Acceptance::of(value, is_known)?));
             }
@@ -130,7 +130,7 @@ impl Acceptance {
         Some(())
     }
 
-    /// Whether the value is surely valid.
+    /// Whether the value is certainly valid.
     pub(super) fn accepts(&mut self, value: ValueRef<'_>) -> bool {
         let (types, is_accepted) = match value.kind() {
             Kind::Null => (NULL, self.strings.is_none()),

@@ -1,4 +1,4 @@
-//! One JSON Schema document as it was written, and what is wrong with one.
+//! A JSON Schema document with its text, and problems in it.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use super::places;
 /// Bytes of one document.
 const LONGEST_SCHEMA: usize = 8 << 20;
 
-/// A problem in a schema, with its place.
+/// A problem in a schema, with its location.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SchemaProblem {
     /// One sentence without a full stop.
@@ -53,7 +53,7 @@ impl From<SchemaProblem> for Cause {
     }
 }
 
-/// A document and its text, for places.
+/// A document and its text, for locations of problems.
 #[derive(Debug)]
 pub(crate) struct Document {
     pub(crate) file: PathBuf,
@@ -81,7 +81,7 @@ impl Document {
             );
             return Err(at(file, 0, message));
         }
-        // Our own parser first: it refuses a key twice in one object, where serde_json believes the last.
+        // Our own parser refuses a repeated key in an object, where serde_json keeps the last.
         let parsed = Value::parse_json(text.clone().into(), JsonLimits::default());
         let value = match parsed {
             Ok(parsed) => schema_json(parsed.root()),
@@ -103,7 +103,7 @@ impl Document {
         Ok(Arc::new(Document { file, text, value }))
     }
 
-    /// A problem at the place that `pointer` leads to.
+    /// A problem at the location of `pointer`.
     pub(crate) fn problem(&self, pointer: &str, message: String) -> SchemaProblem {
         let place = self.place(pointer);
         SchemaProblem {

@@ -1,9 +1,8 @@
-//! How much work it is to say why a value is refused.
+//! Limits of the work to explain why a value is invalid.
 //!
-//! Whether a value is valid is decided once for each place and schema. Saying why is another matter: for `anyOf` and
-//! `oneOf` the validator collects the errors of every branch, and in a schema that contains itself the branches multiply at
-//! each level. One deeply nested record could take all memory. So the work is estimated first, and where it is too much the
-//! rejection says only that the value does not fit.
+//! Validity is decided once for each node and schema. An explanation costs more: for `anyOf` and `oneOf` the validator collects the
+//! errors of every branch, and in a recursive schema the branches multiply at each level. One deeply nested record could exhaust
+//! the memory. So the work is estimated first, and above the limits the message says only that the value does not fit.
 
 use connect_api::{Kind, ValueRef};
 use serde_json::Value as Json;
@@ -11,24 +10,23 @@ use serde_json::Value as Json;
 use super::Documents;
 use super::graph::SchemaCost;
 
-/// Schemas that one explanation may enter one inside the other: it recurses, with larger frames than the check itself.
+/// Nested schemas of one explanation, which recurses with larger frames than validation.
 const DEEPEST: u32 = 2_000;
-/// Errors that one explanation may collect on its way.
+/// Errors that one explanation may collect.
 const MOST_ERRORS: u64 = 100_000;
 
-/// What a schema has of choices.
+/// The choices (`anyOf`, `oneOf`) of a schema.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Choices {
-    /// Branches of all `anyOf` and `oneOf` together.
+    /// The number of branches in all of them.
     total: u64,
-    /// Branches of the largest of them.
+    /// The number of branches in the largest.
     most: u64,
-    /// Whether a schema contains itself.
+    /// Whether the schema is recursive.
     is_recursive: bool,
-    /// Schemas that apply to the same node one inside the other.
+    /// The depth of nested schemas that apply to one node.
     nested: u32,
-    /// How often what contains itself is applied to one member or element. The check remembers results, the explanation
-    /// does not.
+    /// How often a recursive schema is applied to one member or element. Validation caches results, an explanation does not.
     again: u64,
 }
 
@@ -62,7 +60,7 @@ impl Choices {
         }
     }
 
-    /// Whether an explanation of `value` stays within bounds.
+    /// Whether an explanation of `value` stays within the limits.
     pub(super) fn are_few_for(self, value: ValueRef<'_>) -> bool {
         let (places, depth) = size_of(value);
         if self.nested.saturating_mul(depth + 1) > DEEPEST {
@@ -84,7 +82,7 @@ impl Choices {
     }
 }
 
-/// Places in a value, and how deep they lie.
+/// The number of nodes of a value, and its depth.
 fn size_of(value: ValueRef<'_>) -> (u64, u32) {
     let inner: Vec<(u64, u32)> = match value.kind() {
         Kind::Array(elements) => elements.map(size_of).collect(),

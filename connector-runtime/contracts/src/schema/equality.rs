@@ -1,4 +1,4 @@
-//! Equality as JSON Schema defines it: numbers by their value, objects whatever the order of their members.
+//! Equality by JSON Schema: numbers by value, objects in any order of members.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -10,7 +10,7 @@ use jsonschema::json::Node;
 use super::tape::TapeNode;
 use crate::decimal::ExactDecimal;
 
-/// Elements up to which comparing each with each is cheaper than hashing.
+/// Up to this many elements, comparing all pairs is cheaper than hashing.
 const FEW: usize = 16;
 
 pub(super) fn equal(left: ValueRef<'_>, right: ValueRef<'_>) -> bool {
@@ -35,7 +35,7 @@ pub(super) fn equal(left: ValueRef<'_>, right: ValueRef<'_>) -> bool {
     }
 }
 
-/// As the tape shows it to schemas.
+/// The string that schemas see, which is base64 for bytes.
 fn string_of(value: ValueRef<'_>) -> Option<Cow<'_, str>> {
     TapeNode::Value(value).as_string()
 }
@@ -64,7 +64,7 @@ pub(super) fn is_unique(elements: Elements<'_>) -> bool {
     })
 }
 
-/// Equal values have one hash.
+/// A hash that is the same for equal values.
 fn hash_of(value: ValueRef<'_>) -> u64 {
     let mut hasher = DefaultHasher::new();
     match value.kind() {
@@ -76,7 +76,7 @@ fn hash_of(value: ValueRef<'_>) -> u64 {
             elements.for_each(|element| hash_of(element).hash(&mut hasher));
         }
         Kind::Object(members) => {
-            // In no order.
+            // Independent of the order.
             let members = members.map(|(name, member)| {
                 let mut hasher = DefaultHasher::new();
                 (name, hash_of(member)).hash(&mut hasher);

@@ -1,4 +1,4 @@
-//! Says why a value breaks its contract: where, what was found, what was expected.
+//! Explains why a value breaks its contract: the path, what was found, what was expected.
 
 use connect_api::text::counted;
 use connect_api::{Found, Kind, ValueRef, pointer};
@@ -9,15 +9,15 @@ use serde_json::Value as Json;
 use super::JsonSchemaContract;
 use super::folder::{percent_decoded, without_fragment};
 use crate::fault::ValueFault;
-use crate::place::{push_index, push_member};
+use crate::instance_path::{push_index, push_member};
 use connect_api::text::cut;
 
-/// Characters of a found value, of a pattern or of a list that a message shows.
+/// Characters of a value, a pattern or a list in messages.
 const SHOWN: usize = 60;
 
 /// What a message says beside the place.
 struct Story {
-    /// Steps to add to the place, for a member that is missing or too much.
+    /// A member that is missing or unexpected, to append to the path.
     member: Option<String>,
     found: Option<Found>,
     expected: String,
@@ -54,7 +54,7 @@ pub(super) fn rejection(
     }
 }
 
-/// For a value whose every possible reason would be too much work to collect.
+/// For a value whose explanation would exceed the limits.
 pub(super) fn without_reason(schema: &JsonSchemaContract, value: ValueRef<'_>) -> ValueFault {
     let expected =
         "what the schema allows (too many possibilities to say where it differs)".to_owned();
@@ -64,7 +64,7 @@ pub(super) fn without_reason(schema: &JsonSchemaContract, value: ValueRef<'_>) -
     }
 }
 
-/// Of the branches of `anyOf` and `oneOf` the error that lies deepest: the branch that was most probably meant.
+/// The deepest error of all branches of `anyOf` and `oneOf`, which is most likely in the intended branch.
 fn most_telling<'e, 'i>(error: &'e ValidationError<'i>) -> &'e ValidationError<'i>
 where
     'i: 'e,
@@ -85,7 +85,7 @@ where
     }
 }
 
-/// The place as `$.items[2].quantity`, and what stands there.
+/// The path, such as `$.items[2].quantity`, and its node.
 fn locate<'a>(root: ValueRef<'a>, pointer: &str) -> (String, Option<ValueRef<'a>>) {
     let mut at = String::from("$");
     let mut place = Some(root);
@@ -105,7 +105,7 @@ fn locate<'a>(root: ValueRef<'a>, pointer: &str) -> (String, Option<ValueRef<'a>
     (at, place)
 }
 
-/// The instance as the validator hands it over, where the value itself was not found.
+/// Describes the validator's instance, if the node was not found.
 fn found_json(value: &Json) -> Found {
     match value {
         Json::Null => Found::new("null"),
@@ -117,7 +117,7 @@ fn found_json(value: &Json) -> Found {
     }
 }
 
-/// What a schema says literally, in a few words: scalars as JSON, cut; of arrays and objects only the size.
+/// A literal of a schema in a message: scalars as JSON, cut; of arrays and objects only the size.
 pub(super) fn literal(value: ValueRef<'_>) -> String {
     let Found { description, value } = Found::from(value);
     value.unwrap_or(description)
@@ -155,7 +155,7 @@ fn tell(
         | Failed::UnevaluatedProperties { unexpected } => {
             unexpected_member(place, unexpected, keyword)
         }
-        // The keywords of `numbers` word their own messages.
+        // The keywords of `numbers` have their own messages.
         Failed::Custom { message, .. } => Story::expecting(message),
         Failed::Pattern { pattern } => named(format!("text that matches {}", cut(pattern, SHOWN))),
         Failed::Format { format } => named(format!("text of the format {}", cut(format, SHOWN))),
@@ -204,7 +204,7 @@ fn unexpected_member(place: Option<ValueRef<'_>>, unexpected: &[String], keyword
     }
 }
 
-/// The schema object that holds the keyword which failed.
+/// The schema object that contains the failed keyword.
 fn enclosing_schema<'s>(
     schema: &'s JsonSchemaContract,
     error: &ValidationError<'_>,
@@ -216,7 +216,7 @@ fn enclosing_schema<'s>(
     document.value.pointer(&percent_decoded(enclosing))
 }
 
-/// What a schema's `type` says, in words.
+/// The types of a schema's `type`, in words.
 pub(super) fn types_of(types: Option<&Json>) -> Option<String> {
     match types? {
         Json::String(one) => Some(with_article(one)),

@@ -1,4 +1,4 @@
-//! Where a schema's `$ref`s may lead: into the folder of schemas around it, and nowhere else.
+//! Resolves the `$ref`s of a schema: only within the folder of schemas that contains it.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -11,23 +11,23 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_perc
 
 use super::document::{Document, SchemaProblem};
 
-/// More files than this are not searched for an `$id`.
+/// Files that are searched for an `$id`.
 const MOST_FILES: usize = 10_000;
 
-/// The documents that one schema is made of, by their URI.
+/// The documents that a schema consists of, by URI.
 pub(crate) type Documents = BTreeMap<String, Arc<Document>>;
 
-/// Reads referenced documents from the folder of schemas, or takes them from what was fetched before.
+/// Provides referenced documents: from the folder of schemas, or from documents that were fetched before.
 ///
-/// `jsonschema` asks it while it compiles. What it handed out is kept, for places in messages and for the read-only view.
+/// `jsonschema` calls it while it compiles. Its documents are kept for locations in messages and for the contract's view.
 #[derive(Clone)]
 pub(crate) struct Library(Arc<Shelves>);
 
 struct Shelves {
-    /// The folder, canonical. `None`: only what is in `documents` from the start.
+    /// The canonical folder. `None`: only the initial `documents`.
     root: Option<PathBuf>,
     documents: Mutex<Documents>,
-    /// What is wrong with a document that was asked for; the validator's own error would lose its place.
+    /// A problem in a requested document, which the validator's error would report without a location.
     problem: Mutex<Option<SchemaProblem>>,
 }
 
@@ -41,7 +41,7 @@ impl Library {
         Library::new(Some(named.unwrap_or(own).to_path_buf()), Documents::new())
     }
 
-    /// Of documents that are all at hand.
+    /// A library of these documents only.
     pub(crate) fn of(documents: Documents) -> Library {
         Library::new(None, documents)
     }
@@ -62,12 +62,12 @@ impl Library {
         }
     }
 
-    /// The same folder and documents, for looking ahead: what is found there leaves no trace here.
+    /// A copy for looking ahead, without effect on this library.
     pub(crate) fn scratch(&self) -> Library {
         Library::new(self.0.root.clone(), self.documents())
     }
 
-    /// All documents, if this one could be added to them.
+    /// All documents including this one, if it can be loaded.
     pub(crate) fn with(&self, uri: &str) -> Option<Documents> {
         self.load(uri).ok()?;
         Some(self.documents())
@@ -78,7 +78,7 @@ impl Library {
         documents.clone()
     }
 
-    /// What was wrong with a document that a `$ref` asked for.
+    /// The problem in a document that a `$ref` requested.
     pub(crate) fn take_problem(&self) -> Option<SchemaProblem> {
         let mut problem = self.0.problem.lock();
         problem.take()
@@ -133,7 +133,7 @@ pub(crate) fn read(file: &Path) -> Result<Arc<Document>, SchemaProblem> {
         column: 1,
         help: None,
     })?;
-    // Editors of some systems begin a file with a byte order mark (RFC 8259 lets a reader pass over it).
+    // Some editors write a byte order mark, which RFC 8259 lets a reader ignore.
     let text = match text.strip_prefix('\u{feff}') {
         Some(text) => text.to_owned(),
         None => text,
@@ -141,7 +141,7 @@ pub(crate) fn read(file: &Path) -> Result<Arc<Document>, SchemaProblem> {
     Document::parse(file.to_path_buf(), text)
 }
 
-/// `path` with its links followed, if that is below `root`.
+/// The canonical path, if it is below `root`.
 fn within(root: &Path, path: &Path) -> Result<PathBuf, String> {
     let outside = || {
         format!(
@@ -152,7 +152,7 @@ fn within(root: &Path, path: &Path) -> Result<PathBuf, String> {
     match path.canonicalize() {
         Ok(file) if file.starts_with(root) => Ok(file),
         Ok(_) => Err(outside()),
-        // Whether a file exists out there is nobody's business.
+        // Do not reveal whether a file outside exists.
         Err(_) if !path.starts_with(root) => Err(outside()),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             Err(format!("there is no file {}", path.display()))
@@ -161,7 +161,7 @@ fn within(root: &Path, path: &Path) -> Result<PathBuf, String> {
     }
 }
 
-/// The file below `root` whose schema calls itself `uri`.
+/// The file below `root` whose schema has the `$id` `uri`.
 fn file_with_id(root: &Path, uri: &str) -> Option<PathBuf> {
     let mut folders = vec![root.to_path_buf()];
     let mut seen = 0;
@@ -201,7 +201,7 @@ pub(crate) fn id_of(base: &str, schema: &serde_json::Value) -> Option<String> {
     Some(without_fragment(&resolve(base, id)?).to_owned())
 }
 
-/// `reference` against `base`, as RFC 3986 resolves it.
+/// Resolves `reference` against `base` (RFC 3986).
 pub(crate) fn resolve(base: &str, reference: &str) -> Option<String> {
     if base.is_empty() {
         return jsonschema::uri::from_str(reference)
@@ -218,14 +218,14 @@ pub(crate) fn without_fragment(uri: &str) -> &str {
     uri.split_once('#').map_or(uri, |(document, _)| document)
 }
 
-/// What RFC 3986 leaves as it is in every part of a URI.
+/// The characters that RFC 3986 does not encode in any part of a URI.
 pub(crate) const UNRESERVED: AsciiSet = NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
     .remove(b'_')
     .remove(b'~');
 
-/// The same with the slashes of a path.
+/// The same, and slashes for a path.
 const UNRESERVED_OR_SLASH: AsciiSet = UNRESERVED.remove(b'/');
 
 /// The `file:` URI of an absolute path.
@@ -243,7 +243,7 @@ fn path_of(uri: &str) -> Option<PathBuf> {
     Some(PathBuf::from(percent_decoded(path)))
 }
 
-/// Text whose `%20` and the like are the characters that they stand for.
+/// Decodes percent-encoding.
 pub(crate) fn percent_decoded(text: &str) -> String {
     percent_decode_str(text).decode_utf8_lossy().into_owned()
 }

@@ -1,6 +1,6 @@
-//! Formats that nobody checks.
+//! Reports unknown formats.
 //!
-//! A `format` that is not known takes every text: so says the standard, and a misspelt one would never be noticed.
+//! By the standard an unknown `format` accepts every text, so a misspelt one would go unnoticed.
 
 use connect_api::pointer;
 use jsonschema::Draft;
@@ -9,12 +9,12 @@ use serde_json::Value as Json;
 use super::document::{Document, SchemaProblem};
 use super::keywords::{Content, content_of};
 
-/// OpenAPI's words for storage and display. They describe values and were never meant to be checked.
+/// OpenAPI's formats for storage and display. They are descriptive and not meant to be checked.
 const DESCRIPTIONS: [&str; 8] = [
     "int32", "int64", "float", "double", "decimal", "byte", "binary", "password",
 ];
 
-/// A remark for each `format` of the document that is not known.
+/// A remark for each unknown `format` of the document.
 pub(super) fn unknown_formats(
     document: &Document,
     draft: Draft,

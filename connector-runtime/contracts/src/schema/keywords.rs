@@ -1,13 +1,13 @@
-//! What the value of a schema's keyword holds: schemas, schemas by names of the user's, or data.
+//! The content of a keyword's value: schemas, named schemas, or data.
 
-/// See the module's documentation.
+/// The content of a keyword's value.
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum Content {
     /// A schema, a list of schemas, or a plain value.
     Schemas,
-    /// Schemas by names that are not keywords, even where they are spelled alike.
+    /// Schemas by name. The names are not keywords, even if they are spelled alike.
     NamedSchemas,
-    /// JSON that is no schema, whatever it looks like.
+    /// JSON that is not a schema, even if it looks like one.
     Data,
 }
 

@@ -1,4 +1,4 @@
-//! The keywords of JSON Schema that decide about numbers, by every digit.
+//! The keywords of JSON Schema about numbers, exact to every digit.
 //!
 //! `jsonschema` compares doubles, for which 100.00000000000000001 is 100. Its feature `arbitrary-precision` would change
 //! `serde_json` for the whole program, third-party plugins included, so these keywords are ours: bounds, `multipleOf`,
@@ -18,7 +18,7 @@ use super::keywords::{Content, content_of};
 use super::tape::{Tape, TapeNode};
 use crate::decimal::ExactDecimal;
 
-/// Where [`schema_json`] notes what a `serde_json` number would lose: the text of a keyword's value, by the keyword.
+/// The member in which [`schema_json`] keeps exact numbers: the text of a keyword's value, by keyword.
 const EXACT: &str = "connect:exact";
 
 type Compiled<'a> = Result<Box<dyn for<'i> Keyword<'i, Tape>>, ValidationError<'a>>;
@@ -31,7 +31,7 @@ pub(super) fn schema_json(schema: ValueRef<'_>) -> Json {
             let mut exact = Map::new();
             let mut object = Map::new();
             for (name, member) in members {
-                // A name that only we give a meaning.
+                // A reserved name.
                 if name == EXACT {
                     continue;
                 }
@@ -161,7 +161,7 @@ struct Limit {
 }
 
 impl Limit {
-    /// `None` for what is no number: `exclusiveMinimum` of draft 4 is a boolean.
+    /// `None` if it is not a number: `exclusiveMinimum` of draft 4 is a boolean.
     fn of(parent: &Map<String, Json>, keyword: &str, value: &Json) -> Option<Limit> {
         let value = written(parent, keyword, value);
         let digits = value.root().as_number()?.as_str();
@@ -251,13 +251,13 @@ pub(super) struct NumberBound {
 }
 
 impl NumberBound {
-    /// `None` for what bounds nothing.
+    /// `None` if it is not a bound.
     pub(super) fn of(
         parent: &Map<String, Json>,
         keyword: &str,
         value: &Json,
     ) -> Option<NumberBound> {
-        // Draft 4 has a boolean beside the bound.
+        // Draft 4 has a boolean in addition to the bound.
         let is_exclusive = |beside: &str| parent.get(beside) == Some(&Json::Bool(true));
         let (sign, allowed): (_, fn(Ordering) -> bool) = match keyword {
             "minimum" if !is_exclusive("exclusiveMinimum") => ("≥", Ordering::is_ge),
@@ -278,7 +278,7 @@ impl NumberBound {
         })
     }
 
-    /// Whether it surely allows the number, and it is no more work to know.
+    /// Whether it certainly allows the number; a quick check that may return false for an allowed number.
     pub(super) fn allows_plain(&self, number: &PlainNumber) -> bool {
         let limit = self.limit.integer;
         limit.is_some_and(|limit| (self.allowed)(number.order_to(limit)))

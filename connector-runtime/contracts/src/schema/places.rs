@@ -1,10 +1,10 @@
-//! Where something stands in a JSON file: serde keeps no places, so a finding's line and column are looked for here.
+//! Locates a JSON pointer in a file: serde keeps no locations, so line and column of a problem are searched for here.
 
 use connect_api::pointer;
 use jiter::{Jiter, Peek};
 
-/// The byte at which the value that `pointer` (RFC 6901) leads to begins. A pointer that leads nowhere stops at the last
-/// place that exists, for example at the object that lacks a key.
+/// The offset of the value at `pointer` (RFC 6901). If it does not exist, the offset of its last existing ancestor, for example of
+/// the object that lacks a key.
 pub(crate) fn offset_of(text: &str, pointer: &str) -> usize {
     let mut jiter = Jiter::new(text.as_bytes());
     let mut reached = 0;
@@ -59,7 +59,7 @@ pub(crate) fn line_and_column(text: &str, offset: usize) -> (usize, usize) {
     (line, column)
 }
 
-/// The pointer of the first `$ref` whose text is one that is `sought`.
+/// The pointer to the first `$ref` for which `sought` is true.
 pub(crate) fn pointer_of_reference(
     schema: &serde_json::Value,
     sought: &dyn Fn(&str) -> bool,

@@ -1,7 +1,7 @@
-//! Lets `jsonschema` read a record's value in place: its representation traits on [`ValueRef`].
+//! `jsonschema`'s representation traits for [`ValueRef`], so that it validates values without a copy.
 //!
-//! Bytes are a string to a schema, in base64: `{"type": "string", "contentEncoding": "base64"}` describes them, and that
-//! is what readers of the JSON text will see.
+//! Bytes are a base64 string to a schema: `{"type": "string", "contentEncoding": "base64"}` describes them, as readers of the
+//! JSON text see them.
 
 use std::borrow::Cow;
 
@@ -16,7 +16,7 @@ use super::equality;
 /// The representation: [`connect_api::Value`].
 pub(crate) struct Tape;
 
-/// A place in a value, or the name of a member where `propertyNames` asks about names.
+/// A node of a value, or the name of a member, for `propertyNames`.
 #[derive(Clone, Copy)]
 pub(crate) enum TapeNode<'a> {
     Value(ValueRef<'a>),
@@ -228,7 +228,7 @@ impl JsonNumber for TapeNumber<'_> {
         Cow::Borrowed(self.0.as_str())
     }
 
-    /// For messages only. Digits beyond every float have no `serde_json::Number`; the largest one stands for them.
+    /// For messages only. A number beyond the range of doubles becomes the largest double.
     fn to_number(&self) -> Cow<'_, serde_json::Number> {
         Cow::Owned(serde_json::from_str(self.0.as_str()).unwrap_or_else(|_| {
             let sign = if self.0.as_str().starts_with('-') {

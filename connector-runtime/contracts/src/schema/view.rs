@@ -1,7 +1,7 @@
-//! The read-only view of a contract: what it says of one place, for comparing it with what a sink needs.
+//! The static view of a contract: the type and presence of a node, for comparison with a sink's columns.
 //!
-//! It claims only what is certain for every valid value. `$ref` and `allOf` are followed; what a condition decides
-//! (`anyOf`, `oneOf`, `if`, `not`) leads to "unknown". A keyword counts in the drafts that have it.
+//! It claims only what is certain for every valid value. `$ref` and `allOf` are followed; conditions (`anyOf`, `oneOf`, `if`, `not`)
+//! result in "unknown". A keyword applies in the drafts that have it.
 
 use connect_api::{
     Cause, Contract, ContractField, ContractPlace, PathStep, Presence, ValueRef, pointer,
@@ -13,10 +13,10 @@ use super::JsonSchemaContract;
 use super::document::Document;
 use super::folder::{id_of, percent_decoded, resolve, without_fragment};
 
-/// `$ref`s that are followed for one step; a ring of them ends here.
+/// `$ref`s that are followed for one step, which bounds cycles.
 const MOST_REFERENCES: usize = 32;
 
-/// Keywords that decide by condition; a place below them is unknown unless the plain keywords name it too.
+/// Conditional keywords. A node below them is unknown, unless unconditional keywords describe it, too.
 const CONDITIONAL: [&str; 8] = [
     "anyOf",
     "oneOf",
@@ -37,7 +37,7 @@ struct Spot<'s> {
     pointer: String,
     schema: &'s Json,
     draft: Draft,
-    /// Something that must hold with it is not in view: a `$ref` that only the validator can follow.
+    /// A `$ref` could not be followed here, so further constraints may apply.
     is_open: bool,
 }
 
@@ -88,7 +88,7 @@ impl Contract for JsonSchemaContract {
 }
 
 impl JsonSchemaContract {
-    /// The spot and every schema that must hold with it: what it refers to, and its `allOf`.
+    /// The schema and all schemas that apply together with it: its references and its `allOf`.
     fn all_of<'s>(&'s self, spot: Spot<'s>) -> Vec<Spot<'s>> {
         let mut found: Vec<Spot<'s>> = Vec::new();
         let mut open = vec![spot];
@@ -130,7 +130,7 @@ impl JsonSchemaContract {
         root.detect(&document.value)
     }
 
-    /// Where `$ref` leads; `None` for anchors and whatever else only the validator resolves.
+    /// The target of a `$ref`; `None` for anchors and others that only the validator resolves.
     fn follow<'s>(&'s self, from: &Spot<'s>, reference: &str) -> Option<Spot<'s>> {
         let base = id_of(from.uri, &from.document.value).unwrap_or_else(|| from.uri.to_owned());
         let target = resolve(&base, reference)?;
@@ -182,7 +182,7 @@ fn tuple_keyword(draft: Draft) -> &'static str {
     }
 }
 
-/// What one step leads to.
+/// The result of one step.
 struct Taken<'s> {
     presence: Presence,
     spots: Vec<Spot<'s>>,
@@ -221,7 +221,7 @@ fn take_member<'s>(here: &[Spot<'s>], name: &str) -> Taken<'s> {
             place: Some(place),
         };
     }
-    // `required` binds objects only: where another type is allowed, there may be no member.
+    // `required` applies to objects only: with another type the member may be absent.
     let is_object = types_of(here) == ["object"];
     let presence = match (required && is_object, named.is_empty()) {
         (true, _) => Presence::Always,
@@ -246,7 +246,7 @@ fn take_member<'s>(here: &[Spot<'s>], name: &str) -> Taken<'s> {
     }
 }
 
-/// Where a schema says that no member of this name is allowed.
+/// The location that excludes members of this name.
 fn excludes<'s>(
     spot: &Spot<'s>,
     here: &[Spot<'s>],
@@ -294,7 +294,7 @@ fn take_element<'s>(here: &[Spot<'s>], index: Option<i64>) -> Taken<'s> {
             let of_place = index.filter(|index| *index >= 0).and_then(tuple);
             let has_tuple = spot.schema.get(keyword).is_some_and(Json::is_array);
             let rest = spot.child("/items").filter(|spot| spot.schema.is_object());
-            // Beside a tuple `items` holds for the elements behind it only.
+            // With a tuple, `items` applies only to the elements after it.
             of_place.or(rest.filter(|_| !has_tuple))
         })
         .collect();
@@ -305,7 +305,7 @@ fn take_element<'s>(here: &[Spot<'s>], index: Option<i64>) -> Taken<'s> {
         .max()
         .unwrap_or(0);
     let presence = match index {
-        // Of each element there is one.
+        // Every element exists.
         None if is_array => Presence::Always,
         Some(index) if is_array && (0..longest).contains(&index) => Presence::Always,
         _ => Presence::Sometimes,
@@ -317,7 +317,7 @@ fn take_element<'s>(here: &[Spot<'s>], index: Option<i64>) -> Taken<'s> {
     }
 }
 
-/// The types that all schemas allow together; empty if none of them says anything.
+/// The types that all schemas allow; empty if none restricts types.
 fn types_of<'s>(here: &[Spot<'s>]) -> Vec<&'s str> {
     let mut allowed: Option<Vec<&'s str>> = None;
     for said in here.iter().filter_map(said_types) {

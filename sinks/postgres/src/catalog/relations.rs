@@ -1,14 +1,14 @@
-//! What surrounds a table: the tables that its foreign keys name, and triggers. It decides in which order a batch is
-//! written and which statements know a row again.
+//! Reads a table's relations: the tables that its foreign keys reference, and its insert triggers. They determine the order of
+//! writing a batch, and whether a statement can match its rows by key.
 
 use sqlx::postgres::PgConnection;
 use sqlx::{Row, query};
 
-/// A table that another one's foreign key names, directly or through tables in between.
+/// A table that a foreign key references, directly or through other tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Parent {
     pub(crate) oid: i64,
-    /// Whether a delete of the parent's row changes rows on the way (CASCADE, SET NULL, SET DEFAULT) instead of failing.
+    /// Whether deleting the parent's row changes referencing rows (CASCADE, SET NULL, SET DEFAULT) instead of failing.
     pub(crate) acts_on_delete: bool,
 }
 

@@ -1,8 +1,8 @@
-//! A table's paths against the contract of the records.
+//! Compares a table's paths with the contract of the records.
 
 use connect_api::{Contract, Finding, PathRoot, PathStep, Presence, Reference};
 
-use super::{is_path, source_pointer};
+use super::{is_path, is_same_name, source_pointer};
 use crate::config::{TableConfig, WriteMode};
 
 /// Finds paths that no valid record has, and key columns that some valid records lack.
@@ -18,14 +18,14 @@ pub(super) fn compare(
         };
         let field = contract.field(&steps);
         let is_key = table.mode != WriteMode::Insert
-            && table
-                .key
-                .iter()
-                .any(|name| name.eq_ignore_ascii_case(column));
+            && table.key.iter().any(|name| is_same_name(name, column));
         let at = source_pointer(pointer, column, source);
         match field.presence {
             Presence::Never => {
-                let message = format!("no valid record has `{}`, by the contract", source.path);
+                let message = format!(
+                    "no record that is valid by the contract has `{}`",
+                    source.path
+                );
                 let finding = Finding::error("mapping.unknown-path", at, message);
                 findings.push(finding.with_help("correct the path, or the contract"));
             }
@@ -36,7 +36,7 @@ pub(super) fn compare(
                 );
                 let finding = Finding::warning("mapping.optional-key", at, message);
                 findings.push(finding.with_help(
-                    "add it to `required` in the contract; records without it are refused",
+                    "add it to `required` in the contract; records without it are rejected",
                 ));
             }
             _ => {}

@@ -1,4 +1,4 @@
-//! How a column's options go together, with each other and with the contract.
+//! Checks a column's options against each other and against the contract.
 
 use connect_api::{Contract, Finding};
 
@@ -40,7 +40,7 @@ pub(super) fn check(
                 types.join(" or ")
             );
             let finding = Finding::warning(CODE, at.clone(), message);
-            findings.push(finding.with_help(format!("take `{option}` out, or correct the path")));
+            findings.push(finding.with_help(format!("remove `{option}`, or correct the path")));
         }
     }
 }
@@ -58,18 +58,18 @@ fn contradiction(source: &ColumnSource) -> Option<Contradiction> {
     ];
     if readings.iter().filter(|is_set| **is_set).count() > 1 {
         return Some(Contradiction {
-            message: "`unit`, `decimal` and `parse` are different readings of one value",
+            message: "`unit`, `decimal` and `parse` exclude each other",
             help: "keep one of them",
         });
     }
     match (source.decimal, source.scale) {
         (Some(_), None) => Some(Contradiction {
-            message: "`decimal` needs `scale`: how many of the digits are after the point",
+            message: "`decimal` needs `scale`: the number of digits after the point",
             help: "add the scale of Kafka Connect's schema, such as `scale = 2`",
         }),
         (None, Some(_)) => Some(Contradiction {
             message: "`scale` without `decimal` has no effect",
-            help: "add `decimal = \"base64\"`, or take `scale` out",
+            help: "add `decimal = \"base64\"`, or remove `scale`",
         }),
         _ => None,
     }
@@ -118,7 +118,7 @@ mod tests {
             ("scale = 2", "without `decimal`", ""),
             (
                 "unit = \"s\", parse = true",
-                "different readings",
+                "exclude each other",
                 "`parse` reads strings",
             ),
         ];

@@ -21,7 +21,12 @@ fn findings() {
         "url = \"postgres://h/x\"\n[[tables]]\ntable = \"{}\"",
         "t".repeat(64)
     );
-    let cases: [(&str, &[&str]); 28] = [
+    let cases: [(&str, &[&str]); 29] = [
+        // As in the database, where names are compared without case if none is equal.
+        (
+            "url = \"postgres://h/x\"\n[[tables]]\ntable = \"t\"\nmode = \"upsert\"\nkey = [\"GRÖSSE\"]\ncolumns = { \"grösse\" = \"$.b\" }",
+            &[],
+        ),
         ("url = \"postgres://h/x\"\n[[tables]]\ntable = \"t\"", &[]),
         ("[[tables]]\ntable = \"t\"", &["postgres.connection "]),
         (
@@ -309,7 +314,7 @@ fn migration_files() {
     let folder = std::env::temp_dir().join(format!("connect-test-{}", uuid::Uuid::new_v4()));
     std::fs::create_dir(&folder).unwrap();
     let mut findings = Vec::new();
-    migrations(&folder, &mut findings);
+    migrations::check(&folder, &mut findings);
     assert_eq!(findings.len(), 1);
     for name in [
         "0001_a.sql",
@@ -322,7 +327,7 @@ fn migration_files() {
         std::fs::write(folder.join(name), "").unwrap();
     }
     findings.clear();
-    migrations(&folder, &mut findings);
+    migrations::check(&folder, &mut findings);
     let messages: Vec<&str> = findings
         .iter()
         .map(|finding| finding.message.as_str())
@@ -331,7 +336,7 @@ fn migration_files() {
         messages,
         [
             "`0001_a.sql` and `1_b.sql` have the same number",
-            "`create.sql` has no number in front, so it would not be run",
+            "`create.sql` does not begin with a number, so it would not be run",
         ]
     );
     std::fs::remove_dir_all(&folder).unwrap();

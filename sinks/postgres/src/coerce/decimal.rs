@@ -1,4 +1,4 @@
-//! Decimal numbers as they are written.
+//! Decimal numbers in their written form.
 
 /// A decimal number as digits, without any arithmetic on it.
 pub(super) struct Decimal<'a> {
@@ -10,7 +10,7 @@ pub(super) struct Decimal<'a> {
     skipped: usize,
     /// Digits that count, from the first to the last that is not zero.
     pub(super) significant: usize,
-    /// How many digits stand before the point once the exponent is applied, from the first that counts: 12.5 has 2, 0.05 has -1.
+    /// The position of the point relative to the first significant digit, after applying the exponent: 2 for 12.5, -1 for 0.05.
     pub(super) point: i64,
     /// Digits after the point as they were written, zeros at the end included.
     pub(super) written_fraction: i64,
@@ -70,7 +70,7 @@ impl<'a> Decimal<'a> {
         digit.copied().unwrap_or(b'0')
     }
 
-    /// The digit this many places after the first that counts; zero outside of what is written.
+    /// The digit at this distance from the first significant one; zero outside of the written digits.
     pub(super) fn digit(&self, place: i64) -> u8 {
         match usize::try_from(place) {
             Ok(place) if place < self.significant => self.raw(self.skipped + place) - b'0',
@@ -78,7 +78,7 @@ impl<'a> Decimal<'a> {
         }
     }
 
-    /// Digits after the point that are needed to tell the value.
+    /// The number of significant digits after the point.
     pub(super) fn fraction_digits(&self) -> i64 {
         (self.significant as i64 - self.point).max(0)
     }

@@ -1,4 +1,4 @@
-//! Epoch numbers: what a number, or a string of digits, counts since 1970 or since midnight.
+//! Epoch numbers: numbers, or strings of digits, that count from 1970 or from midnight.
 //!
 //! Counted in digits and integers, never in floats. What is finer than a microsecond is rounded half to even, as
 //! PostgreSQL rounds the fraction of a written time.

@@ -203,7 +203,7 @@ impl Sum {
         self.designated(time, &[('H', "hour"), ('M', "minute"), ('S', "second")])
     }
 
-    /// Numbers, each with a letter behind it.
+    /// Numbers, each followed by a letter.
     fn designated(&mut self, mut rest: &str, letters: &[(char, &str)]) -> Option<()> {
         while !rest.is_empty() {
             let end = rest.find(|c: char| c.is_ascii_alphabetic())?;

@@ -1,4 +1,4 @@
-//! Dates and times: RFC 3339 and what is usual beside it, or epoch numbers where the column has their unit.
+//! Dates and times: RFC 3339 and other usual forms, or epoch numbers if the column has their unit.
 //!
 //! Read by hand: the layout is fixed, and this runs for every cell of a timestamp column. PostgreSQL counts from
 //! 2000-01-01: days for `date`, microseconds for the others.

@@ -1,6 +1,6 @@
-//! Times as nearly all are written, RFC 3339 with at most six digits of a second, read by their places.
+//! A fast parser of the usual form of times: RFC 3339 with at most six fraction digits, at fixed positions.
 //!
-//! Every other way to write one is for [`super::time`].
+//! [`super::time`] parses every other form.
 
 use connect_api::calendar::CivilDate;
 
@@ -56,7 +56,7 @@ fn pair(tens: u8, ones: u8) -> Option<i64> {
     (tens <= 9 && ones <= 9).then(|| i64::from(tens) * 10 + i64::from(ones))
 }
 
-/// One to six digits of a second, and what is behind them.
+/// One to six fraction digits, and the rest.
 fn microseconds(text: &[u8]) -> Option<(i64, &[u8])> {
     /// What one of the last of so many digits counts.
     const UNITS: [i64; 6] = [100_000, 10_000, 1_000, 100, 10, 1];

@@ -1,4 +1,4 @@
-//! Why a record does not become rows, in words.
+//! The messages of records that cannot be encoded.
 
 use connect_api::Cause;
 
@@ -7,7 +7,7 @@ use crate::coerce::{CoerceError, ColumnInput};
 use crate::mapping::EntryColumn;
 use crate::target::Target;
 
-/// A tombstone whose record's rows cannot be found: they would stay in silence.
+/// A tombstone whose rows cannot be determined, and would silently stay.
 pub(super) fn orphans_of_tombstone(target: &Target) -> Cause {
     let message = format!(
         "a tombstone, and the rows of its elements in table `{}` cannot be found without its value",

@@ -1,8 +1,8 @@
-//! How large rows may become.
+//! Limits of the size of rows.
 //!
-//! With `each`, a value of the record is in the row of every element: 600 KB of JSON became 30 GB of rows, and a failed
-//! allocation ends the whole process. Below these bounds a parameter of a statement is also far from the 1 GB at which
-//! PostgreSQL breaks the connection, which would look like an outage.
+//! With `each`, a value of the record is repeated in the row of every element: 600 KB of JSON became 30 GB of rows, and a failed
+//! allocation aborts the process. The limits also keep a statement's parameter far below the 1 GB at which PostgreSQL closes the
+//! connection, which would look like an outage.
 
 use connect_api::{Cause, Failure};
 

@@ -1,4 +1,4 @@
-//! Which columns of the table an entry of the file means: by its `columns` and `key`, or by the names of fields.
+//! Resolves the columns of an entry: those of its `columns` and `key`, or all columns by the names of fields.
 
 use connect_api::{Cause, Failure, FieldPath, Reference};
 
@@ -27,15 +27,15 @@ pub(super) fn map_columns(entry: &TableConfig, table: &Table) -> Result<Vec<Mapp
         if column.is_generated {
             let message = format!("column `{name}` of table `{}` is generated", table.name);
             let cause =
-                Cause::new(message).with_help("PostgreSQL computes it: take it out of `columns`");
+                Cause::new(message).with_help("PostgreSQL computes it: remove it from `columns`");
             return Err(Failure::Fatal(cause));
         }
         if !can_be_set(entry, table, index) {
             let message = format!(
-                "column `{}` of table `{}` is GENERATED ALWAYS AS IDENTITY: PostgreSQL lets no UPDATE set it",
+                "column `{}` of table `{}` is GENERATED ALWAYS AS IDENTITY: an UPDATE cannot set it",
                 column.name, table.name
             );
-            let cause = Cause::new(message).with_help("take it out of `columns`");
+            let cause = Cause::new(message).with_help("remove it from `columns`");
             return Err(Failure::Fatal(cause));
         }
         if mapped.iter().any(|earlier| earlier.index == index) {
@@ -56,7 +56,7 @@ pub(super) fn map_columns(entry: &TableConfig, table: &Table) -> Result<Vec<Mapp
     Ok(mapped)
 }
 
-/// Refuses options that the column's type has no use for.
+/// Refuses options that have no effect for the column's type.
 fn check_options(table: &Table, column: &Column, source: &ColumnSource) -> Result<(), Failure> {
     let Some(problem) = column.column_type.option_problem(source) else {
         return Ok(());
@@ -69,8 +69,8 @@ fn check_options(table: &Table, column: &Column, source: &ColumnSource) -> Resul
     Err(Failure::Fatal(cause))
 }
 
-/// Whether the entry's statements may set the column. An INSERT overrides the identity, and an upsert leaves it as it is
-/// in a row that is there.
+/// Whether the entry's statements may set the column. An INSERT overrides the identity, and an upsert keeps it in an existing
+/// row.
 fn can_be_set(entry: &TableConfig, table: &Table, index: usize) -> bool {
     let column = table.columns.get(index).expect("the table has this column");
     let is_key = || {
@@ -80,7 +80,7 @@ fn can_be_set(entry: &TableConfig, table: &Table, index: usize) -> bool {
     entry.mode != WriteMode::Update || !column.is_identity_always || is_key()
 }
 
-/// Every column that can be written, from the field of the same name.
+/// Maps every writable column to the field of the same name.
 fn map_by_name(entry: &TableConfig, table: &Table) -> Vec<Mapped> {
     let start = if entry.each.is_some() { "@" } else { "$" };
     let writable = table
@@ -124,7 +124,7 @@ pub(super) fn key_indexes(entry: &TableConfig, table: &Table) -> Result<Vec<usiz
     if entry.mode == WriteMode::Insert {
         return Ok(Vec::new());
     }
-    let places = entry
+    let indexes = entry
         .key
         .iter()
         .map(|name| {
@@ -133,19 +133,23 @@ pub(super) fn key_indexes(entry: &TableConfig, table: &Table) -> Result<Vec<usiz
                 .ok_or_else(|| missing_column(table, name))
         })
         .collect::<Result<Vec<_>, _>>()?;
-    if places.is_empty() {
+    if indexes.is_empty() {
         let message = format!("table `{}` needs a `key` for this mode", table.name);
         return Err(Failure::Fatal(Cause::new(message)));
     }
-    for (index, place) in places.iter().enumerate() {
-        if places.iter().take(index).any(|earlier| earlier == place) {
+    for (position, index) in indexes.iter().enumerate() {
+        if indexes
+            .iter()
+            .take(position)
+            .any(|earlier| earlier == index)
+        {
             let message = format!("`key` of table `{}` names a column twice", table.name);
             return Err(Failure::Fatal(Cause::new(message)));
         }
     }
-    let names: Vec<String> = places
+    let names: Vec<String> = indexes
         .iter()
-        .filter_map(|place| table.columns.get(*place))
+        .filter_map(|index| table.columns.get(*index))
         .map(|column| column.name.clone())
         .collect();
     if entry.mode == WriteMode::Upsert && !table.has_unique_key(&names) {
@@ -157,7 +161,7 @@ pub(super) fn key_indexes(entry: &TableConfig, table: &Table) -> Result<Vec<usiz
         ))
         .with_code("42P10")
         .with_help(if table.is_view {
-            "a view has no indexes: name the table below it".to_owned()
+            "a view has no indexes: name its table instead".to_owned()
         } else {
             format!(
                 "CREATE UNIQUE INDEX ON {} ({})",
@@ -167,5 +171,5 @@ pub(super) fn key_indexes(entry: &TableConfig, table: &Table) -> Result<Vec<usiz
         });
         return Err(Failure::Fatal(cause));
     }
-    Ok(places)
+    Ok(indexes)
 }

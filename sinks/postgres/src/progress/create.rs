@@ -1,4 +1,4 @@
-//! Finding the progress table, or making it.
+//! Finds, creates and verifies the progress table.
 
 use connect_api::{Cause, Failure};
 use sqlx::postgres::PgConnection;
@@ -11,13 +11,13 @@ use crate::failure::WriteError;
 use crate::identifier::{TableName, quote_literal};
 use crate::sqlstate::Meaning;
 
-/// Where the table is, and where it would be made.
+/// The schema of the table, and the one in which it would be created.
 const SCHEMAS: &str = r"
 SELECT pg_catalog.current_schema()::text AS first, (SELECT n.nspname::text FROM pg_catalog.pg_class c
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = pg_catalog.to_regclass($1)) AS found";
 
 impl ProgressTable {
-    /// Finds the table, or makes it if it is missing, and proves that it is ours.
+    /// Finds the table, or creates it if it is missing, and verifies it.
     pub(crate) async fn open(&mut self, connection: &mut PgConnection) -> Result<(), WriteError> {
         self.settle_schema(connection).await?;
         if !self.is_there(connection).await? {
@@ -27,9 +27,9 @@ impl ProgressTable {
         Ok(())
     }
 
-    /// A name without a schema is looked up in the search path once: where a table of that name is, as ever, or else in its
-    /// first schema. From then on the schema is part of the name, so that a table that others put earlier into the search
-    /// path is never taken for ours.
+    /// Resolves a name without a schema by the search path, once: to the schema of an existing table, or else to the first schema.
+    /// From then on the schema is part of the name, so that a table that another role creates earlier in the search path is never
+    /// used instead.
     async fn settle_schema(&mut self, connection: &mut PgConnection) -> Result<(), WriteError> {
         if self.table.schema.is_some() {
             return Ok(());
@@ -42,7 +42,7 @@ impl ProgressTable {
         let found: Option<String> = schemas.try_get("found")?;
         let first: Option<String> = schemas.try_get("first")?;
         let Some(schema) = found.or(first) else {
-            let cause = Cause::new("no schema of the role's search_path exists, so none is left for the progress table")
+            let cause = Cause::new("no schema of the role's search_path exists, so the progress table cannot be created")
                 .with_help(format!("write `progress_table = \"SCHEMA.{}\"`", self.table));
             return Err(WriteError::fatal(cause));
         };
@@ -54,7 +54,7 @@ impl ProgressTable {
         Ok(())
     }
 
-    /// Whether the table exists. What is there and is not the progress table is refused.
+    /// Whether the table exists. A relation that is not the progress table is an error.
     async fn is_there(&self, connection: &mut PgConnection) -> Result<bool, WriteError> {
         let Some(differences) = differences(connection, &self.table.quoted()).await? else {
             return Ok(false);
@@ -85,19 +85,22 @@ impl ProgressTable {
         ))
     }
 
-    /// After an error that is none of the batch: proves once more that the table is what it was.
+    /// Verifies the table again after an error that is not the batch's.
     pub(crate) async fn verify(&mut self, connection: &mut PgConnection) -> Result<(), WriteError> {
         if self.is_there(connection).await? {
             self.is_doubted = false;
             return Ok(());
         }
-        let help = "restore it, or start the connector again: it makes a new one, without progress";
-        let cause = Cause::new(format!("the progress table `{}` is gone", self.table));
+        let help = "restore it, or restart the connector, which creates a new one without progress";
+        let cause = Cause::new(format!(
+            "the progress table `{}` does not exist any more",
+            self.table
+        ));
         Err(WriteError::fatal(cause.with_help(help)))
     }
 
-    /// What a failed statement on the table means: never that a record is at fault. What only a changed table explains is
-    /// tried again, and the next attempt begins with a look at the table.
+    /// Classifies a failed statement on the table: no record is at fault. An error that a changed table would explain is retried,
+    /// and the next attempt begins with verifying the table.
     pub(crate) fn doubt(&mut self, error: WriteError) -> WriteError {
         let error = error.at(&self.table.to_string());
         self.is_doubted = true;
@@ -109,8 +112,8 @@ impl ProgressTable {
         }
     }
 
-    /// Two tasks that start at once would both find it missing and collide in the catalog, so they take turns. Looking
-    /// first lets a role without CREATE use a table that is there.
+    /// Under an advisory lock, because two tasks that start together would collide in the catalog. Called only if the table is
+    /// missing, so that a role without CREATE can use an existing table.
     async fn create(&self, connection: &mut PgConnection) -> Result<(), WriteError> {
         let table = self.table.quoted();
         let create = create_statement(&table);
@@ -121,7 +124,7 @@ impl ProgressTable {
         let Err(error) = connection.execute(statement.as_str()).await else {
             return Ok(());
         };
-        // The error of interest is the first; a broken connection is found by whoever uses it next.
+        // Only the first error matters; the next use finds a broken connection.
         let _ = connection.execute("ROLLBACK").await;
         let error = WriteError::from(error).at(&self.table.to_string());
         if error.meaning() != Some(Meaning::Privilege) {

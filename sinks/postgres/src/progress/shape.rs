@@ -1,7 +1,7 @@
-//! Whether a relation is the progress table: its columns, its primary key, its owner, and nothing that acts on its own.
+//! Verifies that a relation is the progress table: its columns, primary key and owner, and the absence of triggers and rules.
 //!
-//! Every statement on the table runs with our rights. Before PostgreSQL 15 any role may create tables in `public`: one that
-//! others made could lie about progress, or run their code in a trigger.
+//! Every statement on the table runs with our privileges. Before PostgreSQL 15 any role may create tables in `public`: a table of
+//! another role could contain wrong progress, or run that role's code in a trigger.
 
 use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{Row, query};
@@ -59,7 +59,7 @@ pub(super) fn create_statement(table: &str) -> String {
     )
 }
 
-/// One difference, and the statement that ends it.
+/// One difference, and the statement that removes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Difference {
     pub(super) found: String,
@@ -67,8 +67,8 @@ pub(super) struct Difference {
     pub(super) remedy: String,
 }
 
-/// Whom we trust with our rights: ourselves, the roles that we are a member of, and who owns the database or everything.
-/// `pg_has_role` would not do: it takes a superuser for a member of every role.
+/// The trusted owners: our role, the roles that it is a member of, the owner of the database, and superusers. Not `pg_has_role`,
+/// which treats a superuser as a member of every role.
 const RELATION: &str = r#"
 WITH RECURSIVE own (oid) AS (
     SELECT r.oid FROM pg_catalog.pg_roles r WHERE r.rolname = current_user
@@ -119,13 +119,13 @@ pub(super) async fn differences(
     let attributes = query(ATTRIBUTES).persistent(false).bind(table);
     let attributes = attributes.fetch_all(connection).await?;
     let mut differences = of_owner(&relation, table)?;
-    differences.extend(of_what_acts(&relation, table)?);
+    differences.extend(of_side_effects(&relation, table)?);
     differences.extend(of_key(&relation, table)?);
     differences.extend(of_columns(&attributes, table)?);
     Ok(Some(differences))
 }
 
-/// Of another kind of relation nothing else is worth saying.
+/// For another kind of relation no other difference is reported.
 fn of_kind(relation: &PgRow) -> Result<Option<Difference>, sqlx::Error> {
     let kind: &str = relation.try_get("kind")?;
     let persistence: &str = relation.try_get("persistence")?;
@@ -163,8 +163,8 @@ fn of_owner(relation: &PgRow, table: &str) -> Result<Vec<Difference>, sqlx::Erro
     Ok(differences)
 }
 
-/// What could run code, hide rows, or fail for a reason that is none of a record.
-fn of_what_acts(relation: &PgRow, table: &str) -> Result<Vec<Difference>, sqlx::Error> {
+/// Objects that could run code, hide rows, or fail for a reason that is not a record's.
+fn of_side_effects(relation: &PgRow, table: &str) -> Result<Vec<Difference>, sqlx::Error> {
     let mut differences = Vec::new();
     let mut differs = |found: String, expected: &str, remedy: String| {
         let expected = expected.to_owned();
@@ -236,7 +236,7 @@ fn of_key(relation: &PgRow, table: &str) -> Result<Option<Difference>, sqlx::Err
         return Ok(None);
     }
     let found = if found.is_empty() {
-        "no primary key that holds at once".to_owned()
+        "no primary key that is checked immediately".to_owned()
     } else {
         format!("the primary key ({})", found.join(", "))
     };
@@ -249,7 +249,7 @@ fn of_key(relation: &PgRow, table: &str) -> Result<Option<Difference>, sqlx::Err
     }))
 }
 
-/// A later version may have added columns: they do not matter if a row can be written without them.
+/// Additional columns, possibly of a later version, are accepted if a row can be written without them.
 fn of_columns(attributes: &[PgRow], table: &str) -> Result<Vec<Difference>, sqlx::Error> {
     let mut found = Vec::new();
     for attribute in attributes {
@@ -265,7 +265,10 @@ fn of_columns(attributes: &[PgRow], table: &str) -> Result<Vec<Difference>, sqlx
         if attribute.required && !attribute.has_default && !is_ours(&attribute.name) {
             let name = quote(&attribute.name);
             differences.push(Difference {
-                found: format!("the column `{}` that must not be empty", attribute.name),
+                found: format!(
+                    "the column `{}`, which is NOT NULL without a default",
+                    attribute.name
+                ),
                 expected: "no such column".to_owned(),
                 remedy: format!("ALTER TABLE {table} ALTER {name} DROP NOT NULL"),
             });
@@ -274,14 +277,14 @@ fn of_columns(attributes: &[PgRow], table: &str) -> Result<Vec<Difference>, sqlx
     Ok(differences)
 }
 
-/// A column as it is.
+/// A column of the relation.
 struct Attribute {
     name: String,
     kind: String,
     required: bool,
     has_default: bool,
     is_generated: bool,
-    /// Whether two texts are equal only if their bytes are.
+    /// Whether the collation is deterministic: texts are equal only if their bytes are.
     is_exact: bool,
 }
 

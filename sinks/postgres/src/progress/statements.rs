@@ -1,9 +1,9 @@
-//! The statements of the progress table.
+//! The SQL statements of the progress table.
 
 use super::shape::IDENTITY;
 
-/// Built once from the name of the table. $1 to $3 are the identity; $4 and $5, if nothing else is said, the topics and
-/// numbers of partitions.
+/// Built once from the name of the table. $1 to $3 are the identity; $4 and $5, unless noted otherwise, the topics and numbers of
+/// partitions.
 pub(super) struct Statements {
     pub(super) take_over: String,
     pub(super) confirm: String,
@@ -14,13 +14,13 @@ pub(super) struct Statements {
     pub(super) store: String,
     /// $4 is the topics.
     pub(super) erase: String,
-    /// Looks at the sessions that hold these partitions and wait for their client in a COPY, and ends those of $6.
+    /// Selects the sessions that hold these partitions and wait for their client in a COPY, and terminates those of $6.
     pub(super) end_frozen: String,
 }
 
 impl Statements {
     pub(super) fn new(table: &str) -> Statements {
-        // Rows are locked in one order, by everybody: an UPDATE alone promises none.
+        // All owners lock rows in one order, which an UPDATE alone does not guarantee.
         let lock = |columns: &str, batch: &str, condition: &str| {
             format!(
                 "SELECT held.topic, held.partition{columns} FROM {batch} \
@@ -86,9 +86,8 @@ impl Statements {
                 "DELETE FROM {table} AS p \
                  WHERE p.cluster_id = $1 AND p.connector = $2 AND p.sink = $3 AND p.topic = ANY ($4::text[])"
             ),
-            // The transaction that has locked a row stands in its xmax. (pg_blocking_pids knows only whom a session
-            // waits for right now: it would want a second connection.) Each COPY counts its bytes anew, hence the start
-            // of the statement.
+            // A row's xmax is the transaction that locked it. (pg_blocking_pids reports only what a session waits for now,
+            // which would need a second connection.) Each COPY counts its bytes from 0, hence the start of the statement.
             end_frozen: format!(
                 "SELECT session, \
                  CASE WHEN session = ANY ($6::text[]) THEN pg_catalog.pg_terminate_backend(pid) \

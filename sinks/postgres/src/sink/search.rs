@@ -1,13 +1,13 @@
-//! Which records of a batch the server refuses: all of them are found within one `write`.
+//! Searches for the records of a batch that the server refuses: all of them are found within one `write`.
 //!
-//! A statement fails as a whole and does not name its row. So the batch is written once more in pieces, in the order of
-//! its records, each under a savepoint: a piece that fails is undone and divided, down to one *source record*, because all
-//! that it became stands or falls together. What is kept stays until the end, so that each record meets the rows of those
-//! before it, as it would if every piece were a transaction. (It was, before: 5,000 refused records took 10,000 commits.)
+//! A statement fails as a whole and does not identify its row. So the batch is written again in pieces, in the order of its
+//! records, each under a savepoint. A piece that fails is undone and divided, down to one *source record*, whose rows are written
+//! or rejected together. Successful pieces stay until the end, so that each record meets the rows of the records before it, as if
+//! every piece were a transaction. (Earlier each was: 5,000 refused records took 10,000 commits.)
 //!
-//! The search is always rolled back, and begins with the compare-and-set of progress as a write does: a zombie refuses
-//! nothing. What is left without the refused records is then rehearsed: written as the engine will write it, and rolled
-//! back. Where that fails, the search was too coarse for what the tables do, and the engine halves the batch.
+//! The search is always rolled back, and begins with the compare-and-set of progress as a write does, so that a zombie rejects
+//! nothing. Then the batch without the refused records is rehearsed: written as the engine will write it, and rolled back. If that
+//! fails, the search was too coarse for the effects in the tables, and the engine halves the batch.
 
 mod findings;
 mod pieces;
@@ -29,20 +29,20 @@ use crate::unnest::Session;
 use findings::{Failed, Search, SearchResult, parts, refused, sources_of};
 use pieces::Pieces;
 
-/// A search holds locks, and a stop waits for it: well below the grace period. What it has found by then is taken out, and
-/// the search for the rest starts again.
+/// A search holds locks, and a stop waits for it: well below the grace period. The records found by then are removed, and the
+/// search continues with the rest in the next write.
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// Deferred constraints are checked after each piece, as by COMMIT. Afterwards all that can be is deferred again, also
-/// what by default is not: nobody is refused for that, and the rehearsal has the defaults.
+/// Deferred constraints are checked after each piece, as by COMMIT. Afterwards all deferrable constraints are deferred again, even
+/// those that are immediate by default: that rejects no record, and the rehearsal uses the defaults.
 const BEGIN: &str = "SET CONSTRAINTS ALL DEFERRED; SAVEPOINT connect_piece";
 const KEEP: &str = "SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED; \
                     RELEASE SAVEPOINT connect_piece; SAVEPOINT connect_piece";
 const UNDO: &str = "ROLLBACK TO SAVEPOINT connect_piece";
 
 impl PostgresSink {
-    /// Names the records that are behind a failed write, if some record is at fault; else the error is what it was.
-    /// `Err`: the search itself failed, for another reason.
+    /// Identifies the records at fault for a failed write, if any is; otherwise returns the error unchanged. `Err`: the search itself
+    /// failed, for another reason.
     pub(super) async fn blame(
         &mut self,
         batch: &Batch<'_>,
@@ -117,7 +117,7 @@ impl PostgresSink {
         Ok(search.found())
     }
 
-    /// Tries all of the batch, or as much as can be judged now.
+    /// Tries the whole batch, or as much of it as can be judged now.
     async fn try_in_order(
         &mut self,
         connection: &mut SinkConnection,
@@ -154,8 +154,8 @@ impl PostgresSink {
         Ok(())
     }
 
-    /// A row that was missing may have come with a later record; then what failed in between is tried again as well.
-    /// Returns whether something did not fail this time.
+    /// Tries again the records that failed for a missing row, which a later record may have written, and those that failed after
+    /// them. Returns whether one succeeded this time.
     async fn try_again(
         &mut self,
         connection: &mut SinkConnection,
@@ -198,7 +198,7 @@ impl PostgresSink {
         }
     }
 
-    /// Writes a piece. An error that some record is to blame for is returned as a value, and the piece is undone.
+    /// Writes a piece. An error for which some record is at fault is returned as a value, and the piece is undone.
     async fn try_piece(
         &mut self,
         connection: &mut SinkConnection,
@@ -232,7 +232,7 @@ impl PostgresSink {
             scratch: &mut self.scratch,
         };
         let written = apply::write(&mut session, &mut self.plan, segments, self.limits.long).await;
-        // Reducing appends rows of its own: they must not pile up from piece to piece.
+        // Reduction appends rows of its own, which must not accumulate over pieces.
         for (target, length) in self.plan.targets.iter_mut().zip(lengths) {
             target.rows.data.truncate(length);
         }
@@ -262,7 +262,7 @@ impl PostgresSink {
         .await
     }
 
-    /// Writes what the search found to be good, as the engine will, and rolls it back.
+    /// Writes the records that the search did not reject, as the engine will, and rolls back.
     async fn rehearse(
         &mut self,
         batch: &Batch<'_>,

@@ -1,10 +1,10 @@
-//! Writing one batch.
+//! Writes one batch.
 //!
-//! The batch is encoded first, so that the transaction is short. Then, in one transaction: the compare-and-set of progress,
-//! the tables in the order of their foreign keys, the proof that they are as the rows were encoded for, COMMIT.
+//! The batch is encoded first, so that the transaction is short. One transaction then contains: the compare-and-set of progress,
+//! the rows in the order of foreign keys, the check that the tables are unchanged since they were read, COMMIT.
 //!
-//! The proof comes after the rows. Writing takes a lock on the table that lets no change of its columns pass until the end
-//! of the transaction, so what is read afterwards was so while the rows were written; read before, it would say nothing.
+//! The check comes after the rows. Writing locks the table against changes of its columns until the end of the transaction, so a
+//! later check applies to the time of writing; an earlier one would not.
 
 use connect_api::{Batch, Cause, Failure, Progress};
 use sqlx::Connection;
@@ -20,19 +20,19 @@ use crate::transaction::{Limits, SinkConnection, within};
 use crate::unnest::Session;
 use crate::{apply, catalog};
 
-/// How an attempt ends that nothing keeps from being written.
+/// How a successful attempt ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum End {
     Commit,
-    /// It was a rehearsal.
+    /// For a rehearsal.
     RollBack,
 }
 
 impl PostgresSink {
     /// Writes a batch and returns the number of its rows.
     ///
-    /// Where a table has changed, the tables are read and the batch is encoded again: no record is refused, and no error is
-    /// reported, unless a restart would do the same.
+    /// If a table has changed, the tables are read and the batch is encoded again: no record is rejected and no error is reported
+    /// that a restart would not report, too.
     pub(super) async fn write_batch(&mut self, batch: &Batch<'_>) -> Result<u64, Failure> {
         const ATTEMPTS: usize = 3;
         for attempt in 1..=ATTEMPTS {
@@ -56,8 +56,8 @@ impl PostgresSink {
         ))))
     }
 
-    /// Tries the batch whole first. Where a foreign key refuses that, rows of one table may have been written too early or
-    /// too late for those of another.
+    /// Tries the batch whole first. After a foreign key error it cuts the batch, because rows of one table may have been written
+    /// before or after those of another table in the wrong order.
     pub(super) async fn encode_and_write(
         &mut self,
         batch: &Batch<'_>,
@@ -88,14 +88,14 @@ impl PostgresSink {
         self.attempt(batch, cuts, end).await
     }
 
-    /// Whether the error may be gone once the tables are read again. A refused batch costs one look at each table,
-    /// however many of its records are refused.
+    /// Whether the error may be due to an outdated plan. A refused batch costs one check of each table, however many of its records
+    /// are rejected.
     async fn is_of_outdated_plan(
         &mut self,
         error: &WriteError,
         is_first: bool,
     ) -> Result<bool, WriteError> {
-        // Statements that were prepared before may be at fault although the tables are not, but only once.
+        // Statements that were prepared earlier may be stale although the tables are current, but only once.
         if error.is_stale_catalog() && is_first {
             return Ok(true);
         }
@@ -112,7 +112,7 @@ impl PostgresSink {
         }
     }
 
-    /// Proves that all tables are as they were read, also those that nothing was written to.
+    /// Checks that all tables are unchanged since they were read, including those without rows in the batch.
     pub(super) async fn check_plan(
         &self,
         connection: &mut SinkConnection,
@@ -122,7 +122,7 @@ impl PostgresSink {
         within("read the catalog", self.limits.short, checking).await
     }
 
-    /// One attempt: everything of the encoded batch, or nothing. Returns the rows written.
+    /// One attempt: writes all of the encoded batch, or nothing. Returns the rows written.
     async fn attempt(
         &mut self,
         batch: &Batch<'_>,
@@ -172,7 +172,7 @@ impl PostgresSink {
         Ok(rows)
     }
 
-    /// The rows of this batch, if the COMMIT that was not answered wrote them.
+    /// The number of rows of this batch, if the COMMIT without a response took effect.
     async fn committed_in_doubt(
         &mut self,
         connection: &mut SinkConnection,
@@ -192,7 +192,7 @@ impl PostgresSink {
             .map(|doubt| doubt.rows))
     }
 
-    /// Begins a transaction that writes, with the compare-and-set of progress.
+    /// Begins a writing transaction, with the compare-and-set of progress.
     pub(super) async fn begin(
         &mut self,
         connection: &mut SinkConnection,
@@ -230,7 +230,7 @@ impl PostgresSink {
         Ok(())
     }
 
-    /// Reads the tables again. Statements are prepared again too: their parameters have the types of the old columns.
+    /// Reads the tables again. Drops prepared statements, whose parameters have the types of the old columns.
     async fn read_catalog(&mut self) -> Result<(), WriteError> {
         let mut connection = self.connected().await?;
         let result = async {
@@ -243,7 +243,7 @@ impl PostgresSink {
         Ok(())
     }
 
-    /// What a failed attempt means for this batch.
+    /// The failure of this batch after a failed attempt.
     fn judge(&mut self, error: WriteError, batch: &Batch<'_>) -> Failure {
         match self.patience.judge(&error, batch) {
             Some(failure) => failure,
@@ -252,7 +252,7 @@ impl PostgresSink {
     }
 }
 
-/// Brings the configuration and the tables together.
+/// Reads the tables and makes the plan.
 pub(super) async fn read_plan(
     config: &Config,
     limits: &Limits,
@@ -270,10 +270,10 @@ pub(super) async fn read_plan(
     Ok(plan(config, &tables)?)
 }
 
-/// Proves that the tables are as they were read.
+/// Checks that the tables are unchanged since they were read.
 ///
-/// COPY BINARY believes the bytes (four of them that were meant as int4 are a fine float4 as well), a statement over arrays
-/// casts and rounds, and both leave a column empty that was added since.
+/// COPY BINARY does not check types (the bytes of an int4 are a valid float4, too), a statement over arrays casts and rounds, and
+/// both omit a column that was added since.
 async fn check_tables(
     connection: &mut PgConnection,
     targets: impl Iterator<Item = &Target>,

@@ -63,7 +63,7 @@ fn upserting() {
         written(&target),
         [
             r#"INSERT INTO "shop"."Sales" AS target ("id", "note") SELECT batch.c1, batch.c2 FROM (SELECT unnest($1) AS c1, unnest($2) AS c2) AS batch ON CONFLICT ("id") DO UPDATE SET "note" = excluded."note""#,
-            r#"WITH given (k1, p1) AS (SELECT batch.c1, p1 FROM unnest($1, $3) AS batch (c1, p1)) INSERT INTO "shop"."Sales" AS target ("id", "note") SELECT batch.c1, CASE WHEN batch.p1 & 2 <> 0 THEN batch.c2 ELSE ('none'::text)::"pg_catalog"."text" END FROM (SELECT unnest($1) AS c1, unnest($2) AS c2, unnest($3) AS p1) AS batch ON CONFLICT ("id") DO UPDATE SET "note" = CASE WHEN (excluded."id") IN (SELECT given.k1 FROM given WHERE given.p1 & 2 <> 0) THEN excluded."note" ELSE target."note" END"#,
+            r#"WITH presence (k1, p1) AS (SELECT batch.c1, p1 FROM unnest($1, $3) AS batch (c1, p1)) INSERT INTO "shop"."Sales" AS target ("id", "note") SELECT batch.c1, CASE WHEN batch.p1 & 2 <> 0 THEN batch.c2 ELSE ('none'::text)::"pg_catalog"."text" END FROM (SELECT unnest($1) AS c1, unnest($2) AS c2, unnest($3) AS p1) AS batch ON CONFLICT ("id") DO UPDATE SET "note" = CASE WHEN (excluded."id") IN (SELECT presence.k1 FROM presence WHERE presence.p1 & 2 <> 0) THEN excluded."note" ELSE target."note" END"#,
         ]
     );
     assert_eq!(

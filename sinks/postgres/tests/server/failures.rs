@@ -50,7 +50,7 @@ async fn what_does_not_fit_the_database_stops_with_help() {
             vec![
                 "`n` of table `public.numbered`",
                 "GENERATED ALWAYS AS IDENTITY",
-                "take it out of `columns`",
+                "remove it from `columns`",
             ],
         ),
         (

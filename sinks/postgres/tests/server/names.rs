@@ -4,7 +4,7 @@ use crate::support::*;
 
 /// Every word that a statement of ours uses for something else, and two that only had a meaning in earlier versions.
 const WORDS: [&str; 13] = [
-    "given",
+    "presence",
     "k1",
     "p1",
     "batch",
@@ -31,7 +31,7 @@ async fn no_name_of_the_user_collides_with_a_word_of_ours() {
     let columns: Vec<String> = WORDS.iter().map(|word| format!("\"{word}\" int")).collect();
     let fields: Vec<String> = WORDS.iter().map(|word| format!("\"{word}\":2")).collect();
     for (key_type, key, other) in KEYS {
-        for table in ["batch", "target", "excluded", "given"] {
+        for table in ["batch", "target", "excluded", "presence"] {
             for mode in MODES {
                 let case = format!("{mode} into {table} by a key of type {key_type}");
                 database

@@ -355,9 +355,13 @@ async fn a_parent_that_is_still_named_is_not_a_missing_one() {
         (
             "parents\"\nmode = \"delete\"\nkey = [\"id\"]",
             r#"{"id":1}"#,
-            "rows that name this one",
+            "rows that reference this one",
         ),
-        ("children", r#"{"id":2,"parent":7}"#, "names may still come"),
+        (
+            "children",
+            r#"{"id":2,"parent":7}"#,
+            "references may still arrive",
+        ),
     ];
     for (table, value, expected) in cases {
         let closing = if table.ends_with(']') { "" } else { "\"" };
@@ -393,7 +397,7 @@ async fn a_function_that_asks_for_another_try_gets_five() {
     for _ in 0..4 {
         let failure = sink.write(&batch(&list, 0)).await.unwrap_err();
         assert!(
-            matches!(&failure, Failure::Retry(cause) if cause.to_string().contains("after 5 tries")),
+            matches!(&failure, Failure::Retry(cause) if cause.to_string().contains("after 5 attempts")),
             "{failure}"
         );
     }

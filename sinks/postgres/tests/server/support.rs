@@ -280,7 +280,7 @@ pub(crate) async fn bisect(
                 Box::pin(bisect(sink, right, (middle, last), refused)).await;
                 return;
             }
-            Err(Failure::Retry(cause)) if cause.to_string().contains("tries") => {}
+            Err(Failure::Retry(cause)) if cause.to_string().contains("attempts") => {}
             Err(other) => panic!("{other}"),
         }
     }

@@ -34,7 +34,7 @@ impl Target {
 }
 
 impl Value {
-    /// Replaces each of the fields that exist by what `change` makes of it, given the field's path and value; `None`
+    /// Replaces each existing field by the result of `change`, which gets the field's path and value; `None`
     /// leaves it. After an error nothing is changed.
     ///
     /// A missing field, an empty array and `null` on the way are passed over. A value of another type on the way is an

@@ -1,18 +1,19 @@
-//! Avro's bytes to a value.
+//! Decodes Avro's binary encoding to a value.
 
 use bytes::Bytes;
 use connect_api::{Value, ValueBuilder, ValueLimits};
 
 use super::schema::{AvroSchema, AvroType, AvroTypeId};
+use super::wire::{read_long, read_sized};
 use super::{MAX_DEPTH, uuid};
 use crate::decimal;
+use crate::formats::binary::ByteReader;
 use crate::time::{self, TimePrecision};
 use crate::trail::{Misread, TrailStep, misread};
 
-/// Text that any payload may become, however small it is.
+/// Text bytes that any payload may become, even a small one.
 const FREE_TEXT: usize = 1 << 20;
-/// Text for each byte of the payload. An absent optional field is written in one byte, and a wide record repeats the
-/// field's name.
+/// Text bytes for each byte of the payload. An absent optional field takes one byte, and adds the field's name.
 const TEXT_PER_BYTE: usize = 64;
 
 pub(super) fn to_value(schema: &AvroSchema, payload: &Bytes) -> Result<Value, String> {
@@ -23,18 +24,18 @@ pub(super) fn to_value(schema: &AvroSchema, payload: &Bytes) -> Result<Value, St
     };
     let mut reader = Reader {
         schema,
-        rest: payload,
+        input: ByteReader::new(payload),
         out: ValueBuilder::of_payload(payload.clone(), limits),
         depth: 0,
     };
     match reader.value(schema.root()) {
-        Ok(()) if reader.rest.is_empty() => Ok(reader.out.finish()),
+        Ok(()) if reader.input.is_empty() => Ok(reader.out.finish()),
         Ok(()) => Err(format!(
-            "{} bytes are left over behind the value",
-            reader.rest.len()
+            "{} bytes are left after the value",
+            reader.input.rest.len()
         )),
         Err(misread) => {
-            let offset = payload.len() - reader.rest.len();
+            let offset = payload.len() - reader.input.rest.len();
             Err(format!(
                 "{} at byte {offset}, at {}",
                 misread.reason,
@@ -46,7 +47,7 @@ pub(super) fn to_value(schema: &AvroSchema, payload: &Bytes) -> Result<Value, St
 
 struct Reader<'a> {
     schema: &'a AvroSchema,
-    rest: &'a [u8],
+    input: ByteReader<'a>,
     out: ValueBuilder,
     depth: usize,
 }
@@ -56,7 +57,7 @@ impl<'a> Reader<'a> {
         let schema = self.schema;
         match schema.get(id) {
             AvroType::Null => self.out.null()?,
-            AvroType::Boolean => match self.take(1)? {
+            AvroType::Boolean => match self.input.take(1)? {
                 [0] => self.out.boolean(false)?,
                 [1] => self.out.boolean(true)?,
                 _ => return misread("a boolean that is neither 0 nor 1"),
@@ -70,11 +71,11 @@ impl<'a> Reader<'a> {
                 self.out.integer(number)?;
             }
             AvroType::Float => {
-                let number = f32::from_le_bytes(self.array()?);
+                let number = f32::from_le_bytes(self.input.array()?);
                 self.out.float(number)?;
             }
             AvroType::Double => {
-                let number = f64::from_le_bytes(self.array()?);
+                let number = f64::from_le_bytes(self.input.array()?);
                 self.out.double(number)?;
             }
             AvroType::Bytes => {
@@ -82,7 +83,7 @@ impl<'a> Reader<'a> {
                 self.out.bytes(bytes)?;
             }
             AvroType::Fixed(size) => {
-                let bytes = self.take(*size)?;
+                let bytes = self.input.take(*size)?;
                 self.out.bytes(bytes)?;
             }
             AvroType::String | AvroType::UuidText => {
@@ -114,24 +115,22 @@ impl<'a> Reader<'a> {
         match schema.get(id) {
             AvroType::Decimal { scale, fixed, .. } => {
                 let bytes = match fixed {
-                    Some(size) => self.take(*size)?,
+                    Some(size) => self.input.take(*size)?,
                     None => self.sized()?,
                 };
                 self.decimal(bytes, i64::from(*scale))?;
             }
             AvroType::BigDecimal => {
-                let mut outer = self.sized()?;
-                std::mem::swap(&mut self.rest, &mut outer);
-                let inner = self.sized().and_then(|digits| Ok((digits, self.long()?)));
-                std::mem::swap(&mut self.rest, &mut outer);
-                let (digits, scale) = inner?;
+                let mut inner = ByteReader::new(self.sized()?);
+                let digits = read_sized(&mut inner)?;
+                let scale = read_long(&mut inner)?;
                 self.decimal(digits, scale)?;
             }
             AvroType::UuidBytes { sized } => {
                 let bytes = if *sized {
                     self.sized()?
                 } else {
-                    self.take(16)?
+                    self.input.take(16)?
                 };
                 let Ok(sixteen) = bytes.try_into() else {
                     return misread(format!("a UUID of {} bytes", bytes.len()));
@@ -161,7 +160,7 @@ impl<'a> Reader<'a> {
             AvroType::Duration => {
                 self.out.begin_object()?;
                 for part in ["months", "days", "milliseconds"] {
-                    let number = u32::from_le_bytes(self.array()?);
+                    let number = u32::from_le_bytes(self.input.array()?);
                     self.out.key(part)?;
                     self.out.unsigned(number.into())?;
                 }
@@ -172,7 +171,7 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// What holds other values. The depth is bounded: a recursive type nests as deep as the bytes say.
+    /// Types with inner values. The depth is bounded, because the bytes decide how deeply a recursive type nests.
     fn nested(&mut self, id: AvroTypeId) -> Result<(), Misread> {
         self.depth += 1;
         if self.depth > MAX_DEPTH {
@@ -227,8 +226,8 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// Arrays and maps come in blocks: a count and so many elements, until a count of 0. A negative count is followed by
-    /// the block's size in bytes.
+    /// Arrays and maps consist of blocks: a count and that many elements. A count of 0 ends them; a negative count is followed by
+    /// the size of the block in bytes.
     fn blocks(
         &mut self,
         mut element: impl FnMut(&mut Self, usize) -> Result<(), Misread>,
@@ -254,47 +253,12 @@ impl<'a> Reader<'a> {
         i32::try_from(number).or_else(|_| misread("an int of more than 32 bits"))
     }
 
-    /// Zigzag in base 128, the lowest group first.
     fn long(&mut self) -> Result<i64, Misread> {
-        let mut number: u64 = 0;
-        for group in 0..10 {
-            let byte = self.take(1)?.first().copied().unwrap_or_default();
-            let bits = u64::from(byte & 0x7f);
-            if group == 9 && bits > 1 {
-                break;
-            }
-            number |= bits << (7 * group);
-            if byte & 0x80 == 0 {
-                return Ok((number >> 1) as i64 ^ -((number & 1) as i64));
-            }
-        }
-        misread("a number of more than 64 bits")
-    }
-
-    fn take(&mut self, count: usize) -> Result<&'a [u8], Misread> {
-        match self.rest.split_at_checked(count) {
-            Some((taken, rest)) => {
-                self.rest = rest;
-                Ok(taken)
-            }
-            None => misread(format!(
-                "the bytes end: {count} are needed and {} are left",
-                self.rest.len()
-            )),
-        }
-    }
-
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], Misread> {
-        let bytes = self.take(N)?;
-        bytes.try_into().or_else(|_| misread("the bytes end"))
+        read_long(&mut self.input)
     }
 
     fn sized(&mut self) -> Result<&'a [u8], Misread> {
-        let size = self.long()?;
-        match usize::try_from(size) {
-            Ok(size) => self.take(size),
-            Err(_) => misread(format!("a length of {size}")),
-        }
+        read_sized(&mut self.input)
     }
 
     fn text(&mut self) -> Result<&'a str, Misread> {

@@ -1,8 +1,7 @@
-//! The defaults of a schema's fields, encoded once.
+//! The defaults of a schema's fields, encoded when it is compiled.
 //!
-//! In a schema they have JSON forms of their own (a date is a number of days, bytes are text of code points), so they are
-//! encoded by these rules and not by those for records. A default that does not fit its type is no default: for reading it
-//! does not matter, and a writer whose value lacks the field says so.
+//! Their JSON forms differ from those of values (a date is a number of days, bytes are text of code points). A default that does
+//! not fit its type is ignored: reading does not need it, and writing a value without the field reports it as missing.
 
 use std::collections::HashMap;
 
@@ -14,7 +13,7 @@ use super::wire::{write_long, write_sized};
 
 /// Fills `RecordField::default` of all records. `defaults` are by record and index of the field.
 pub(super) fn encode_all(schema: &mut AvroSchema, defaults: &HashMap<(AvroTypeId, usize), Json>) {
-    // Inner records have the larger ids. They come first: an outer default may leave their fields to their own defaults.
+    // In descending order, so that inner records, which have larger ids, come first: an outer default may omit their fields.
     for id in (0..schema.len()).rev() {
         let AvroType::Record(fields) = schema.get(id) else {
             continue;
@@ -31,7 +30,7 @@ pub(super) fn encode_all(schema: &mut AvroSchema, defaults: &HashMap<(AvroTypeId
     }
 }
 
-/// `None` if the default does not fit; `out` holds a part of it then.
+/// `None` if the default does not fit; `out` then contains a part of it.
 fn encode(
     schema: &AvroSchema,
     id: AvroTypeId,

@@ -1,4 +1,4 @@
-//! A value to Avro's bytes. What an encoding would alter is refused.
+//! Encodes a value in Avro's binary encoding. A value that the encoding would alter is refused.
 
 mod primitive;
 mod union;
@@ -24,7 +24,7 @@ pub(super) fn from_value(
         depth: 0,
     };
     let written = writer.value(schema.root(), value);
-    written.map_err(Mismatch::rejection)
+    written.map_err(Mismatch::fault)
 }
 
 struct Writer<'a> {
@@ -94,7 +94,7 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// A block's count; an empty array or map has only the end.
+    /// Writes a block's count; an empty array or map has only the end.
     fn begin_block(&mut self, count: usize) {
         if count > 0 {
             write_long(self.out, count as i64);
@@ -123,7 +123,7 @@ impl Writer<'_> {
     fn record(&mut self, fields: &[RecordField], value: ValueRef<'_>) -> Result<(), Mismatch> {
         let members = value.members();
         let members = members.ok_or_else(|| Mismatch::new(value, "an object"))?;
-        // A member that the record has no field for would be lost in silence.
+        // A member without a field would be lost silently.
         let mut known = 0;
         for field in fields {
             let step = || TrailStep::Member(field.name.to_string());
@@ -154,7 +154,7 @@ impl Writer<'_> {
         }
     }
 
-    /// A field that the value lacks: null where the schema takes null.
+    /// A field that the value lacks: null if its type allows null.
     fn absent(&mut self, id: AvroTypeId) -> Result<(), Mismatch> {
         let null = match self.schema.get(id) {
             AvroType::Null => return Ok(()),

@@ -1,8 +1,8 @@
-//! An Avro schema's JSON to [`AvroSchema`].
+//! Parses the JSON of an Avro schema to an [`AvroSchema`].
 //!
-//! Our own parser, because a schema is needed here for bytes that somebody has written with it. What bytes do not depend on
-//! is not checked: names with a hyphen or `$`, defaults that do not fit, a type twice in a union, unknown logical types.
-//! `apache-avro` refuses such schemas, and one of them would stop a connector whose messages can all be read.
+//! Our own parser is lenient, because messages have been written with the schema: it does not check what the bytes do not depend
+//! on (names with a hyphen or `$`, defaults that do not fit, a type twice in a union, unknown logical types). `apache-avro`
+//! refuses such schemas, and one of them would stop a connector whose messages can all be read.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -38,7 +38,7 @@ struct FullName {
 }
 
 impl FullName {
-    /// `None` without a name. An empty namespace is the null namespace, also inside another one.
+    /// `None` without a name. An empty namespace is the null namespace, even inside another one.
     fn of(schema: &Map<String, Json>, enclosing: &str) -> Option<FullName> {
         let name = schema.get("name")?.as_str()?;
         let own = schema.get("namespace").and_then(Json::as_str);
@@ -63,11 +63,11 @@ fn qualified(name: &str, namespace: &str) -> String {
     }
 }
 
-/// Where a name is defined.
+/// The definition of a named type.
 struct Definition<'s> {
     schema: &'s Map<String, Json>,
     enclosing: String,
-    /// Another definition of the name differs: each is read where it is defined, and references by name are ambiguous.
+    /// Another definition of the name differs. Each applies where it is defined; references by name are errors.
     ambiguous: bool,
 }
 
@@ -135,9 +135,9 @@ struct Builder<'s> {
     definitions: Definitions<'s>,
     types: Vec<Option<AvroType>>,
     reserved: HashMap<String, Reserved>,
-    /// Names that were referred to before they were built: in a queue, because references could nest too deep to follow.
+    /// Types that were referred to before they were built. A queue, because recursion could become too deep.
     open: VecDeque<String>,
-    /// Defaults as the schema has them: the record, its field's index, the default.
+    /// Defaults as the schema writes them, by record and field index.
     defaults: HashMap<(AvroTypeId, usize), Json>,
 }
 
@@ -198,7 +198,7 @@ impl<'s> Builder<'s> {
             return Ok(self.add(avro_type));
         }
         let in_namespace = FullName::new(name, enclosing).name;
-        // As Java's parser does: what the enclosing namespace lacks is looked for in the null namespace.
+        // As in Java's parser, the null namespace is searched after the enclosing one.
         let name = [in_namespace.as_str(), name]
             .into_iter()
             .find(|name| self.definitions.0.contains_key(*name))
@@ -357,8 +357,8 @@ fn fixed(schema: &Map<String, Json>, name: &str) -> Result<AvroType, String> {
     Ok(logical(schema, &avro_type).unwrap_or(avro_type))
 }
 
-/// What a logical type makes of the type below it. `None` where it is unknown or not valid for that type: then it is
-/// ignored, as Avro's specification demands, and the type below is read.
+/// Applies a logical type to its underlying type. `None` if it is unknown or invalid for that type: it is ignored then, as
+/// Avro's specification demands.
 fn logical(schema: &Map<String, Json>, below: &AvroType) -> Option<AvroType> {
     use TimePrecision::{Microseconds, Milliseconds, Nanoseconds};
     let name = schema.get("logicalType")?.as_str()?;

@@ -1,4 +1,4 @@
-//! An Avro schema as the walks need it: names resolved, logical types decided, one flat list.
+//! A compiled Avro schema: names and logical types are resolved, types refer to each other by id.
 
 use crate::time::TimePrecision;
 use connect_api::text::cut;
@@ -6,7 +6,7 @@ use connect_api::text::cut;
 /// Index into [`AvroSchema`].
 pub(super) type AvroTypeId = usize;
 
-/// How one type is read and written.
+/// A type, as it is read and written.
 #[derive(Debug)]
 pub(super) enum AvroType {
     Null,
@@ -23,16 +23,16 @@ pub(super) enum AvroType {
     Map(AvroTypeId),
     Union(Box<[AvroTypeId]>),
     Record(Box<[RecordField]>),
-    /// `fixed` is the number of bytes where it is not written before them.
+    /// `fixed` is the number of bytes, if the bytes do not contain their length.
     Decimal {
         precision: usize,
         scale: u32,
         fixed: Option<usize>,
     },
-    /// A decimal that carries its own scale.
+    /// A decimal with a scale in each value.
     BigDecimal,
     UuidText,
-    /// Sixteen bytes; `sized` if their number is written before them.
+    /// Sixteen bytes; `sized` if they follow their length.
     UuidBytes {
         sized: bool,
     },
@@ -48,12 +48,12 @@ pub(super) enum AvroType {
 pub(super) struct RecordField {
     pub(super) name: Box<str>,
     pub(super) type_id: AvroTypeId,
-    /// The encoding of what is written where a value lacks the field.
+    /// The encoded default, written if a value lacks the field.
     pub(super) default: Option<Box<[u8]>>,
 }
 
 impl AvroType {
-    /// What a value must be, as messages say it.
+    /// What messages say is expected.
     pub(super) fn expected(&self) -> String {
         match self {
             AvroType::Null => "null".to_owned(),
@@ -72,7 +72,7 @@ impl AvroType {
             AvroType::Decimal {
                 precision, scale, ..
             } => {
-                format!("a decimal of at most {precision} digits, {scale} of them behind the point")
+                format!("a decimal of at most {precision} digits, {scale} of them after the point")
             }
             AvroType::BigDecimal => "a decimal".to_owned(),
             AvroType::UuidText | AvroType::UuidBytes { .. } => "a UUID".to_owned(),

@@ -285,7 +285,7 @@ fn bytes_that_do_not_fit_are_named_with_their_place() {
             &[2],
             "symbol 1 of an enum of 1 at byte 1, at $",
         ),
-        (r#""null""#, &[0], "1 bytes are left over behind the value"),
+        (r#""null""#, &[0], "1 bytes are left after the value"),
         (
             array,
             &[4, 2, 0x80],
@@ -343,7 +343,7 @@ fn values_that_do_not_fit_are_named_with_their_place() {
         ),
         (
             sale("").replace("\"total\":1", "\"total\":1.23456"),
-            "at $.total found a number of 6 digits, expected a decimal of at most 30 digits, 4 of them behind the point",
+            "at $.total found a number of 6 digits, expected a decimal of at most 30 digits, 4 of them after the point",
         ),
         (
             sale("").replace("\"at\":0", "\"at\":\"2026-11-20T20:15:00.0001Z\""),

@@ -1,4 +1,4 @@
-//! Decimals between their digits and Kafka Connect's form: the unscaled number's bytes and a scale.
+//! Converts decimals between digits and Kafka Connect's form: the bytes of the unscaled number, and a scale.
 
 use crate::decimal::{self, ExactDecimal};
 

@@ -1,10 +1,10 @@
-//! The schema of a value that has none. Every member and element is optional, because the next value may lack it.
+//! Infers the schema of a value. Every member and element is optional, because the next value may lack it.
 
 use connect_api::{Kind, ValueRef};
 
 use super::{Problem, decimal, write};
 
-/// What a value is.
+/// An inferred type.
 #[derive(Debug, PartialEq)]
 pub(super) enum Inferred {
     /// Only nulls have been seen, or no element at all.

@@ -2,7 +2,7 @@
 
 use connect_api::{Value, ValueRef};
 
-/// What a value is, and whether it may be absent.
+/// The type of a value, and whether it may be absent.
 #[derive(Clone, Debug)]
 pub(super) struct Schema {
     pub(super) kind: SchemaKind,
@@ -69,7 +69,7 @@ pub(super) struct EnvelopeField {
 const LOGICAL: &str = "org.apache.kafka.connect.data.";
 
 impl Schema {
-    /// `Err` is half a sentence about the schema.
+    /// `Err` is a clause about the schema.
     pub(super) fn of(schema: ValueRef<'_>) -> Result<Schema, String> {
         let word = |name: &str| schema.get(name).and_then(ValueRef::as_str);
         let name = word("type").ok_or("a schema needs a `type`")?;
@@ -116,7 +116,7 @@ impl Schema {
         })
     }
 
-    /// What a value must be, as messages say it.
+    /// What messages say is expected.
     pub(super) fn expected(&self) -> String {
         match &self.kind {
             SchemaKind::Boolean => "a boolean".to_owned(),
@@ -160,7 +160,7 @@ fn fields_of(schema: ValueRef<'_>) -> Result<Vec<EnvelopeField>, String> {
 
 /// Java writes the scale as text.
 fn scale_of(schema: ValueRef<'_>) -> Result<i32, String> {
-    /// Java's own limit is 2³¹; no decimal of this size is a number that anybody stores.
+    /// Java's limit is 2³¹, far beyond any decimal in use.
     const MOST: i32 = 1_000;
     let scale = schema.get("parameters").and_then(|all| all.get("scale"));
     let scale = scale

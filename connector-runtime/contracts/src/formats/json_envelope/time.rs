@@ -1,4 +1,4 @@
-//! Dates and times between Kafka Connect's counts and ISO 8601 text.
+//! Converts dates and times between Kafka Connect's counts and ISO 8601 text.
 
 use connect_api::calendar::CivilDate;
 

@@ -1,4 +1,4 @@
-//! A value as the payload of a schema. What the schema cannot hold exactly is refused.
+//! Encodes a value as the payload of a schema. A value that the schema cannot represent exactly is refused.
 
 use std::fmt::Debug;
 use std::str::FromStr;
@@ -18,7 +18,7 @@ pub(super) fn value(
 ) -> Result<(), Problem> {
     let Some(found) = found.filter(|found| !found.is_null()) else {
         return match (&schema.default, found) {
-            // A reader puts the default in place of a null, so a null with a default cannot be written.
+            // A reader replaces null by the default, so a null cannot be written for a field with a default.
             (Some(default), None) => {
                 default.root().write_json(out);
                 Ok(())

@@ -1,10 +1,11 @@
-//! Protobuf's bytes to a value, straight into the builder.
+//! Decodes protobuf's binary encoding directly into the value builder.
 //!
-//! There is no message in between: `DynamicMessage` of `prost-reflect` would hold the payload a second time, in nodes that no
-//! limit counts. A message's fields may come in any order, in pieces and more than once, so they are noted first, in a few
-//! bytes for each, and then built in the order of the .proto file.
+//! `DynamicMessage` of `prost-reflect` in between would hold the payload a second time, in nodes that no limit counts. The fields
+//! of a message may come in any order, in pieces and repeatedly. So their occurrences are collected first, in a few bytes each,
+//! and then built in the order of the .proto file.
 
 mod scalar;
+mod special_message;
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -17,15 +18,14 @@ use super::schema::{
     Absent, Cardinality, DefaultValue, EnumId, FieldKind, Message, MessageField, MessageForm,
     MessageId, ProtobufSchema, Scalar,
 };
-use super::special;
-use super::wire::{Wire, WireReader, WireType};
-use crate::decimal;
+use super::wire::{Wire, WireType};
+use crate::formats::binary::ByteReader;
 use crate::trail::{Misread, TrailStep, misread};
 use scalar::{bits, content, int32, key_text, signed, text, uint32};
 
-/// What any payload may become, however small it is: an empty message has all its fields.
+/// Nodes that any payload may become: an empty message has all its fields.
 const FREE_NODES: usize = 1 << 17;
-/// For each byte of the payload. An empty message in a list takes two bytes and becomes two nodes for each of its fields.
+/// Nodes for each byte of the payload. An empty message in a list takes two bytes, and becomes two nodes per field.
 const NODES_PER_BYTE: usize = 8;
 const FREE_TEXT: usize = 1 << 20;
 const TEXT_PER_BYTE: usize = 64;
@@ -61,25 +61,25 @@ pub(super) fn to_value(
 
 /// One occurrence of a field.
 #[derive(Clone, Copy)]
-struct Found<'a> {
+struct Occurrence<'a> {
     /// Index among the message's fields.
     field: usize,
     wire: Wire<'a>,
 }
 
-/// Of an occurrence that another member of its oneof has replaced: no message has so many fields.
+/// The field index of an occurrence that another member of its oneof has replaced. No message has so many fields.
 const REPLACED: usize = usize::MAX;
 
 struct Reader<'a> {
     schema: &'a ProtobufSchema,
     out: ValueBuilder,
     depth: usize,
-    /// The occurrences in the message that is read, behind those of the messages around it.
-    found: Vec<Found<'a>>,
+    /// The occurrences in the current message, after those of the messages that contain it.
+    found: Vec<Occurrence<'a>>,
 }
 
 impl<'a> Reader<'a> {
-    /// `parts` are read as if they were one: that is how a message that occurs again is merged.
+    /// Reads `parts` as if they were concatenated, which merges a message that occurs repeatedly.
     fn message(&mut self, id: MessageId, parts: &[&'a [u8]]) -> Result<(), Misread> {
         self.deeper()?;
         let message = self.schema.message(id);
@@ -118,7 +118,7 @@ impl<'a> Reader<'a> {
                 self.field(message.field(0), from..self.found.len())
             }
             MessageForm::Value => match self.found.get(from).map(|found| found.field) {
-                // The first of its kinds is null.
+                // The first member of its oneof is null.
                 None | Some(0) => Ok(self.out.null()?),
                 Some(kind) => self.field(message.field(kind), self.occurrences(from, kind)),
             },
@@ -130,11 +130,11 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Notes the occurrences of a message's fields, in the order of the fields and then of the wire. Where they begin.
+    /// Collects the occurrences of a message's fields, ordered by field and then by position. Returns the index of the first.
     fn scan(&mut self, message: &'a Message, parts: &[&'a [u8]]) -> Result<usize, Misread> {
         let from = self.found.len();
         for part in parts {
-            let mut input = WireReader::new(part);
+            let mut input = ByteReader::new(part);
             while !input.is_empty() {
                 let (number, wire) = input.field()?;
                 let Some(index) = message.index_of(number) else {
@@ -142,7 +142,7 @@ impl<'a> Reader<'a> {
                 };
                 let field = message.field(index);
                 if !is_written_as(field, wire.wire_type()) {
-                    // Skipping it like an unknown field would lose a value: the schema is not the writer's.
+                    // Skipping it like an unknown field would lose a value: it was written with another schema.
                     return misread(format!(
                         "field {number} ({}) has the wire type {}, and its type has {}",
                         field.name,
@@ -150,7 +150,7 @@ impl<'a> Reader<'a> {
                         WireType::of(field.kind).number(),
                     ));
                 }
-                self.found.push(Found { field: index, wire });
+                self.found.push(Occurrence { field: index, wire });
             }
         }
         let found = self.found.get_mut(from..).unwrap_or_default();
@@ -163,7 +163,7 @@ impl<'a> Reader<'a> {
         Ok(from)
     }
 
-    /// The occurrences of a field, from where those of the field before it end.
+    /// The range of a field's occurrences, which starts where that of the previous field ends.
     fn occurrences(&self, from: usize, field: usize) -> Range<usize> {
         let found = self.found.get(from..).unwrap_or_default();
         let count = found.iter().take_while(|found| found.field == field);
@@ -185,7 +185,7 @@ impl<'a> Reader<'a> {
             Cardinality::Repeated { .. } => self.repeated(field.kind, range),
             Cardinality::Map => match field.kind {
                 FieldKind::Message(entry) => self.map(self.schema.message(entry), range),
-                kind => unreachable!("the resolver gives {kind:?} no map"),
+                kind => unreachable!("the resolver makes {kind:?} no map"),
             },
         }
     }
@@ -228,7 +228,7 @@ impl<'a> Reader<'a> {
                     Wire::Sized(packed),
                     element @ (WireType::Varint | WireType::Fixed64 | WireType::Fixed32),
                 ) => {
-                    let mut input = WireReader::new(packed);
+                    let mut input = ByteReader::new(packed);
                     while !input.is_empty() {
                         let wire = input.value(0, element);
                         under(wire.and_then(|wire| self.value(kind, wire)))?;
@@ -240,7 +240,7 @@ impl<'a> Reader<'a> {
         Ok(self.out.end()?)
     }
 
-    /// An entry is a message, and replaces an earlier one with its key.
+    /// An entry is a message, and replaces an earlier entry with the same key.
     fn map(&mut self, entry: &'a Message, range: Range<usize>) -> Result<(), Misread> {
         self.deeper()?;
         let (key, value) = (entry.field(0), entry.field(1));
@@ -263,7 +263,7 @@ impl<'a> Reader<'a> {
             let keys = self.occurrences(from, 0);
             let values = keys.end..self.found.len();
             let read = match value.kind {
-                // Not null, as a field of its own would be.
+                // An empty message, not null as an ordinary field would be.
                 FieldKind::Message(id) if values.is_empty() => self.message(id, &[]),
                 _ => self.field(value, values),
             };
@@ -274,9 +274,9 @@ impl<'a> Reader<'a> {
         Ok(self.out.end()?)
     }
 
-    /// The key of a map's entry, if it has one.
+    /// The key of a map's entry, if present.
     fn key_of(&self, entry: &Message, bytes: &'a [u8]) -> Result<Option<Wire<'a>>, Misread> {
-        let mut input = WireReader::new(bytes);
+        let mut input = ByteReader::new(bytes);
         let mut key = None;
         while !input.is_empty() {
             let (number, wire) = input.field()?;
@@ -299,7 +299,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A number without a name stays a number.
+    /// A value without a name is its number.
     fn symbol(&mut self, id: EnumId, number: i32) -> Result<(), Misread> {
         match self.schema.enumeration(id).name_of(number) {
             Some(name) => Ok(self.out.symbol(name)?),
@@ -320,68 +320,11 @@ impl<'a> Reader<'a> {
         }
         Ok(())
     }
-
-    fn time(&mut self, message: &Message, from: usize) -> Result<(), Misread> {
-        let mut parts = [0_i64; 4];
-        for found in self.found.get(from..).unwrap_or_default() {
-            let field = message.field(found.field);
-            let FieldKind::Scalar(scalar) = field.kind else {
-                continue;
-            };
-            if let Some(part) = parts.get_mut(found.field) {
-                *part = signed(scalar, found.wire)?;
-            }
-        }
-        let [seconds, ..] = parts;
-        // All but the seconds since 1970 were read as 32 bits.
-        let narrow = parts.map(|part| part as i32);
-        let [_, nanoseconds, ..] = narrow;
-        let [year, month, day, _] = narrow;
-        let (text, expected) = match message.form {
-            MessageForm::Timestamp => (
-                special::timestamp_text(seconds, nanoseconds),
-                "a time of the years 1 to 9999",
-            ),
-            MessageForm::Duration => (
-                special::duration_text(seconds, nanoseconds),
-                "a duration of up to 10000 years",
-            ),
-            MessageForm::Date => (
-                special::date_text(year, month, day),
-                "a day of the years 1 to 9999",
-            ),
-            _ => (special::time_of_day_text(narrow), "a time within a day"),
-        };
-        match text {
-            Some(text) => Ok(self.out.string(&text)?),
-            None => misread(format!("{} of {parts:?} is not {expected}", message.name)),
-        }
-    }
-
-    fn decimal(&mut self, message: &Message, from: usize) -> Result<(), Misread> {
-        let (mut unscaled, mut scale): (&[u8], i64) = (&[], 0);
-        for found in self.found.get(from..).unwrap_or_default() {
-            match found.field {
-                0 => unscaled = content(found.wire),
-                2 => scale = int32(found.wire)?.into(),
-                // The precision says how many digits there may be, not which.
-                _ => {}
-            }
-        }
-        match decimal::digits(unscaled, scale) {
-            Some(digits) => Ok(self.out.number(&digits)?),
-            None => misread(format!(
-                "{} of {} bytes with the scale {scale}",
-                message.name,
-                unscaled.len()
-            )),
-        }
-    }
 }
 
-/// Marks the occurrences that a later member of their oneof replaces. A message that occurs again is merged with what came
-/// after the last other member only.
-fn settle_oneofs(message: &Message, found: &mut [Found<'_>]) {
+/// Marks the occurrences that a later member of their oneof replaces. A repeated message is merged only with occurrences after
+/// the last other member.
+fn settle_oneofs(message: &Message, found: &mut [Occurrence<'_>]) {
     let mut winners: Vec<Option<usize>> = vec![None; message.oneofs];
     let mut is_settled = vec![false; message.oneofs];
     for found in found.iter_mut().rev() {
@@ -400,7 +343,7 @@ fn settle_oneofs(message: &Message, found: &mut [Found<'_>]) {
     }
 }
 
-/// Whether a field may be written so: packed or not, whatever the schema says.
+/// Whether the wire type fits the field. A repeated field may be packed or not, independently of the schema.
 fn is_written_as(field: &MessageField, wire: WireType) -> bool {
     let own = WireType::of(field.kind);
     let is_packed = matches!(field.cardinality, Cardinality::Repeated { .. })

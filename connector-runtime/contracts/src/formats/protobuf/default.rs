@@ -1,13 +1,13 @@
-//! The defaults that fields of proto2 declare, from their text in a descriptor.
+//! Parses the declared defaults of proto2 fields from their text in a descriptor.
 
 use super::schema::{DefaultValue, Scalar};
 
-/// `None` where the text is no value of the type.
+/// `None` if the text is not a value of the type.
 pub(super) fn of_scalar(scalar: Scalar, text: &str) -> Option<DefaultValue> {
     let bits = match scalar {
         Scalar::String => return Some(DefaultValue::Bytes(text.as_bytes().into())),
         Scalar::Bytes => return Some(DefaultValue::Bytes(unescape(text)?.into())),
-        // `inf`, `-inf` and `nan` too.
+        // Including `inf`, `-inf` and `nan`.
         Scalar::Double => text.parse::<f64>().ok()?.to_bits(),
         Scalar::Float => text.parse::<f32>().ok()?.to_bits().into(),
         Scalar::Bool => text.parse::<bool>().ok()?.into(),
@@ -26,7 +26,7 @@ pub(super) fn of_enum(number: i32) -> DefaultValue {
     DefaultValue::Bits(i64::from(number) as u64)
 }
 
-/// The escapes of C, which a descriptor has in the defaults of `bytes`.
+/// Resolves C escapes, which descriptors use in the defaults of `bytes`.
 fn unescape(text: &str) -> Option<Vec<u8>> {
     let mut out = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
@@ -59,7 +59,7 @@ fn unescape(text: &str) -> Option<Vec<u8>> {
     Some(out)
 }
 
-/// A number of at most `most` digits, and how many it has.
+/// A number of at most `most` digits, and its length in digits.
 fn number(text: &[u8], radix: u32, most: usize) -> Option<(u8, usize)> {
     let is_digit = |byte: &&u8| char::from(**byte).is_digit(radix);
     let length = text.iter().take(most).take_while(is_digit).count();

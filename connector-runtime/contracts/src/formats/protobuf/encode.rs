@@ -1,4 +1,4 @@
-//! A value to protobuf's bytes. What an encoding would alter is refused.
+//! Encodes a value in protobuf's binary encoding. A value that the encoding would alter is refused.
 
 mod scalar;
 
@@ -10,10 +10,11 @@ use super::schema::{
     ProtobufSchema, Scalar,
 };
 use super::special;
-use super::wire::{WireType, write_end_of_group, write_tag, write_varint};
+use super::wire::{WireType, write_end_of_group, write_tag};
 use crate::decimal::MAX_DIGITS;
 use crate::exact;
 use crate::fault::ValueFault;
+use crate::formats::binary::write_varint;
 use crate::trail::{Mismatch, TrailStep};
 use connect_api::text::cut;
 use scalar::EncodedScalar;
@@ -29,7 +30,7 @@ pub(super) fn from_value(
         out,
         depth: 0,
     };
-    writer.message(id, value).map_err(Mismatch::rejection)
+    writer.message(id, value).map_err(Mismatch::fault)
 }
 
 struct Writer<'a> {
@@ -86,7 +87,7 @@ impl<'a> Writer<'a> {
         if known == members.len() {
             return Ok(());
         }
-        // A member that the message has no field for would be lost in silence.
+        // A member without a field would be lost silently.
         let mut members = members;
         let is_known = |name: &str| message.fields.iter().any(|field| &*field.name == name);
         match members.find(|(name, _)| !is_known(name)) {
@@ -99,7 +100,7 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// `chosen` has the members of oneofs that are set.
+    /// `chosen` contains the member that is set, for each oneof.
     fn member(
         &mut self,
         field: &'a MessageField,
@@ -108,7 +109,7 @@ impl<'a> Writer<'a> {
     ) -> Result<(), Mismatch> {
         let value = match (found, &field.cardinality) {
             (Some(value), _) if !value.is_null() => value,
-            // Not to be set is what null means, where a reader can tell it from every value.
+            // Null leaves the field unset, if a reader can distinguish that from every value.
             (Some(_), Cardinality::Singular(Absent::Null)) => return Ok(()),
             (Some(null), _) => return Err(Mismatch::new(null, self.expected(field))),
             (None, Cardinality::Singular(Absent::Required)) => {
@@ -126,7 +127,7 @@ impl<'a> Writer<'a> {
         self.field(field, value)
     }
 
-    /// A field that is set, with its tag.
+    /// Writes a field that is set, with its tag.
     fn field(&mut self, field: &'a MessageField, value: ValueRef<'_>) -> Result<(), Mismatch> {
         match &field.cardinality {
             Cardinality::Singular(_) => {
@@ -158,7 +159,7 @@ impl<'a> Writer<'a> {
                 let mut members =
                     members.ok_or_else(|| Mismatch::new(value, self.expected(field)))?;
                 let FieldKind::Message(entry) = field.kind else {
-                    unreachable!("the resolver gives a map entries");
+                    unreachable!("the resolver makes a map's kind a message");
                 };
                 let entry = self.schema.message(entry);
                 members.try_for_each(|(name, member)| {
@@ -170,7 +171,7 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// The message of a map's key and value, both written whatever they are.
+    /// Writes the message of a map's entry; key and value are written even if they are defaults.
     fn entry(
         &mut self,
         entry: &'a Message,
@@ -180,7 +181,7 @@ impl<'a> Writer<'a> {
         self.deeper(member)?;
         let (key, value) = (entry.field(0), entry.field(1));
         let FieldKind::Scalar(scalar) = key.kind else {
-            unreachable!("the resolver gives a map no other key");
+            unreachable!("the resolver makes a map's key a scalar");
         };
         let encoded = EncodedScalar::of_key(scalar, name);
         let encoded = encoded.ok_or_else(|| {
@@ -194,7 +195,7 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    /// A value with its tag. One that is zero is left out unless `always`: to be left out means zero there.
+    /// Writes a value with its tag. A zero is omitted unless `always`, because an absent field without presence is zero.
     fn tagged(
         &mut self,
         number: u32,
@@ -224,7 +225,7 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// The length of what `write` appends, before it.
+    /// Writes a length and then what `write` appends.
     fn sized(
         &mut self,
         write: impl FnOnce(&mut Self) -> Result<(), Mismatch>,
@@ -250,7 +251,7 @@ impl<'a> Writer<'a> {
         encoded.ok_or_else(|| Mismatch::new(value, self.expected_kind(kind)))
     }
 
-    /// By name; a number too, which is what a value without a name is read as.
+    /// By name, or by number, because a value without a name is decoded as its number.
     fn symbol<'v>(&self, id: EnumId, value: ValueRef<'v>) -> Option<EncodedScalar<'v>> {
         let number = match value.as_str() {
             Some(name) => self.schema.enumeration(id).number_of(name)?,
@@ -304,7 +305,7 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    /// With as many digits behind the point as the number has.
+    /// The scale is the number of digits after the point.
     fn decimal(&mut self, message: &Message, value: ValueRef<'_>) -> Result<(), Mismatch> {
         let mismatch = || Mismatch::new(value, expected_form(message));
         let number = exact::digits(value).ok_or_else(mismatch)?;
@@ -326,13 +327,13 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    /// What a field must be, as messages say it.
+    /// What messages say is expected for a field.
     fn expected(&self, field: &MessageField) -> String {
         match field.cardinality {
             Cardinality::Map => "an object (map)".to_owned(),
             Cardinality::Repeated { .. } => "an array (repeated)".to_owned(),
             Cardinality::Singular(Absent::Default(_)) => format!(
-                "{}; only a field that is `optional` and without a default takes null",
+                "{}; only an `optional` field without a default can be null",
                 self.expected_kind(field.kind)
             ),
             Cardinality::Singular(_) => self.expected_kind(field.kind),
@@ -374,8 +375,8 @@ fn expected_of(scalar: Scalar) -> &'static str {
         Scalar::Float => "a number that a float keeps",
         Scalar::Int32 | Scalar::Sint32 | Scalar::Sfixed32 => "an integer of 32 bits",
         Scalar::Int64 | Scalar::Sint64 | Scalar::Sfixed64 => "an integer of 64 bits",
-        Scalar::Uint32 | Scalar::Fixed32 => "an integer of 32 bits without a sign",
-        Scalar::Uint64 | Scalar::Fixed64 => "an integer of 64 bits without a sign",
+        Scalar::Uint32 | Scalar::Fixed32 => "an unsigned integer of 32 bits",
+        Scalar::Uint64 | Scalar::Fixed64 => "an unsigned integer of 64 bits",
         Scalar::Bool => "a boolean",
         Scalar::String => "a string",
         Scalar::Bytes => "bytes or base64 text (bytes)",

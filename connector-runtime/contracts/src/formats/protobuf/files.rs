@@ -1,7 +1,7 @@
-//! The .proto files of a schema: its own, those that its references lead to, and the well-known ones.
+//! Collects and parses the .proto files of a schema: its own, those of its references, and the well-known ones.
 //!
-//! A schema is written by strangers. Its files, their text and their names are bounded here, before anything is resolved, and
-//! options, services and extensions are dropped: bytes do not depend on them, and what they import may be missing.
+//! A schema is untrusted. The number of its files, their text and their names are bounded here, before names are resolved.
+//! Options, services and extensions are dropped: bytes do not depend on them, and their imports may be missing.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -18,18 +18,18 @@ use prost_types::{
 use super::well_known;
 use crate::registry::{SchemaReference, SchemaSource};
 
-/// All files together. The text of Google's own API definitions that one service imports is a tenth of it.
+/// Bytes of all files. One service imports a tenth of it from Google's own API definitions.
 const MOST_TEXT: usize = 2 << 20;
 /// A file and all that it imports, directly or not.
 const MOST_FILES: usize = 200;
 
-/// A parsed file and its place among the others.
+/// A parsed file and its imports.
 pub(super) struct ProtoFile {
     pub(super) descriptor: FileDescriptorProto,
-    /// Whether it was written as text. A descriptor has the messages that stand for `map<…>` and `group` like any other.
+    /// Whether it was written as text. A descriptor contains the messages that represent `map<…>` and `group`, too.
     pub(super) is_text: bool,
     pub(super) imports: Vec<Import>,
-    /// Imports that nothing resolves. They are an error only if a type is missing.
+    /// Imports that cannot be resolved. They are an error only if a type is missing.
     pub(super) missing: Vec<String>,
 }
 
@@ -40,7 +40,7 @@ pub(super) struct Import {
     pub(super) is_public: bool,
 }
 
-/// Where a file comes from, which tells whether two are the same.
+/// The identity of a file: where it comes from.
 #[derive(Clone, PartialEq, Eq, Hash)]
 enum Origin {
     Root,
@@ -61,7 +61,7 @@ struct Gatherer<'s> {
     text: usize,
 }
 
-/// The schema's own file first, then everything that it imports.
+/// The schema's own file, and then everything that it imports.
 pub(super) fn gather(source: &SchemaSource) -> Result<Vec<ProtoFile>, String> {
     let mut gatherer = Gatherer {
         source,
@@ -109,8 +109,8 @@ impl<'s> Gatherer<'s> {
         })
     }
 
-    /// A well-known file is always ours, so that a timestamp is the same whoever registered the schema. Serializers leave
-    /// references of references to the schema itself, so its own count too.
+    /// A well-known file is always the bundled one, so that a timestamp has one definition in all schemas. Serializers attach
+    /// references of references to the schema itself, so its own references are searched, too.
     fn find(&self, name: &str, references: &'s [SchemaReference]) -> Option<(Origin, Pending<'s>)> {
         if let Some((name, text)) = well_known::file(name) {
             let pending = Pending {
@@ -146,7 +146,7 @@ impl<'s> Gatherer<'s> {
         }
         if self.text > MOST_TEXT {
             return Err(format!(
-                "its files have more than {MOST_TEXT} bytes together"
+                "its files have more than {MOST_TEXT} bytes in total"
             ));
         }
         self.indexes.insert(origin, index);
@@ -155,9 +155,8 @@ impl<'s> Gatherer<'s> {
     }
 }
 
-/// Text of a .proto file, or the base64 of its compiled descriptor: the serializers of Python register that.
-///
-/// The second is whether it was text.
+/// Parses the text of a .proto file, or the base64 of its descriptor, which Python's serializers register. Returns whether it was
+/// text.
 fn parse(name: &str, text: &str) -> Result<(FileDescriptorProto, bool), String> {
     let compiled = STANDARD.decode(text.trim()).ok();
     let compiled = compiled.filter(|bytes| !bytes.is_empty());
@@ -169,7 +168,7 @@ fn parse(name: &str, text: &str) -> Result<(FileDescriptorProto, bool), String> 
     };
     if !matches!(file.syntax(), "" | "proto2" | "proto3") {
         return Err(format!(
-            "{name} is written in an edition of protobuf; proto2 and proto3 are read"
+            "{name} uses an edition of protobuf; only proto2 and proto3 are supported"
         ));
     }
     strip(&mut file)?;
@@ -180,7 +179,7 @@ fn parse_text(name: &str, text: &str) -> Result<FileDescriptorProto, String> {
     protox_parse::parse(name, text).map_err(|error| {
         let has_edition = text.lines().any(|line| line.starts_with("edition"));
         let help = if has_edition {
-            " (editions are not read, only proto2 and proto3)"
+            " (editions are not supported, only proto2 and proto3)"
         } else {
             ""
         };
@@ -203,7 +202,7 @@ pub(super) fn first_message(text: &str) -> Result<Option<String>, String> {
     }))
 }
 
-/// Leaves what the bytes depend on.
+/// Removes everything that the bytes do not depend on.
 fn strip(file: &mut FileDescriptorProto) -> Result<(), String> {
     file.source_code_info = None;
     file.options = None;
@@ -212,7 +211,7 @@ fn strip(file: &mut FileDescriptorProto) -> Result<(), String> {
     file.message_type.iter_mut().try_for_each(strip_message)
 }
 
-/// Nested as deep as the parser or the decoder of descriptors let it: 100 at most.
+/// Recursion is bounded by the parser and the decoder of descriptors, which allow 100 levels.
 fn strip_message(message: &mut DescriptorProto) -> Result<(), String> {
     message.options = message.options.take().and_then(|mut options| {
         let is_written = word_of(&options.uninterpreted_option, "map_entry") == Some("true");
@@ -238,7 +237,7 @@ fn strip_message(message: &mut DescriptorProto) -> Result<(), String> {
     message.nested_type.iter_mut().try_for_each(strip_message)
 }
 
-/// A group in `extend` defines a message beside the others. Serializers disagree whether it counts among them.
+/// A group in `extend` defines a message, and serializers disagree whether it has an index.
 fn drop_extensions(extensions: &mut Vec<FieldDescriptorProto>) -> Result<(), String> {
     if let Some(group) = extensions
         .iter()
@@ -250,7 +249,7 @@ fn drop_extensions(extensions: &mut Vec<FieldDescriptorProto>) -> Result<(), Str
     Ok(())
 }
 
-/// The word that an option of one name is set to.
+/// The identifier that the named option is set to.
 fn word_of<'o>(options: &'o [UninterpretedOption], name: &str) -> Option<&'o str> {
     let is_named = |option: &&UninterpretedOption| matches!(&*option.name, [NamePart { name_part, is_extension: false }] if name_part == name);
     options.iter().find(is_named)?.identifier_value.as_deref()

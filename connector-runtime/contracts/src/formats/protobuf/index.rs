@@ -1,20 +1,20 @@
-//! Which message of the schema follows: a path of indexes before the message.
+//! The index path before a message: it selects the message type within the schema.
 
 use super::schema::{MessageId, ProtobufSchema};
-use super::wire::{WireReader, unzigzag};
+use crate::formats::binary::{ByteReader, unzigzag};
 
-/// The message that the indexes at the beginning of `payload` lead to, and the bytes behind them. A count of 0 stands for
-/// the path of the first message, `[0]`.
+/// The message type that the indexes at the beginning of `payload` select, and the bytes after them. A count of 0 abbreviates the
+/// path `[0]`.
 pub(super) fn read<'p>(
     schema: &ProtobufSchema,
     payload: &'p [u8],
 ) -> Result<(MessageId, &'p [u8]), String> {
-    let mut input = WireReader::new(payload);
+    let mut input = ByteReader::new(payload);
     let count = number(&mut input)?;
     if count == 0 {
         return Ok((schema.first(), input.rest));
     }
-    // Nothing is allocated by the count: the first index that leads nowhere ends the way.
+    // The count allocates nothing: the first invalid index ends the loop.
     let mut found = None;
     for _ in 0..count {
         let index = number(&mut input)?;
@@ -26,16 +26,15 @@ pub(super) fn read<'p>(
     }
 }
 
-fn number(input: &mut WireReader<'_>) -> Result<i64, String> {
+fn number(input: &mut ByteReader<'_>) -> Result<i64, String> {
     let number = input.varint().map(unzigzag);
     number.map_err(|misread| format!("{} among the message indexes", misread.reason))
 }
 
-/// The message with an index among those inside `outer`.
+/// The message with this index among those inside `outer`.
 ///
-/// Serializers disagree about what counts: those of Python and Go number the messages of a descriptor, where each `map<…>` and
-/// group adds one, and that of Java numbers the messages of the text. Where both ways lead to different messages, nothing
-/// tells which is meant.
+/// Serializers disagree about indexes: those of Python and Go count the messages of the descriptor, where each `map<…>` and group
+/// adds one; Java's counts the messages of the text. If that leads to different messages, the index is ambiguous.
 fn step(
     schema: &ProtobufSchema,
     outer: Option<MessageId>,

@@ -1,7 +1,7 @@
-//! Parsed .proto files to [`ProtobufSchema`].
+//! Resolves parsed .proto files to a [`ProtobufSchema`].
 //!
-//! The name resolution is our own: that of `prost-reflect` (0.16.5) calls itself for every public import that it has seen
-//! before, so that a file that imports itself overflows the stack, and it misses the public imports of a public import.
+//! Name resolution is our own: that of `prost-reflect` (0.16.5) recurses endlessly through public imports of a file that imports
+//! itself, and misses the public imports of a public import.
 
 use std::collections::HashSet;
 
@@ -18,7 +18,7 @@ use super::special;
 use super::types::{DefinedMessage, Definition, LONGEST_NAME, TypeId, Types, is_entry};
 use connect_api::text::cut;
 
-/// What protobuf itself allows.
+/// Protobuf's own limit of field numbers.
 const LARGEST_NUMBER: u32 = (1 << 29) - 1;
 
 pub(super) fn resolve(files: &[ProtoFile]) -> Result<ProtobufSchema, String> {
@@ -47,7 +47,7 @@ pub(super) fn resolve(files: &[ProtoFile]) -> Result<ProtobufSchema, String> {
     Ok(ProtobufSchema::new(messages?, enums?, &types.top))
 }
 
-/// The file, what it imports and what that imports publicly. Imports may go in circles.
+/// The files whose types `file` sees: itself, its imports, and their public imports. Imports may be circular.
 fn visible_from(files: &[ProtoFile], file: usize) -> HashSet<usize> {
     let mut visible = HashSet::from([file]);
     let mut open: Vec<usize> = Vec::new();
@@ -65,7 +65,7 @@ fn visible_from(files: &[ProtoFile], file: usize) -> HashSet<usize> {
 struct Resolver<'f> {
     files: &'f [ProtoFile],
     types: &'f Types<'f>,
-    /// By file, the files whose types it sees.
+    /// For each file, the files whose types it sees.
     visible: Vec<HashSet<usize>>,
 }
 
@@ -174,10 +174,10 @@ impl Resolver<'_> {
             }
             FieldKind::Message(_) | FieldKind::Group(_) => None,
         };
-        default.ok_or_else(|| format!("{} is no default of its type", cut(text, 60)))
+        default.ok_or_else(|| format!("{} is not a valid default of its type", cut(text, 60)))
     }
 
-    /// Whether the kind is a map's entry: a key without inner values and a value.
+    /// Whether the kind is a map's entry: a scalar key and a value.
     fn is_map(&self, kind: FieldKind) -> Result<bool, String> {
         let FieldKind::Message(id) = kind else {
             return Ok(false);
@@ -199,7 +199,7 @@ impl Resolver<'_> {
             {
                 Ok(true)
             }
-            _ => Err("its map's entries are no keys and values".to_owned()),
+            _ => Err("its map entry does not consist of a key and a value".to_owned()),
         }
     }
 
@@ -236,7 +236,7 @@ impl Resolver<'_> {
         }))
     }
 
-    /// The type of a name as a message writes it: looked up in the message, then in what is around it.
+    /// Resolves a type name in the scope of the message, then in the enclosing scopes.
     fn find(&self, defined: &DefinedMessage<'_>, name: &str) -> Result<TypeId, String> {
         let shown_name = cut(name, 60);
         if name.len() > LONGEST_NAME {
@@ -268,7 +268,7 @@ impl Resolver<'_> {
         let help = if missing.is_empty() {
             String::new()
         } else {
-            format!(", and no reference leads to {}", cut(&missing, 200))
+            format!(", and no reference resolves {}", cut(&missing, 200))
         };
         Err(format!("the type {shown_name} is unknown{help}"))
     }

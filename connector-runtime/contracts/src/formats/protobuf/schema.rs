@@ -1,4 +1,4 @@
-//! A protobuf schema as the walks need it: names resolved, presence and defaults decided, one flat list.
+//! A compiled protobuf schema: names, presence and defaults are resolved, types refer to each other by id.
 
 use std::collections::HashMap;
 
@@ -31,11 +31,11 @@ pub(super) enum FieldKind {
     Scalar(Scalar),
     Enum(EnumId),
     Message(MessageId),
-    /// A message between two tags instead of behind its length.
+    /// A message between two tags instead of after its length.
     Group(MessageId),
 }
 
-/// How often a field occurs, and what it is if it does not.
+/// How often a field may occur, and its value if it is absent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Cardinality {
     Singular(Absent),
@@ -46,18 +46,18 @@ pub(super) enum Cardinality {
     Map,
 }
 
-/// What a singular field is that is not set.
+/// The value of a singular field that is not set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Absent {
-    /// It has presence: not to be set differs from every value.
+    /// The field has presence: unset is distinct from every value.
     Null,
-    /// The bytes break the schema.
+    /// An error, because the field is required.
     Required,
-    /// It has no presence, or its schema declares a default: not to be set means this.
+    /// The field has no presence, or declares a default.
     Default(DefaultValue),
 }
 
-/// As the wire would have it.
+/// A default in the form of the wire.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum DefaultValue {
     /// A varint or the bits of a fixed number, by the field's type.
@@ -74,11 +74,11 @@ pub(super) struct MessageField {
     pub(super) cardinality: Cardinality,
     /// Index among the message's oneofs.
     pub(super) oneof: Option<usize>,
-    /// Whether not to be set differs from every value that can be set.
+    /// Whether unset is distinct from every value.
     pub(super) has_presence: bool,
 }
 
-/// What a message becomes.
+/// The form of the value that a message becomes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum MessageForm {
     /// An object of its fields.
@@ -106,7 +106,7 @@ pub(super) struct Message {
     pub(super) by_number: Box<[usize]>,
     pub(super) oneofs: usize,
     pub(super) nested: Box<[MessageId]>,
-    /// A map's entry or a group: descriptors have it among the nested messages, .proto files do not.
+    /// A map's entry or a group, which is a nested message in descriptors and not in .proto files.
     pub(super) is_synthetic: bool,
 }
 
@@ -128,7 +128,7 @@ impl Message {
 #[derive(Debug)]
 pub(super) struct Enum {
     names: Box<[Box<str>]>,
-    /// Indexes of the first name.
+    /// The index of each number's first name.
     by_number: HashMap<i32, usize>,
     by_name: HashMap<Box<str>, i32>,
 }
@@ -147,7 +147,7 @@ impl Enum {
         }
     }
 
-    /// The first of the names of a number.
+    /// The first name of a number.
     pub(super) fn name_of(&self, number: i32) -> Option<&str> {
         let index = self.by_number.get(&number)?;
         self.names.get(*index).map(|name| &**name)
@@ -167,12 +167,12 @@ impl Enum {
 pub(super) struct ProtobufSchema {
     messages: Vec<Message>,
     enums: Vec<Enum>,
-    /// The messages of the schema's own file, outside of any other; at least one.
+    /// The top-level messages of the schema's own file; at least one.
     pub(super) top: Box<[MessageId]>,
 }
 
 impl ProtobufSchema {
-    /// Every id is an index.
+    /// Every id is an index of `messages` or `enums`.
     pub(super) fn new(
         messages: Vec<Message>,
         enums: Vec<Enum>,
@@ -197,7 +197,7 @@ impl ProtobufSchema {
             .expect("ids of enums come from the resolver")
     }
 
-    /// The first message of the file: what is written.
+    /// The first message of the file, which encoding writes.
     pub(super) fn first(&self) -> MessageId {
         *self
             .top

@@ -1,11 +1,11 @@
-//! Messages that mean something else than an object of their fields: times, decimals, wrappers and JSON.
+//! Messages that do not become an object of their fields: times, decimals, wrappers and JSON.
 
 use connect_api::calendar::CivilDate;
 
 use super::schema::{Cardinality, FieldKind, MessageField, MessageForm, Scalar};
 use crate::time::{self, TimePrecision};
 
-/// By the name, if the fields are those that the name promises.
+/// The form by the message's name, if its fields match the well-known definition.
 pub(super) fn form_of(name: &str, fields: &[MessageField]) -> MessageForm {
     use Scalar::{Bool, Bytes, Double, Float, Int32, Int64, String, Uint32, Uint64};
     let (form, shape): (MessageForm, &[Option<Scalar>]) = match name {
@@ -45,7 +45,7 @@ pub(super) fn form_of(name: &str, fields: &[MessageField]) -> MessageForm {
             MessageForm::ListValue => matches!(field.cardinality, Cardinality::Repeated { .. }),
             _ => matches!(field.cardinality, Cardinality::Singular(_)),
         };
-        // Those of JSON's kinds are one of a oneof, and all others have no presence.
+        // The fields of `Value` are members of a oneof; all others have no presence.
         let is_plain = match form {
             MessageForm::Value => field.oneof == Some(0),
             _ => field.oneof.is_none() && (expected.is_none() || !field.has_presence),
@@ -81,7 +81,7 @@ pub(super) fn timestamp_of(text: &str) -> Option<(i64, i32)> {
     split_instant(time::instant_of(text)?)
 }
 
-/// Numbers in records are milliseconds.
+/// Numbers in values count milliseconds.
 pub(super) fn timestamp_of_milliseconds(milliseconds: i64) -> Option<(i64, i32)> {
     split_instant(i128::from(milliseconds) * 1_000_000)
 }
@@ -132,7 +132,7 @@ pub(super) fn duration_of(text: &str) -> Option<(i64, i32)> {
     Some((sign * seconds, sign as i32 * nanoseconds))
 }
 
-/// `None` for a date without year, month or day, which has no text.
+/// `None` for a partial date, which has no text.
 pub(super) fn date_text(year: i32, month: i32, day: i32) -> Option<String> {
     let month = u8::try_from(month).ok()?;
     let day = u8::try_from(day).ok()?;
@@ -147,7 +147,7 @@ pub(super) fn date_of(text: &str) -> Option<(i32, i32, i32)> {
     Some((year, date.month().into(), date.day().into()))
 }
 
-/// `None` for 24:00 and for a leap second, which have no time of day elsewhere.
+/// `None` for 24:00 and for a leap second, which other systems cannot represent.
 pub(super) fn time_of_day_text([hours, minutes, seconds, nanoseconds]: [i32; 4]) -> Option<String> {
     let in_range = (0..24).contains(&hours)
         && (0..60).contains(&minutes)

@@ -1,4 +1,4 @@
-//! All messages and enums of a schema's files, by their full names.
+//! The messages and enums that a schema's files define, by full name.
 
 use std::collections::{HashMap, HashSet};
 
@@ -9,9 +9,10 @@ use super::files::ProtoFile;
 use super::schema::{EnumId, MessageId};
 use connect_api::text::cut;
 
-/// Bytes of a name with its package and the messages around it. Names are looked up in every scope, so that long ones
-/// multiply.
+/// Bytes of a full name. Names are looked up in every scope, so that long names multiply the work.
 pub(super) const LONGEST_NAME: usize = 512;
+
+/// A message with its definition.
 pub(super) struct DefinedMessage<'f> {
     /// Index of its file.
     pub(super) file: usize,
@@ -34,24 +35,24 @@ pub(super) struct Definition {
     pub(super) type_id: TypeId,
 }
 
-/// All types of all files by their full names.
+/// All types of all files.
 #[derive(Default)]
 pub(super) struct Types<'f> {
     pub(super) messages: Vec<DefinedMessage<'f>>,
     pub(super) enums: Vec<&'f EnumDescriptorProto>,
-    /// Those of the first file that are in no other.
+    /// The top-level messages of the first file.
     pub(super) top: Vec<MessageId>,
-    /// Two versions of a file may define the same name for different files.
+    /// By full name. Two versions of a file may define one name, for different importing files.
     pub(super) names: HashMap<String, Vec<Definition>>,
 }
 
-/// Where a message or enum is defined.
+/// The scope of a definition.
 #[derive(Clone, Copy)]
 struct Scope<'n> {
     file: usize,
     name: &'n str,
     is_proto3: bool,
-    /// Whether the file's text has `map<…>` and `group` instead of their messages.
+    /// Whether the file is text, with `map<…>` and `group` instead of their messages.
     is_text: bool,
 }
 
@@ -80,7 +81,7 @@ impl<'f> Types<'f> {
             .try_for_each(|proto| self.collect_enum(scope, proto))
     }
 
-    /// As deep as messages are nested in their file: 100 at most.
+    /// Recursion is bounded by the nesting of messages, 100 levels.
     fn collect_message(
         &mut self,
         scope: Scope<'_>,
@@ -161,8 +162,8 @@ pub(super) fn is_entry(message: &DescriptorProto) -> bool {
     options.is_some_and(|options| options.map_entry())
 }
 
-/// Whether the parser made it of a field `map<…>`. A registry that was given a descriptor writes entries out, with their
-/// option.
+/// Whether the parser made it from a field `map<…>`. A registry that received a descriptor writes entries explicitly, with
+/// their option.
 fn is_implied_entry(message: &DescriptorProto) -> bool {
     let options = message.options.as_ref();
     options.is_some_and(|options| options.map_entry() && options.uninterpreted_option.is_empty())

@@ -1,6 +1,6 @@
-//! The .proto files that schemas import without a reference: those of protobuf, of Google's common types and of Confluent.
+//! The bundled .proto files that schemas import without a reference: those of protobuf, Google's common types and Confluent.
 //!
-//! `well_known/make.py` wrote them from the descriptors in the packages of Python; options and comments are left out. The
+//! `well_known/make.py` wrote them from the descriptors in Python packages, without options and comments. The
 //! definitions are those of protobuf (BSD-3-Clause), and of Google and Confluent (Apache-2.0).
 
 static FILES: &[(&str, &str)] = &[
@@ -122,7 +122,7 @@ static FILES: &[(&str, &str)] = &[
     ),
 ];
 
-/// The name and the text of the file that is imported by this name.
+/// The name and text of a bundled file.
 pub(super) fn file(name: &str) -> Option<(&'static str, &'static str)> {
     FILES.iter().copied().find(|(known, _)| *known == name)
 }

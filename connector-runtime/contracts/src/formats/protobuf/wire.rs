@@ -1,10 +1,11 @@
-//! Protobuf's wire format: tags, and the values behind them.
+//! Protobuf's wire format: tags, and the values after them.
 
 use super::MAX_DEPTH;
 use super::schema::{FieldKind, Scalar};
+use crate::formats::binary::{ByteReader, write_varint};
 use crate::trail::{Misread, misread};
 
-/// How a value is written, which a reader without a schema needs to skip it.
+/// The encoding of a value, by which a reader without a schema can skip it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum WireType {
     Varint,
@@ -14,7 +15,7 @@ pub(super) enum WireType {
     Fixed32,
 }
 
-/// A value behind its tag.
+/// A value after its tag.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Wire<'a> {
     Varint(u64),
@@ -82,28 +83,14 @@ impl Wire<'_> {
     }
 }
 
-/// The rest of a message, of a packed field or of the indexes before a message.
-#[derive(Clone, Copy)]
-pub(super) struct WireReader<'a> {
-    pub(super) rest: &'a [u8],
-}
-
-impl<'a> WireReader<'a> {
-    pub(super) fn new(bytes: &'a [u8]) -> WireReader<'a> {
-        WireReader { rest: bytes }
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.rest.is_empty()
-    }
-
+impl<'a> ByteReader<'a> {
     /// The next field's number and value.
     pub(super) fn field(&mut self) -> Result<(u32, Wire<'a>), Misread> {
         let (number, wire_type) = self.tag()?;
         match WireType::of_number(wire_type) {
             Some(wire_type) => Ok((number, self.value(number, wire_type)?)),
             None if wire_type == END_OF_GROUP => {
-                misread(format!("a group {number} ends that has not begun"))
+                misread(format!("group {number} ends without a start"))
             }
             None => misread(format!("field {number} has the wire type {wire_type}")),
         }
@@ -131,7 +118,7 @@ impl<'a> WireReader<'a> {
         })
     }
 
-    /// What is before the end of the group that has begun. Without recursion: groups nest as deep as the bytes say.
+    /// The content of a group, up to its end tag. Without recursion, because the bytes decide how deeply groups nest.
     fn group(&mut self, number: u32) -> Result<&'a [u8], Misread> {
         let start = self.rest;
         let mut open = vec![number];
@@ -161,57 +148,6 @@ impl<'a> WireReader<'a> {
             }
         }
     }
-
-    /// Base 128, the lowest group first.
-    pub(super) fn varint(&mut self) -> Result<u64, Misread> {
-        let mut number: u64 = 0;
-        for group in 0..10 {
-            let [byte] = self.array()?;
-            let bits = u64::from(byte & 0x7f);
-            if group == 9 && bits > 1 {
-                break;
-            }
-            number |= bits << (7 * group);
-            if byte & 0x80 == 0 {
-                return Ok(number);
-            }
-        }
-        misread("a number of more than 64 bits")
-    }
-
-    fn take(&mut self, count: usize) -> Result<&'a [u8], Misread> {
-        match self.rest.split_at_checked(count) {
-            Some((taken, rest)) => {
-                self.rest = rest;
-                Ok(taken)
-            }
-            None => misread(format!(
-                "the bytes end: {count} are needed and {} are left",
-                self.rest.len()
-            )),
-        }
-    }
-
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], Misread> {
-        let taken = self.take(N)?;
-        Ok(taken.try_into().expect("so many bytes were taken"))
-    }
-}
-
-pub(super) fn unzigzag(number: u64) -> i64 {
-    (number >> 1) as i64 ^ -((number & 1) as i64)
-}
-
-pub(super) fn zigzag(number: i64) -> u64 {
-    ((number << 1) ^ (number >> 63)) as u64
-}
-
-pub(super) fn write_varint(out: &mut Vec<u8>, mut number: u64) {
-    while number > 0x7f {
-        out.push((number & 0x7f) as u8 | 0x80);
-        number >>= 7;
-    }
-    out.push(number as u8);
 }
 
 pub(super) fn write_tag(out: &mut Vec<u8>, number: u32, wire_type: WireType) {

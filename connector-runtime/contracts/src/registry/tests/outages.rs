@@ -50,7 +50,7 @@ async fn a_404_is_about_the_id_only_where_a_registry_answers() {
     let html = json!("<html>404</html>");
     let types = json!(["JSON", "PROTOBUF", "AVRO"]);
     // (what, the answer to the id, to /schemas/types, to /subjects, what is said; `None`: it is waited for)
-    let unknown = Some("schema id 7 is unknown to the registry: it answered 404 Not Found");
+    let unknown = Some("schema id 7 is unknown to the registry: it responded 404 Not Found");
     let cases = [
         (
             "a registry",
@@ -114,7 +114,7 @@ async fn a_404_is_about_the_id_only_where_a_registry_answers() {
             (200, types.clone()),
             (200, json!(["mine"])),
             Some(
-                "schema id 7 is unknown to the registry: it answered 403 Forbidden: User is denied operation Read on Subject: a (40301)",
+                "schema id 7 is unknown to the registry: it responded 403 Forbidden: User is denied operation Read on Subject: a (40301)",
             ),
         ),
         (

@@ -1,4 +1,4 @@
-//! What a search for refused records has found so far, and what follows from it.
+//! The state of a search for refused records, and its result.
 
 use std::ops::Range;
 use std::time::Instant;
@@ -9,14 +9,14 @@ use crate::failure::WriteError;
 use crate::order::Segment;
 use crate::verdict::refusal_cause;
 
-/// What a search found.
+/// The result of a search.
 #[derive(Debug)]
 pub(super) struct SearchResult {
     /// Source records that are refused, in order.
     pub(super) refused: Vec<Failed>,
     /// Those that were written, in order.
     pub(super) written: Vec<usize>,
-    /// Why those behind the refused ones are not judged yet.
+    /// Why the records after the refused ones are not judged yet.
     pub(super) waits: Option<WriteError>,
     /// Time ran out.
     pub(super) is_cut_off: bool,
@@ -27,9 +27,9 @@ pub(super) struct SearchResult {
 pub(super) struct Failed {
     pub(super) source: usize,
     pub(super) error: WriteError,
-    /// It is tried again later, in another transaction.
+    /// It is retried later, in another transaction.
     pub(super) is_waited_for: bool,
-    /// A later record of the batch may write the row that it needs.
+    /// A later record of the batch may write the missing row.
     pub(super) may_come: bool,
 }
 
@@ -38,12 +38,12 @@ pub(super) struct Search<'a> {
     pub(super) batch: &'a Batch<'a>,
     /// The records that each source record became.
     pub(super) sources: &'a [Range<usize>],
-    /// The segments of the whole batch: those of a piece are parts of them.
+    /// The segments of the whole batch; the segments of a piece are parts of them.
     pub(super) needed: Vec<Segment>,
     pub(super) all: Vec<Segment>,
     pub(super) until: Instant,
     pub(super) failed: Vec<Failed>,
-    /// So many source records were looked at.
+    /// The number of source records that were tried.
     pub(super) reached: usize,
 }
 
@@ -61,7 +61,7 @@ impl Search<'_> {
         of(piece.start).start..of(piece.end - 1).end
     }
 
-    /// Notes records, in order, that are refused by name. Returns their source records.
+    /// Adds identified records, in order. Returns their source records.
     pub(super) fn named(&mut self, named: Vec<RejectedRecord>) -> Vec<usize> {
         let mut sources = Vec::new();
         for refusal in named {
@@ -81,7 +81,7 @@ impl Search<'_> {
         sources
     }
 
-    /// The first source record that failed for want of a row which may be there by now: something was written after it.
+    /// The first source record that failed for a missing row, if a record after it succeeded and may have written the row.
     pub(super) fn first_to_try_again(&mut self) -> Option<usize> {
         self.failed.sort_by_key(|failed| failed.source);
         let index = self.failed.iter().position(|failed| failed.may_come)?;
@@ -92,7 +92,7 @@ impl Search<'_> {
     }
 
     pub(super) fn found(mut self) -> SearchResult {
-        // Some may be refused by name before their turn, which did not come.
+        // Drop records that were identified before their turn, which was not reached.
         self.failed.retain(|failed| failed.source <= self.reached);
         self.failed.sort_by_key(|failed| failed.source);
         let has_failed = |source: &usize| {
@@ -123,7 +123,7 @@ impl Search<'_> {
     }
 }
 
-/// The refusals of these source records, each by its first record.
+/// The rejection of these source records, each by its first record.
 pub(super) fn refused(failed: Vec<Failed>, sources: &[Range<usize>]) -> WriteError {
     let refusals = failed.into_iter().map(|failed| {
         let records = sources.get(failed.source);
@@ -136,7 +136,7 @@ pub(super) fn refused(failed: Vec<Failed>, sources: &[Range<usize>]) -> WriteErr
     WriteError::refused(refusals.collect())
 }
 
-/// The records of each source record: those with one origin, side by side.
+/// The records of each source record: consecutive ones with the same origin.
 pub(super) fn sources_of(batch: &Batch<'_>) -> Vec<Range<usize>> {
     let mut start = 0;
     let of_source = batch.records.chunk_by(|left, right| {
@@ -153,7 +153,7 @@ pub(super) fn sources_of(batch: &Batch<'_>) -> Vec<Range<usize>> {
         .collect()
 }
 
-/// The segments as far as they lie in these records.
+/// The parts of the segments within these records.
 pub(super) fn parts(segments: &[Segment], records: &Range<usize>) -> Vec<Segment> {
     let part = |segment: &Segment| {
         let start = segment.records.start.max(records.start);

@@ -1,24 +1,24 @@
-//! Which piece of a batch is tried next, in the search for the records that the server refuses.
+//! Selects the next piece of a batch in the search for refused records.
 //!
-//! Pieces shrink to half where one fails and grow to double after two that did not. So one refused record among n costs
-//! about 2·log₂ n attempts, and n refused ones cost n, where plain halving takes 2n.
+//! The size of pieces is halved after a failure, and doubled after two successes. So one refused record among n costs about
+//! 2·log₂ n attempts, and n refused records cost n, where plain halving takes 2n.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-/// The source records of a batch that are not judged yet, by index, and how many are tried at once.
+/// The range of source records that are not judged yet, and the size of the next piece.
 #[derive(Debug)]
 pub(super) struct Pieces {
     next: usize,
     end: usize,
-    /// Refused by name, before their turn.
+    /// Identified before their turn.
     left_out: BTreeSet<usize>,
     size: usize,
     was_kept: bool,
 }
 
 impl Pieces {
-    /// All of a batch of so many source records failed.
+    /// After a batch of `end` source records failed as a whole.
     pub(super) fn new(end: usize) -> Pieces {
         Pieces {
             next: 0,
@@ -29,7 +29,7 @@ impl Pieces {
         }
     }
 
-    /// The piece to be tried, `None` once all are judged.
+    /// The next piece; `None` once all are judged.
     pub(super) fn piece(&mut self) -> Option<Range<usize>> {
         while self.left_out.remove(&self.next) {
             self.next += 1;
@@ -48,7 +48,7 @@ impl Pieces {
         self.was_kept = true;
     }
 
-    /// The piece failed: a part of it comes next, unless it was one source record, which is judged now.
+    /// The piece failed: a part of it is next, unless it was a single source record, which is now judged.
     pub(super) fn failed(&mut self, piece: &Range<usize>) {
         self.was_kept = false;
         self.size = half(piece.len());
@@ -57,7 +57,7 @@ impl Pieces {
         }
     }
 
-    /// These source records of the piece are judged: the others are tried again.
+    /// These source records of the piece are judged; the others are tried again.
     pub(super) fn leave_out(&mut self, sources: impl Iterator<Item = usize>) {
         self.left_out.extend(sources);
     }

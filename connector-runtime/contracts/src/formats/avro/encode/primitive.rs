@@ -1,4 +1,4 @@
-//! What a value without inner values is written as, if that keeps it.
+//! Encodes values of types without inner values, if the encoding keeps the value.
 
 use connect_api::ValueRef;
 use num_bigint::{BigInt, Sign};
@@ -10,15 +10,15 @@ use crate::formats::avro::uuid;
 use crate::formats::avro::wire::{write_long, write_sized};
 use crate::time::{self, TimePrecision};
 
-/// The encoding of a leaf.
+/// An encoded value of a type without inner values.
 pub(super) enum EncodedPrimitive {
     Nothing,
     Byte(u8),
     /// Zigzag.
     Number(i64),
-    /// Behind their length.
+    /// After their length.
     Sized(Vec<u8>),
-    /// As they are.
+    /// Without a length.
     Bare(Vec<u8>),
 }
 
@@ -33,7 +33,7 @@ impl EncodedPrimitive {
         }
     }
 
-    /// `None` where the type cannot hold exactly this value, and for types with inner values.
+    /// `None` if the type cannot represent exactly this value, and for types with inner values.
     pub(super) fn of(avro_type: &AvroType, value: ValueRef<'_>) -> Option<EncodedPrimitive> {
         let text = value.as_str();
         Some(match avro_type {
@@ -99,7 +99,7 @@ impl EncodedPrimitive {
     }
 }
 
-/// Whether a float is the very number that a double would be, not only the same digits.
+/// Whether the nearest float equals the nearest double, and not only prints the same digits.
 pub(super) fn is_exact_float(value: ValueRef<'_>) -> bool {
     let (Some(narrow), Some(wide)) = (float::<f32>(value), float::<f64>(value)) else {
         return false;
@@ -136,7 +136,7 @@ fn padded(number: &BigInt, bytes: Vec<u8>, size: usize) -> Option<Vec<u8>> {
     Some(padded)
 }
 
-/// The number and its own scale, as one run of bytes.
+/// The number and its scale, as the content of one bytes value.
 fn big_decimal(value: ValueRef<'_>) -> Option<Vec<u8>> {
     let number = digits(value)?;
     let scale = u32::try_from(number.fraction_digits()).ok();

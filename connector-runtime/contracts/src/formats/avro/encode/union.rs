@@ -1,15 +1,15 @@
-//! The branch of a union that a value is written as.
+//! Selects the branch of a union that a value is written as.
 //!
-//! A branch is chosen by what can be seen without going deep, and nothing is tried and taken back: a value nested in unions
-//! of similar records would be tried an exponential number of times.
+//! Only the upper levels of a value are compared, without trial encoding: a value nested in unions of similar records would be
+//! tried an exponential number of times.
 
 use connect_api::ValueRef;
 
 use super::primitive::{EncodedPrimitive, is_exact_float};
 use crate::formats::avro::schema::{AvroSchema, AvroType, AvroTypeId};
 
-/// The index of the branch. A branch that keeps the value as it is goes before one that converts it: 0.1 is rather a double
-/// than a float, and text rather a string than the bytes whose base64 it happens to be.
+/// The index of the branch. A branch that keeps the value unchanged precedes one that converts it: 0.1 is a double rather than a
+/// float, and text is a string rather than the bytes whose base64 it could be.
 pub(super) fn branch_for(
     schema: &AvroSchema,
     branches: &[AvroTypeId],
@@ -26,7 +26,7 @@ pub(super) fn branch_for(
         .or_else(|| branches.iter().position(fits))
 }
 
-/// Whether nothing is converted, for a value that fits.
+/// Whether a value that fits is not converted.
 fn keeps_as_it_is(avro_type: &AvroType, value: ValueRef<'_>) -> bool {
     match avro_type {
         AvroType::Float => is_exact_float(value),
@@ -54,7 +54,7 @@ fn fits(schema: &AvroSchema, avro_type: &AvroType, value: ValueRef<'_>) -> bool 
     }
 }
 
-/// Whether a record's member fits, its own members and elements left aside.
+/// Whether a record's member fits, without regard to its own members and elements.
 fn fits_outside(schema: &AvroSchema, id: AvroTypeId, value: ValueRef<'_>) -> bool {
     match schema.get(id) {
         AvroType::Union(branches) => branches

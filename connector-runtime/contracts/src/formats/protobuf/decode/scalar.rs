@@ -1,7 +1,8 @@
-//! Values behind their tags, by the types of their fields.
+//! Decodes the scalar after a tag, by the type of its field.
 
+use crate::formats::binary::unzigzag;
 use crate::formats::protobuf::schema::{FieldKind, MessageField, Scalar};
-use crate::formats::protobuf::wire::{Wire, unzigzag};
+use crate::formats::protobuf::wire::Wire;
 use crate::trail::{Misread, misread};
 
 pub(super) fn content<'a>(wire: Wire<'a>) -> &'a [u8] {
@@ -27,7 +28,7 @@ pub(super) fn text<'a>(wire: Wire<'a>) -> Result<&'a str, Misread> {
     std::str::from_utf8(content(wire)).or_else(|_| misread("text that is not UTF-8"))
 }
 
-/// Others cut a number that is too large for its type down to its lowest bits.
+/// Refuses numbers that are too large for the type, which other decoders truncate.
 pub(super) fn int32(wire: Wire<'_>) -> Result<i32, Misread> {
     let number = bits(wire) as i64;
     i32::try_from(number).or_else(|_| misread(format!("{number} in a field of 32 bits")))
@@ -48,10 +49,10 @@ pub(super) fn signed(scalar: Scalar, wire: Wire<'_>) -> Result<i64, Misread> {
     })
 }
 
-/// A map's key as the name of a member.
+/// A map's key as a member name.
 pub(super) fn key_text(field: &MessageField, key: Option<Wire<'_>>) -> Result<String, Misread> {
     let FieldKind::Scalar(scalar) = field.kind else {
-        unreachable!("the resolver gives a map no other key");
+        unreachable!("the resolver makes a map's key a scalar");
     };
     let zero = match scalar {
         Scalar::String => Wire::Sized(&[]),

@@ -1,14 +1,14 @@
-//! What a value without inner values is written as, if that keeps it.
+//! Encodes scalar values, if the encoding keeps the value.
 
 use std::borrow::Cow;
 
 use connect_api::ValueRef;
 
 use crate::exact::{bytes, float, whole};
+use crate::formats::binary::{write_varint, zigzag};
 use crate::formats::protobuf::schema::Scalar;
-use crate::formats::protobuf::wire::{write_varint, zigzag};
 
-/// A value behind its tag.
+/// An encoded scalar, without its tag.
 pub(super) enum EncodedScalar<'v> {
     Varint(u64),
     Fixed32(u32),
@@ -17,7 +17,7 @@ pub(super) enum EncodedScalar<'v> {
 }
 
 impl<'v> EncodedScalar<'v> {
-    /// `None` where the type cannot hold exactly this value.
+    /// `None` if the type cannot represent exactly this value.
     pub(super) fn of(scalar: Scalar, value: ValueRef<'v>) -> Option<EncodedScalar<'v>> {
         Some(match scalar {
             Scalar::Double => EncodedScalar::Fixed64(float::<f64>(value)?.to_bits()),
@@ -41,7 +41,7 @@ impl<'v> EncodedScalar<'v> {
         })
     }
 
-    /// The name of a map's member as its key. A number must have the digits that it is read with.
+    /// Encodes the name of a map's member as its key. A number must be in the notation that decoding produces.
     pub(super) fn of_key(scalar: Scalar, name: &'v str) -> Option<EncodedScalar<'v>> {
         fn number<N: std::str::FromStr + ToString>(name: &str) -> Option<N> {
             let number: N = name.parse().ok()?;
@@ -64,7 +64,7 @@ impl<'v> EncodedScalar<'v> {
         })
     }
 
-    /// Whether it is what a field without presence means that is not written. -0.0 is not.
+    /// Whether it is the default of a field without presence. -0.0 is not.
     pub(super) fn is_zero(&self) -> bool {
         match self {
             EncodedScalar::Varint(bits) | EncodedScalar::Fixed64(bits) => *bits == 0,

@@ -1,5 +1,6 @@
 //! Bytes and schemas from strangers: no panic, and nothing grows beyond its bounds.
 
+use crate::formats::binary::write_varint;
 use std::time::{Duration, Instant};
 
 use super::golden::{MESSAGES, each};
@@ -89,11 +90,11 @@ fn what_is_read_can_be_written_and_read_again() {
 fn a_rejection_is_one_short_line_whatever_the_payload_holds() {
     let key = format!("\u{1b}[2J\n{}", "x".repeat(10_000));
     let mut entry = vec![0x0a];
-    super::super::wire::write_varint(&mut entry, key.len() as u64);
+    write_varint(&mut entry, key.len() as u64);
     entry.extend(key.as_bytes());
     entry.extend([0x12, 1, 0xff]);
     let mut payload = vec![0, 0x0a];
-    super::super::wire::write_varint(&mut payload, entry.len() as u64);
+    write_varint(&mut payload, entry.len() as u64);
     payload.extend(entry);
     let rejection = message("map<string, string> f = 1;").decode(&payload.into());
     let reason = rejection.unwrap_err().message;
@@ -129,7 +130,7 @@ fn messages_and_groups_nest_as_deep_as_protobuf_allows() {
         let mut payload = Vec::new();
         for _ in 0..depth {
             let mut length = Vec::new();
-            super::super::wire::write_varint(&mut length, payload.len() as u64);
+            write_varint(&mut length, payload.len() as u64);
             payload = [vec![0x0a], length, payload].concat();
         }
         [vec![0], payload].concat()
@@ -154,7 +155,7 @@ fn messages_and_groups_nest_as_deep_as_protobuf_allows() {
     let mut nested = Vec::new();
     for _ in 0..5_000 {
         let mut length = Vec::new();
-        super::super::wire::write_varint(&mut length, nested.len() as u64);
+        write_varint(&mut length, nested.len() as u64);
         nested = [vec![0x32], length, nested].concat();
     }
     assert!(

@@ -364,7 +364,12 @@ fn what_would_be_altered_is_refused() {
             "0e 01",
             "the wire type 6",
         ),
-        ("a group that ends", "int32 f = 1;", "0c", "a group 1 ends"),
+        (
+            "a group that ends",
+            "int32 f = 1;",
+            "0c",
+            "group 1 ends without a start",
+        ),
         (
             "a group without end",
             "int32 f = 1;",

@@ -123,7 +123,7 @@ fn what_an_encoding_would_alter_is_refused() {
             r#"{"f":2147483648}"#,
             "an integer of 32 bits",
         ),
-        ("negative", "uint32 f = 1;", r#"{"f":-1}"#, "without a sign"),
+        ("negative", "uint32 f = 1;", r#"{"f":-1}"#, "unsigned"),
         (
             "a fraction",
             "int64 f = 1;",
@@ -134,7 +134,7 @@ fn what_an_encoding_would_alter_is_refused() {
             "65 bits",
             "uint64 f = 1;",
             r#"{"f":18446744073709551616}"#,
-            "64 bits without a sign",
+            "unsigned integer of 64 bits",
         ),
         (
             "between two floats",
@@ -183,7 +183,7 @@ fn what_an_encoding_would_alter_is_refused() {
             "null without presence",
             "int32 f = 1;",
             r#"{"f":null}"#,
-            "only a field that is `optional` and without a default",
+            "only an `optional` field without a default",
         ),
         (
             "null for a list",
