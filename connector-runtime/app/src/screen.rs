@@ -14,6 +14,8 @@ use crossterm::terminal::{self, Clear, ClearType};
 use parking_lot::{Mutex, MutexGuard};
 
 pub(crate) use rates::Rates;
+#[cfg(test)]
+pub(crate) use table::tests::status as idle_status;
 pub(crate) use table::{Phase, View, render};
 pub(crate) use text::{grouped, seconds};
 

@@ -283,12 +283,12 @@ fn a_plugin_can_document_its_meaning_of_a_key_of_the_engine() {
         "{filter}"
     );
     assert!(
-        !filter.contains("Only records that meet this condition"),
+        !filter.contains("Only records that satisfy this condition"),
         "{filter}"
     );
     let cast = stdout(&connect(&["plugins", "cast"]));
     assert!(
-        cast.contains("Only records that meet this condition are changed"),
+        cast.contains("Only records that satisfy this condition are changed"),
         "{cast}"
     );
 }

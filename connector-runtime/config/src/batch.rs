@@ -11,11 +11,11 @@ pub struct BatchConfig {
     /// The most records of a batch.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub max_records: u32,
-    /// The most bytes of a batch; one larger record passes alone.
+    /// The most bytes of a batch; a larger record is a batch of its own.
     pub max_bytes: Size,
     /// How long a batch may wait for more records.
     pub linger: Duration,
-    /// All bytes that a task may hold at a time.
+    /// The most bytes that a task holds at a time.
     pub in_flight: Size,
 }
 

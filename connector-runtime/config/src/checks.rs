@@ -74,7 +74,7 @@ impl Checks<'_> {
             return;
         }
         if let Err(reason) = check_connector_name(name) {
-            let message = format!("the file's name cannot be the connector's: {reason}");
+            let message = format!("the file's name cannot be the connector's name: {reason}");
             let finding = codes::BAD_NAME.error("", message);
             self.file
                 .add(finding.with_help("rename the file, or write name = \"…\" in it"));

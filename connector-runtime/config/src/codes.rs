@@ -1,5 +1,5 @@
-//! Every finding code of the engine with its explanation. A finding can only be made from an entry of this table, so
-//! none is without one.
+//! The finding codes of the engine with their explanations. Findings are created from entries of this table, so each has an
+//! explanation.
 
 use connect_api::Explanation;
 
@@ -25,57 +25,57 @@ codes! {
         fix: "connectors.d/orders.toml"
     }
     UNREADABLE = "files.unreadable" {
-        why: "A file that cannot be read might be the connector that you are waiting for, so it is not skipped in silence.",
+        why: "A file that cannot be read may be a connector that you expect to run, so it is not skipped silently.",
         example: "a connector with mode 0600 that belongs to another user",
         fix: "chmod 0644 connectors.d/orders.toml"
     }
     SYMLINK_LOOP = "files.symlink-loop" {
-        why: "A symbolic link leads back to a folder above it; following it would never end.",
+        why: "A symbolic link leads to a folder above it, so following it would never end.",
         example: "ln -s .. connectors.d/all",
         fix: "rm connectors.d/all"
     }
     ENCODING = "files.encoding" {
-        why: "TOML is UTF-8. Other encodings turn names and passwords into other text without a word.",
+        why: "TOML is UTF-8. In another encoding, names and passwords would silently become other text.",
         example: "a file saved as Latin-1 or UTF-16",
         fix: "iconv -f latin1 -t utf-8 old.toml > new.toml"
     }
     MISSING_FILE = "files.missing" {
-        why: "A file or folder that a key names does not exist. Relative paths start at the file that names them, not at the folder that you are in.",
+        why: "A file or folder that a key names does not exist. Relative paths start at the folder of the file that names them, not at the current folder.",
         example: "migrations = \"migrations/pos\"",
         fix: "migrations = \"../migrations/pos\""
     }
     SYNTAX = "config.syntax" {
-        why: "The text is not TOML, so nobody can say what is meant by it.",
+        why: "The text is not TOML, so its meaning is unknown.",
         example: "topics = [PointOfSale]",
         fix: "topics = [\"PointOfSale\"]"
     }
     DUPLICATE_KEY = "config.duplicate-key" {
-        why: "A key stands twice in one table; one of the two values would be ignored.",
+        why: "A table has the same key twice, and one of the two values would be ignored.",
         example: "tasks = 2\ntasks = 4",
         fix: "tasks = 4"
     }
     UNKNOWN_KEY = "config.unknown-key" {
-        why: "No such key exists there. An ignored key is a setting that you believe in and that does nothing.",
+        why: "The table has no such key. If it were ignored, a setting that you rely on would have no effect.",
         example: "taks = 2",
         fix: "tasks = 2"
     }
     MISSING_KEY = "config.missing-key" {
-        why: "The table does not work without this key, and no default would be right for everyone.",
+        why: "The table requires this key, and no default would be right for everyone.",
         example: "[[sinks]]\nurl = \"${env:DATABASE_URL}\"",
         fix: "[[sinks]]\ntype = \"postgres\"\nurl = \"${env:DATABASE_URL}\""
     }
     WRONG_TYPE = "config.wrong-type" {
-        why: "The value is of another type than the key wants. Nothing is converted by guessing.",
+        why: "The value does not have the type of the key. Values are not converted, because that would be a guess.",
         example: "tasks = \"2\"",
         fix: "tasks = 2"
     }
     UNKNOWN_WORD = "config.unknown-word" {
-        why: "The key takes one of a few words, and this is none of them.",
+        why: "The key takes one of a few words, and the value is none of them.",
         example: "[value]\nformat = \"jsn\"",
         fix: "[value]\nformat = \"json\""
     }
     BAD_VALUE = "config.bad-value" {
-        why: "The text does not parse as what the key wants: a duration, a size, a path into the record, a condition, a regular expression, a name.",
+        why: "The text does not parse as the value of this key: a duration, a size, a path into the record, a condition, a regular expression, a name.",
         example: "linger = \"200\"",
         fix: "linger = \"200ms\""
     }
@@ -85,17 +85,17 @@ codes! {
         fix: "tasks = 1"
     }
     REPEATED = "config.repeated" {
-        why: "An element stands twice in a list whose elements differ; the second would do nothing, and another was probably meant.",
+        why: "A list of distinct elements has an element twice; the second has no effect and was probably meant to be another.",
         example: "topics = [\"orders\", \"orders\"]",
         fix: "topics = [\"orders\", \"returns\"]"
     }
     PLACEHOLDER = "config.placeholder" {
-        why: "`${` always starts a placeholder, so that a misspelt one is not taken for text.",
+        why: "`${` always starts a placeholder, so that a misspelt placeholder is not used as text.",
         example: "url = \"${DATABASE_URL}\"",
         fix: "url = \"${env:DATABASE_URL}\""
     }
     UNSET_VARIABLE = "config.unset-variable" {
-        why: "An environment variable that a file names has no value. `connect check` only notes it, because CI has no secrets; `connect run` and `connect check --env` refuse it.",
+        why: "An environment variable that a file names has no value. `connect check` only notes it, because CI has no secrets; for `connect run` and `connect check --env` it is an error.",
         example: "url = \"${env:DATABASE_URL}\"   # with DATABASE_URL unset",
         fix: "export DATABASE_URL=postgres://localhost/shop"
     }
@@ -105,17 +105,17 @@ codes! {
         fix: "password = \"${file:/run/secrets/password}\""
     }
     UNKNOWN_PLUGIN = "config.unknown-type" {
-        why: "This binary has no plugin of this name at this place; `connect plugins` lists those that it has.",
+        why: "This program has no plugin of this kind and name; `connect plugins` lists its plugins.",
         example: "[[sinks]]\ntype = \"postgresql\"",
         fix: "[[sinks]]\ntype = \"postgres\""
     }
     REJECTED = "config.rejected" {
-        why: "Each key is right by itself, but the plugin does not take them together.",
+        why: "Each key is valid by itself, but the plugin cannot use them together.",
         example: "two keys that exclude each other",
         fix: "follow the message; `connect plugins NAME` shows the keys and an example"
     }
     PLUGIN_SCHEMA = "config.plugin-schema" {
-        why: "The schema of the plugin itself is broken. This is a bug of the plugin, not of your file.",
+        why: "The schema of the plugin is invalid. This is a bug of the plugin, not of your file.",
         example: "a schema attribute with a regular expression that does not compile",
         fix: "report it to the plugin's author"
     }
@@ -125,52 +125,52 @@ codes! {
         fix: "name = \"orders\"\ntopics = [\"orders\"]\n[[sinks]]\ntype = \"stdout\""
     }
     TWO_KINDS = "connector.two-kinds" {
-        why: "One connector has one direction: from topics to a sink, or from a source to a topic. Two files do both, with a topic between them that others may read too.",
+        why: "One connector has one direction: from topics to a sink, or from a source to a topic. Two files do both, with a topic between them that others can read as well.",
         example: "[source]\ntype = \"random_user\"\n[[sinks]]\ntype = \"postgres\"",
         fix: "write two files: one with [source] and topic, one with topics and [[sinks]]"
     }
     NO_TOPICS = "connector.no-topics" {
-        why: "A sink connector has to be told what to read.",
+        why: "A sink connector reads topics, and the file names none.",
         example: "[[sinks]]\ntype = \"stdout\"",
         fix: "topics = [\"orders\"]\n[[sinks]]\ntype = \"stdout\""
     }
     TOPICS_TWICE = "connector.topics-twice" {
-        why: "`topics` and `topics_regex` exclude each other; which of the two counts would be a guess.",
+        why: "`topics` and `topics_regex` exclude each other; choosing one of the two would be a guess.",
         example: "topics = [\"orders\"]\ntopics_regex = \"orders.*\"",
         fix: "topics_regex = \"orders.*\""
     }
     SINK_NAME_TWICE = "connector.sink-name-twice" {
-        why: "A sink's name is part of the identity of its progress, and metrics and dead letters carry it. Two sinks of one name could not be told apart.",
+        why: "A sink's name is part of the identity of its progress, and metrics and dead letters carry it. Two sinks with the same name could not be distinguished.",
         example: "[[sinks]]\ntype = \"postgres\"\n[[sinks]]\ntype = \"postgres\"",
         fix: "[[sinks]]\ntype = \"postgres\"\n[[sinks]]\nname = \"archive\"\ntype = \"postgres\""
     }
     TOO_MANY_SINKS = "connector.too-many-sinks" {
-        why: "Kafka keeps the position of each sink beside the group's offset, in at most 4096 bytes.",
+        why: "The positions of the sinks are stored in the metadata of the group's offset, which has at most 4096 bytes.",
         example: "17 tables [[sinks]] in one file",
         fix: "write two connectors: a file for some of the sinks each, with the same topics"
     }
     LONG_SINK_NAME = "connector.long-sink-name" {
-        why: "Kafka keeps the names of a connector's sinks beside the group's offset, in at most 4096 bytes.",
+        why: "The names of the sinks are stored in the metadata of the group's offset, which has at most 4096 bytes.",
         example: "name = \"a name of more than 100 bytes…\"",
         fix: "name = \"archive\""
     }
     DUPLICATE_NAME = "connector.duplicate-name" {
-        why: "The name is the identity of the consumer group and of stored progress. Two connectors of one name would take each other's records.",
+        why: "The name is the identity of the consumer group and of stored progress. Two connectors with the same name would take records from each other.",
         example: "name = \"orders\" in two files",
         fix: "name = \"orders-archive\" in one of them"
     }
     BAD_NAME = "connector.bad-name" {
-        why: "A connector without `name` is called like its file, and the name becomes part of a consumer group's name.",
+        why: "A connector without `name` has the name of its file, which becomes part of the name of its consumer group.",
         example: "connectors.d/my orders.toml",
         fix: "name = \"my-orders\""
     }
     LOOP = "connector.endless-loop" {
-        why: "The connector would read what it writes itself: each record or dead letter would come back for ever.",
+        why: "The connector would read the records or dead letters that it writes, and process them again and again.",
         example: "topics_regex = \"orders.*\"\n[errors]\ntolerance = \"all\"\ndead_letter_topic = \"orders.dlq\"",
         fix: "topics_regex = \"orders\\\\.(eu|us)\""
     }
     NO_DEAD_LETTER = "errors.no-dead-letter" {
-        why: "With tolerance = \"all\" bad records are passed over. Where they go has to be said, so that none is lost by accident.",
+        why: "With tolerance = \"all\" the connector continues after bad records. Their destination is required, so that none is lost by accident.",
         example: "[errors]\ntolerance = \"all\"",
         fix: "[errors]\ntolerance = \"all\"\ndead_letter_topic = \"orders.dlq\""
     }
@@ -185,22 +185,22 @@ codes! {
         fix: "[errors]\ntolerance = \"all\"\ndead_letter_topic = \"orders.dlq\""
     }
     STOP_AFTER = "errors.stop-after" {
-        why: "More rejects than records never happen, so the breaker would never stop anything.",
+        why: "There are never more rejects than records, so the connector would never stop.",
         example: "stop_after = { rejects = 1000, in_last = 100 }",
         fix: "stop_after = { rejects = 100, in_last = 1000 }"
     }
     BATCH_MEMORY = "batch.memory" {
-        why: "`in_flight` is everything that a task holds: half is the client's queue, half the three batches that are being read, waiting and being written. A batch larger than a sixth of it would exceed it.",
+        why: "`in_flight` is what a task holds: half of it is the client's queue, half are the three batches that are read, waiting and written. With batches larger than a sixth of it, the task would hold more.",
         example: "[batch]\nmax_bytes = \"64MiB\"\nin_flight = \"32MiB\"",
         fix: "[batch]\nmax_bytes = \"64MiB\"\nin_flight = \"384MiB\""
     }
     CREATE_BY_REGEX = "connector.create-by-regex" {
-        why: "A regular expression names no topic that could be created.",
+        why: "A regular expression does not name topics that could be created.",
         example: "topics_regex = \"orders.*\"\n[create_topics]\npartitions = 6",
         fix: "topics = [\"orders.eu\", \"orders.us\"]\n[create_topics]\npartitions = 6"
     }
     KAFKA_SETTING = "kafka.setting" {
-        why: "The setting is one that the engine's promises rest on, or the Kafka client does not know it or not this value.",
+        why: "The engine's promises depend on this setting, or the Kafka client does not know the setting or the value.",
         example: "[kafka]\n\"enable.auto.commit\" = true",
         fix: "leave the key out"
     }
@@ -210,62 +210,62 @@ codes! {
         fix: "[kafka]\n\"ssl.ca.location\" = \"/etc/connect/ca.pem\""
     }
     KAFKA_EXPOSED = "kafka.exposed" {
-        why: "The setting lets the network read credentials, or lets somebody else pretend to be the cluster.",
+        why: "With this setting, others on the network can read credentials or impersonate the cluster.",
         example: "[kafka]\nbootstrap_servers = \"kafka.example:9092\"\n\"security.protocol\" = \"SASL_PLAINTEXT\"",
         fix: "[kafka]\nbootstrap_servers = \"kafka.example:9093\"\n\"security.protocol\" = \"SASL_SSL\""
     }
     SECRET_LITERAL = "secret.literal" {
-        why: "A secret in a file is in every copy of the file: version control, backups, tickets.",
+        why: "A secret in a file is in every copy of the file: in version control, backups and tickets.",
         example: "password = \"hunter2\"",
         fix: "password = \"${env:PASSWORD}\""
     }
     SECRET_READABLE = "secret.readable" {
-        why: "Every account of the machine may read the file, and a secret is in it.",
+        why: "The file contains a secret, and every account of the machine can read it.",
         example: "password = \"hunter2\"   # in a file of mode 0644",
         fix: "chmod 0600 connectors.d/connect.toml"
     }
     BOOTSTRAP_TWICE = "kafka.bootstrap-twice" {
-        why: "The address of the cluster is written under two names; which of the two counts would be a guess.",
+        why: "The address of the cluster is written under two names; choosing one of the two would be a guess.",
         example: "[kafka]\nbootstrap_servers = \"a:9092\"\n\"bootstrap.servers\" = \"b:9092\"",
         fix: "[kafka]\nbootstrap_servers = \"a:9092\""
     }
     HTTP_OPEN = "http.open" {
-        why: "Every machine that reaches the address could read the names of connectors and what they wait for, and take all connections.",
+        why: "Every machine that reaches the address could read the names of connectors and what they wait for, and exhaust the connections.",
         example: "[http]\naddress = \"0.0.0.0:8083\"",
         fix: "[http]\naddress = \"0.0.0.0:8083\"\ntoken_file = \"/run/secrets/connect-token\"\ncertificate = \"/etc/connect/tls.crt\"\nkey = \"/etc/connect/tls.key\""
     }
     HTTP_INSECURE = "http.insecure" {
-        why: "`insecure = true` answers other machines without a token or unencrypted. That is fine behind a proxy or in a network of trusted machines, and nowhere else.",
+        why: "`insecure = true` answers other machines without a token or unencrypted. That is safe only behind a proxy or in a network of trusted machines.",
         example: "[http]\naddress = \"0.0.0.0:8083\"\ninsecure = true",
         fix: "[http]\naddress = \"0.0.0.0:8083\"\ntoken_file = \"/run/secrets/connect-token\"\ncertificate = \"/etc/connect/tls.crt\"\nkey = \"/etc/connect/tls.key\""
     }
     HTTP_TLS_PAIR = "http.tls-pair" {
-        why: "A server needs the certificate and the key that belongs to it.",
+        why: "A server needs both a certificate and its key.",
         example: "[http]\ncertificate = \"tls.crt\"",
         fix: "[http]\ncertificate = \"tls.crt\"\nkey = \"tls.key\""
     }
     NO_REGISTRY = "contract.no-registry" {
-        why: "The contract is said to be in the schema registry, and connect.toml does not say where that is.",
+        why: "The contract is in the schema registry, and connect.toml does not configure a registry.",
         example: "[value]\nregistry = { subject = \"orders-value\" }   # without [registry] in connect.toml",
         fix: "[registry]\nurl = \"https://registry.example.com\""
     }
     NEEDS_REGISTRY = "contract.needs-registry" {
-        why: "Avro bytes can only be read with the schema that wrote them, and the message holds only its id: a schema registry has to give the schema. So it is with every format whose bytes name no fields.",
+        why: "Avro bytes can only be read with the schema that wrote them, and the message contains only the id of that schema, so a schema registry is required. The same is true of every format whose bytes do not name fields.",
         example: "[value]\nformat = \"avro\"",
         fix: "[value]\nformat = \"avro\"\nregistry = {}"
     }
     REGISTRY_UNUSED = "contract.registry-unused" {
-        why: "Text and bytes are not read by a schema, so a registry would never be asked.",
+        why: "Text and bytes have no schema, so a registry would never be used.",
         example: "[value]\nformat = \"string\"\nregistry = {}",
         fix: "[value]\nformat = \"string\""
     }
     SCHEMA_UNUSED = "contract.schema-unused" {
-        why: "Bytes have no fields, so a JSON Schema could not say anything about them.",
+        why: "Bytes have no fields that a JSON Schema could describe.",
         example: "[value]\nformat = \"bytes\"\nschema = \"../schemas/orders/schema.json\"",
         fix: "[value]\nformat = \"json\"\nschema = \"../schemas/orders/schema.json\""
     }
     FORMAT_UNUSED = "contract.format-unused" {
-        why: "`key_format` and `value_format` say what the messages of a sink are, and this sink writes none: rows and lines have forms of their own.",
+        why: "`key_format` and `value_format` are the formats of the messages that a sink writes, and this sink writes none.",
         example: "[[sinks]]\ntype = \"postgres\"\nvalue_format = { format = \"avro\" }",
         fix: "[[sinks]]\ntype = \"kafka\"\ntopic = \"orders\"\nvalue_format = { format = \"avro\", registry = {} }"
     }
@@ -290,7 +290,7 @@ codes! {
         fix: "[registry]\nurl = \"https://registry.example.com:8081\""
     }
     REGISTRY_EXPOSED = "registry.exposed" {
-        why: "Over http, everybody between here and the registry reads the user and the password.",
+        why: "Over http, everyone on the network between this machine and the registry can read the user and the password.",
         example: "[registry]\nurl = \"http://registry.example.com\"\nusername = \"app\"\npassword = \"${env:REGISTRY_PASSWORD}\"",
         fix: "[registry]\nurl = \"https://registry.example.com\"\nusername = \"app\"\npassword = \"${env:REGISTRY_PASSWORD}\""
     }
@@ -300,12 +300,12 @@ codes! {
         fix: "[registry]\nusername = \"connect\"\npassword = \"${env:REGISTRY_PASSWORD}\""
     }
     CONDITION_OF_TOMBSTONE = "condition.tombstone" {
-        why: "A tombstone has no value, so that a condition that reads a field of it cannot be evaluated and the tombstone is rejected: what it should delete stays.",
+        why: "A tombstone has no value, so a condition that reads a field of it cannot be evaluated. The tombstone is rejected, and the row that it should delete remains.",
         example: "[value]\ntombstone = \"delete\"\n[[transforms]]\ntype = \"filter\"\nwhen = \"value.total <= 0\"",
         fix: "when = \"value != null && value.total <= 0\""
     }
     UNKNOWN_FORMAT = "contract.unknown-format" {
-        why: "A `format` that is not known takes every text, so a misspelt one lets everything pass.",
+        why: "An unknown `format` accepts every text, so a misspelt format checks nothing.",
         example: "{\"type\": \"string\", \"format\": \"datetime\"}",
         fix: "{\"type\": \"string\", \"format\": \"date-time\"}"
     }
@@ -343,7 +343,7 @@ mod tests {
         }
     }
 
-    /// The codes of the contracts' own checks are plain words, so the table has to be asked.
+    /// The contracts' own checks do not use the entries of the table.
     #[test]
     fn what_contracts_find_is_explained() {
         let formats = [

@@ -87,9 +87,9 @@ fn read_bytes(path: &Path) -> Result<Vec<u8>, Finding> {
     std::fs::read(path).map_err(|error| {
         let help = match error.kind() {
             std::io::ErrorKind::NotFound => {
-                "a link leads nowhere: remove it, or restore what it leads to"
+                "the target of the link does not exist: remove the link, or restore its target"
             }
-            _ => "give the user that runs this program the right to read it",
+            _ => "allow the user that runs this program to read it",
         };
         codes::UNREADABLE
             .error("", format!("this file cannot be read: {error}"))
@@ -138,7 +138,7 @@ impl Search {
             Ok(found) => found,
             Err(error) => {
                 let message = format!("this folder cannot be read: {error}");
-                let help = "give the user that runs this program the right to read it";
+                let help = "allow the user that runs this program to read it";
                 self.report(folder, codes::UNREADABLE, &message, help);
                 return;
             }

@@ -1,4 +1,4 @@
-//! Every leaf format: those of the API, and those of this crate with the names of connectors and topics.
+//! The formats of strings in configuration: those of the API, and those of this crate, such as the name of a connector.
 
 use connect_api::topic::{check_topic_name, illegal_character};
 use connect_api::{LEAF_FORMATS, Leaf, LeafFormat};
@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 
 use super::http::HttpAddress;
 
-/// Every leaf format, for the validator.
+/// Every format, for the validator.
 pub(super) fn all() -> impl Iterator<Item = LeafFormat> {
     let ours = [
         LeafFormat::of::<ConnectorName>(),
@@ -16,7 +16,7 @@ pub(super) fn all() -> impl Iterator<Item = LeafFormat> {
     LEAF_FORMATS.into_iter().chain(ours)
 }
 
-/// The leaf format that a schema names.
+/// The format that a schema names.
 pub(super) fn of(schema: &Json) -> Option<LeafFormat> {
     let name = schema.get("format")?.as_str()?;
     all().find(|format| format.name == name)
@@ -50,16 +50,16 @@ impl Leaf for TopicName {
     }
 }
 
-/// `connect-source-` stands before it in transactional ids.
+/// Transactional ids prefix the name with `connect-source-`.
 const MAX_CONNECTOR_NAME: usize = 200;
 
 pub(super) fn check_connector_name(name: &str) -> Result<(), String> {
     if name.is_empty() {
-        return Err("a connector's name is not empty".to_owned());
+        return Err("a connector's name must not be empty".to_owned());
     }
     if let Some(bad) = illegal_character(name) {
         return Err(format!(
-            "{bad:?} cannot stand in a connector's name, which names its consumer group: letters, digits, `.`, `_` and `-` can"
+            "{bad:?} is not allowed in a connector's name, which is part of the name of its consumer group: use letters, digits, `.`, `_` and `-`"
         ));
     }
     if name.len() > MAX_CONNECTOR_NAME {

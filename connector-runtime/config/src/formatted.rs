@@ -10,7 +10,6 @@ use serde_json::Value as Json;
 use super::codes;
 use super::file::ConfigFile;
 use super::loading::Loading;
-use super::schema;
 use super::section::Section;
 
 /// A string that a configuration type parses in a format of its own, such as a condition.
@@ -27,13 +26,7 @@ pub(super) fn visit_formatted(
     file: &mut ConfigFile,
     visit: &mut dyn FnMut(&FormattedString<'_>, &mut ConfigFile),
 ) {
-    let Section {
-        value,
-        schema,
-        pointer,
-        ..
-    } = section;
-    schema::visit_strings(value, schema, pointer, &mut |value, schema, pointer| {
+    section.visit_strings(&mut |value, schema, pointer| {
         let format = schema.get("format").and_then(Json::as_str);
         if let (Some(format), Some(text)) = (format, value.as_str())
             && !file.is_unknown(pointer)

@@ -17,13 +17,13 @@ pub struct HttpConfig {
     /// Where to listen, or "off". Default: 127.0.0.1:8083, or the next free port.
     #[schemars(with = "Option<String>", extend("format" = HttpAddress::FORMAT))]
     pub address: HttpAddress,
-    /// A file with the token that requests bring as `Authorization: Bearer …`; health probes need none. Read at start.
+    /// A file with the token that requests carry as `Authorization: Bearer …`; health probes need none. Read at start.
     pub token_file: Option<FilePath>,
     /// A PEM file with the certificate and its chain, for https.
     pub certificate: Option<FilePath>,
     /// A PEM file with the key of the certificate (PKCS 8).
     pub key: Option<FilePath>,
-    /// Answers other machines although anybody there may ask and anybody between may read the answers.
+    /// Answers other machines although everyone there can send requests and everyone on the network can read the responses.
     pub insecure: bool,
 }
 
@@ -54,7 +54,7 @@ impl HttpConfig {
             return Ok(());
         }
         Err(Cause::new(
-            "other machines could ask here without a token and encryption",
+            "other machines could send requests without a token and encryption",
         )
         .with_help(
             "in [http] of connect.toml set `token_file`, `certificate` and `key`, or `insecure = true` where the network \
@@ -126,8 +126,7 @@ pub(super) fn check(config: &HttpConfig, file: &mut ConfigFile) {
         let finding = codes::HTTP_OPEN.error("/http/address", cause.message);
         file.add(finding.with_help(help));
     } else if config.is_open() {
-        let message =
-            "anybody who reaches this address may ask, and anybody between may read the answers";
+        let message = "everyone who reaches this address can send requests, and everyone on the network can read the responses";
         file.add_at_key(codes::HTTP_INSECURE.warning("/http/insecure", message));
     }
 }

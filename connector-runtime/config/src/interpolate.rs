@@ -20,13 +20,7 @@ const MAX_FILE_BYTES: u64 = 1 << 20;
 /// Interpolates every string of a section.
 pub(super) fn interpolate(section: &mut Section, loading: &Loading<'_>, file: &mut ConfigFile) {
     let mut interpolation = Interpolation { loading, file };
-    let Section {
-        value,
-        schema,
-        pointer,
-        ..
-    } = section;
-    schema::visit_strings(value, schema, pointer, &mut |value, schema, pointer| {
+    section.visit_strings(&mut |value, schema, pointer| {
         let text = value.as_str().unwrap_or_default();
         if let Some(replaced) = interpolation.string(text, schema, pointer) {
             *value = replaced;
@@ -153,10 +147,10 @@ impl Interpolation<'_> {
         let message = format!("the environment variable {name} {what}");
         let finding = self.missing(codes::UNSET_VARIABLE, pointer, message);
         if self.loading.mode == Mode::Check {
-            finding.with_label("not looked at here")
+            finding.with_label("not checked on this machine")
         } else {
             finding.with_label("has no value").with_help(format!(
-                "export {name}=…, or give a default: ${{env:{name}:-default}}"
+                "export {name}=…, or write a default: ${{env:{name}:-default}}"
             ))
         }
     }
@@ -222,7 +216,7 @@ impl Placeholder<'_> {
             .and_then(|text| text.strip_suffix('}'))
             .ok_or_else(|| "the placeholder has no closing `}`".to_owned())?;
         if inner.contains("${") {
-            return Err("a placeholder cannot stand inside another".to_owned());
+            return Err("a placeholder cannot contain another placeholder".to_owned());
         }
         if let Some(variable) = inner.strip_prefix("env:") {
             let (name, default) = match variable.split_once(":-") {

@@ -11,6 +11,11 @@ use super::loading::Mode;
 use super::resolve::ProcessConfig;
 use super::suggest::nearest;
 
+/// The address of the cluster if neither `connect.toml` nor the variable sets it.
+pub(super) const DEFAULT_SERVERS: &str = "localhost:9092";
+/// The environment variable with the address of the cluster.
+pub(super) const SERVERS_VARIABLE: &str = "KAFKA_BOOTSTRAP_SERVERS";
+
 /// The address of the cluster, spelt like this project's keys and like Kafka's.
 const SERVERS_KEYS: [&str; 2] = ["bootstrap_servers", "bootstrap.servers"];
 
@@ -25,7 +30,7 @@ pub(super) fn read(table: &Json, mode: Mode, file: &mut ConfigFile, process: &mu
             if !file.has_errors_in(&pointer) {
                 let message = format!("`{name}` must be a string, a number, true or false");
                 let finding = codes::WRONG_TYPE.error(pointer, message);
-                file.add(finding.with_label("not a setting's value"));
+                file.add(finding.with_label("not the value of a setting"));
             }
             continue;
         };
@@ -38,7 +43,7 @@ pub(super) fn read(table: &Json, mode: Mode, file: &mut ConfigFile, process: &mu
                             "the address of the cluster is written under two names",
                         )
                         .with_label("one of the two")
-                        .with_help("leave `bootstrap_servers`"),
+                        .with_help("keep `bootstrap_servers`"),
                 );
             }
         } else if is_setting(&name, &text, &pointer, file) && !file.is_unknown(&pointer) {
@@ -98,7 +103,7 @@ fn missing_file(name: &str, path: &str, pointer: &str, mode: Mode) -> Option<Fin
     // The file is not opened: `check` runs on files before they are reviewed, and would block on a named pipe.
     let error = std::fs::metadata(path).err()?;
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.into());
-    let message = format!("the file of `{name}` is not there: {error}");
+    let message = format!("the file of `{name}` cannot be found: {error}");
     let finding = codes::KAFKA_FILE
         .error(pointer, message)
         .with_severity(mode.severity_of_missing())
@@ -126,22 +131,22 @@ fn exposures(process: &ProcessConfig) -> Vec<Exposure> {
     if protocol == "sasl_plaintext" && !is_this_machine(&process.bootstrap_servers) {
         found.push(Exposure {
             setting: "security.protocol",
-            message: "the network between here and the brokers can read the credentials and every record",
+            message: "everyone on the network between this machine and the brokers can read the credentials and every record",
             help: "write `SASL_SSL` if the brokers have it",
         });
     }
     if setting("enable.ssl.certificate.verification") == "false" {
         found.push(Exposure {
             setting: "enable.ssl.certificate.verification",
-            message: "anybody between here and the brokers can pretend to be one",
+            message: "everyone on the network between this machine and the brokers can impersonate a broker",
             help: "name the authority that signed their certificates: \"ssl.ca.location\" = \"ca.pem\"",
         });
     }
     if setting("ssl.endpoint.identification.algorithm") == "none" {
         found.push(Exposure {
             setting: "ssl.endpoint.identification.algorithm",
-            message: "a machine with a certificate of the same authority can pretend to be a broker",
-            help: "leave the key out: certificates are held against the names of the brokers",
+            message: "a machine with a certificate of the same authority can impersonate a broker",
+            help: "remove the key, so that certificates are compared with the names of the brokers",
         });
     }
     found

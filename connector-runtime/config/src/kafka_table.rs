@@ -1,53 +1,50 @@
-//! The schema of `[kafka]`: every setting that is passed on, and what those mean that most clusters need.
+//! The schema of `[kafka]`: every setting that is allowed, and the meaning of those that most clusters need.
 //!
-//! Validation ([`super::kafka`]) asks librdkafka; this is for editors and `connect plugins connect.toml`.
+//! It is for editors and `connect plugins connect.toml`. Validation ([`super::kafka`]) uses librdkafka.
 
 use connect_kafka::allowed_settings;
 use schemars::{Schema, SchemaGenerator, json_schema};
 use serde_json::{Map, Value as Json, json};
 
-const ABOUT: &str = "How to reach the cluster: settings of librdkafka by their names, such as \"security.protocol\".\n\
-                     Those that the engine owns (group, offsets, acknowledgements, what is read ahead) are refused.";
+use super::kafka::{DEFAULT_SERVERS, SERVERS_VARIABLE};
 
-/// What is said of the settings that people write; of the others librdkafka's CONFIGURATION.md.
+const ABOUT: &str = "The connection to the cluster: settings of librdkafka by their names, such as \"security.protocol\".\n\
+                     Those that the engine sets (group, offsets, acknowledgements, prefetching) are refused.";
+
+/// The meaning of the most common settings; CONFIGURATION.md of librdkafka describes the others.
 const MEANINGS: &[(&str, &str)] = &[
     (
-        "bootstrap_servers",
-        "Brokers to ask first: host:port, separated by commas.\n\
-         Default: the environment variable KAFKA_BOOTSTRAP_SERVERS, else localhost:9092.",
-    ),
-    (
         "client.rack",
-        "The rack or zone of this machine: replicas that are near are read.",
+        "The rack or zone of this machine, so that the nearest replicas are read.",
     ),
     (
         "sasl.mechanism",
-        "How to log in: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER.",
+        "How to authenticate: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER.",
     ),
     (
         "sasl.password",
         "A secret: \"${env:NAME}\" or \"${file:/path}\".",
     ),
-    ("sasl.username", "Who logs in."),
+    ("sasl.username", "The user that authenticates."),
     (
         "security.protocol",
         "PLAINTEXT (the default), SSL, SASL_PLAINTEXT or SASL_SSL.",
     ),
     (
         "ssl.ca.location",
-        "A PEM file with the authorities that sign the brokers' certificates. Default: the machine's own.",
+        "A PEM file with the authorities that sign the brokers' certificates. Default: those of the machine.",
     ),
     (
         "ssl.certificate.location",
-        "A PEM file with our certificate and its chain, where brokers want one.",
+        "A PEM file with the certificate of this client and its chain, if brokers require one.",
     ),
     (
         "ssl.key.location",
-        "A PEM file with the key of our certificate.",
+        "A PEM file with the key of that certificate.",
     ),
     (
         "ssl.key.password",
-        "What the key is encrypted with, a secret: \"${env:NAME}\" or \"${file:/path}\".",
+        "The password of the key, a secret: \"${env:NAME}\" or \"${file:/path}\".",
     ),
 ];
 
@@ -66,8 +63,16 @@ pub(super) fn schema(_: &mut SchemaGenerator) -> Schema {
 
 fn setting(name: &str) -> Json {
     let types = ["string", "number", "boolean"];
-    match MEANINGS.iter().find(|(known, _)| *known == name) {
-        Some((_, meaning)) => json!({ "description": meaning, "type": types }),
+    let servers = || {
+        format!(
+            "Brokers of the first connection: host:port, separated by commas.\n\
+             Default: the environment variable {SERVERS_VARIABLE}, else {DEFAULT_SERVERS}."
+        )
+    };
+    let known = MEANINGS.iter().find(|(known, _)| *known == name);
+    let meaning = known.map(|(_, meaning)| (*meaning).to_owned());
+    match meaning.or_else(|| (name == "bootstrap_servers").then(servers)) {
+        Some(meaning) => json!({ "description": meaning, "type": types }),
         None => json!({ "type": types }),
     }
 }

@@ -24,7 +24,7 @@ pub(super) fn is_literal(text: &str) -> bool {
 
 /// The finding about a secret that is written at this pointer.
 pub(super) fn finding(pointer: &str) -> Finding {
-    let message = "a secret is written in this file, for everyone who has a copy of it";
+    let message = "this file contains a secret, which everyone with a copy of the file can read";
     codes::SECRET_LITERAL
         .warning(pointer, message)
         .with_help("write \"${env:NAME}\" or \"${file:/path}\", and put the secret there")
@@ -36,7 +36,7 @@ pub(super) fn check_file(file: &mut ConfigFile) {
         return;
     };
     if is_readable_by_others(file.path()) {
-        let message = "other accounts of this machine may read this secret";
+        let message = "other accounts of this machine can read this secret";
         let help = format!("chmod 0600 {}", file.path().display());
         let finding = codes::SECRET_READABLE.warning("", message);
         file.add_at(span, finding.with_help(help));

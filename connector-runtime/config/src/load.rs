@@ -98,8 +98,8 @@ fn refuse_equal_names(files: &mut [connector::Read]) {
         };
         file.add(
             codes::DUPLICATE_NAME
-                .error("/name", format!("two connectors are called `{name}`"))
-                .with_label(format!("{} has this name already", owner.display()))
+                .error("/name", format!("two connectors are named `{name}`"))
+                .with_label(format!("{} has the same name", owner.display()))
                 .with_help("give this one another `name`: it is the identity of its consumer group and of its progress"),
         );
     }

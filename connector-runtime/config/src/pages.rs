@@ -26,7 +26,7 @@ pub fn file_pages() -> Vec<FilePage> {
         },
         FilePage {
             name: "connector",
-            about: "a source connector asks a source and writes to a topic",
+            about: "a source connector polls a source and writes to a topic",
             example: SOURCE_CONNECTOR,
             schema: schema::of::<SourceConnectorFile>(),
         },

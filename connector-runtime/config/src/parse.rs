@@ -90,8 +90,8 @@ fn syntax_finding(text: &str, span: &Range<usize>, message: &str) -> Finding {
         let key = text.get(span.clone()).unwrap_or_default();
         return codes::DUPLICATE_KEY
             .error("", format!("`{key}` is written twice"))
-            .with_label("written above already")
-            .with_help("leave one of them; a second element of a list of tables has a header `[[…]]` of its own");
+            .with_label("written above")
+            .with_help("keep one of them; a second element of a list of tables has a header `[[…]]` of its own");
     }
     let is_no_value = message.starts_with("invalid boolean")
         || message.starts_with("invalid float")
@@ -120,7 +120,7 @@ fn syntax_help(line: &str, message: &str) -> Option<&'static str> {
         ),
         (
             "escape",
-            r"between single quotes a backslash is just a backslash: 'a\d'",
+            r"between single quotes a backslash is an ordinary character: 'a\d'",
         ),
         (
             "unclosed array table",
@@ -147,7 +147,7 @@ fn syntax_help(line: &str, message: &str) -> Option<&'static str> {
             || message.starts_with("invalid boolean")
             || message.starts_with("invalid float") =>
         {
-            Some("text stands in quotes: key = \"text\"")
+            Some("text is written in quotes: key = \"text\"")
         }
         _ => None,
     }

@@ -146,7 +146,7 @@ impl Taking<'_> {
         let elsewhere = all.find(|plugin| plugin.kind != kind && plugin.name == name);
         let help = match (nearest(name, &names), elsewhere) {
             (_, Some(other)) => format!(
-                "`{name}` is a {}: it stands below {}",
+                "`{name}` is a {}: it belongs in {}",
                 other.kind.word(),
                 header(other.kind)
             ),
@@ -156,7 +156,7 @@ impl Taking<'_> {
         codes::UNKNOWN_PLUGIN
             .error(
                 pointer::member(table, "type"),
-                format!("no {word} is called `{name}`"),
+                format!("no {word} is named `{name}`"),
             )
             .with_label(format!("not a {word} of this program"))
             .with_help(help)

@@ -76,7 +76,7 @@ fn one<Factory>(
         Err(reason) => {
             // The stand-in for an unset variable may not deserialize; the real value is checked where it is set.
             if !file.has_unknown_in(&section.pointer) {
-                let message = format!("{} does not take this: {reason}", section.owner);
+                let message = format!("{} cannot use this table: {reason}", section.owner);
                 file.add(codes::REJECTED.error(section.pointer, message));
             }
             None

@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 use super::file::ConfigFile;
 use super::files;
 use super::http::{self, HttpConfig};
-use super::kafka;
+use super::kafka::{self, DEFAULT_SERVERS, SERVERS_VARIABLE};
 use super::loading::Loading;
 use super::parse::parse;
 use super::resolve::ProcessConfig;
@@ -17,9 +17,6 @@ use super::schema;
 use super::section::Section;
 use super::stages::interpolate_and_validate;
 use super::tables::ProcessFile;
-
-const DEFAULT_SERVERS: &str = "localhost:9092";
-const SERVERS_VARIABLE: &str = "KAFKA_BOOTSTRAP_SERVERS";
 
 /// The settings of the process, and their file.
 pub(super) struct Process {

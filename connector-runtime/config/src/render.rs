@@ -44,7 +44,8 @@ impl PlacedFinding {
             title.element(Origin::path(path))
         } else if place.file.is_outside {
             let origin = Origin::path(path).line(place.line());
-            let why = "a link leads out of the folder to this file, so its lines are not shown";
+            let why =
+                "the file is outside of the folder, behind a link, so its lines are not shown";
             title
                 .element(origin.char_column(place.column()))
                 .element(Level::NOTE.message(why))

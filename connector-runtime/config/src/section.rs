@@ -2,6 +2,8 @@
 
 use serde_json::Value as Json;
 
+use super::schema;
+
 /// A part of a file that one schema describes: the table of a plugin, or the file without these tables.
 pub(super) struct Section {
     /// What its keys are keys of, in messages: "a sink connector", "the postgres sink".
@@ -15,6 +17,11 @@ pub(super) struct Section {
 }
 
 impl Section {
+    /// Calls `visit` with each string, its schema and its pointer from the root of the file.
+    pub(super) fn visit_strings(&mut self, visit: &mut dyn FnMut(&mut Json, &Json, &str)) {
+        schema::visit_strings(&mut self.value, &self.schema, &self.pointer, visit);
+    }
+
     /// The file itself.
     pub(super) fn root(owner: &str, schema: Json, value: Json) -> Section {
         Section {

@@ -1,7 +1,7 @@
-//! `errors.stop_after`: the rejects at which a connector with `tolerance = "all"` stops.
+//! `errors.stop_after`: the number of rejects at which a connector with `tolerance = "all"` stops.
 //!
-//! It has a default because a wrong setting (the format of the value, the contract) rejects every record: the whole topic
-//! would become dead letters before a person looks.
+//! It has a default because a wrong setting (the format of the value, the contract) rejects every record, and the whole topic
+//! would become dead letters before anyone notices.
 
 use schemars::JsonSchema;
 use serde::de::value::MapAccessDeserializer;
@@ -10,15 +10,15 @@ use serde::{Deserialize, Deserializer};
 
 const NEVER: &str = "never";
 
-/// The rejects at which a connector stops.
+/// The number of rejects at which a connector stops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StopAfter {
-    /// All of the first so many records that a task reads, or a source polls, after a start, without those that are filtered.
-    /// Cannot be written in a file.
+    /// All of the first so many records that a task reads, or a source polls, after a start; filtered records do not count.
+    /// A file cannot set it.
     AllOfFirst(u32),
-    /// So many among the latest records.
+    /// So many of the latest records.
     Rejects { rejects: u32, in_last: u32 },
-    /// However many there are.
+    /// The connector does not stop, whatever is rejected.
     Never,
 }
 

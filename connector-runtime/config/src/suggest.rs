@@ -1,4 +1,4 @@
-//! The nearest known name.
+//! Finds the known name that is nearest to a misspelt one.
 
 /// The candidate that `name` was most probably meant to be.
 pub fn nearest<'c, S: AsRef<str> + ?Sized + 'c>(
@@ -17,7 +17,7 @@ pub fn nearest<'c, S: AsRef<str> + ?Sized + 'c>(
         .map(|(_, candidate)| candidate)
 }
 
-/// Case, `-`, `_` and `.` are what other tools write differently.
+/// The name without case, `-`, `_` and `.`, which other tools write differently.
 fn simplified(name: &str) -> String {
     name.chars()
         .filter(|c| !"-_. ".contains(*c))

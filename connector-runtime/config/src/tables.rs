@@ -38,26 +38,26 @@ pub(super) struct SinkConnectorFile {
     #[serde(default)]
     #[schemars(length(min = 1), schema_with = "topic_names")]
     pub(super) topics: Option<Vec<String>>,
-    /// The topics to read, as a regular expression over their whole names; in place of `topics`. At most 1,000 topics.
+    /// The topics to read, as a regular expression that matches their whole names; instead of `topics`. At most 1,000 topics.
     pub(super) topics_regex: Option<Pattern>,
-    /// How many tasks read at a time in each process.
+    /// How many tasks read concurrently in each process.
     #[serde(default = "one")]
     #[schemars(range(min = 1, max = 1024))]
     pub(super) tasks: u32,
-    /// Where to begin if no position is stored: "earliest" (default), "latest", "group" or an RFC 3339 time.
+    /// Where to start if no position is stored: "earliest" (default), "latest", "group" or an RFC 3339 time.
     #[schemars(extend("default" = "earliest"))]
     pub(super) start: Option<StartAt>,
-    /// What the bytes of the key are. Without this table they are text, decoded only if it is read.
+    /// The format of keys. Default: text, decoded only if something reads it.
     pub(super) key: Option<FormatConfig>,
-    /// What the bytes of the value are, and the contract that it must keep. Default: JSON without a contract.
+    /// The format of values, and the contract that they must satisfy. Default: JSON without a contract.
     #[serde(default)]
     #[schemars(extend("default" = null))]
     pub(super) value: FormatConfig,
-    /// What changes records on their way, in this order.
+    /// Transforms, which are applied to each record in this order.
     #[serde(default)]
     #[schemars(extend("default" = null))]
     pub(super) transforms: Vec<TransformTable>,
-    /// Where the records go.
+    /// The sinks that records are written to.
     #[schemars(length(min = 1))]
     pub(super) sinks: Vec<SinkTable>,
     /// How much is read before it is written.
@@ -68,11 +68,11 @@ pub(super) struct SinkConnectorFile {
     #[serde(default)]
     #[schemars(extend("default" = null))]
     pub(super) errors: ErrorsConfig,
-    /// Creates the topics if they are missing. Without this table they are waited for.
+    /// Creates missing topics. Without this table the connector waits for them.
     pub(super) create_topics: Option<CreateTopics>,
 }
 
-/// A connector that asks a source and writes to a topic.
+/// A connector that polls a source and writes to a topic.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SourceConnectorFile {
@@ -83,9 +83,9 @@ pub(super) struct SourceConnectorFile {
     /// The topic to write to.
     #[schemars(extend("format" = "topic-name", "examples" = ["PointOfSale"]))]
     pub(super) topic: String,
-    /// What the produced record's key is made from, such as "$.transaction_id". Default: what the source says.
+    /// The value that becomes the key of the produced record, such as "$.transaction_id". Default: the key from the source.
     pub(super) key: Option<Reference>,
-    /// What the bytes of the key will be. Default: text and bytes as they are, everything else as JSON.
+    /// The format of keys. Default: text and bytes unchanged, everything else as JSON.
     pub(super) key_format: Option<FormatConfig>,
     /// Where the records come from.
     #[allow(
@@ -93,11 +93,11 @@ pub(super) struct SourceConnectorFile {
         reason = "only its schema is used, because the plugin deserializes the table"
     )]
     pub(super) source: SourceTable,
-    /// What changes records on their way, in this order.
+    /// Transforms, which are applied to each record in this order.
     #[serde(default)]
     #[schemars(extend("default" = null))]
     pub(super) transforms: Vec<TransformTable>,
-    /// What the bytes of the value will be, and the contract that it must keep. Default: JSON without a contract.
+    /// The format of values, and the contract that they must satisfy. Default: JSON without a contract.
     #[serde(default)]
     #[schemars(extend("default" = null))]
     pub(super) value: FormatConfig,
@@ -116,17 +116,17 @@ pub(super) struct SinkTable {
     /// The kind of sink; `connect plugins` lists them.
     #[allow(dead_code, reason = "read before the file is checked")]
     pub(super) r#type: String,
-    /// Part of the identity of stored progress; each sink of a connector has another. Default: the type.
+    /// Part of the identity of stored progress, unique in the connector. Default: the type.
     #[schemars(extend("format" = "connector-name"))]
     pub(super) name: Option<String>,
-    /// Only records that meet this condition go there.
+    /// Only records that satisfy this condition are written to this sink.
     pub(super) when: Option<Predicate>,
-    /// Where the sink writes messages: what the bytes of their key will be. Default: what the sink says.
+    /// For a sink that writes messages: the format of their keys. Default: that of the sink.
     pub(super) key_format: Option<FormatConfig>,
-    /// Where the sink writes messages: what the bytes of their value will be, and the contract that it must keep. Default:
-    /// JSON without a contract.
+    /// For a sink that writes messages: the format of their values, and the contract that they must satisfy. Default: JSON
+    /// without a contract.
     pub(super) value_format: Option<FormatConfig>,
-    /// Where this sink begins if no position of it is stored. Default: the connector's `start`.
+    /// Where this sink starts if no position of it is stored. Default: the connector's `start`.
     pub(super) start: Option<StartAt>,
 }
 
@@ -137,7 +137,7 @@ pub(super) struct TransformTable {
     /// The kind of transform; `connect plugins` lists them.
     #[allow(dead_code, reason = "read before the file is checked")]
     pub(super) r#type: String,
-    /// Only records that meet this condition are changed.
+    /// Only records that satisfy this condition are changed.
     pub(super) when: Option<Predicate>,
 }
 
@@ -158,7 +158,7 @@ pub struct CreateTopics {
     #[serde(default = "one")]
     #[schemars(range(min = 1, max = 100_000))]
     pub partitions: u32,
-    /// Copies of each partition. Default: as the broker says.
+    /// Copies of each partition. Default: that of the broker.
     #[schemars(range(min = 1, max = 32767))]
     pub replication: Option<u16>,
     /// Topic settings, such as { "cleanup.policy" = "compact" }.
@@ -187,7 +187,7 @@ pub(super) struct ProcessFile {
     #[serde(default)]
     #[schemars(extend("default" = null))]
     pub(super) http: HttpConfig,
-    /// What connectors that do not say otherwise have.
+    /// Settings that connectors inherit.
     #[allow(
         dead_code,
         reason = "read from JSON, to be merged with the tables of connectors"
@@ -197,7 +197,7 @@ pub(super) struct ProcessFile {
     pub(super) defaults: DefaultsTable,
 }
 
-/// What connectors that do not say otherwise have.
+/// Settings that connectors inherit.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[allow(dead_code, reason = "only its schema is used")]

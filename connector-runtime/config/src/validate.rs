@@ -30,7 +30,7 @@ pub(super) fn validate(section: &Section, connector_keys: &[String], file: &mut 
     let validator = match options.build(&section.schema) {
         Ok(validator) => validator,
         Err(error) => {
-            let message = format!("the schema of {} is not usable: {error}", section.owner);
+            let message = format!("the schema of {} cannot be used: {error}", section.owner);
             file.add_at_key(codes::PLUGIN_SCHEMA.error(&section.pointer, message));
             return;
         }

@@ -112,7 +112,7 @@ const KAFKA_CONNECT: [(&str, &str); 17] = [
     ),
     (
         "errors.retry.timeout",
-        "not needed: an outage is waited for",
+        "not needed: the connector waits until an outage ends",
     ),
     (
         "errors.log.enable",
@@ -232,7 +232,7 @@ pub(super) fn conversion(
         )),
         (Json::Array(_), Some(header)) if wants("object") => {
             let single = header.trim_start_matches('[').trim_end_matches(']');
-            Some(format!("there is only one: write [{single}]"))
+            Some(format!("there is only one such table: write [{single}]"))
         }
         (Json::String(_), _) if hidden => None,
         (Json::String(text), _) if wants("integer") && text.trim().parse::<i64>().is_ok() => {

@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 
-use connect_api::{FilePath, Guarantee};
+use connect_api::FilePath;
 use connect_config::{HttpAddress, HttpConfig};
 use connect_engine::{Counters, PartitionStatus, Reason};
 
@@ -13,12 +13,7 @@ use super::*;
 
 fn status(name: &str, state: ConnectorState) -> ConnectorStatus {
     ConnectorStatus {
-        name: name.into(),
-        kind: "sink",
-        plugin: "postgres",
         state,
-        reason: None,
-        guarantee: Guarantee::ExactlyOnce,
         tasks: 2,
         counters: Counters {
             consumed: 100,
@@ -41,12 +36,7 @@ fn status(name: &str, state: ConnectorState) -> ConnectorStatus {
             lag_seconds: Some(1.5),
         }],
         last_commit_ms: Some(1_763_668_800_500),
-        batch_seconds: Default::default(),
-        end_to_end_seconds: Default::default(),
-        lanes: Vec::new(),
-        fingerprint: Default::default(),
-        differs: false,
-        rejections: Default::default(),
+        ..crate::screen::idle_status(name)
     }
 }
 

@@ -37,7 +37,7 @@ impl Checks<'_> {
         self.file.add(
             codes::BATCH_MEMORY
                 .error(pointer.unwrap_or("/batch"), message)
-                .with_label("`max_bytes` may be a sixth of `in_flight`")
+                .with_label("`max_bytes` may be at most a sixth of `in_flight`")
                 .with_help(format!(
                     "write in_flight = \"{smallest}\", or smaller batches"
                 )),

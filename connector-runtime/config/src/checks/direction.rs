@@ -23,7 +23,7 @@ pub(crate) fn direction(root: &Json, file: &mut ConfigFile) -> Option<Direction>
                         format!("/{sink_key}"),
                         "this file is a source connector and a sink connector",
                     )
-                    .with_label("belongs to a sink connector, and [source] stands here too")
+                    .with_label("belongs to a sink connector, but the file also has [source]")
                     .with_help("write two files: one with [source] and `topic`, one with `topics` and [[sinks]]"),
             );
             None

@@ -37,7 +37,7 @@ impl Checks<'_> {
             self.file.add_at_key(
                 codes::STOP_AFTER
                     .error("/errors/stop_after", message)
-                    .with_label("never stops anything")
+                    .with_label("never stops the connector")
                     .with_help("write { rejects = 100, in_last = 1000 }, for example"),
             );
         }
@@ -53,7 +53,7 @@ impl Checks<'_> {
                 codes::NO_DEAD_LETTER
                     .error(
                         TOLERANCE,
-                        "tolerance = \"all\" does not say where bad records go",
+                        "tolerance = \"all\" requires a destination of bad records",
                     )
                     .with_label("needs `dead_letter_topic`, or `dead_letter = \"discard\"`")
                     .with_help("add dead_letter_topic = \"….dlq\" below it"),
@@ -62,19 +62,19 @@ impl Checks<'_> {
                 codes::NO_DEAD_LETTER
                     .error(
                         TOLERANCE,
-                        "tolerance = \"all\" of [defaults.errors] in connect.toml does not say where bad records go",
+                        "tolerance = \"all\" of [defaults.errors] in connect.toml requires a destination of bad records",
                     )
-                    .with_label("inherits it, and has no [errors] of its own that says where")
+                    .with_label("inherits it, and has no [errors] with a destination")
                     .with_help("add dead_letter_topic = \"….dlq\" to [errors] here, or dead_letter = \"discard\" to [defaults.errors]"),
             ),
             (Some(_), Some(_)) => self.file.add_at_key(
                 codes::TWO_DEAD_LETTERS
                     .error(
                         DEAD_LETTER,
-                        "bad records are either kept in a topic or discarded",
+                        "bad records are either written to a topic or discarded",
                     )
-                    .with_label("`dead_letter_topic` stands here too")
-                    .with_help("leave one of them"),
+                    .with_label("the table also has `dead_letter_topic`")
+                    .with_help("keep one of them"),
             ),
             _ => {}
         }
@@ -86,12 +86,12 @@ impl Checks<'_> {
             Direction::Sink => (
                 topics(self.root).is_some_and(|topics| topics.contains(topic)),
                 "the connector would read its own dead letters",
-                "name another topic, or leave this one out of what is read",
+                "name another topic, or exclude this one from the topics that are read",
             ),
             Direction::Source => (
                 self.root.get("topic").and_then(Json::as_str) == Some(topic),
-                "dead letters would stand among the good records",
-                "name another topic for them",
+                "dead letters would be mixed with the good records",
+                "name another topic for dead letters",
             ),
         };
         if is_own {
@@ -112,5 +112,5 @@ fn unused_key(key: &str) -> Finding {
             "no dead letter is written with tolerance = \"none\": the connector stops at the first bad record",
         )
         .with_label("has no effect")
-        .with_help("add tolerance = \"all\", or leave this out")
+        .with_help("add tolerance = \"all\", or remove this key")
 }

@@ -46,7 +46,7 @@ impl Checks<'_> {
                         format!("{pointer}/registry"),
                         "no schema registry is configured",
                     )
-                    .with_label("asks the registry")
+                    .with_label("needs the registry")
                     .with_help("add `[registry] url = \"https://…\"` to connect.toml"),
             );
         }
@@ -60,12 +60,12 @@ pub(crate) fn unused_formats(sink: &str, root: &Json, table: &str, file: &mut Co
         if root.pointer(&pointer).is_none() {
             continue;
         }
-        let message = format!("the sink {sink} writes no messages, so `{key}` says nothing");
+        let message = format!("the {sink} sink writes no messages, so `{key}` has no effect");
         file.add_at_key(
             codes::FORMAT_UNUSED
                 .error(pointer, message)
                 .with_label("not a key of this sink")
-                .with_help(format!("leave out `{key}`")),
+                .with_help(format!("remove `{key}`")),
         );
     }
 }

@@ -56,6 +56,6 @@ fn repeated_name(pointer: &str, name: &str, first: usize) -> Finding {
     let message = format!("two sinks of this connector are named `{name}`");
     codes::SINK_NAME_TWICE
         .error(pointer, message)
-        .with_label(format!("sink {first} of this file has it too"))
+        .with_label(format!("sink {first} of this file has the same name"))
         .with_help("a sink's name is part of its progress (default: its type): give one of them another `name`")
 }

@@ -19,13 +19,13 @@ impl Checks<'_> {
                         "/topics_regex",
                         "`topics` and `topics_regex` exclude each other",
                     )
-                    .with_label("`topics` stands here too")
-                    .with_help("leave one of them"),
+                    .with_label("the file also has `topics`")
+                    .with_help("keep one of them"),
             ),
             (false, false) if !self.are_topics_misspelt(schema) => self.file.add_at_key(
                 codes::NO_TOPICS
-                    .error("/sinks", "nothing says which topics to read")
-                    .with_label("a sink needs topics")
+                    .error("/sinks", "no topics to read are configured")
+                    .with_label("a sink connector reads topics")
                     .with_help(
                         "add topics = [\"…\"] or topics_regex = \"…\" above the first table",
                     ),
@@ -34,9 +34,9 @@ impl Checks<'_> {
                 codes::CREATE_BY_REGEX
                     .error(
                         "/create_topics",
-                        "a regular expression names no topic that could be created",
+                        "a regular expression does not name topics that could be created",
                     )
-                    .with_label("`topics_regex` stands here too")
+                    .with_label("the file also has `topics_regex`")
                     .with_help("name the topics with `topics`, or leave out [create_topics]"),
             ),
             _ => {}
@@ -74,8 +74,8 @@ pub(crate) fn target_topics(targets: &[String], root: &Json, sink: &str, file: &
         let message = format!("`{target}`: the connector would read what it writes");
         let finding = codes::LOOP
             .error(pointer_of(target, sink, file), message)
-            .with_label("this topic is read here too")
-            .with_help("write to another topic, or leave this one out of what is read");
+            .with_label("the connector reads this topic")
+            .with_help("write to another topic, or exclude this one from the topics that are read");
         file.add(finding);
     }
 }

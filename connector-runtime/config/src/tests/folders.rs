@@ -6,6 +6,11 @@ use super::*;
 
 const GOOD: &str = "topics = [\"a\"]\n[[sinks]]\ntype = \"print\"\n";
 
+/// A valid connector with these settings of the process.
+fn with_process(process: &str) -> Folder {
+    Folder::new(&[("connectors.d/a.toml", GOOD), ("connect.toml", process)])
+}
+
 fn check(name: &str, folder: &Folder) {
     insta::with_settings!({ snapshot_path => "../snapshots", prepend_module_to_snapshot => false }, {
         insta::assert_snapshot!(format!("folder-{name}"), folder.drawn(Mode::Run));
@@ -153,19 +158,13 @@ fn findings_come_in_the_order_of_files_and_lines() {
 #[test]
 fn broken_process_settings() {
     let process = "bootstrap = 1\n[kafka]\nbootstrap_servers = \"a:9092\"\nbootstrap.servers = \"b:9092\"\n\"enable.auto.commit\" = true\nsasl.password = \"hunter2\"\nssl.ca.location = [1]\n[registry]\npassword = \"hunter2\"\nurl = \"nowhere\"\n[http]\naddress = \"8083\"\n[defaults.batch]\nmax_record = 7\n[defaults.errors]\ntolerance = \"al\"\n";
-    check(
-        "process",
-        &Folder::new(&[("connectors.d/a.toml", GOOD), ("connect.toml", process)]),
-    );
+    check("process", &with_process(process));
 }
 
 #[test]
 fn an_inherited_tolerance_is_told_as_such() {
     let process = "[defaults.errors]\ntolerance = \"all\"\n";
-    check(
-        "inherited-tolerance",
-        &Folder::new(&[("connectors.d/a.toml", GOOD), ("connect.toml", process)]),
-    );
+    check("inherited-tolerance", &with_process(process));
 }
 
 #[test]
@@ -213,24 +212,21 @@ fn settings_that_let_others_read_or_pretend() {
     assert!(
         !Folder::new(&files)
             .drawn(Mode::Run)
-            .contains("the network between")
+            .contains("can read the credentials")
     );
 }
 
 #[test]
 fn settings_of_the_client_that_are_almost_right() {
     let process = "[kafka]\n\"bootstrap.server\" = \"a:9092\"\n\"security.protocol\" = \"SLL\"\n\"sasl.mechansm\" = \"PLAIN\"\n\"ssl.truststore.location\" = \"ca.jks\"\n\"colour\" = 1\n";
-    check(
-        "process-client",
-        &Folder::new(&[("connectors.d/a.toml", GOOD), ("connect.toml", process)]),
-    );
+    check("process-client", &with_process(process));
 }
 
 /// What can be known without the variables is found without them.
 #[test]
 fn names_of_settings_whose_values_are_not_known() {
     let process = "[kafka]\n\"sasl.passwd\" = \"${env:UNSET_PASSWORD}\"\n\"group.id\" = \"${env:UNSET_GROUP}\"\n\"sasl.username\" = \"${env:UNSET_USER}\"\n";
-    let folder = Folder::new(&[("connectors.d/a.toml", GOOD), ("connect.toml", process)]);
+    let folder = with_process(process);
     let found: Vec<_> = folder
         .load(Mode::Check)
         .findings
@@ -245,7 +241,7 @@ fn names_of_settings_whose_values_are_not_known() {
 fn files_of_the_client_that_are_missing() {
     let folder = |path: &str| {
         let process = format!("[kafka]\n\"ssl.ca.location\" = \"{path}\"\n");
-        Folder::new(&[("connectors.d/a.toml", GOOD), ("connect.toml", &process)])
+        with_process(&process)
     };
     let missing = folder("/nowhere/ca.pem");
     check("kafka-file", &missing);
@@ -286,7 +282,7 @@ fn it_is_known_whether_anything_says_where_kafka_is() {
         ("[kafka]\nbootstrap_servers = \"b:1\"\n", None, "b:1", false),
     ];
     for (process, variable, servers, is_default) in cases {
-        let folder = Folder::new(&[("connectors.d/a.toml", GOOD), ("connect.toml", process)]);
+        let folder = with_process(process);
         let environment = |name: &str| {
             variable
                 .filter(|_| name == "KAFKA_BOOTSTRAP_SERVERS")

@@ -170,8 +170,8 @@ impl Collector<'_> {
             self.file.add(
                 codes::REPEATED
                     .error(pointer, format!("{found} is in the list twice"))
-                    .with_label("listed above already")
-                    .with_help("leave one of them"),
+                    .with_label("listed above")
+                    .with_help("keep one of them"),
             );
         }
     }
@@ -219,7 +219,7 @@ impl Collector<'_> {
         }
         let written = self.file.written(pointer);
         if written.contains("${") && !value.is_object() && !value.is_array() {
-            return format!("what {written} stands for");
+            return format!("the value of {written}");
         }
         wording::found(value)
     }

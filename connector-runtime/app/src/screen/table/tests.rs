@@ -4,7 +4,8 @@ use insta::assert_snapshot;
 
 use super::*;
 
-pub(in crate::screen) fn status(name: &str) -> ConnectorStatus {
+/// A running connector without records.
+pub(crate) fn status(name: &str) -> ConnectorStatus {
     ConnectorStatus {
         name: name.into(),
         kind: "sink",
