@@ -10,6 +10,7 @@ use connect_sink_kafka::Kafka;
 use connect_sink_postgres::Postgres;
 use connect_sink_stdout::Stdout;
 use connect_source_pos_simulator::PosSimulator;
+use connect_source_random_image::RandomImage;
 use connect_source_random_user::RandomUser;
 
 fn main() -> ExitCode {
@@ -19,6 +20,7 @@ fn main() -> ExitCode {
         .sink::<Http>()
         .sink::<Stdout>()
         .source::<PosSimulator>()
+        .source::<RandomImage>()
         .source::<RandomUser>();
     connect_app::main(connect_transforms::register(plugins))
 }
