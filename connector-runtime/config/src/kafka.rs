@@ -11,11 +11,6 @@ use super::loading::Mode;
 use super::resolve::ProcessConfig;
 use super::suggest::nearest;
 
-/// The address of the cluster if neither `connect.toml` nor the variable sets it.
-pub(super) const DEFAULT_SERVERS: &str = "localhost:9092";
-/// The environment variable with the address of the cluster.
-pub(super) const SERVERS_VARIABLE: &str = "KAFKA_BOOTSTRAP_SERVERS";
-
 /// The address of the cluster, spelt like this project's keys and like Kafka's.
 const SERVERS_KEYS: [&str; 2] = ["bootstrap_servers", "bootstrap.servers"];
 

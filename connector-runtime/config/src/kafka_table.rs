@@ -6,7 +6,10 @@ use connect_kafka::allowed_settings;
 use schemars::{Schema, SchemaGenerator, json_schema};
 use serde_json::{Map, Value as Json, json};
 
-use super::kafka::{DEFAULT_SERVERS, SERVERS_VARIABLE};
+/// The address of the cluster if neither `connect.toml` nor the variable sets it.
+pub(super) const DEFAULT_SERVERS: &str = "localhost:9092";
+/// The environment variable with the address of the cluster.
+pub(super) const SERVERS_VARIABLE: &str = "KAFKA_BOOTSTRAP_SERVERS";
 
 const ABOUT: &str = "The connection to the cluster: settings of librdkafka by their names, such as \"security.protocol\".\n\
                      Those that the engine sets (group, offsets, acknowledgements, prefetching) are refused.";

@@ -95,7 +95,7 @@ mod tests {
         assert_eq!(wait(" 0 "), Some(0));
         assert_eq!(wait("86400"), Some(60));
         assert_eq!(wait("Wed, 21 Oct 2015 07:28:00 GMT"), Some(0));
-        assert_eq!(wait("Wed, 21 Oct 2115 07:28:00 GMT"), Some(60));
+        assert_eq!(wait("Mon, 21 Oct 2115 07:28:00 GMT"), Some(60));
         assert_eq!(wait("soon"), None);
         assert_eq!(wait("-1"), None);
     }

@@ -7,14 +7,18 @@ use connect_api::{
 use connect_source_random_image::{Config, RandomImage, RandomImageSource};
 use connect_testkit::conformance::{SourceUnderTest, check_source};
 
-async fn open(config: &str, positions: Positions) -> RandomImageSource {
+async fn try_open(config: &str, positions: Positions) -> Result<RandomImageSource> {
     let config: Config = toml::from_str(config).unwrap();
     assert_eq!(RandomImage::check(&config, &CheckContext::default()), []);
     let context = SourceContext {
         connector: "images".into(),
         positions,
     };
-    RandomImage::open(&config, context).await.unwrap()
+    RandomImage::open(&config, context).await
+}
+
+async fn open(config: &str, positions: Positions) -> RandomImageSource {
+    try_open(config, positions).await.unwrap()
 }
 
 struct Fast;
@@ -23,7 +27,7 @@ struct Fast;
 impl SourceUnderTest for Fast {
     async fn open(&mut self, positions: Positions) -> Result<Box<dyn Source>> {
         let config = "rate = 0\nwidth = 4\nheight = 4";
-        Ok(Box::new(open(config, positions).await))
+        Ok(Box::new(try_open(config, positions).await?))
     }
 
     /// `created_at` is the time of the real clock.
