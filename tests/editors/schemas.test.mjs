@@ -37,7 +37,7 @@ for (const [what, place, expected] of offered) {
 }
 
 const explained = [
-  ["a key of a connector", connector(`ta|sks = 1\n${sink}`), "How many tasks read at a time", ["taplo", "tombi"]],
+  ["a key of a connector", connector(`ta|sks = 1\n${sink}`), "How many tasks read concurrently", ["taplo", "tombi"]],
   ["a key of its tables", connector(`${sink}[batch]\nlin|ger = "1s"\n`), "How long a batch may wait", ["taplo", "tombi"]],
   ["a key of a source", connector('topic = "a"\n[source]\ntype = "pos_simulator"\nse|ed = 1\n'), "The same seed", ["taplo", "tombi"]],
   // Taplo does not explain keys in an array of tables.
