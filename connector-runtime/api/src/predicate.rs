@@ -135,7 +135,7 @@ impl Predicate {
             Ok(result) => match result.downcast_ref::<CelBool>() {
                 Some(holds) => Ok(*holds.inner()),
                 None => Err(format!(
-                    "the result of `{}` is {}, not a boolean",
+                    "`{}` is {}, not a boolean",
                     self.text,
                     result.get_type().name()
                 )),

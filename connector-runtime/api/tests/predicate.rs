@@ -261,14 +261,14 @@ fn messages_show_a_placeholder_and_not_what_it_stands_for() {
 fn a_condition_that_cannot_be_evaluated_says_why_and_nothing_of_the_record() {
     let record = record();
     for (text, expected) in [
-        ("value.missing > 1", "`missing` is missing; `has()` asks"),
+        ("value.missing > 1", "`missing` is missing; `has()` tests"),
         ("value.store.missing == 'x'", "`missing` is missing"),
         ("value.missing.deeper == 1", "`missing` is missing"),
         ("value['no such'] == 1", "`no such` is missing"),
         ("value.store[value.id] == 1", "a key is missing"),
         ("headers.gone == 'x'", "`gone` is missing"),
-        ("value.items[2].sku == 'x'", "no such element"),
-        ("value.items[-1].sku == 'x'", "no such element"),
+        ("value.items[2].sku == 'x'", "index out of bounds"),
+        ("value.items[-1].sku == 'x'", "index out of bounds"),
         ("value.id > 5", "`>` does not work on (string, int)"),
         ("value.none > 5", "`>` does not work on (null_type, int)"),
         (
@@ -303,7 +303,7 @@ fn a_condition_that_cannot_be_evaluated_says_why_and_nothing_of_the_record() {
         ),
         (
             "timestamp(value.id) > timestamp(0)",
-            "`timestamp`: the text is not a time with its offset from UTC, such as 2026-11-20T20:35:19Z",
+            "`timestamp`: the text is not a time with an offset from UTC, such as 2026-11-20T20:35:19Z",
         ),
         (
             "timestamp(value.milliseconds) > timestamp(0)",
