@@ -1,7 +1,8 @@
 //! `digest`: the SHA-2 digest of a field, as hexadecimal digits.
 
 use connect_api::{
-    Cause, Explanation, Field, Finding, Record, Step, Transform, TransformPlugin, Value,
+    Cause, Explanation, Field, Fields, Finding, Record, Step, Transform, TransformPlugin, Value,
+    ValueRef,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -14,7 +15,8 @@ use crate::part::{self, Part};
 pub struct Digest;
 
 /// Computes the digest of a field, as lower-case hexadecimal digits. Text is hashed as its UTF-8 bytes, bytes as they
-/// are; any other type rejects the record. `null` stays `null`, and a missing field changes nothing. A digest of an
+/// are; any other type rejects the record. `null` stays `null`, and a missing field changes nothing. Where the digest replaces the
+/// content, a record with another type on the way of the path is rejected, because it may hold the content elsewhere. A digest of an
 /// e-mail address or a phone number can be reversed by trying all of them: it identifies, it does not anonymise.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -60,10 +62,17 @@ fn hex_digits(digest: &[u8]) -> String {
 /// A built `digest`.
 pub struct DigestField {
     from: Field,
-    to: Field,
+    to: Target,
     algorithm: Algorithm,
     encoding: Encoding,
     on: Part,
+}
+
+/// Where the digest goes.
+enum Target {
+    Field(Field),
+    /// It replaces the content at this path.
+    InPlace(Fields),
 }
 
 impl TransformPlugin for Digest {
@@ -80,9 +89,16 @@ to       = "sha256"
     type Transform = DigestField;
 
     fn build(config: &Config) -> Result<DigestField, Finding> {
+        let to = match &config.to {
+            Some(to) => Target::Field(to.clone()),
+            None => Target::InPlace(
+                Fields::parse(&config.field.to_string())
+                    .expect("the path of a field is one of fields"),
+            ),
+        };
         Ok(DigestField {
             from: config.field.clone(),
-            to: config.to.clone().unwrap_or_else(|| config.field.clone()),
+            to,
             algorithm: config.algorithm,
             encoding: config.encoding,
             on: config.on,
@@ -92,22 +108,33 @@ to       = "sha256"
 
 impl Transform for DigestField {
     fn apply(&mut self, record: Record) -> Result<Step, Cause> {
-        self.on.edit(record, |part| {
-            let Some(found) = self.from.get(part) else {
-                return Ok(());
-            };
-            let digest = if found.is_null() {
-                Value::null()
-            } else {
-                let content = self.encoding.bytes(&self.from, found)?;
-                Value::string(&self.algorithm.hex(&content))
-            };
-            part::insert(part, &self.to, digest)
+        self.on.edit(record, |part| match &self.to {
+            Target::InPlace(fields) => {
+                part.replace_each(fields, |_, found| self.digest(found).map(Some))?;
+                Ok(())
+            }
+            Target::Field(to) => match self.from.get(part) {
+                Some(found) => {
+                    let digest = self.digest(found)?;
+                    part::insert(part, to, digest)
+                }
+                None => Ok(()),
+            },
         })
     }
 
     fn uses_key(&self) -> bool {
         self.on.is_key()
+    }
+}
+
+impl DigestField {
+    fn digest(&self, found: ValueRef<'_>) -> Result<Value, Cause> {
+        if found.is_null() {
+            return Ok(Value::null());
+        }
+        let content = self.encoding.bytes(&self.from, found)?;
+        Ok(Value::string(&self.algorithm.hex(&content)))
     }
 }
 
@@ -160,6 +187,11 @@ mod tests {
                 "!$.a is a number of 3 digits; text or bytes are expected",
             ),
             ("field = 'a'", r#"{"a":{}}"#, "!an object of 0 members"),
+            (
+                "field = '$.customer.email'",
+                r#"{"customer":[{"email":"a@b.c"}]}"#,
+                "!array found at $.customer",
+            ),
             ("field = 'a'", r#"{"a":true}"#, "!a boolean"),
             (
                 "field = 'a'\nencoding = 'base64'",

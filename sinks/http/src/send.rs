@@ -17,13 +17,18 @@ const READ_BYTES: u64 = 64 << 10;
 #[derive(Debug)]
 pub(crate) struct Request {
     url: String,
-    pub(crate) key: String,
+    key: String,
     body: Bytes,
     /// Indexes of its records in the batch.
     pub(crate) records: Vec<usize>,
 }
 
 impl Request {
+    /// What is the same when the same records come again.
+    pub(crate) fn identity(&self) -> (String, Bytes) {
+        (self.key.clone(), self.body.clone())
+    }
+
     pub(crate) fn of_record(
         urls: &UrlTemplate,
         index: usize,

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use bytes::Bytes;
 use connect_api::{
     Batch, Cause, CheckContext, Counter, Explanation, Failure, Finding, Record, RejectedRecord,
     Result, Sink, SinkContext, SinkPlugin, TopicPartition, Written, async_trait,
@@ -57,9 +58,10 @@ pub struct HttpSink {
     sender: Sender,
     urls: UrlTemplate,
     connections: usize,
-    /// Keys of requests that were delivered in a batch that failed as a whole: they are not sent again when it comes
-    /// again. Empty between batches that succeed.
-    delivered: HashSet<String>,
+    /// Keys and bodies of requests that were delivered in a batch that failed as a whole: they are not sent again when it
+    /// comes again. Bodies, because a topic that is recreated meanwhile has other records at the same offsets. Empty
+    /// between batches that succeed.
+    delivered: HashSet<(String, Bytes)>,
     /// When the server wants to be asked again.
     not_before: Option<Instant>,
     rows_written: Counter,
@@ -68,7 +70,7 @@ pub struct HttpSink {
 /// The results of a batch's requests.
 #[derive(Default)]
 struct Results {
-    delivered: Vec<String>,
+    delivered: Vec<(String, Bytes)>,
     rejected: Vec<RejectedRecord>,
     /// The first answer that concerns the batch as a whole.
     failure: Option<Failure>,
@@ -130,7 +132,7 @@ impl HttpSink {
             let fresh = made.into_iter();
             requests.push(
                 fresh
-                    .filter(|one| !self.delivered.contains(&one.key))
+                    .filter(|one| !self.delivered.contains(&one.identity()))
                     .collect(),
             );
         }
@@ -190,7 +192,7 @@ async fn send_in_order(sender: &Sender, requests: Vec<Request>) -> Results {
     let mut results = Results::default();
     for request in requests {
         match sender.send(&request).await {
-            Answer::Delivered => results.delivered.push(request.key),
+            Answer::Delivered => results.delivered.push(request.identity()),
             Answer::Rejected(cause) => match request.records[..] {
                 [record] => results.rejected.push(RejectedRecord { record, cause }),
                 _ => results.failure = Some(Failure::RefusedSomewhere(cause)),

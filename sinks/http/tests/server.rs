@@ -244,6 +244,23 @@ async fn an_outage_stops_its_partition_and_what_was_delivered_is_not_sent_again(
     assert_eq!(keys, expected);
 }
 
+/// A topic that is recreated during an outage has other records at the same offsets.
+#[tokio::test]
+async fn another_record_at_a_delivered_offset_is_sent() {
+    let server = Server::start(|got| match got.key() {
+        "records/0/1" => (503, &[], ""),
+        _ => (200, &[], ""),
+    })
+    .await;
+    let mut sink = server.open("/", "").await;
+    failure(&mut sink, &[record(0, r#"{"n":1}"#), record(1, "{}")]).await;
+    sink.write(&batch(&[record(0, r#"{"n":2}"#)]))
+        .await
+        .unwrap();
+    let bodies: Vec<String> = server.got().into_iter().map(|got| got.body).collect();
+    assert_eq!(bodies, [r#"{"n":1}"#, "{}", r#"{"n":2}"#]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn retry_after_is_waited_for() {
     let server = Server::start(|_| (429, &[("retry-after", "30")], "")).await;
