@@ -322,6 +322,13 @@ mod tests {
                 "/fields/c",
                 "no element has a member `city`",
             ),
+            (
+                "t.csv",
+                "id,city\n7,\"Ulm\n8,Bonn\n",
+                keys,
+                "/file",
+                "never closed",
+            ),
         ] {
             let (_folder, config) = config_of(file, content, config);
             check_refused::<StaticLookup>(&config, pointer, message);

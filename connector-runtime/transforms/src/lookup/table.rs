@@ -59,6 +59,11 @@ impl LookupTable {
     ) -> Result<LookupTable, Finding> {
         let broken = |error: csv::Error| of_file(format!("the table is not CSV: {error}"));
         let content = content.strip_prefix(b"\xef\xbb\xbf").unwrap_or(content);
+        // The reader takes the end of the file for a missing quote: all rows behind it would be one cell.
+        if content.iter().filter(|byte| **byte == b'"').count() % 2 == 1 {
+            let message = "the table is not CSV: a quote that opens is never closed";
+            return Err(of_file(message.to_owned()));
+        }
         let mut reader = csv::Reader::from_reader(content);
         let header = reader.headers().map_err(broken)?.clone();
         check_header(&header)?;
